@@ -1,0 +1,238 @@
+'use strict'
+
+// The public surface: checks what it is given, calls the addon, and turns what comes back into promises and errors.
+// CommonJS, because the loader that Bun embeds into a compiled program is a CommonJS one.
+
+const { existsSync } = require('node:fs')
+const { homedir } = require('node:os')
+const { join, resolve } = require('node:path')
+
+const DEFAULT_REPO = 'openshell-fork'
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
+
+/** Marks this package's own signal listeners, also those of another copy of it in the same process. */
+const OURS = Symbol.for('@openlock/dev-bin signal listener')
+
+class DevBinaryError extends Error {
+  constructor(code, message, { hint, cause } = {}) {
+    super(hint ? `${message}\n\nhint: ${hint}` : message, cause === undefined ? undefined : { cause })
+    this.name = 'DevBinaryError'
+    this.code = code
+    if (hint !== undefined) this.hint = hint
+  }
+}
+
+let binding
+
+/** The addon, loaded by the first call, so that importing the package cannot fail. */
+function load() {
+  try {
+    binding ??= require('./binding.js')
+    return binding
+  } catch (error) {
+    const first = String(rootCause(error).message).split('\n')[0]
+    throw new DevBinaryError(
+      'BINDING_LOAD',
+      `the native addon for ${process.platform}-${process.arch} cannot be loaded: ${first}`,
+      {
+        hint: first.includes('failed to map segment')
+          ? 'the temporary directory does not allow execution; set BUN_TMPDIR to one that does'
+          : 'reinstall @openlock/dev-bin with optional dependencies, or run `npm run build` in its sources',
+        cause: error,
+      },
+    )
+  }
+}
+
+function rootCause(error) {
+  let cause = error
+  while (cause?.cause instanceof Error) cause = cause.cause
+  return cause
+}
+
+const isString = (value) => typeof value === 'string'
+const isBoolean = (value) => typeof value === 'boolean'
+const isStringArray = (value) => Array.isArray(value) && value.every(isString)
+const isEnvironment = (value) =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((entry) => entry === undefined || isString(entry))
+const isSignal = (value) =>
+  typeof value === 'object' &&
+  value !== null &&
+  isBoolean(value.aborted) &&
+  typeof value.addEventListener === 'function'
+const oneOf =
+  (...names) =>
+  (value) =>
+    names.includes(value)
+
+const OPTIONS = {
+  crate: [isString, 'a string'],
+  bin: [isString, 'a string'],
+  target: [isString, 'a string'],
+  rebuild: [isBoolean, 'a boolean'],
+  repo: [isString, 'a string'],
+  features: [isStringArray, 'an array of strings'],
+  noDefaultFeatures: [isBoolean, 'a boolean'],
+  profile: [isString, 'a string'],
+  builder: [oneOf('auto', 'cargo', 'zigbuild'), "'auto', 'cargo' or 'zigbuild'"],
+  scope: [oneOf('tree'), "'tree'"],
+  exclude: [isStringArray, 'an array of strings'],
+  cacheDir: [isString, 'a string'],
+  env: [isEnvironment, 'an object of strings'],
+  signal: [isSignal, 'an AbortSignal'],
+  report: [oneOf('auto', 'plain', 'silent'), "'auto', 'plain' or 'silent'"],
+  onEvent: [(value) => typeof value === 'function', 'a function'],
+}
+
+function invalid(option, problem) {
+  return new DevBinaryError('INVALID_OPTION', `invalid option \`${option}\`: ${problem}`)
+}
+
+/** What was given, each option of the right type and none of them unknown; `undefined` is as good as left out. */
+function checked(options) {
+  if (typeof options !== 'object' || options === null) {
+    throw new DevBinaryError('INVALID_OPTION', 'invalid options: expected an object with at least `crate`')
+  }
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  for (const [option, value] of given) {
+    if (!Object.hasOwn(OPTIONS, option)) {
+      throw invalid(option, `there is no such option; there are ${Object.keys(OPTIONS).join(', ')}`)
+    }
+    const [fits, wanted] = OPTIONS[option]
+    if (!fits(value)) throw invalid(option, `expected ${wanted}, got ${described(value)}`)
+  }
+  const result = Object.fromEntries(given)
+  if (result.crate === undefined) throw invalid('crate', 'it is required')
+  return result
+}
+
+function described(value) {
+  if (isString(value)) return JSON.stringify(value)
+  if (Array.isArray(value)) return 'an array with something else in it'
+  return value === null ? 'null' : typeof value
+}
+
+/** The options as the addon takes them, with everything that only holds at the moment of the call. */
+function toRequest(task, { signal: _, onEvent, ...options }) {
+  const { repo = DEFAULT_REPO, cacheDir, env = process.env, report = 'auto' } = options
+  return {
+    ...options,
+    task,
+    report,
+    repo: repo === '' ? repo : resolve(repo),
+    cacheDir:
+      cacheDir === undefined
+        ? join(process.env.HOME || homedir(), '.cache', 'openlock', 'dev-bin')
+        : cacheDir === ''
+          ? cacheDir
+          : resolve(cacheDir),
+    env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
+    listening: onEvent !== undefined,
+  }
+}
+
+/** Calls under way, each by the function that ends it. */
+const underWay = new Set()
+
+function endAll(why) {
+  for (const end of underWay) end(why)
+}
+
+function onExit() {
+  endAll()
+}
+
+// cargo runs in a process group of its own, so that an abort can end all of it; a terminal's Ctrl-C does not reach it
+// there. What would end this process ends cargo first, and then this process, unless somebody else listens too.
+function onSignal(signal) {
+  endAll(new DevBinaryError('BUILD_FAILED', `the build was ended by ${signal}`))
+  process.removeListener(signal, onSignal)
+  const others = process.listeners(signal).filter((listener) => !listener[OURS])
+  if (others.length > 0) {
+    if (underWay.size > 0) process.on(signal, onSignal)
+  } else if (process.listenerCount(signal) === 0) {
+    process.kill(process.pid, signal)
+  }
+}
+onSignal[OURS] = true
+
+function enter(end) {
+  if (underWay.size === 0) {
+    process.on('exit', onExit)
+    for (const signal of ENDING_SIGNALS) process.on(signal, onSignal)
+  }
+  underWay.add(end)
+}
+
+function leave(end) {
+  underWay.delete(end)
+  if (underWay.size === 0) {
+    process.removeListener('exit', onExit)
+    for (const signal of ENDING_SIGNALS) process.removeListener(signal, onSignal)
+  }
+}
+
+async function call(task, given) {
+  const options = checked(given)
+  const { signal, onEvent } = options
+  signal?.throwIfAborted()
+  const request = toRequest(task, options)
+  const native = load()
+  const cancellation = new native.Cancellation()
+  // Calls made in the same turn of the event loop begin together and can share one look at the tree.
+  await undefined
+  signal?.throwIfAborted()
+
+  let failure
+  const end = (error) => {
+    failure ??= error
+    cancellation.cancel()
+  }
+  const onAbort = () => end()
+  enter(end)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    const last = await new Promise((settle) => {
+      native.start(request, cancellation, (message) => {
+        if (['binary', 'fingerprint', 'failed', 'aborted'].includes(message.type)) return settle(message)
+        if (failure !== undefined) return
+        try {
+          onEvent(message)
+        } catch (error) {
+          end(error ?? new Error('onEvent threw nothing'))
+        }
+      })
+    })
+    signal?.throwIfAborted()
+    if (failure !== undefined) throw failure
+    if (last.type === 'failed') throw new DevBinaryError(last.code, last.message, { hint: last.hint ?? undefined })
+    if (last.type === 'aborted') throw new DevBinaryError('INTERNAL', 'the call ended though nobody ended it')
+    return last[task]
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+    leave(end)
+  }
+}
+
+async function getDevBinary(options) {
+  return call('binary', options)
+}
+
+async function fingerprint(options) {
+  return call('fingerprint', options)
+}
+
+function isDevMode(repo = DEFAULT_REPO) {
+  try {
+    return existsSync(join(repo, '.git'))
+  } catch {
+    return false
+  }
+}
+
+exports.getDevBinary = getDevBinary
+exports.fingerprint = fingerprint
+exports.isDevMode = isDevMode
+exports.DevBinaryError = DevBinaryError

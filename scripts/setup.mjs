@@ -1,0 +1,74 @@
+// Brings a clone to the point where the addon can be loaded, and does nothing that is already done: packages are
+// installed when the lock file is not the one they were installed from, the addon is built when a byte of its sources
+// has changed.
+
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+const ADDON_SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'package.json', 'src']
+
+/** Runs a program in the clone and ends this process with its status when it fails. */
+export function run(program, args, { quiet = false, ...options } = {}) {
+  const result = spawnSync(program, args, {
+    cwd: root,
+    stdio: quiet ? ['ignore', 'ignore', 'inherit'] : ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+    ...options,
+  })
+  if (result.error) {
+    console.error(`error: \`${program}\` cannot be started: ${result.error.message}`)
+    process.exit(1)
+  }
+  if (result.status !== 0) {
+    console.error(`error: \`${[program, ...args].join(' ')}\` failed (${result.signal ?? `exit status ${result.status}`})`)
+    process.exit(result.status ?? 1)
+  }
+}
+
+/** A program that npm installed into the clone. */
+export function local(program) {
+  const suffix = process.platform === 'win32' ? '.cmd' : ''
+  return join(root, 'node_modules', '.bin', program + suffix)
+}
+
+function digest(paths) {
+  const hash = createHash('sha256')
+  const add = (path) => {
+    hash.update(`${path}\0`).update(readFileSync(join(root, path))).update('\0')
+  }
+  for (const path of paths) {
+    if (path.includes('.') || path === 'LICENSE') add(path)
+    else {
+      const below = readdirSync(join(root, path), { recursive: true, withFileTypes: true })
+      const files = below.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+      for (const file of files.sort()) add(file.slice(root.length + 1))
+    }
+  }
+  return hash.digest('hex')
+}
+
+/** Does `work` unless it was last done with the same digest and its result is still there. */
+function once(stamp, current, isThere, work) {
+  if (isThere && existsSync(stamp) && readFileSync(stamp, 'utf8') === current) return
+  work()
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, current)
+}
+
+export function setUp() {
+  const modules = join(root, 'node_modules')
+  once(join(modules, '.dev-bin-stamp'), digest(['package-lock.json']), existsSync(local('napi')), () => {
+    console.error('Installing packages (npm ci)')
+    run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { quiet: true })
+  })
+  const addon = readdirSync(root).some((name) => name.endsWith('.node')) && existsSync(join(root, 'binding.js'))
+  once(join(root, 'target', '.dev-bin-stamp'), digest(ADDON_SOURCES), addon, () => {
+    console.error('Building the addon (npm run build)')
+    run('npm', ['run', '--silent', 'build'], { quiet: true })
+  })
+}

@@ -1,0 +1,58 @@
+// `npm start`: the main job. Without arguments a demonstration on a workspace of its own; with them, on the user's.
+
+import { parseArgs } from 'node:util'
+import { createRequire } from 'node:module'
+import { setUp } from './setup.mjs'
+
+const USAGE = `usage: npm start                     a demonstration on a small workspace
+       npm start -- --repo DIR --crate C [--bin B] [--target T] [--features a,b] [--rebuild]
+                                     the path of an up-to-date binary of C, on stdout`
+
+const OPTIONS = {
+  repo: { type: 'string' },
+  crate: { type: 'string' },
+  bin: { type: 'string' },
+  target: { type: 'string' },
+  features: { type: 'string' },
+  rebuild: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+}
+
+function usageError(problem) {
+  console.error(`error: ${problem}\n\n${USAGE}`)
+  process.exit(2)
+}
+
+function parsed() {
+  try {
+    return parseArgs({ options: OPTIONS, strict: true }).values
+  } catch (error) {
+    return usageError(error.message)
+  }
+}
+
+const { help, features, ...options } = parsed()
+if (help) {
+  console.log(USAGE)
+  process.exit(0)
+}
+const isDemonstration = Object.keys(options).length === 0 && features === undefined
+if (!isDemonstration && (options.repo === undefined || options.crate === undefined)) {
+  usageError('`--repo` and `--crate` belong together')
+}
+
+setUp()
+if (isDemonstration) {
+  const { demonstrate } = await import('./demonstration.mjs')
+  await demonstrate()
+} else {
+  const { getDevBinary } = createRequire(import.meta.url)('../index.js')
+  try {
+    const binary = await getDevBinary({ ...options, features: features?.split(',') })
+    console.log(binary.path)
+    console.error(`${binary.outcome} in ${binary.elapsedMs.toFixed(1)} ms`)
+  } catch (error) {
+    console.error(`error[${error.code}]: ${error.message}`)
+    process.exit(1)
+  }
+}

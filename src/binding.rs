@@ -1,0 +1,408 @@
+//! The Node-API surface: one call, `start`, and the switch that stops it.
+//!
+//! Promises: `start` returns at once; the work happens on a thread of its own. Events and exactly one terminal message
+//! travel through one threadsafe function, so they arrive in order; it is released right after the terminal message, and
+//! nothing keeps the process alive from then on. A panic becomes a terminal message.
+//! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
+//!
+//! This is the only module that names napi.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use napi::Status;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi_derive::napi;
+
+use crate::error::{Error, Result};
+use crate::event::{self, Event, WaitingFor};
+use crate::flight::Moment;
+use crate::report::{Mode, Report};
+use crate::request::{Options, Request};
+use crate::resolve::{self, Call, DevBinary, Outcome};
+use crate::{cancellation, inventory, report};
+
+/// What `start` is to find out.
+#[napi(string_enum = "lowercase")]
+#[derive(Clone, Copy)]
+pub enum Task {
+    /// An up-to-date binary.
+    Binary,
+    /// The fingerprint alone.
+    Fingerprint,
+}
+
+/// What is drawn on stderr.
+#[napi(string_enum = "lowercase")]
+#[derive(Clone, Copy)]
+pub enum ReportMode {
+    /// A live line on a terminal, plain lines elsewhere.
+    Auto,
+    /// Plain lines.
+    Plain,
+    /// Nothing.
+    Silent,
+}
+
+/// The options of `index.d.ts`, with defaults that only JavaScript knows filled in.
+#[napi(object, object_to_js = false)]
+pub struct NativeRequest {
+    /// What to find out.
+    pub task: Task,
+    /// cargo package.
+    #[napi(js_name = "crate")]
+    pub crate_name: String,
+    /// Binary target.
+    pub bin: Option<String>,
+    /// Target triple.
+    pub target: Option<String>,
+    /// Run cargo even when an entry exists.
+    pub rebuild: Option<bool>,
+    /// Root of the checkout, absolute.
+    pub repo: String,
+    /// Features to enable.
+    pub features: Option<Vec<String>>,
+    /// Leave default features out.
+    pub no_default_features: Option<bool>,
+    /// cargo profile.
+    pub profile: Option<String>,
+    /// Who builds.
+    pub builder: Option<String>,
+    /// Which files count.
+    pub scope: Option<String>,
+    /// Paths that do not count.
+    pub exclude: Option<Vec<String>>,
+    /// Where entries are kept, absolute.
+    pub cache_dir: String,
+    /// The environment of the build.
+    pub env: HashMap<String, String>,
+    /// What is drawn on stderr.
+    pub report: ReportMode,
+    /// Whether anybody listens to events.
+    pub listening: bool,
+}
+
+/// How one path differs.
+#[napi(string_enum = "lowercase")]
+pub enum Change {
+    /// It is there now.
+    Added,
+    /// It was there.
+    Removed,
+    /// It differs.
+    Changed,
+}
+
+/// A path that made a difference.
+#[napi(object, object_from_js = false)]
+pub struct ChangedPath {
+    /// Relative to the checkout.
+    pub path: String,
+    /// How it differs.
+    pub change: Change,
+}
+
+/// Why something was built.
+#[napi(discriminant = "kind", discriminant_case = "kebab-case", object_from_js = false)]
+pub enum MissReason {
+    /// Nothing was built before.
+    FirstBuild {},
+    /// It was asked for.
+    Rebuild {},
+    /// The entry was damaged.
+    Corrupt { detail: String },
+    /// Options differ.
+    Request { options: Vec<String> },
+    /// Files differ.
+    Source { paths: Vec<ChangedPath>, count: u32 },
+    /// HEAD is another commit.
+    Head { repository: String, from: Option<String>, to: Option<String> },
+    /// A program differs.
+    Toolchain { tool: String, from: Option<String>, to: Option<String> },
+    /// Variables differ.
+    Environment { names: Vec<String> },
+    /// cargo's configuration differs.
+    CargoConfig { files: Vec<String> },
+}
+
+/// What is waited for.
+#[napi(string_enum = "lowercase")]
+pub enum WaitingOn {
+    /// Another build of the same binary.
+    Entry,
+    /// Another build in the same checkout.
+    Checkout,
+    /// cargo's own lock.
+    Cargo,
+    /// zig.
+    Zigbuild,
+}
+
+/// A binary that is up to date.
+#[napi(object, object_from_js = false)]
+pub struct NativeBinary {
+    /// Where it is.
+    pub path: String,
+    /// Whether it was built for this call.
+    pub outcome: NativeOutcome,
+    /// 64 hex digits.
+    pub fingerprint: String,
+    /// 64 hex digits.
+    pub sha256: String,
+    /// Bytes.
+    pub size: f64,
+    /// Milliseconds.
+    pub elapsed_ms: f64,
+    /// Why it was built.
+    pub reasons: Vec<MissReason>,
+}
+
+/// Whether a binary was built.
+#[napi(string_enum = "lowercase")]
+pub enum NativeOutcome {
+    /// It was in the cache.
+    Cached,
+    /// This call built it.
+    Built,
+}
+
+/// What travels to JavaScript: events, and one of `binary`, `fingerprint`, `failed` and `aborted` as the last.
+#[napi(discriminant = "type", discriminant_case = "lowercase", object_from_js = false)]
+pub enum Message {
+    /// An entry exists.
+    Hit { bin: String, fingerprint: String },
+    /// None exists.
+    Miss { bin: String, reasons: Vec<MissReason> },
+    /// Someone else must finish first.
+    Waiting { on: WaitingOn, pid: Option<u32>, since: Option<f64> },
+    /// cargo starts.
+    Building { bin: String, command: String },
+    /// cargo's progress line.
+    Progress { done: u32, total: u32, compiling: Vec<String> },
+    /// The compiler's words.
+    Diagnostic { level: String, rendered: String },
+    /// cargo finished.
+    Built { bin: String, elapsed_ms: f64 },
+    /// The binary is in the cache.
+    Published { path: String, size: f64, sha256: String },
+    /// The work goes on.
+    Warning { message: String },
+    /// Terminal: the binary.
+    Binary { binary: NativeBinary },
+    /// Terminal: the fingerprint.
+    Fingerprint { fingerprint: String },
+    /// Terminal: an error.
+    Failed { code: String, message: String, hint: Option<String> },
+    /// Terminal: the call was cancelled.
+    Aborted {},
+}
+
+type Sink = ThreadsafeFunction<Message, (), Message, Status, false>;
+
+/// Stops one call; made when the call is, so that it also knows when that was.
+#[napi]
+pub struct Cancellation {
+    inner: Arc<cancellation::Cancellation>,
+    made: Moment,
+}
+
+#[napi]
+impl Cancellation {
+    /// For a call that is made now.
+    #[napi(constructor)]
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "a moment is no default value")]
+    pub fn new() -> Self {
+        Self { inner: Arc::default(), made: Moment::now() }
+    }
+
+    /// Ends cargo and everything it started, before this returns.
+    #[napi]
+    pub fn cancel(&self) {
+        self.inner.cancel();
+    }
+}
+
+/// Starts a call; everything else arrives through `sink`.
+#[napi]
+pub fn start(
+    request: NativeRequest,
+    cancellation: &Cancellation,
+    #[napi(ts_arg_type = "(message: Message) => void")] sink: Sink,
+) -> napi::Result<()> {
+    let (cancellation, made) = (Arc::clone(&cancellation.inner), cancellation.made);
+    let work = move || {
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(request, &cancellation, made, &sink)));
+        let last = match outcome {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => error.into(),
+            Err(panic) => Error::Internal(format!("panicked: {}", panic_text(panic.as_ref()))).into(),
+        };
+        sink.call(last, ThreadsafeFunctionCallMode::Blocking);
+        drop(sink);
+    };
+    let thread = std::thread::Builder::new().name("dev-bin".into()).spawn(work);
+    thread.map(drop).map_err(|error| napi::Error::from_reason(format!("cannot start a thread: {error}")))
+}
+
+fn run(
+    request: NativeRequest,
+    cancellation: &Arc<cancellation::Cancellation>,
+    made: Moment,
+    sink: &Sink,
+) -> Result<Message> {
+    let (task, mode, listening) = (request.task, Mode::from(request.report), request.listening);
+    let request = Request::try_from(Options::from(request))?;
+    report::log_as_asked(&request.env);
+    let report = Report::new(mode, &request.env);
+    let emit = |event: Event| {
+        report.draw(&event);
+        if listening && sink.call(event.into(), ThreadsafeFunctionCallMode::Blocking) == Status::Closing {
+            // The JavaScript that made the call is gone, and nobody else will stop cargo.
+            cancellation.cancel();
+        }
+    };
+    let call = Call { cancellation, made, emit: &emit };
+    Ok(match task {
+        Task::Binary => Message::Binary { binary: resolve::get_dev_binary(&request, &call)?.into() },
+        Task::Fingerprint => Message::Fingerprint { fingerprint: resolve::fingerprint(&request, &call)?.to_string() },
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// JavaScript has no larger exact integers than 2^53, which is enough for sizes and milliseconds.
+#[allow(clippy::cast_precision_loss, reason = "no size or time here comes near 2^53")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+impl From<NativeRequest> for Options {
+    fn from(native: NativeRequest) -> Self {
+        Self {
+            crate_name: native.crate_name,
+            bin: native.bin,
+            target: native.target,
+            rebuild: native.rebuild.unwrap_or_default(),
+            repo: native.repo.into(),
+            features: native.features.unwrap_or_default(),
+            no_default_features: native.no_default_features.unwrap_or_default(),
+            profile: native.profile,
+            builder: native.builder,
+            scope: native.scope,
+            exclude: native.exclude.unwrap_or_default(),
+            cache_dir: native.cache_dir.into(),
+            env: native.env.into_iter().collect(),
+        }
+    }
+}
+
+impl From<ReportMode> for Mode {
+    fn from(mode: ReportMode) -> Self {
+        match mode {
+            ReportMode::Auto => Self::Auto,
+            ReportMode::Plain => Self::Plain,
+            ReportMode::Silent => Self::Silent,
+        }
+    }
+}
+
+impl From<Error> for Message {
+    fn from(error: Error) -> Self {
+        match error.code() {
+            None => Self::Aborted {},
+            Some(code) => {
+                Self::Failed { code: code.as_str().to_owned(), message: error.to_string(), hint: error.hint() }
+            }
+        }
+    }
+}
+
+impl From<DevBinary> for NativeBinary {
+    fn from(binary: DevBinary) -> Self {
+        let manifest = binary.entry.manifest;
+        Self {
+            path: binary.entry.path.to_string_lossy().into_owned(),
+            outcome: match binary.outcome {
+                Outcome::Cached => NativeOutcome::Cached,
+                Outcome::Built => NativeOutcome::Built,
+            },
+            fingerprint: manifest.fingerprint.to_string(),
+            sha256: manifest.sha256.to_string(),
+            size: number(manifest.size),
+            elapsed_ms: binary.elapsed_ms,
+            reasons: binary.reasons.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Event> for Message {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Hit { bin, fingerprint } => Self::Hit { bin, fingerprint },
+            Event::Miss { bin, reasons } => {
+                Self::Miss { bin, reasons: reasons.into_iter().map(Into::into).collect() }
+            }
+            Event::Waiting { on, pid, since_ms } => {
+                Self::Waiting { on: on.into(), pid, since: since_ms.map(number) }
+            }
+            Event::Building { bin, command } => Self::Building { bin, command },
+            Event::Progress { done, total, compiling } => Self::Progress { done, total, compiling },
+            Event::Diagnostic { level, rendered } => {
+                Self::Diagnostic { level, rendered: console::strip_ansi_codes(&rendered).into_owned() }
+            }
+            Event::Built { bin, elapsed_ms } => Self::Built { bin, elapsed_ms: number(elapsed_ms) },
+            Event::Published { path, size, sha256 } => {
+                Self::Published { path: path.to_string_lossy().into_owned(), size: number(size), sha256 }
+            }
+            Event::Warning { message } => Self::Warning { message },
+        }
+    }
+}
+
+impl From<WaitingFor> for WaitingOn {
+    fn from(on: WaitingFor) -> Self {
+        match on {
+            WaitingFor::Entry => Self::Entry,
+            WaitingFor::Checkout => Self::Checkout,
+            WaitingFor::Cargo => Self::Cargo,
+            WaitingFor::Zigbuild => Self::Zigbuild,
+        }
+    }
+}
+
+impl From<event::MissReason> for MissReason {
+    fn from(reason: event::MissReason) -> Self {
+        use event::MissReason as Reason;
+        match reason {
+            Reason::FirstBuild => Self::FirstBuild {},
+            Reason::Rebuild => Self::Rebuild {},
+            Reason::Corrupt { detail } => Self::Corrupt { detail },
+            Reason::Request { options } => Self::Request { options },
+            Reason::Source { paths, count } => Self::Source {
+                paths: paths.into_iter().map(Into::into).collect(),
+                count: u32::try_from(count).unwrap_or(u32::MAX),
+            },
+            Reason::Head { repository, from, to } => Self::Head { repository, from, to },
+            Reason::Toolchain { tool, from, to } => Self::Toolchain { tool, from, to },
+            Reason::Environment { names } => Self::Environment { names },
+            Reason::CargoConfig { files } => Self::CargoConfig { files },
+        }
+    }
+}
+
+impl From<event::ChangedPath> for ChangedPath {
+    fn from(changed: event::ChangedPath) -> Self {
+        let change = match changed.change {
+            inventory::Change::Added => Change::Added,
+            inventory::Change::Removed => Change::Removed,
+            inventory::Change::Changed => Change::Changed,
+        };
+        Self { path: changed.path, change }
+    }
+}

@@ -1,0 +1,85 @@
+//! Stopping a call from another thread, at once.
+//!
+//! Promises: [`Cancellation::cancel`] returns after whatever was registered with [`Cancellation::on_cancel`] has been
+//! ended; it may be called from a process's exit handler, where nothing runs later. Every wait of this crate is a
+//! [`Cancellation::pause`] and ends early.
+//! Does not promise: that work in hand stops between two checks, which are a file or a few milliseconds apart.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+
+type Ending = Box<dyn Fn() + Send>;
+
+#[derive(Default)]
+struct State {
+    cancelled: bool,
+    ending: Option<Ending>,
+}
+
+/// One call's switch, shared by the thread that works and those that may stop it.
+#[derive(Default)]
+pub struct Cancellation {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// While it lives, cancelling also ends what was registered.
+pub(crate) struct Registration<'a>(&'a Cancellation);
+
+impl Cancellation {
+    /// Stops the call: what is registered ends now, what waits wakes, what comes later answers [`Error::Aborted`].
+    pub fn cancel(&self) {
+        let mut state = self.lock();
+        state.cancelled = true;
+        if let Some(end) = &state.ending {
+            end();
+        }
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.lock().cancelled
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    /// Sleeps, unless cancelled before or meanwhile.
+    pub(crate) fn pause(&self, length: Duration) -> Result<()> {
+        let until = Instant::now() + length;
+        let mut state = self.lock();
+        while !state.cancelled {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Err(Error::Aborted)
+    }
+
+    /// Has `end` called on cancellation for as long as the answer lives; at once when that has already happened.
+    ///
+    /// `end` runs under the lock that dropping the answer takes too, so what it ends cannot go away under it.
+    pub(crate) fn on_cancel(&self, end: impl Fn() + Send + 'static) -> Registration<'_> {
+        let mut state = self.lock();
+        if state.cancelled {
+            end();
+        }
+        state.ending = Some(Box::new(end));
+        Registration(self)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Registration<'_> {
+    fn drop(&mut self) {
+        self.0.lock().ending = None;
+    }
+}

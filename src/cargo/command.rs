@@ -1,0 +1,59 @@
+//! cargo's command line and environment.
+
+use std::path::Path;
+
+use crate::request::Request;
+
+/// Wide enough that cargo lists everything that compiles on a machine with many cores.
+const PROGRESS_WIDTH: &str = "400";
+
+pub(super) fn arguments(request: &Request) -> Vec<String> {
+    let mut arguments = vec![
+        request.builder.subcommand().to_owned(),
+        "-p".to_owned(),
+        request.package.clone(),
+        "--bin".to_owned(),
+        request.bin.clone(),
+    ];
+    match request.profile.as_str() {
+        "release" => arguments.push("--release".to_owned()),
+        profile => arguments.extend(["--profile".to_owned(), profile.to_owned()]),
+    }
+    arguments.push("--message-format=json-diagnostic-rendered-ansi".to_owned());
+    if let Some(target) = &request.target {
+        arguments.extend(["--target".to_owned(), target.clone()]);
+    }
+    if !request.features.is_empty() {
+        arguments.extend(["--features".to_owned(), request.features.join(",")]);
+    }
+    if request.no_default_features {
+        arguments.push("--no-default-features".to_owned());
+    }
+    arguments
+}
+
+/// The command line as one would type it to see the same result: without the message format, which only programs read.
+pub(super) fn shown(arguments: &[String]) -> String {
+    let typed = arguments.iter().filter(|argument| !argument.starts_with("--message-format")).map(String::as_str);
+    std::iter::once("cargo").chain(typed).collect::<Vec<_>>().join(" ")
+}
+
+/// cargo in the checkout, with the caller's environment and nothing of this process's own.
+pub(super) fn cargo(request: &Request, root: &Path) -> std::process::Command {
+    let program = request.env.find_program("cargo", root).unwrap_or_else(|| "cargo".into());
+    let mut command = std::process::Command::new(program);
+    command
+        .current_dir(root)
+        .env_clear()
+        .envs(request.env.iter())
+        // The progress line is read, so it must be there and uncoloured whatever the caller's taste.
+        // https://doc.rust-lang.org/cargo/reference/config.html#term
+        .env("CARGO_TERM_PROGRESS_WHEN", "always")
+        .env("CARGO_TERM_PROGRESS_WIDTH", PROGRESS_WIDTH)
+        .env("CARGO_TERM_PROGRESS_TERM_INTEGRATION", "false")
+        .env("CARGO_TERM_COLOR", "never")
+        .env("CARGO_TERM_QUIET", "false")
+        .env("CARGO_TERM_VERBOSE", "false")
+        .stdin(std::process::Stdio::null());
+    command
+}

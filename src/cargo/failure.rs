@@ -1,0 +1,99 @@
+//! Why cargo failed, in terms of what the caller asked for.
+//!
+//! cargo's exit status is 101 for almost everything, so its words are read where they are the only witness: a missing
+//! toolchain, target, subcommand or zig. Whether a package or a binary exists is asked of `cargo metadata` instead.
+//! Whatever is not understood is handed on in cargo's own words.
+
+use std::path::Path;
+
+use cargo_metadata::{Metadata, MetadataCommand, Package};
+
+use super::command;
+use super::process::Transcript;
+use crate::error::Error;
+use crate::request::{Request, glibc_version};
+
+pub(super) fn explain(request: &Request, root: &Path, arguments: &[String], transcript: &Transcript) -> Error {
+    let said = transcript.messages.concat();
+    missing_tool(request, &said, &transcript.errors)
+        .or_else(|| {
+            let nothing_compiled = transcript.errors.is_empty();
+            nothing_compiled.then(|| unknown_name(request, root)).flatten()
+        })
+        .unwrap_or_else(|| Error::BuildFailed {
+            command: command::shown(arguments),
+            status: transcript.status.to_string(),
+            report: [transcript.errors.concat(), said].concat(),
+        })
+}
+
+fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Error> {
+    let target = request.target.as_deref();
+    let missing = |what: String, hint: &str| Some(Error::ToolNotFound { what, hint: hint.to_owned() });
+    if said.contains("no such command: `zigbuild`") {
+        return missing("cargo has no `zigbuild` command".into(), "install it with `pip install cargo-zigbuild` or `cargo install cargo-zigbuild`");
+    }
+    if said.contains("Failed to find zig") {
+        return missing(
+            "cargo-zigbuild cannot find zig".into(),
+            "install it with `pip install ziglang` or from https://ziglang.org, or name it in CARGO_ZIGBUILD_ZIG_PATH",
+        );
+    }
+    if let Some((_, rest)) = said.split_once("toolchain '")
+        && let Some((toolchain, rest)) = rest.split_once('\'')
+        && rest.trim_start().starts_with("is not installed")
+    {
+        return missing(
+            format!("the toolchain `{toolchain}` is not installed"),
+            &format!("install it with `rustup toolchain install {toolchain}`"),
+        );
+    }
+    let triple = target.map(|target| match glibc_version(target) {
+        Some(version) => &target[..target.len() - version.len() - 1],
+        None => target,
+    });
+    if let Some(triple) = triple {
+        if errors.iter().any(|error| error.contains("target may not be installed")) {
+            return missing(
+                format!("the target `{triple}` is not installed for this toolchain"),
+                &format!("install it with `rustup target add {triple}`"),
+            );
+        }
+        let unknown = ["could not find specification for target", "error loading target specification"];
+        if unknown.iter().any(|text| said.contains(text)) {
+            return Some(Error::option("target", format!("rustc knows no target `{triple}`; `rustc --print target-list` lists all")));
+        }
+    }
+    None
+}
+
+/// The package or binary that does not exist, if that is the reason.
+fn unknown_name(request: &Request, root: &Path) -> Option<Error> {
+    let metadata = metadata(request, root)?;
+    let members = metadata.workspace_packages();
+    let Some(package) = members.iter().find(|package| *package.name == request.package) else {
+        let mut available: Vec<String> = members
+            .iter()
+            .filter(|package| !binaries(package).is_empty())
+            .map(|package| package.name.to_string())
+            .collect();
+        available.sort();
+        return Some(Error::UnknownCrate { name: request.package.clone(), workspace: root.to_owned(), available });
+    };
+    let available = binaries(package);
+    (!available.contains(&request.bin)).then(|| Error::UnknownBin {
+        name: request.bin.clone(),
+        package: request.package.clone(),
+        available,
+    })
+}
+
+fn binaries(package: &Package) -> Vec<String> {
+    package.targets.iter().filter(|target| target.is_bin()).map(|target| target.name.clone()).collect()
+}
+
+fn metadata(request: &Request, root: &Path) -> Option<Metadata> {
+    let mut cargo = command::cargo(request, root);
+    let output = cargo.args(["metadata", "--no-deps", "--format-version=1"]).output().ok()?;
+    MetadataCommand::parse(std::str::from_utf8(&output.stdout).ok()?).ok()
+}

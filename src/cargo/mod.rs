@@ -1,0 +1,69 @@
+//! Running cargo.
+//!
+//! Promises: the artifact is the file that cargo itself names, with its `stat` at that moment; cargo and everything in
+//! its process group are gone when a call was aborted; what the compiler said reaches the caller as events and, on
+//! failure, in the error.
+//! Does not promise: that cargo built anything. What cargo holds to be fresh, it reports as fresh.
+//!
+//! cargo is asked for JSON messages with the compiler's rendering in them, rather than for rendered text on stderr: so
+//! a diagnostic is known to be one, and can be shown with colours here and without them there.
+
+mod command;
+mod failure;
+mod process;
+mod stderr;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::cancellation::Cancellation;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::request::Request;
+use crate::stat::StatIdentity;
+use process::Transcript;
+
+/// What a successful run of cargo left.
+#[derive(Debug)]
+pub struct Built {
+    /// The binary, where cargo put it.
+    pub executable: PathBuf,
+    /// Its `stat` when cargo named it, while cargo still held its lock.
+    pub stat: StatIdentity,
+    /// Files that rustc wrote for all units.
+    pub artifacts: Vec<PathBuf>,
+    /// Compiled build scripts.
+    pub build_scripts: Vec<PathBuf>,
+    /// `OUT_DIR` of all build scripts.
+    pub out_dirs: Vec<PathBuf>,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// Builds the binary of `request` in `root` with the `cargo` at hand.
+///
+/// # Errors
+///
+/// [`Error::ToolNotFound`], [`Error::UnknownCrate`], [`Error::UnknownBin`] and [`Error::InvalidOption`] where cargo's
+/// complaint is understood, [`Error::BuildFailed`] with cargo's own words otherwise, [`Error::Aborted`].
+pub fn build(
+    request: &Request,
+    root: &Path,
+    cancellation: &Cancellation,
+    emit: &dyn Fn(Event),
+) -> Result<Built> {
+    let started = Instant::now();
+    let arguments = command::arguments(request);
+    emit(Event::Building { bin: request.bin.clone(), command: command::shown(&arguments) });
+    let transcript = process::run(request, root, &arguments, cancellation, emit)?;
+    cancellation.check()?;
+    if !transcript.status.success() {
+        return Err(failure::explain(request, root, &arguments, &transcript));
+    }
+    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    emit(Event::Built { bin: request.bin.clone(), elapsed_ms });
+    let Transcript { executable, artifacts, build_scripts, out_dirs, .. } = transcript;
+    let (executable, stat) = executable
+        .ok_or_else(|| Error::Internal(format!("cargo succeeded and named no executable for `{}`", request.bin)))?;
+    Ok(Built { executable, stat, artifacts, build_scripts, out_dirs, elapsed_ms })
+}

@@ -1,0 +1,257 @@
+//! One cargo process: its pipes, its messages, its end.
+//!
+//! cargo leads a process group of its own (on Windows, a job), so that ending the group ends compilers and build
+//! scripts with it. The cost is that a terminal's Ctrl-C does not reach it; the JavaScript wrapper passes that on.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use cargo_metadata::Message;
+use cargo_metadata::diagnostic::DiagnosticLevel;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdout};
+
+use super::{command, stderr};
+use crate::cancellation::Cancellation;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::request::Request;
+use crate::stat::StatIdentity;
+
+/// How long the pipes of an ended cargo may stay open in a process that it left behind.
+const PIPES_AFTER_EXIT: Duration = Duration::from_millis(500);
+/// A failing build repeats itself; this much of it is enough to act on.
+const REPORT_BYTES: usize = 64 * 1024;
+
+/// What one run of cargo said.
+pub(super) struct Transcript {
+    pub(super) status: ExitStatus,
+    pub(super) executable: Option<(PathBuf, StatIdentity)>,
+    pub(super) artifacts: Vec<PathBuf>,
+    pub(super) build_scripts: Vec<PathBuf>,
+    pub(super) out_dirs: Vec<PathBuf>,
+    /// The compiler's rendered errors, uncoloured.
+    pub(super) errors: Vec<String>,
+    /// cargo's own messages.
+    pub(super) messages: Vec<String>,
+}
+
+pub(super) fn run(
+    request: &Request,
+    root: &Path,
+    arguments: &[String],
+    cancellation: &Cancellation,
+    emit: &dyn Fn(Event),
+) -> Result<Transcript> {
+    cancellation.check()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Internal(format!("cannot wait for cargo: {error}")))?;
+    runtime.block_on(async {
+        let mut command = command::cargo(request, root);
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = group::spawn(command).map_err(|error| not_started(&error))?;
+        let ending = cancellation.on_cancel(group::ending(&child)?);
+        let mut transcript = Listener::new(request, emit);
+        let status = transcript.follow(&mut child).await;
+        drop(ending);
+        let status = status.map_err(|error| Error::Internal(format!("cannot follow cargo: {error}")))?;
+        Ok(transcript.into_transcript(status))
+    })
+}
+
+fn not_started(error: &io::Error) -> Error {
+    Error::ToolNotFound {
+        what: format!("cargo cannot be started: {error}"),
+        hint: "see whether `cargo --version` works in the checkout".into(),
+    }
+}
+
+struct Listener<'a> {
+    request: &'a Request,
+    emit: &'a dyn Fn(Event),
+    executable: Option<(PathBuf, StatIdentity)>,
+    artifacts: Vec<PathBuf>,
+    build_scripts: Vec<PathBuf>,
+    out_dirs: Vec<PathBuf>,
+    errors: Vec<String>,
+    messages: std::cell::RefCell<Vec<String>>,
+}
+
+impl<'a> Listener<'a> {
+    fn new(request: &'a Request, emit: &'a dyn Fn(Event)) -> Self {
+        Self {
+            request,
+            emit,
+            executable: None,
+            artifacts: Vec::new(),
+            build_scripts: Vec::new(),
+            out_dirs: Vec::new(),
+            errors: Vec::new(),
+            messages: std::cell::RefCell::default(),
+        }
+    }
+
+    fn into_transcript(self, status: ExitStatus) -> Transcript {
+        Transcript {
+            status,
+            executable: self.executable,
+            artifacts: self.artifacts,
+            build_scripts: self.build_scripts,
+            out_dirs: self.out_dirs,
+            errors: self.errors,
+            messages: self.messages.into_inner(),
+        }
+    }
+
+    /// Listens until both pipes and the process have ended; a pipe that a stray process keeps open is let go.
+    async fn follow(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err(io::Error::other("its output is not captured"));
+        };
+        let messages = std::mem::take(&mut self.messages);
+        let emit = self.emit;
+        let status = {
+            let reading = async { tokio::try_join!(self.json(stdout), text(stderr, emit, &messages)).map(drop) };
+            tokio::pin!(reading);
+            tokio::select! {
+                read = &mut reading => { read?; child.wait().await }
+                status = child.wait() => {
+                    match tokio::time::timeout(PIPES_AFTER_EXIT, reading).await {
+                        Ok(read) => read?,
+                        Err(_) => tracing::debug!("a process that cargo left behind keeps its output open"),
+                    }
+                    status
+                }
+            }
+        };
+        self.messages = messages;
+        status
+    }
+
+    async fn json(&mut self, stdout: ChildStdout) -> io::Result<()> {
+        let mut lines = BufReader::new(stdout).split(b'\n');
+        while let Some(line) = lines.next_segment().await? {
+            match serde_json::from_slice(&line) {
+                Ok(message) => self.message(message)?,
+                Err(error) => tracing::debug!(%error, "not a message of cargo's"),
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, message: Message) -> io::Result<()> {
+        match message {
+            Message::CompilerArtifact(artifact) => {
+                if artifact.target.is_custom_build() {
+                    self.build_scripts.extend(artifact.filenames.into_iter().map(Into::into));
+                    return Ok(());
+                }
+                self.artifacts.extend(artifact.filenames.into_iter().map(Into::into));
+                let is_wanted = artifact.target.is_bin() && artifact.target.name == self.request.bin;
+                if let Some(executable) = artifact.executable.filter(|_| is_wanted) {
+                    let stat = StatIdentity::of(&std::fs::metadata(&executable)?);
+                    self.executable = Some((executable.into(), stat));
+                }
+            }
+            Message::BuildScriptExecuted(script) => self.out_dirs.push(script.out_dir.into()),
+            Message::CompilerMessage(message) => {
+                let Some(rendered) = message.message.rendered else { return Ok(()) };
+                let level = level(message.message.level);
+                if level == "error" {
+                    keep(&mut self.errors, console::strip_ansi_codes(&rendered).into_owned());
+                }
+                (self.emit)(Event::Diagnostic { level: level.to_owned(), rendered });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+async fn text(
+    mut stderr: ChildStderr,
+    emit: &dyn Fn(Event),
+    messages: &std::cell::RefCell<Vec<String>>,
+) -> io::Result<()> {
+    let mut reader = stderr::Reader::default();
+    let say = |said| match said {
+        stderr::Said::Event(event) => emit(event),
+        stderr::Said::Message(rendered) => {
+            let level = if rendered.starts_with("error") { "error" } else { "warning" };
+            keep(&mut messages.borrow_mut(), rendered.clone());
+            emit(Event::Diagnostic { level: level.to_owned(), rendered });
+        }
+    };
+    let mut buffer = vec![0; 8 * 1024];
+    loop {
+        match stderr.read(&mut buffer).await? {
+            0 => break,
+            count => reader.feed(&buffer[..count], say),
+        }
+    }
+    reader.finish(say);
+    Ok(())
+}
+
+fn keep(list: &mut Vec<String>, text: String) {
+    if list.iter().map(String::len).sum::<usize>() < REPORT_BYTES {
+        list.push(text);
+    }
+}
+
+fn level(level: DiagnosticLevel) -> &'static str {
+    match level {
+        DiagnosticLevel::Ice | DiagnosticLevel::Error => "error",
+        DiagnosticLevel::Warning => "warning",
+        DiagnosticLevel::FailureNote | DiagnosticLevel::Note => "note",
+        _ => "help",
+    }
+}
+
+#[cfg(unix)]
+mod group {
+    use super::{Child, Error, Result, io};
+
+    pub(super) fn spawn(command: std::process::Command) -> io::Result<Child> {
+        let mut command = tokio::process::Command::from(command);
+        command.process_group(0).kill_on_drop(true).spawn()
+    }
+
+    /// Ends the group that `child` leads. The group keeps its number for as long as the child has not been waited for.
+    pub(super) fn ending(child: &Child) -> Result<impl Fn() + Send + 'static> {
+        let leader = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+        let leader = leader.ok_or_else(|| Error::Internal("cargo ended before it was started".into()))?;
+        Ok(move || {
+            if let Err(error) = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL) {
+                tracing::debug!(%error, "cargo's process group has already ended");
+            }
+        })
+    }
+}
+
+#[cfg(windows)]
+mod group {
+    use std::sync::Mutex;
+
+    use super::{Child, Error, Result, io};
+
+    pub(super) fn spawn(command: std::process::Command) -> io::Result<Child> {
+        tokio::process::Command::from(command).kill_on_drop(true).spawn()
+    }
+
+    /// Ends the job that `child` was put into, by closing its only handle.
+    pub(super) fn ending(child: &Child) -> Result<impl Fn() + Send + 'static> {
+        let failed = |error: win32job::JobError| Error::Internal(format!("cannot put cargo into a job: {error}"));
+        let mut limits = win32job::ExtendedLimitInfo::new();
+        limits.limit_kill_on_job_close();
+        let job = win32job::Job::create_with_limit_info(&limits).map_err(failed)?;
+        let handle = child.raw_handle().ok_or_else(|| Error::Internal("cargo ended before it was started".into()))?;
+        job.assign_process(handle as isize).map_err(failed)?;
+        let job = Mutex::new(Some(job));
+        Ok(move || drop(job.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()))
+    }
+}

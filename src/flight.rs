@@ -1,0 +1,158 @@
+//! What calls in one process share.
+//!
+//! Promises: a call is answered from a sweep that began after the call was made, by whichever call; so sharing never
+//! hides an edit made before a call. Builds in one checkout take turns, so that cargo does not wait on its own lock.
+//! Does not promise: anything between processes. That is what locks are for.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::cancellation::Cancellation;
+use crate::error::Result;
+use crate::event::{Event, WaitingFor};
+use crate::fingerprint::Fingerprint;
+use crate::inventory::Tree;
+
+/// How long a wait goes on before it looks whether its call was aborted.
+const POLL: Duration = Duration::from_millis(20);
+
+/// A moment in this process: later ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+/// What a sweep is of: a checkout's root and the patterns of paths that are no inputs.
+pub(crate) type SweepKey = (PathBuf, Vec<String>);
+
+enum Sweep {
+    Running,
+    Done { began: Moment, tree: Weak<Tree> },
+}
+
+#[derive(Default)]
+struct Shared<T> {
+    state: Mutex<T>,
+    changed: Condvar,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, T> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.changed.wait_timeout(state, POLL).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+static SWEEPS: LazyLock<Shared<HashMap<SweepKey, Sweep>>> = LazyLock::new(Shared::default);
+static TURNS: LazyLock<Shared<HashSet<PathBuf>>> = LazyLock::new(Shared::default);
+static BUILDS: LazyLock<Shared<HashMap<Fingerprint, Moment>>> = LazyLock::new(Shared::default);
+
+/// A tree of `key` that was swept after `since`: one that another call sweeps or still holds, or else what `sweep`
+/// finds.
+pub(crate) fn shared_sweep(
+    key: SweepKey,
+    since: Moment,
+    cancellation: &Cancellation,
+    sweep: impl FnOnce() -> Result<Tree>,
+) -> Result<Arc<Tree>> {
+    let mut sweeps = SWEEPS.lock();
+    loop {
+        cancellation.check()?;
+        match sweeps.get(&key) {
+            // Also one that began too early: those who wait for its end share the next.
+            Some(Sweep::Running) => sweeps = SWEEPS.wait(sweeps),
+            Some(Sweep::Done { began, tree }) if *began > since => match tree.upgrade() {
+                Some(tree) => return Ok(tree),
+                None => break,
+            },
+            _ => break,
+        }
+    }
+    sweeps.retain(|_, sweep| match sweep {
+        Sweep::Running => true,
+        Sweep::Done { tree, .. } => tree.strong_count() > 0,
+    });
+    let began = Moment::now();
+    sweeps.insert(key.clone(), Sweep::Running);
+    drop(sweeps);
+
+    let mut running = Running { key, done: None };
+    let tree = Arc::new(sweep()?);
+    running.done = Some(Sweep::Done { began, tree: Arc::downgrade(&tree) });
+    Ok(tree)
+}
+
+/// Ends the wait of others however a sweep ends: with a tree, an error or a panic.
+struct Running {
+    key: SweepKey,
+    done: Option<Sweep>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut sweeps = SWEEPS.lock();
+        match self.done.take() {
+            Some(done) => sweeps.insert(std::mem::take(&mut self.key), done),
+            None => sweeps.remove(&self.key),
+        };
+        drop(sweeps);
+        SWEEPS.changed.notify_all();
+    }
+}
+
+/// The right to run cargo in one checkout.
+pub(crate) struct Turn {
+    checkout: PathBuf,
+    /// Whether another call of this process had it first.
+    pub(crate) waited: bool,
+}
+
+/// Waits until no other call of this process builds in `checkout`.
+pub(crate) fn take_turn(checkout: &Path, cancellation: &Cancellation, emit: &dyn Fn(Event)) -> Result<Turn> {
+    let mut turns = TURNS.lock();
+    let mut waited = false;
+    while turns.contains(checkout) {
+        if !waited {
+            waited = true;
+            let pid = Some(std::process::id());
+            drop(turns);
+            emit(Event::Waiting { on: WaitingFor::Checkout, pid, since_ms: None });
+            turns = TURNS.lock();
+            continue;
+        }
+        turns = TURNS.wait(turns);
+        cancellation.check()?;
+    }
+    turns.insert(checkout.to_owned());
+    Ok(Turn { checkout: checkout.to_owned(), waited })
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TURNS.lock().remove(&self.checkout);
+        TURNS.changed.notify_all();
+    }
+}
+
+/// Remembers that a build of `fingerprint`, which began at `began`, was published.
+pub(crate) fn note_build(fingerprint: Fingerprint, began: Moment) {
+    BUILDS.lock().insert(fingerprint, began);
+}
+
+/// Whether this process has published a build of `fingerprint` that began after `since`.
+pub(crate) fn was_built_since(fingerprint: &Fingerprint, since: Moment) -> bool {
+    BUILDS.lock().get(fingerprint).is_some_and(|began| *began > since)
+}

@@ -1,0 +1,203 @@
+//! Variables and configuration files that steer a build.
+//!
+//! Promises: a variable that cargo, rustc, `cc` or the usual build scripts read to decide what they build is an input;
+//! tokens, job counts, terminals, sessions and places where output goes are not, since they cannot change a binary.
+//! cargo's configuration counts as cargo reads it: from the checkout up to `/`, then from its home, includes followed.
+//! Does not promise: to know what one project's build scripts read. That is observed after a build and joins as a path
+//! set.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::checkout::is_gone;
+use crate::error::{Error, Result};
+use crate::fingerprint::Digest;
+use crate::request::{Builder, Environment};
+
+/// Names that count by themselves.
+///
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>
+/// <https://reproducible-builds.org/specs/source-date-epoch/>
+const NAMES: &[&str] = &[
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_INCREMENTAL",
+    "LIBCLANG_PATH",
+    "LLVM_CONFIG_PATH",
+    "CLANG_PATH",
+    "PROTOC",
+    "PROTOC_INCLUDE",
+    "SDKROOT",
+    "MACOSX_DEPLOYMENT_TARGET",
+    "SOURCE_DATE_EPOCH",
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "CPLUS_INCLUDE_PATH",
+    "LIBRARY_PATH",
+];
+
+/// Names that count by their beginning.
+const PREFIXES: &[&str] =
+    &["RUSTC", "CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_UNSTABLE_", "BINDGEN_", "PKG_CONFIG", "CMAKE_"];
+
+/// Names that cc-rs and its kin read bare, with a target behind (`CC_x86_64-unknown-linux-gnu`) or with `HOST_` or
+/// `TARGET_` before.
+///
+/// <https://docs.rs/cc/latest/cc/#external-configuration-via-environment-variables>
+const COMPILER_NAMES: &[&str] = &[
+    "CC", "CXX", "AR", "ARFLAGS", "RANLIB", "RANLIBFLAGS", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CXXSTDLIB", "CMAKE",
+];
+
+/// Names that the rules above would take though they say how fast, how loud or where, and never what.
+const NOISE: &[&str] = &[
+    "CARGO_BUILD_JOBS",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_BUILD_BUILD_DIR",
+    "CARGO_TARGET_DIR",
+    "CARGO_TARGET_TMPDIR",
+    "CMAKE_BUILD_PARALLEL_LEVEL",
+    "CMAKE_COLOR_DIAGNOSTICS",
+];
+
+/// Digests of the variables that are set and can change what is built.
+pub(super) fn steering_variables(env: &Environment, builder: Builder) -> BTreeMap<String, Digest> {
+    env.iter()
+        .filter(|(name, _)| steers(name) || (builder == Builder::Zigbuild && name.starts_with("CARGO_ZIGBUILD_")))
+        .map(|(name, value)| (name.to_owned(), Digest::of(value)))
+        .collect()
+}
+
+fn steers(name: &str) -> bool {
+    if NOISE.contains(&name) || (name.starts_with("CARGO_TARGET_") && name.ends_with("_RUNNER")) {
+        return false;
+    }
+    let bare = name.strip_prefix("HOST_").or_else(|| name.strip_prefix("TARGET_")).unwrap_or(name);
+    let compiler = COMPILER_NAMES
+        .iter()
+        .any(|known| bare.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')));
+    compiler || NAMES.contains(&name) || PREFIXES.iter().any(|prefix| bare.starts_with(prefix))
+}
+
+/// One of cargo's configuration files.
+pub(super) struct CargoConfig {
+    /// What names it in the inventory: below the checkout its relative path, so that clones agree, else its path.
+    pub(super) name: String,
+    pub(super) digest: Digest,
+    /// The directory that relative paths to programs in it start from: the parent of its `.cargo`.
+    pub(super) base: PathBuf,
+    /// Its content; empty when it cannot be parsed, which is for cargo to complain about.
+    pub(super) table: toml::Table,
+}
+
+/// Every configuration file that a cargo started in `root` reads, the most important one first.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>
+pub(super) fn cargo_configs(root: &Path, env: &Environment) -> Result<Vec<CargoConfig>> {
+    let mut chain = Chain { root, found: Vec::new(), seen: HashSet::new() };
+    for directory in root.ancestors() {
+        chain.either(&directory.join(".cargo"))?;
+    }
+    if let Some(home) = env.cargo_home() {
+        chain.either(&root.join(home))?;
+    }
+    Ok(chain.found)
+}
+
+struct Chain<'a> {
+    root: &'a Path,
+    found: Vec<CargoConfig>,
+    seen: HashSet<PathBuf>,
+}
+
+impl Chain<'_> {
+    /// Where both exist, cargo reads the one without the extension.
+    fn either(&mut self, directory: &Path) -> Result<()> {
+        if self.read(&directory.join("config"))? {
+            return Ok(());
+        }
+        self.read(&directory.join("config.toml")).map(drop)
+    }
+
+    fn read(&mut self, path: &Path) -> Result<bool> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if is_gone(&error) || path.is_dir() => return Ok(false),
+            Err(error) => return Err(Error::unreadable(path, error)),
+        };
+        if !self.seen.insert(path.to_owned()) {
+            return Ok(true);
+        }
+        let table = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
+        let includes = included(&table);
+        let directory = path.parent().unwrap_or(self.root);
+        self.found.push(CargoConfig {
+            name: path.strip_prefix(self.root).unwrap_or(path).to_string_lossy().into_owned(),
+            digest: Digest::of(&bytes),
+            base: directory.parent().unwrap_or(directory).to_owned(),
+            table,
+        });
+        for include in includes {
+            self.read(&directory.join(include))?;
+        }
+        Ok(true)
+    }
+}
+
+/// The paths under the key `include`: a string, or a list of strings and of tables with `path`.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#including-extra-configuration-files>
+fn included(table: &toml::Table) -> Vec<String> {
+    let path = |value: &toml::Value| value.as_str().or_else(|| value.get("path")?.as_str()).map(str::to_owned);
+    match table.get("include") {
+        Some(toml::Value::Array(list)) => list.iter().filter_map(path).collect(),
+        Some(single) => path(single).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_choose_what_is_built_count() {
+        for name in [
+            "RUSTFLAGS",
+            "RUSTC_WRAPPER",
+            "CARGO_PROFILE_RELEASE_LTO",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CC",
+            "CC_x86_64-unknown-linux-gnu",
+            "TARGET_CFLAGS",
+            "HOST_PKG_CONFIG_PATH",
+            "PKG_CONFIG_PATH",
+            "BINDGEN_EXTRA_CLANG_ARGS",
+            "SOURCE_DATE_EPOCH",
+            "LDFLAGS",
+        ] {
+            assert!(steers(name), "{name} can change a binary");
+        }
+    }
+
+    #[test]
+    fn secrets_job_counts_terminals_and_places_do_not() {
+        for name in [
+            "CARGO_REGISTRY_TOKEN",
+            "CARGO_REGISTRIES_MINE_TOKEN",
+            "CARGO_BUILD_JOBS",
+            "CARGO_MAKEFLAGS",
+            "CARGO_TARGET_DIR",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER",
+            "CARGO_TERM_COLOR",
+            "CCACHE_DIR",
+            "ARCH",
+            "TERM",
+            "PWD",
+            "SSH_AUTH_SOCK",
+            "NUM_JOBS",
+        ] {
+            assert!(!steers(name), "{name} cannot change a binary");
+        }
+    }
+}

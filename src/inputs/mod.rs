@@ -1,0 +1,97 @@
+//! What a build reads, gathered without running anything.
+//!
+//! Promises: [`survey`] spawns no process, writes no file, follows no variable that redirects git (`GIT_DIR` and its
+//! kin), and digests the bytes on disk, never what git's index believes about them.
+//! Does not promise: to see what a build reads outside the checkout, but for the toolchain, cargo's configuration, the
+//! environment and what a path set names. System libraries, the linker and programs that build scripts find on `PATH`
+//! are not inputs; README, "Limits", says so to users.
+
+mod checkout;
+mod environment;
+mod observed;
+mod sweep;
+mod toolchain;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use observed::{UnitOutputs, observe};
+
+use crate::cancellation::Cancellation;
+use crate::error::{Error, Result};
+use crate::fingerprint::Digest;
+use crate::inventory::{Inventory, Tree};
+use crate::path_set::PathSet;
+use crate::request::{Environment, Request};
+
+/// The root of the checkout that `repo` names, with links resolved.
+///
+/// # Errors
+///
+/// [`Error::NotACheckout`] unless `repo` is a directory with both `.git` and `Cargo.toml`.
+pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
+    let not_a_checkout = |problem: &str, hint: &str| Error::NotACheckout {
+        path: repo.to_owned(),
+        problem: problem.to_owned(),
+        hint: hint.to_owned(),
+    };
+    let metadata = std::fs::metadata(repo).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            not_a_checkout("there is no such directory", "clone the repository there, or name another one in `repo`")
+        }
+        _ => not_a_checkout(&error.to_string(), "name a directory that can be read in `repo`"),
+    })?;
+    if !metadata.is_dir() {
+        return Err(not_a_checkout("it is not a directory", "name the root of a git checkout in `repo`"));
+    }
+    if std::fs::symlink_metadata(repo.join(".git")).is_err() {
+        let bare = repo.join("HEAD").is_file() && repo.join("objects").is_dir();
+        return Err(if bare {
+            not_a_checkout("it is a bare repository", "add a worktree with `git worktree add`, and name that in `repo`")
+        } else {
+            not_a_checkout("it has no `.git`", "name the root of a git checkout in `repo`")
+        });
+    }
+    if !repo.join("Cargo.toml").is_file() {
+        return Err(not_a_checkout(
+            "it has no `Cargo.toml`",
+            "the cargo workspace must be at the checkout's root; name such a checkout in `repo`",
+        ));
+    }
+    dunce::canonicalize(repo).map_err(|error| not_a_checkout(&error.to_string(), "name another directory in `repo`"))
+}
+
+/// The files and HEADs of the checkout at `root`, read now.
+///
+/// # Errors
+///
+/// [`Error::NotACheckout`] when git's own files cannot be read, [`Error::InputUnreadable`] for any other file.
+pub fn sweep(root: &Path, exclude: &[String], cancellation: &Cancellation) -> Result<Tree> {
+    let listing = checkout::list(root, exclude, cancellation)?;
+    sweep::digest(root, listing, cancellation)
+}
+
+/// Everything `request` depends on besides `tree` and what a path set adds.
+///
+/// # Errors
+///
+/// [`Error::ToolNotFound`] without cargo, [`Error::InputUnreadable`] for a configuration file that cannot be read.
+pub fn survey(request: &Request, root: &Path, tree: Arc<Tree>) -> Result<Inventory> {
+    let configs = environment::cargo_configs(root, &request.env)?;
+    Ok(Inventory {
+        request: request.inputs(),
+        tree,
+        tools: toolchain::tools(request, root, &configs)?,
+        variables: environment::steering_variables(&request.env, request.builder),
+        configs: configs.into_iter().map(|config| (config.name, config.digest)).collect(),
+        observed: Default::default(),
+    })
+}
+
+/// `inventory` with what `set` names, as it is now.
+#[must_use]
+pub fn observing(inventory: &Inventory, set: &PathSet, env: &Environment) -> Inventory {
+    let observed =
+        set.variables.iter().map(|name| (name.clone(), env.get(name).map(Digest::of))).collect();
+    Inventory { observed, ..inventory.clone() }
+}

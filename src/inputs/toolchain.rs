@@ -1,0 +1,234 @@
+//! Which programs build, found without running one.
+//!
+//! Promises: the real cargo and rustc behind rustup's proxies, chosen by rustup's own rules, and, when zig builds,
+//! zig and cargo-zigbuild, each by path and `stat`. A toolchain that is updated, relinked or rebuilt in place is
+//! another one.
+//! Does not promise: the system's linker and C compiler. Variables and configuration that choose them do count.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::environment::CargoConfig;
+use crate::error::{Error, Result};
+use crate::inventory::Tool;
+use crate::request::{Builder, Environment, Request};
+use crate::stat::StatIdentity;
+
+/// Every program that takes part in the build of `request`, by role.
+pub(super) fn tools(request: &Request, root: &Path, configs: &[CargoConfig]) -> Result<BTreeMap<String, Tool>> {
+    let env = &request.env;
+    let mut tools = BTreeMap::new();
+    let cargo = env.find_program("cargo", root).ok_or_else(|| Error::ToolNotFound {
+        what: "cargo is not on the PATH".into(),
+        hint: "install Rust from https://rustup.rs, or put cargo's directory on the PATH".into(),
+    })?;
+    let rustup = Rustup::behind(&cargo, env);
+    let toolchain = rustup.as_ref().map(|rustup| rustup.toolchain(root, env));
+    tools.insert("cargo".to_owned(), real(&cargo, toolchain.as_ref()));
+
+    let rustc = chosen(env, configs, &["RUSTC", "CARGO_BUILD_RUSTC"], "rustc");
+    let rustc = rustc.map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
+    let rustc = located(&rustc, env, root);
+    tools.insert("rustc".to_owned(), real(&rustc, toolchain.as_ref()));
+    if let Some(driver) = compiler_library(&tools["rustc"].path) {
+        tools.insert("rustc driver".to_owned(), driver);
+    }
+    for (role, variables, key) in [
+        ("rustc wrapper", ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"], "rustc-wrapper"),
+        ("workspace wrapper", ["RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER"], "rustc-workspace-wrapper"),
+    ] {
+        if let Some(wrapper) = chosen(env, configs, &variables, key) {
+            tools.insert(role.to_owned(), tool(&located(Path::new(&wrapper), env, root), None));
+        }
+    }
+    if request.builder == Builder::Zigbuild {
+        zig(request, root, &mut tools)?;
+    }
+    Ok(tools)
+}
+
+/// A variable overrides the configuration; in the configuration, the nearest file does. An empty value means none.
+fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &str) -> Option<String> {
+    if let Some(value) = variables.iter().find_map(|name| env.get(name)) {
+        return Some(value.to_owned()).filter(|value| !value.is_empty());
+    }
+    configs.iter().find_map(|config| {
+        let program = config.table.get("build")?.get(key)?.as_str()?;
+        // A bare name is looked up on the PATH, anything else starts from the file's base directory.
+        // https://doc.rust-lang.org/cargo/reference/config.html#executable-paths-with-arguments
+        let is_bare = !program.contains(['/', '\\']);
+        Some(if is_bare { program.to_owned() } else { config.base.join(program).to_string_lossy().into_owned() })
+    })
+}
+
+fn located(program: &Path, env: &Environment, root: &Path) -> PathBuf {
+    program.to_str().and_then(|name| env.find_program(name, root)).unwrap_or_else(|| program.to_owned())
+}
+
+fn tool(path: &Path, toolchain: Option<&str>) -> Tool {
+    let path = dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    Tool {
+        stat: fs::metadata(&path).ok().map(|metadata| StatIdentity::of(&metadata)),
+        path: path.to_string_lossy().into_owned(),
+        toolchain: toolchain.map(str::to_owned),
+    }
+}
+
+/// `program` itself, or what stands behind it when it is a proxy of the rustup that chose `toolchain`.
+fn real(program: &Path, toolchain: Option<&Toolchain>) -> Tool {
+    match toolchain {
+        Some(toolchain) if is_proxy(program) => {
+            let name = program.file_name().unwrap_or(program.as_os_str());
+            tool(&toolchain.directory.join("bin").join(name), Some(&toolchain.name))
+        }
+        _ => tool(program, None),
+    }
+}
+
+/// `librustc_driver`, which holds the compiler: `rustc` itself is a small program that a rebuild of the compiler leaves
+/// as it was.
+fn compiler_library(rustc: &str) -> Option<Tool> {
+    let directory = Path::new(rustc).parent()?.parent()?.join(if cfg!(windows) { "bin" } else { "lib" });
+    let mut drivers: Vec<PathBuf> = fs::read_dir(directory)
+        .ok()?
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains("rustc_driver-")))
+        .map(|entry| entry.path())
+        .collect();
+    drivers.sort();
+    drivers.first().map(|driver| tool(driver, None))
+}
+
+/// Whether a program is rustup under another name: a link to it, or a hard link beside it.
+fn is_proxy(program: &Path) -> bool {
+    let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
+    let is_rustup = |path: &Path| path.file_name().is_some_and(|found| found == name.as_str());
+    if dunce::canonicalize(program).is_ok_and(|target| is_rustup(&target)) {
+        return true;
+    }
+    let (Ok(one), Ok(other)) = (fs::metadata(program), fs::metadata(program.with_file_name(name))) else {
+        return false;
+    };
+    StatIdentity::of(&one) == StatIdentity::of(&other)
+}
+
+/// A rustup installation.
+struct Rustup {
+    home: PathBuf,
+    settings: toml::Table,
+}
+
+struct Toolchain {
+    name: String,
+    directory: PathBuf,
+}
+
+impl Rustup {
+    fn behind(cargo: &Path, env: &Environment) -> Option<Self> {
+        if !is_proxy(cargo) {
+            return None;
+        }
+        let home = match env.non_empty("RUSTUP_HOME") {
+            Some(home) => PathBuf::from(home),
+            None => env.home()?.join(".rustup"),
+        };
+        let settings = read_table(&home.join("settings.toml"));
+        Some(Self { home, settings })
+    }
+
+    /// rustup's rules: `RUSTUP_TOOLCHAIN`; then, from the working directory upwards, an override set for the directory
+    /// or a toolchain file in it; then the default.
+    ///
+    /// <https://rust-lang.github.io/rustup/overrides.html>
+    fn toolchain(&self, root: &Path, env: &Environment) -> Toolchain {
+        if let Some(name) = env.non_empty("RUSTUP_TOOLCHAIN") {
+            return self.named(name);
+        }
+        let overrides = self.settings.get("overrides").and_then(toml::Value::as_table);
+        for directory in root.ancestors() {
+            let name = directory.to_str().and_then(|directory| overrides?.get(directory)?.as_str());
+            if let Some(name) = name {
+                return self.named(name);
+            }
+            if let Some(toolchain) = self.from_file(directory) {
+                return toolchain;
+            }
+        }
+        let fallback = || read_table(Path::new("/etc/rustup/settings.toml"));
+        let default = |settings: &toml::Table| Some(settings.get("default_toolchain")?.as_str()?.to_owned());
+        let name = default(&self.settings).or_else(|| default(&fallback()));
+        self.named(name.as_deref().unwrap_or("stable"))
+    }
+
+    /// `rust-toolchain` (a bare name or TOML), which rustup prefers where both exist, and `rust-toolchain.toml`.
+    fn from_file(&self, directory: &Path) -> Option<Toolchain> {
+        let bare = fs::read_to_string(directory.join("rust-toolchain"));
+        let text = bare.or_else(|_| fs::read_to_string(directory.join("rust-toolchain.toml"))).ok()?;
+        let Ok(table) = text.parse::<toml::Table>() else { return Some(self.named(text.trim())) };
+        let toolchain = table.get("toolchain")?;
+        if let Some(path) = toolchain.get("path").and_then(toml::Value::as_str) {
+            return Some(Toolchain { name: path.to_owned(), directory: directory.join(path) });
+        }
+        Some(self.named(toolchain.get("channel")?.as_str()?))
+    }
+
+    /// A toolchain's directory is called as it is (custom ones, full names) or has the host's triple behind its channel.
+    fn named(&self, name: &str) -> Toolchain {
+        if Path::new(name).is_absolute() {
+            return Toolchain { name: name.to_owned(), directory: PathBuf::from(name) };
+        }
+        let toolchains = self.home.join("toolchains");
+        let exact = toolchains.join(name);
+        if exact.is_dir() {
+            return Toolchain { name: name.to_owned(), directory: exact };
+        }
+        let host = self.settings.get("default_host_triple").and_then(toml::Value::as_str).unwrap_or(HOST);
+        let name = format!("{name}-{host}");
+        Toolchain { directory: toolchains.join(&name), name }
+    }
+}
+
+/// The triple this addon was built for; the build script passes it on.
+const HOST: &str = env!("DEV_BIN_HOST");
+
+fn read_table(path: &Path) -> toml::Table {
+    fs::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+fn zig(request: &Request, root: &Path, tools: &mut BTreeMap<String, Tool>) -> Result<()> {
+    let env = &request.env;
+    let in_cargo_home = || {
+        let name = format!("cargo-zigbuild{}", std::env::consts::EXE_SUFFIX);
+        env.cargo_home().map(|home| home.join("bin").join(name)).filter(|path| path.is_file())
+    };
+    let zigbuild = env.find_program("cargo-zigbuild", root).or_else(in_cargo_home).ok_or_else(|| Error::ToolNotFound {
+        what: format!(
+            "cargo-zigbuild is not on the PATH; building `{}`{} needs it",
+            request.package,
+            request.target.as_ref().map(|target| format!(" for {target}")).unwrap_or_default(),
+        ),
+        hint: "install it and zig with `pip install cargo-zigbuild ziglang`, or `cargo install cargo-zigbuild` and zig from https://ziglang.org".into(),
+    })?;
+    tools.insert("cargo-zigbuild".to_owned(), tool(&zigbuild, None));
+
+    let python = env.get("CARGO_ZIGBUILD_PYTHON_PATH").unwrap_or("python3");
+    let zig = env.non_empty("CARGO_ZIGBUILD_ZIG_PATH").unwrap_or("zig");
+    let beside = [Some(zigbuild), env.find_program(python, root)].into_iter().flatten().filter_map(|it| python_zig(&it));
+    for (index, path) in env.find_program(zig, root).into_iter().chain(beside).enumerate() {
+        let found = tool(&path, None);
+        if !tools.values().any(|known| known.path == found.path) {
+            tools.insert(format!("zig {index}"), found);
+        }
+    }
+    Ok(())
+}
+
+/// The zig that the PyPI package `ziglang` brings, found from a program of the same Python installation.
+fn python_zig(program: &Path) -> Option<PathBuf> {
+    let library = program.parent()?.parent()?.join("lib");
+    let pythons = fs::read_dir(library).ok()?.flatten();
+    pythons
+        .map(|python| python.path().join("site-packages").join("ziglang").join(format!("zig{}", std::env::consts::EXE_SUFFIX)))
+        .find(|zig| zig.is_file())
+}

@@ -1,0 +1,308 @@
+//! Everything a build reads, as data: the fingerprint is computed from it, a manifest keeps it, and two of them
+//! compared say why something was built.
+//!
+//! Promises: whatever differs between two fingerprints can be named, since both come from the same fields. Values of
+//! variables and the text of configuration files are kept as digests only.
+//! Does not promise: anything about how the data were gathered; that is the business of `inputs`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use gix::bstr::{BString, ByteSlice, ByteVec};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::fingerprint::{Digest, Fingerprint, FingerprintBuilder};
+use crate::stat::StatIdentity;
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A regular file that its owner may execute.
+    Executable,
+    /// A symbolic link; its content is its target.
+    Symlink,
+    /// Nothing, though git tracks the path.
+    Absent,
+    /// A FIFO, socket or device, which is never opened.
+    Special,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Executable => "executable",
+            Self::Symlink => "symlink",
+            Self::Absent => "absent",
+            Self::Special => "special",
+        }
+    }
+}
+
+/// A path below the checkout's root, in bytes, with `/` between its parts.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TreePath(pub BString);
+
+impl fmt::Display for TreePath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0.to_str_lossy())
+    }
+}
+
+impl fmt::Debug for TreePath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+impl Serialize for TreePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.escape_bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for TreePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let escaped = String::deserialize(deserializer)?;
+        Ok(Self(Vec::unescape_bytes(escaped).into()))
+    }
+}
+
+/// One path of the tree and what it holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FileInput {
+    /// Where.
+    pub path: TreePath,
+    /// What stands there.
+    pub kind: Kind,
+    /// SHA-256 of the bytes on disk or of a link's target; of nothing for what is absent or special.
+    pub digest: Digest,
+    /// How its `stat` looked when it was read. Not part of the fingerprint.
+    #[serde(skip)]
+    pub stat: StatIdentity,
+}
+
+impl FileInput {
+    fn same_content(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.digest == other.digest
+    }
+}
+
+/// The files of a checkout, its submodules included.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Tree {
+    /// The commit at HEAD of the checkout (path ``) and of each repository in it; none for an unborn HEAD.
+    pub heads: BTreeMap<TreePath, Option<String>>,
+    /// Every path that counts, sorted by bytes.
+    pub files: Vec<FileInput>,
+}
+
+/// A program that takes part in the build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// The real program, behind rustup's proxies; what was looked for when it was not found.
+    pub path: String,
+    /// The rustup toolchain's name, where rustup manages the program.
+    pub toolchain: Option<String>,
+    /// The program's own `stat`, none when it does not exist.
+    pub stat: Option<StatIdentity>,
+}
+
+/// All inputs of one request.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Inventory {
+    /// What of the request counts, by option.
+    pub request: BTreeMap<String, String>,
+    /// Files and HEADs.
+    pub tree: Arc<Tree>,
+    /// Programs, by role: cargo, rustc, zig, …
+    pub tools: BTreeMap<String, Tool>,
+    /// Digests of the variables that steer a build, by name; those that are not set are left out.
+    pub variables: BTreeMap<String, Digest>,
+    /// Digests of cargo's configuration files, by path.
+    pub configs: BTreeMap<String, Digest>,
+    /// Digests of the variables of a path set, by name; none for one that is not set.
+    pub observed: BTreeMap<String, Option<Digest>>,
+}
+
+/// How one path differs between two inventories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is there now.
+    Added,
+    /// It was there.
+    Removed,
+    /// Its bytes, kind or mode differ.
+    Changed,
+}
+
+impl Change {
+    /// The participle for a sentence, which is also what JavaScript sees.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+impl Inventory {
+    /// The digest over all of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hash = FingerprintBuilder::new();
+        hash.section("request", self.request.len());
+        for (option, value) in &self.request {
+            hash.field(option);
+            hash.field(value);
+        }
+        hash.section("heads", self.tree.heads.len());
+        for (path, commit) in &self.tree.heads {
+            hash.field(&path.0);
+            hash.optional(commit.as_deref());
+        }
+        hash.section("files", self.tree.files.len());
+        for file in &self.tree.files {
+            hash.field(&file.path.0);
+            hash.field(file.kind.name());
+            hash.field(file.digest.as_bytes());
+        }
+        hash.section("tools", self.tools.len());
+        for (role, tool) in &self.tools {
+            hash.field(role);
+            hash.field(&tool.path);
+            hash.optional(tool.stat.map(|stat| stat.portable_bytes()));
+        }
+        hash.section("variables", self.variables.len());
+        for (name, digest) in &self.variables {
+            hash.field(name);
+            hash.field(digest.as_bytes());
+        }
+        hash.section("configs", self.configs.len());
+        for (path, digest) in &self.configs {
+            hash.field(path);
+            hash.field(digest.as_bytes());
+        }
+        hash.section("observed", self.observed.len());
+        for (name, digest) in &self.observed {
+            hash.field(name);
+            hash.optional(digest.map(|digest| *digest.as_bytes()));
+        }
+        hash.finish()
+    }
+
+    /// Every path whose content differs, in order.
+    #[must_use]
+    pub fn changed_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
+        self.differing(before, |now, then| !now.same_content(then))
+    }
+
+    /// Every path that was touched: its content differs or something wrote to it and left the same bytes.
+    #[must_use]
+    pub fn touched_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
+        self.differing(before, |now, then| !now.same_content(then) || now.stat != then.stat)
+    }
+
+    fn differing(
+        &self,
+        before: &Self,
+        differs: impl Fn(&FileInput, &FileInput) -> bool,
+    ) -> Vec<(TreePath, Change)> {
+        let mut found = Vec::new();
+        let mut old = before.tree.files.iter().peekable();
+        for now in &self.tree.files {
+            while let Some(gone) = old.next_if(|then| then.path < now.path) {
+                found.push((gone.path.clone(), Change::Removed));
+            }
+            match old.next_if(|then| then.path == now.path) {
+                None => found.push((now.path.clone(), Change::Added)),
+                Some(then) if differs(now, then) => found.push((now.path.clone(), change(then.kind, now.kind))),
+                Some(_) => {}
+            }
+        }
+        found.extend(old.map(|gone| (gone.path.clone(), Change::Removed)));
+        found
+    }
+}
+
+/// A tracked file that is deleted stays in the inventory, as absent; to a reader it is removed all the same.
+fn change(then: Kind, now: Kind) -> Change {
+    match (then, now) {
+        (Kind::Absent, _) => Change::Added,
+        (_, Kind::Absent) => Change::Removed,
+        _ => Change::Changed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, kind: Kind, content: &str) -> FileInput {
+        FileInput {
+            path: TreePath(path.into()),
+            kind,
+            digest: Digest::of(content),
+            stat: StatIdentity::default(),
+        }
+    }
+
+    fn with(files: Vec<FileInput>) -> Inventory {
+        Inventory { tree: Arc::new(Tree { files, ..Tree::default() }), ..Inventory::default() }
+    }
+
+    #[test]
+    fn every_kind_of_change_to_a_file_is_named_and_changes_the_fingerprint() {
+        let before = with(vec![
+            file("a", Kind::File, "1"),
+            file("b", Kind::File, "1"),
+            file("c", Kind::File, "1"),
+            file("e", Kind::Absent, ""),
+        ]);
+        let after = with(vec![
+            file("a", Kind::Executable, "1"),
+            file("b", Kind::File, "2"),
+            file("d", Kind::File, "1"),
+            file("e", Kind::File, "1"),
+        ]);
+        let changes: Vec<_> =
+            after.changed_files(&before).into_iter().map(|(path, change)| (path.to_string(), change)).collect();
+        let expected = [
+            ("a", Change::Changed),
+            ("b", Change::Changed),
+            ("c", Change::Removed),
+            ("d", Change::Added),
+            ("e", Change::Added),
+        ];
+        assert_eq!(changes, expected.map(|(path, change)| (path.to_owned(), change)));
+        assert_ne!(before.fingerprint(), after.fingerprint());
+        assert_eq!(before.changed_files(&before), []);
+    }
+
+    #[test]
+    fn an_inventory_survives_json_with_paths_that_are_no_text() {
+        let mut inventory = with(vec![file("x", Kind::File, "1")]);
+        Arc::make_mut(&mut inventory.tree).files[0].path = TreePath(b"dir/\xff\\n\"\n\\xff".as_slice().into());
+        inventory.variables.insert("RUSTFLAGS".into(), Digest::of("-C"));
+        inventory.observed.insert("IMAGE_TAG".into(), None);
+        let json = serde_json::to_vec(&inventory).unwrap();
+        let back: Inventory = serde_json::from_slice(&json).unwrap();
+        assert_eq!(back.fingerprint(), inventory.fingerprint());
+    }
+
+    #[test]
+    fn an_unset_observed_variable_differs_from_an_empty_one() {
+        let mut unset = Inventory::default();
+        unset.observed.insert("TAG".into(), None);
+        let mut empty = Inventory::default();
+        empty.observed.insert("TAG".into(), Some(Digest::of("")));
+        assert_ne!(unset.fingerprint(), empty.fingerprint());
+        assert_ne!(unset.fingerprint(), Inventory::default().fingerprint());
+    }
+}

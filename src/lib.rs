@@ -1,0 +1,36 @@
+//! Where is an up-to-date binary of this crate, built from this checkout?
+//!
+//! `@openlock/dev-bin` answers that for a launcher written in TypeScript. If nothing that matters has changed, the
+//! answer comes from a cache in milliseconds; otherwise cargo builds, its progress is shown, and the result is kept.
+//!
+//! The crate is a core that knows nothing of JavaScript, and one module, [`binding`], that makes it a Node-API addon.
+//! Arrows point down only:
+//!
+//! ```text
+//! binding ─ report
+//!    │
+//! resolve ── flight, reasons
+//!    │
+//! inputs   cargo   store          what a build reads │ running it │ keeping the result
+//!    │       │       │
+//! request  event  inventory  path_set  fingerprint  stat  cancellation  error
+//! ```
+//!
+//! [`resolve`] is the place to start reading.
+
+pub mod binding;
+pub mod cancellation;
+pub mod cargo;
+pub mod error;
+pub mod event;
+pub mod fingerprint;
+pub mod flight;
+pub mod inputs;
+pub mod inventory;
+pub mod path_set;
+pub mod reasons;
+pub mod report;
+pub mod request;
+pub mod resolve;
+pub mod stat;
+pub mod store;

@@ -1,0 +1,58 @@
+//! Why something was built: what differs between what is there now and what the last build read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::{ChangedPath, MissReason};
+use crate::inventory::{Inventory, Tool};
+
+/// More would not be read.
+const LISTED_PATHS: usize = 20;
+
+/// Every difference of `now` from `before`, the most telling first; none when they are equal.
+#[must_use]
+pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
+    let mut reasons = Vec::new();
+    let options = differing(&before.request, &now.request);
+    if !options.is_empty() {
+        reasons.push(MissReason::Request { options });
+    }
+    let changed = now.changed_files(before);
+    if !changed.is_empty() {
+        let count = changed.len();
+        let listed = changed.into_iter().take(LISTED_PATHS);
+        let paths = listed.map(|(path, change)| ChangedPath { path: path.to_string(), change }).collect();
+        reasons.push(MissReason::Source { paths, count });
+    }
+    let files = differing(&before.configs, &now.configs);
+    if !files.is_empty() {
+        reasons.push(MissReason::CargoConfig { files });
+    }
+    let mut names = differing(&before.variables, &now.variables);
+    names.extend(differing(&before.observed, &now.observed));
+    if !names.is_empty() {
+        names.sort();
+        names.dedup();
+        reasons.push(MissReason::Environment { names });
+    }
+    for tool in differing(&before.tools, &now.tools) {
+        let (from, to) = (before.tools.get(&tool).map(shown), now.tools.get(&tool).map(shown));
+        reasons.push(MissReason::Toolchain { tool, from, to });
+    }
+    let (old_heads, new_heads) = (&before.tree.heads, &now.tree.heads);
+    for path in old_heads.keys().chain(new_heads.keys()).collect::<BTreeSet<_>>() {
+        let (from, to) = (old_heads.get(path).cloned().flatten(), new_heads.get(path).cloned().flatten());
+        if from != to || old_heads.contains_key(path) != new_heads.contains_key(path) {
+            reasons.push(MissReason::Head { repository: path.to_string(), from, to });
+        }
+    }
+    reasons
+}
+
+fn differing<T: PartialEq>(before: &BTreeMap<String, T>, now: &BTreeMap<String, T>) -> Vec<String> {
+    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    names.into_iter().filter(|name| before.get(*name) != now.get(*name)).cloned().collect()
+}
+
+fn shown(tool: &Tool) -> String {
+    tool.toolchain.clone().unwrap_or_else(|| tool.path.clone())
+}

@@ -1,0 +1,189 @@
+//! What a person sees on stderr; stdout is never written.
+//!
+//! Promises: on a terminal one live line that warnings do not tear, elsewhere plain lines and a sign of life every ten
+//! seconds of a build. `NO_COLOR` and a `dumb` terminal are respected. Output that cannot be written is no error.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::event::{Event, MissReason, WaitingFor};
+use crate::request::Environment;
+
+/// How often a build that nobody watches live says that it goes on.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// Writes what this crate does to stderr, for those who maintain it, when `DEV_BIN_LOG` asks for it (`debug`, `trace`).
+pub fn log_as_asked(env: &Environment) {
+    let Some(level) = env.non_empty("DEV_BIN_LOG").and_then(|level| level.parse::<tracing::level_filters::LevelFilter>().ok())
+    else {
+        return;
+    };
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).finish();
+    // A process has one; the first call that asks decides.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// What to draw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// A live line on a terminal, plain lines elsewhere.
+    #[default]
+    Auto,
+    /// Plain lines.
+    Plain,
+    /// Nothing.
+    Silent,
+}
+
+/// One for all calls of the process, so that their lines do not overwrite each other.
+static LINES: LazyLock<MultiProgress> = LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+
+/// Draws the events of one call.
+pub struct Report {
+    silent: bool,
+    colour: bool,
+    live: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    bin: String,
+    reasons: Vec<MissReason>,
+    began: Option<Instant>,
+    last_line: Option<Instant>,
+    elapsed_ms: u64,
+    bar: Option<ProgressBar>,
+}
+
+impl Report {
+    /// A report to this process's stderr.
+    #[must_use]
+    pub fn new(mode: Mode, env: &Environment) -> Self {
+        let terminal = mode != Mode::Silent && Term::stderr().is_term();
+        let dumb = env.get("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            silent: mode == Mode::Silent,
+            colour: terminal && !dumb && env.non_empty("NO_COLOR").is_none(),
+            live: mode == Mode::Auto && terminal && !dumb,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Draws what `event` tells.
+    pub fn draw(&self, event: &Event) {
+        if self.silent {
+            return;
+        }
+        let state = &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Hit { bin, fingerprint } => {
+                state.end();
+                self.line(state, &format!("Using cached {bin} ({})", fingerprint.get(..16).unwrap_or(fingerprint)));
+            }
+            Event::Miss { bin, reasons } => {
+                state.bin.clone_from(bin);
+                state.reasons.clone_from(reasons);
+            }
+            Event::Waiting { on, pid, since_ms } => self.waiting(state, *on, *pid, *since_ms),
+            Event::Building { bin, command } => {
+                tracing::debug!(command, "running");
+                state.end();
+                let why = state.reasons.iter().map(MissReason::summary).collect::<Vec<_>>().join("; ");
+                let why = if why.is_empty() { why } else { format!(": {why}") };
+                self.line(state, &format!("Building {bin}{why}"));
+                state.began = Some(Instant::now());
+                state.last_line = state.began;
+                if self.live {
+                    state.bar = Some(bar(bin));
+                }
+            }
+            Event::Progress { done, total, compiling } => self.progress(state, *done, *total, compiling),
+            Event::Diagnostic { rendered, .. } => {
+                let plain;
+                let text = if self.colour {
+                    rendered.as_str()
+                } else {
+                    plain = console::strip_ansi_codes(rendered);
+                    &plain
+                };
+                self.line(state, text.trim_end());
+            }
+            Event::Built { elapsed_ms, .. } => {
+                state.end();
+                state.elapsed_ms = *elapsed_ms;
+            }
+            Event::Published { path, .. } => {
+                let seconds = Duration::from_millis(state.elapsed_ms).as_secs_f64();
+                self.line(state, &format!("Built {} in {seconds:.1} s: {}", state.bin, path.display()));
+            }
+            Event::Warning { message } => self.line(state, &format!("warning: {message}")),
+        }
+    }
+
+    fn waiting(&self, state: &mut State, on: WaitingFor, pid: Option<u32>, since_ms: Option<u64>) {
+        let mut text = "Waiting for ".to_owned();
+        match (on, pid) {
+            (WaitingFor::Cargo, _) => text.push_str("another cargo, which holds the lock of the build directory or the package cache"),
+            (WaitingFor::Checkout, _) => text.push_str("another build in the same checkout"),
+            (WaitingFor::Zigbuild, Some(pid)) => _ = write!(text, "process {pid}, which runs zig"),
+            (WaitingFor::Zigbuild, None) => text.push_str("another process, which runs zig"),
+            (WaitingFor::Entry, Some(pid)) => _ = write!(text, "process {pid}, which builds the same binary"),
+            (WaitingFor::Entry, None) => text.push_str("another process, which builds the same binary"),
+        }
+        if let Some(since) = since_ms {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let ago = now.saturating_sub(Duration::from_millis(since));
+            let _ = write!(text, ", since {} s", ago.as_secs());
+        }
+        self.line(state, &text);
+    }
+
+    fn progress(&self, state: &mut State, done: u32, total: u32, compiling: &[String]) {
+        let names = compiling.join(", ");
+        if let Some(bar) = &state.bar {
+            bar.set_length(u64::from(total));
+            bar.set_position(u64::from(done));
+            bar.set_message(names);
+        } else if state.last_line.is_some_and(|last| last.elapsed() >= SIGN_OF_LIFE) {
+            let seconds = state.began.map_or(0, |began| began.elapsed().as_secs());
+            self.line(state, &format!("  {done}/{total} after {seconds} s: {names}"));
+        }
+    }
+
+    fn line(&self, state: &mut State, text: &str) {
+        state.last_line = Some(Instant::now());
+        let write = || writeln!(std::io::stderr().lock(), "{text}");
+        // A closed or full stderr must not fail a build.
+        let _ = if self.live { LINES.suspend(write) } else { write() };
+    }
+}
+
+impl State {
+    fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+            LINES.remove(&bar);
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).end();
+    }
+}
+
+fn bar(bin: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {elapsed} {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ");
+    let bar = LINES.add(ProgressBar::new(0)).with_style(style).with_prefix(bin.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,418 @@
+//! What was asked for, validated.
+//!
+//! Promises: a [`Request`] that exists holds only names that cargo would accept, none of which can leave the cache
+//! directory when it becomes part of a path or turn into an option when it becomes an argument. Validation does no I/O.
+//! Does not promise: that the package, binary or target exists; only the build can tell.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The options of one call as they arrive, with names of the JavaScript surface and nothing checked.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// cargo package.
+    pub crate_name: String,
+    /// Binary target; default: the package's name.
+    pub bin: Option<String>,
+    /// Rust target triple, for zigbuild with or without a glibc version behind it; default: the host's.
+    pub target: Option<String>,
+    /// Run cargo even when an entry exists.
+    pub rebuild: bool,
+    /// Root of the checkout.
+    pub repo: PathBuf,
+    /// Features to enable.
+    pub features: Vec<String>,
+    /// Leave the package's default features out.
+    pub no_default_features: bool,
+    /// cargo profile; default: `release`.
+    pub profile: Option<String>,
+    /// `auto`, `cargo` or `zigbuild`; default: `auto`.
+    pub builder: Option<String>,
+    /// Which files count as inputs; only `tree` so far.
+    pub scope: Option<String>,
+    /// Patterns in gitignore syntax, relative to `repo`, of paths that are no inputs.
+    pub exclude: Vec<String>,
+    /// Where entries are kept.
+    pub cache_dir: PathBuf,
+    /// The environment of the build.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Which program builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builder {
+    /// `cargo build`
+    Cargo,
+    /// `cargo zigbuild`
+    Zigbuild,
+}
+
+impl Builder {
+    /// The cargo subcommand.
+    #[must_use]
+    pub fn subcommand(self) -> &'static str {
+        match self {
+            Self::Cargo => "build",
+            Self::Zigbuild => "zigbuild",
+        }
+    }
+}
+
+/// The variables of a build.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The value of `name`; on Windows, names differ by more than case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let exact = self.0.get(name);
+        let found = if cfg!(windows) && exact.is_none() {
+            self.0.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        } else {
+            exact
+        };
+        found.map(String::as_str)
+    }
+
+    /// The value of `name` unless it is empty, for variables where empty means unset.
+    #[must_use]
+    pub fn non_empty(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// Every variable, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The home directory: `HOME`, on Windows `USERPROFILE`, else the account's.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        self.non_empty(variable).map(PathBuf::from).or_else(std::env::home_dir)
+    }
+
+    /// cargo's home: `CARGO_HOME`, else `.cargo` in the home directory.
+    ///
+    /// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
+    #[must_use]
+    pub fn cargo_home(&self) -> Option<PathBuf> {
+        self.non_empty("CARGO_HOME").map(PathBuf::from).or_else(|| self.home().map(|home| home.join(".cargo")))
+    }
+
+    /// Finds a program as a shell in `directory` would.
+    #[must_use]
+    pub fn find_program(&self, name: &str, directory: &Path) -> Option<PathBuf> {
+        which::which_in(name, self.get("PATH"), directory).ok()
+    }
+}
+
+/// A request whose every part can be relied on.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// cargo package.
+    pub package: String,
+    /// Binary target.
+    pub bin: String,
+    /// Rust target triple, if one was named.
+    pub target: Option<String>,
+    /// Run cargo even when an entry exists.
+    pub rebuild: bool,
+    /// Root of the checkout, absolute.
+    pub repo: PathBuf,
+    /// Features, sorted, each once: cargo takes them as a set.
+    pub features: Vec<String>,
+    /// Leave the package's default features out.
+    pub no_default_features: bool,
+    /// cargo profile.
+    pub profile: String,
+    /// Who builds.
+    pub builder: Builder,
+    /// Patterns of paths that are no inputs, in the order given.
+    pub exclude: Vec<String>,
+    /// Where entries are kept, absolute.
+    pub cache_dir: PathBuf,
+    /// The environment of the build.
+    pub env: Environment,
+}
+
+impl TryFrom<Options> for Request {
+    type Error = Error;
+
+    fn try_from(options: Options) -> Result<Self> {
+        let package = package_name(options.crate_name)?;
+        let bin = options.bin.map(bin_name).transpose()?.unwrap_or_else(|| package.clone());
+        let target = options.target.map(target_triple).transpose()?;
+        let builder = builder(options.builder.as_deref(), target.as_deref())?;
+        match options.scope.as_deref() {
+            None | Some("tree") => {}
+            Some(other) => return Err(Error::option("scope", format!("`{other}` is not `tree`"))),
+        }
+        let mut features = options.features.into_iter().map(feature_name).collect::<Result<Vec<_>>>()?;
+        features.sort();
+        features.dedup();
+        if let Some(pattern) = options.exclude.iter().find(|pattern| pattern.contains(['\0', '\n'])) {
+            return Err(Error::option("exclude", format!("{pattern:?} holds a line break or a NUL character")));
+        }
+        for (name, value) in &options.env {
+            if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+                return Err(Error::option("env", format!("the variable {name:?} cannot be given to a process")));
+            }
+        }
+        Ok(Self {
+            package,
+            bin,
+            target,
+            rebuild: options.rebuild,
+            repo: absolute("repo", &options.repo)?,
+            features,
+            no_default_features: options.no_default_features,
+            profile: profile_name(options.profile.unwrap_or_else(|| "release".into()))?,
+            builder,
+            exclude: options.exclude,
+            cache_dir: absolute("cacheDir", &options.cache_dir)?,
+            env: Environment(options.env),
+        })
+    }
+}
+
+impl Request {
+    /// The file name of the binary in its entry: `<bin>[-<target>]`, with the suffix the target's system wants.
+    #[must_use]
+    pub fn binary_name(&self) -> String {
+        let suffix = match &self.target {
+            Some(target) if target.contains("windows") => ".exe",
+            Some(target) if target.starts_with("wasm") => ".wasm",
+            Some(_) => "",
+            None => std::env::consts::EXE_SUFFIX,
+        };
+        match &self.target {
+            Some(target) => format!("{}-{target}{suffix}", self.bin),
+            None => format!("{}{suffix}", self.bin),
+        }
+    }
+
+    /// What counts of the request, by the name of the option; the rest says where things are, not what they are.
+    #[must_use]
+    pub fn inputs(&self) -> BTreeMap<String, String> {
+        [
+            ("crate", self.package.clone()),
+            ("bin", self.bin.clone()),
+            ("target", self.target.clone().unwrap_or_default()),
+            ("profile", self.profile.clone()),
+            ("features", self.features.join(",")),
+            ("noDefaultFeatures", self.no_default_features.to_string()),
+            ("builder", self.builder.subcommand().to_owned()),
+            ("scope", "tree".to_owned()),
+            ("exclude", self.exclude.join("\n")),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+}
+
+fn absolute(option: &'static str, path: &Path) -> Result<PathBuf> {
+    let text = path.to_string_lossy();
+    if text.is_empty() || text.contains('\0') {
+        return Err(Error::option(option, format!("{text:?} is not a path")));
+    }
+    std::path::absolute(path).map_err(|error| Error::option(option, format!("`{text}`: {error}")))
+}
+
+/// The rule of cargo's `validate_package_name`.
+///
+/// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-name-field>
+fn package_name(name: String) -> Result<String> {
+    let mut characters = name.chars();
+    let first = characters.next().is_some_and(|first| unicode_ident::is_xid_start(first) || first == '_');
+    if first && characters.all(|rest| unicode_ident::is_xid_continue(rest) || rest == '-') {
+        return Ok(name);
+    }
+    Err(Error::option(
+        "crate",
+        format!("{name:?} is not a package name; it starts with a letter or `_` and goes on with letters, digits, `-` and `_`"),
+    ))
+}
+
+/// cargo itself takes almost any name for a binary; here it must also be a plain file name that is no option.
+fn bin_name(name: String) -> Result<String> {
+    let bad = |character: char| {
+        character.is_control() || matches!(character, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
+    };
+    if name.trim().is_empty() || name.starts_with(['-', '.']) || name.chars().any(bad) {
+        return Err(Error::option("bin", format!("{name:?} is not the name of a binary target")));
+    }
+    Ok(name)
+}
+
+fn target_triple(name: String) -> Result<String> {
+    let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    let wrong = !name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        || !name.contains('-')
+        || !name.chars().all(plain)
+        || name.contains("..");
+    if wrong {
+        return Err(Error::option("target", format!("{name:?} is not a target triple such as `x86_64-unknown-linux-gnu`")));
+    }
+    if name.ends_with(".json") {
+        return Err(Error::option("target", format!("{name:?} is a target specification file; only triples are supported")));
+    }
+    Ok(name)
+}
+
+/// cargo's rule for features, `package/feature` included.
+///
+/// <https://doc.rust-lang.org/cargo/reference/features.html#the-features-section>
+fn feature_name(name: String) -> Result<String> {
+    let valid = |part: &str| {
+        let mut characters = part.chars();
+        characters.next().is_some_and(|first| {
+            unicode_ident::is_xid_start(first) || first == '_' || first.is_ascii_digit()
+        }) && characters.all(|rest| unicode_ident::is_xid_continue(rest) || matches!(rest, '-' | '+' | '.'))
+    };
+    let good = match name.split_once('/') {
+        Some((package, feature)) => valid(package) && valid(feature),
+        None => valid(&name),
+    };
+    if good { Ok(name) } else { Err(Error::option("features", format!("{name:?} is not the name of a feature"))) }
+}
+
+/// cargo's rule for profiles.
+///
+/// <https://doc.rust-lang.org/cargo/reference/profiles.html#custom-profiles>
+fn profile_name(name: String) -> Result<String> {
+    let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    if name.is_empty() || name.starts_with('-') || !name.chars().all(plain) {
+        return Err(Error::option("profile", format!("{name:?} is not the name of a profile")));
+    }
+    Ok(name)
+}
+
+fn builder(name: Option<&str>, target: Option<&str>) -> Result<Builder> {
+    match (name, target) {
+        (Some("zigbuild"), _) => Ok(Builder::Zigbuild),
+        (Some("cargo"), Some(target)) if glibc_version(target).is_some() => Err(Error::option(
+            "target",
+            format!("{target:?} names a glibc version, which only `builder: 'zigbuild'` understands"),
+        )),
+        (Some("cargo"), _) | (None | Some("auto"), None) => Ok(Builder::Cargo),
+        (None | Some("auto"), Some(target)) if is_foreign(target) || glibc_version(target).is_some() => {
+            Ok(Builder::Zigbuild)
+        }
+        (None | Some("auto"), Some(_)) => Ok(Builder::Cargo),
+        (Some(other), _) => Err(Error::option("builder", format!("{other:?} is not `auto`, `cargo` or `zigbuild`"))),
+    }
+}
+
+/// The `2.28` of `x86_64-unknown-linux-gnu.2.28`, cargo-zigbuild's way to choose the oldest glibc to run on.
+pub(crate) fn glibc_version(target: &str) -> Option<&str> {
+    let (triple, version) = target.split_once('.')?;
+    (triple.contains("-linux-gnu") && version.starts_with(|first: char| first.is_ascii_digit())).then_some(version)
+}
+
+/// Whether a target's operating system or architecture is not this machine's.
+fn is_foreign(target: &str) -> bool {
+    let architecture = target.split('-').next().unwrap_or_default();
+    let architecture = match architecture {
+        "i386" | "i586" | "i686" => "x86",
+        "arm64" | "arm64e" => "aarch64",
+        other if other.starts_with("armv") || other.starts_with("thumbv") => "arm",
+        other if other.starts_with("riscv32") => "riscv32",
+        other if other.starts_with("riscv64") => "riscv64",
+        "powerpc64le" => "powerpc64",
+        other => other,
+    };
+    let system = match std::env::consts::OS {
+        "macos" => "apple-darwin",
+        other => other,
+    };
+    architecture != std::env::consts::ARCH || !target.contains(system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(change: impl FnOnce(&mut Options)) -> Result<Request> {
+        let mut options = Options {
+            crate_name: "openshell-server".into(),
+            repo: "/checkout".into(),
+            cache_dir: "/cache".into(),
+            ..Options::default()
+        };
+        change(&mut options);
+        Request::try_from(options)
+    }
+
+    fn refused(option: &str, change: impl FnOnce(&mut Options)) {
+        match request(change) {
+            Err(Error::InvalidOption { option: found, .. }) => assert_eq!(found, option),
+            other => panic!("`{option}` must be refused, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_that_could_leave_the_cache_or_become_options_are_refused() {
+        for bad in ["", "..", "../x", "a/b", "-p", "a\0b", "1a", "a b"] {
+            refused("crate", |options| options.crate_name = bad.into());
+        }
+        for bad in ["", " ", "..", "../x", "a/b", "a\\b", "-p", "a\0b", ".hidden"] {
+            refused("bin", |options| options.bin = Some(bad.into()));
+        }
+        for bad in ["", "..", "x/y-z", "-linux", "a-b\0", "a-..-b", "linux", "my-target.json"] {
+            refused("target", |options| options.target = Some(bad.into()));
+        }
+        for bad in ["", "a,b", "-x", "a b", "/x", "a/b/c"] {
+            refused("features", |options| options.features = vec![bad.into()]);
+        }
+        for bad in ["", "-x", "a/b", "a.b"] {
+            refused("profile", |options| options.profile = Some(bad.into()));
+        }
+        refused("builder", |options| options.builder = Some("make".into()));
+        refused("scope", |options| options.scope = Some("world".into()));
+    }
+
+    #[test]
+    fn features_are_a_set() {
+        let of = |names: &[&str]| {
+            let names = names.iter().map(ToString::to_string).collect();
+            request(|options| options.features = names).unwrap().inputs()
+        };
+        assert_eq!(of(&["b", "a", "b"]), of(&["a", "b"]));
+        assert_ne!(of(&["a"]), of(&["a", "b"]));
+    }
+
+    #[test]
+    fn zigbuild_is_chosen_for_what_the_host_cannot_link() {
+        let builder = |target: &str| request(|options| options.target = Some(target.into())).unwrap().builder;
+        let host = format!("{}-unknown-{}-gnu", std::env::consts::ARCH, std::env::consts::OS);
+        if cfg!(target_os = "linux") {
+            assert_eq!(builder(&host), Builder::Cargo);
+            assert_eq!(builder(&format!("{host}.2.28")), Builder::Zigbuild);
+        }
+        assert_eq!(builder("s390x-unknown-linux-gnu"), Builder::Zigbuild);
+        refused("target", |options| {
+            options.builder = Some("cargo".into());
+            options.target = Some("x86_64-unknown-linux-gnu.2.28".into());
+        });
+    }
+
+    #[test]
+    fn the_binary_is_named_after_bin_and_target() {
+        let name = |bin: &str, target: Option<&str>| {
+            request(|options| {
+                options.bin = Some(bin.into());
+                options.target = target.map(Into::into);
+            })
+            .unwrap()
+            .binary_name()
+        };
+        assert_eq!(name("gw", Some("aarch64-unknown-linux-gnu")), "gw-aarch64-unknown-linux-gnu");
+        assert_eq!(name("gw", Some("x86_64-pc-windows-msvc")), "gw-x86_64-pc-windows-msvc.exe");
+        assert_eq!(name("gw", None), format!("gw{}", std::env::consts::EXE_SUFFIX));
+    }
+}

@@ -1,0 +1,156 @@
+//! Binaries on disk.
+//!
+//! ```text
+//! <root>/<first 16 hex digits of the fingerprint>/
+//!     <bin>[-<target>]               the binary, 0755, never opened for writing again
+//!     <bin>[-<target>].inputs.json   what its build read, to say later why something else was built
+//!     <bin>[-<target>].json          its manifest, written last
+//! <root>/path-sets/                  what builds were seen to read besides the tree
+//! <root>/locks/                      one file a build in progress
+//! <root>/tmp/                        files that are not finished
+//! ```
+//!
+//! Promises: what is served was published whole and is still as it was published; anything else is a miss and never an
+//! error. Files come into being under `tmp` and get their names when they are complete and on disk, so that a reader
+//! needs no lock and a kill at any instruction leaves whole entries and rubbish under `tmp`.
+//! Does not promise: protection from the user who owns the cache. Other users are kept out.
+
+mod entry;
+mod lock;
+mod manifest;
+mod path_sets;
+mod publish;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+pub use entry::{Entry, LookUp};
+pub use lock::{Lock, LockName};
+pub use manifest::{MANIFEST_FORMAT, Manifest};
+pub use publish::Staged;
+
+use crate::error::{Error, Result};
+
+/// What nobody has finished within this time, nobody will.
+const RUBBISH_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// A cache directory.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// Looks at the cache directory, and creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when another user owns it or may write to it: what they put there would be run.
+    pub fn open(root: &Path) -> Result<Self> {
+        match fs::metadata(root) {
+            Ok(metadata) => private(root, &metadata)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::cache(root, error)),
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Creates what a build needs, before it takes minutes to find out that it cannot be kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when the directories cannot be made, or not by this user alone.
+    pub fn prepare(&self) -> Result<()> {
+        for directory in [self.root.clone(), self.temporary(), self.path_sets(), self.locks()] {
+            create_private(&directory).map_err(|error| Error::cache(&directory, error))?;
+        }
+        let metadata = fs::metadata(&self.root).map_err(|error| Error::cache(&self.root, error))?;
+        private(&self.root, &metadata)?;
+        self.remove_rubbish();
+        Ok(())
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    fn path_sets(&self) -> PathBuf {
+        self.root.join("path-sets")
+    }
+
+    fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
+    /// Removes what killed processes left unfinished. It is in nobody's way, so failing to is no error.
+    fn remove_rubbish(&self) {
+        let Ok(entries) = fs::read_dir(self.temporary()) else { return };
+        let now = SystemTime::now();
+        for entry in entries.flatten() {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| now.duration_since(modified).ok());
+            if age.is_some_and(|age| age > RUBBISH_AFTER) {
+                tracing::debug!(path = %entry.path().display(), "removing an unfinished file");
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Gives `path` the content `bytes`, at once and for good, or leaves it as it was.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let written = || -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(self.temporary())?;
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            file.persist(path)?;
+            Ok(())
+        };
+        written().map_err(|error| Error::cache(path, error))
+    }
+}
+
+#[cfg(unix)]
+fn create_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn create_private(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Refuses a directory in which someone else could put a binary for this user to run.
+#[cfg(unix)]
+fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let refused = |problem: String, hint: String| {
+        Err(Error::CacheUnusable { path: path.to_owned(), problem, hint })
+    };
+    let shown = path.display();
+    if !metadata.is_dir() {
+        return refused("it is not a directory".into(), "name a directory in `cacheDir`".into());
+    }
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() != user {
+        return refused(
+            format!("it belongs to user {}, and this is user {user}", metadata.uid()),
+            format!("take it over with `chown -R {user} '{shown}'`, or name a directory of yours in `cacheDir`"),
+        );
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return refused(
+            format!("other users may write to it (mode {:03o})", metadata.mode() & 0o777),
+            format!("keep them out with `chmod go-w '{shown}'`, after a look at what is in it"),
+        );
+    }
+    Ok(())
+}
+
+/// On Windows, the profile's access list keeps others out of the default directory; another one is the caller's choice.
+#[cfg(not(unix))]
+fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+    if metadata.is_dir() { Ok(()) } else { Err(Error::cache(path, "it is not a directory")) }
+}

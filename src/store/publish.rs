@@ -1,0 +1,174 @@
+//! Making a binary an entry.
+//!
+//! In two steps, so that the inputs can be looked at once more between them: [`Store::stage`] copies the binary to a
+//! file without a name that anyone looks for, and [`Store::publish`] gives it one.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tempfile::{NamedTempFile, TempPath};
+
+use super::entry::{inputs_path, manifest_path};
+use super::{Entry, MANIFEST_FORMAT, Manifest, Store, create_private};
+use crate::error::{Error, Result};
+use crate::fingerprint::Digest;
+use crate::inventory::Inventory;
+use crate::request::Request;
+use crate::stat::StatIdentity;
+
+/// Of every published binary.
+pub(super) const MODE: u32 = 0o755;
+/// How long a child between fork and exec may keep a copy of the descriptor that the binary was written through.
+const WRITER_GONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// A copy of a built binary, complete and on disk, without a name yet.
+#[derive(Debug)]
+pub struct Staged {
+    path: TempPath,
+    sha256: Digest,
+    size: u64,
+}
+
+impl Store {
+    /// Copies `executable` into the cache; none when it is not, or during the copy ceases to be, the file that had the
+    /// identity `stat` when cargo named it: another cargo has put another binary in its place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when there is no room, or the file cannot be written.
+    pub fn stage(&self, executable: &Path, stat: &StatIdentity) -> Result<Option<Staged>> {
+        let staged = || -> io::Result<Option<Staged>> {
+            let is_same = || fs::metadata(executable).is_ok_and(|now| StatIdentity::of(&now) == *stat);
+            let target = NamedTempFile::new_in(self.temporary())?;
+            // A lock lives as long as any copy of the descriptor, so it tells when the last one has been closed.
+            let locked = target.as_file().lock().is_ok();
+            match copy(executable, target.as_file(), target.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                copied => copied?,
+            }
+            if !is_same() {
+                return Ok(None);
+            }
+            make_executable(target.as_file())?;
+            target.as_file().sync_all()?;
+            let path = target.into_temp_path();
+            let file = File::open(&path)?;
+            if locked {
+                await_writers(&file);
+            }
+            let (sha256, size) = Digest::of_file(&file, &mut vec![0; 128 * 1024])?;
+            Ok(Some(Staged { path, sha256, size }))
+        };
+        staged().map_err(|error| Error::CacheUnusable {
+            path: self.temporary(),
+            problem: format!("`{}` cannot be copied there: {error}", executable.display()),
+            hint: format!(
+                "make room there, or name another directory in `cacheDir`; the binary itself is built, at `{}`",
+                executable.display()
+            ),
+        })
+    }
+
+    /// Makes `staged` the entry of `fingerprint`, in place of one that may be there: whoever runs the old binary goes
+    /// on running it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when a file cannot be renamed or written.
+    pub fn publish(
+        &self,
+        staged: Staged,
+        request: &Request,
+        checkout: &Path,
+        inventory: &Inventory,
+        build_ms: u64,
+    ) -> Result<Entry> {
+        let fingerprint = inventory.fingerprint();
+        let directory = self.entry_directory(&fingerprint);
+        let path = directory.join(request.binary_name());
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |error: io::Error| Error::cache(&path, error)
+        };
+        create_private(&directory).map_err(at(&directory))?;
+        staged.path.persist(&path).map_err(|error| at(&path)(error.error))?;
+        let metadata = fs::symlink_metadata(&path).map_err(at(&path))?;
+        let manifest = Manifest {
+            format: MANIFEST_FORMAT,
+            fingerprint,
+            package: request.package.clone(),
+            bin: request.bin.clone(),
+            target: request.target.clone(),
+            checkout: checkout.to_owned(),
+            sha256: staged.sha256,
+            size: staged.size,
+            stat: StatIdentity::of(&metadata),
+            published_ms: now_ms(),
+            build_ms,
+        };
+        self.write(&inputs_path(&path), &json(inventory)?)?;
+        self.write(&manifest_path(&path), &json(&manifest)?)?;
+        sync_directory(&directory).map_err(at(&directory))?;
+        Ok(Entry { path, manifest })
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| Error::Internal(format!("a manifest cannot be written as JSON: {error}")))
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Linux shares the blocks where the file system can (`copy_file_range`), through the descriptor that is at hand.
+#[cfg(target_os = "linux")]
+fn copy(from: &Path, mut to: &File, _: &Path) -> io::Result<()> {
+    io::copy(&mut File::open(from)?, &mut to).map(drop)
+}
+
+/// The standard library clones on APFS and ReFS.
+#[cfg(not(target_os = "linux"))]
+fn copy(from: &Path, _: &File, to: &Path) -> io::Result<()> {
+    fs::copy(from, to).map(drop)
+}
+
+#[cfg(unix)]
+fn make_executable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(Permissions::from_mode(MODE))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Waits until nobody has the file open for writing, or Linux refuses to execute it (`ETXTBSY`): a process that was
+/// forked while it was written holds a copy of the descriptor until it executes something itself.
+///
+/// <https://github.com/rust-lang/rust/issues/114554>
+fn await_writers(file: &File) {
+    let deadline = std::time::Instant::now() + WRITER_GONE_WITHIN;
+    while matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)) {
+        if std::time::Instant::now() > deadline {
+            tracing::debug!("somebody still holds the binary open for writing");
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
