@@ -25,7 +25,9 @@ export function run(program, args, { quiet = false, ...options } = {}) {
     process.exit(1)
   }
   if (result.status !== 0) {
-    console.error(`error: \`${[program, ...args].join(' ')}\` failed (${result.signal ?? `exit status ${result.status}`})`)
+    console.error(
+      `error: \`${[program, ...args].join(' ')}\` failed (${result.signal ?? `exit status ${result.status}`})`,
+    )
     process.exit(result.status ?? 1)
   }
 }
@@ -39,7 +41,10 @@ export function local(program) {
 function digest(paths) {
   const hash = createHash('sha256')
   const add = (path) => {
-    hash.update(`${path}\0`).update(readFileSync(join(root, path))).update('\0')
+    hash
+      .update(`${path}\0`)
+      .update(readFileSync(join(root, path)))
+      .update('\0')
   }
   for (const path of paths) {
     if (path.includes('.') || path === 'LICENSE') add(path)

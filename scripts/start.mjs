@@ -1,7 +1,7 @@
 // `npm start`: the main job. Without arguments a demonstration on a workspace of its own; with them, on the user's.
 
-import { parseArgs } from 'node:util'
 import { createRequire } from 'node:module'
+import { parseArgs } from 'node:util'
 import { setUp } from './setup.mjs'
 
 const USAGE = `usage: npm start                     a demonstration on a small workspace

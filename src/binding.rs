@@ -345,12 +345,8 @@ impl From<Event> for Message {
     fn from(event: Event) -> Self {
         match event {
             Event::Hit { bin, fingerprint } => Self::Hit { bin, fingerprint },
-            Event::Miss { bin, reasons } => {
-                Self::Miss { bin, reasons: reasons.into_iter().map(Into::into).collect() }
-            }
-            Event::Waiting { on, pid, since_ms } => {
-                Self::Waiting { on: on.into(), pid, since: since_ms.map(number) }
-            }
+            Event::Miss { bin, reasons } => Self::Miss { bin, reasons: reasons.into_iter().map(Into::into).collect() },
+            Event::Waiting { on, pid, since_ms } => Self::Waiting { on: on.into(), pid, since: since_ms.map(number) },
             Event::Building { bin, command } => Self::Building { bin, command },
             Event::Progress { done, total, compiling } => Self::Progress { done, total, compiling },
             Event::Diagnostic { level, rendered } => {

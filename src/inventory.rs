@@ -209,11 +209,7 @@ impl Inventory {
         self.differing(before, |now, then| !now.same_content(then) || now.stat != then.stat)
     }
 
-    fn differing(
-        &self,
-        before: &Self,
-        differs: impl Fn(&FileInput, &FileInput) -> bool,
-    ) -> Vec<(TreePath, Change)> {
+    fn differing(&self, before: &Self, differs: impl Fn(&FileInput, &FileInput) -> bool) -> Vec<(TreePath, Change)> {
         let mut found = Vec::new();
         let mut old = before.tree.files.iter().peekable();
         for now in &self.tree.files {
@@ -245,12 +241,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str, kind: Kind, content: &str) -> FileInput {
-        FileInput {
-            path: TreePath(path.into()),
-            kind,
-            digest: Digest::of(content),
-            stat: StatIdentity::default(),
-        }
+        FileInput { path: TreePath(path.into()), kind, digest: Digest::of(content), stat: StatIdentity::default() }
     }
 
     fn with(files: Vec<FileInput>) -> Inventory {

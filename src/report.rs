@@ -19,7 +19,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// Writes what this crate does to stderr, for those who maintain it, when `DEV_BIN_LOG` asks for it (`debug`, `trace`).
 pub fn log_as_asked(env: &Environment) {
-    let Some(level) = env.non_empty("DEV_BIN_LOG").and_then(|level| level.parse::<tracing::level_filters::LevelFilter>().ok())
+    let Some(level) =
+        env.non_empty("DEV_BIN_LOG").and_then(|level| level.parse::<tracing::level_filters::LevelFilter>().ok())
     else {
         return;
     };
@@ -129,7 +130,9 @@ impl Report {
     fn waiting(&self, state: &mut State, on: WaitingFor, pid: Option<u32>, since_ms: Option<u64>) {
         let mut text = "Waiting for ".to_owned();
         match (on, pid) {
-            (WaitingFor::Cargo, _) => text.push_str("another cargo, which holds the lock of the build directory or the package cache"),
+            (WaitingFor::Cargo, _) => {
+                text.push_str("another cargo, which holds the lock of the build directory or the package cache")
+            }
             (WaitingFor::Checkout, _) => text.push_str("another build in the same checkout"),
             (WaitingFor::Zigbuild, Some(pid)) => _ = write!(text, "process {pid}, which runs zig"),
             (WaitingFor::Zigbuild, None) => text.push_str("another process, which runs zig"),

@@ -234,7 +234,9 @@ fn package_name(name: String) -> Result<String> {
     }
     Err(Error::option(
         "crate",
-        format!("{name:?} is not a package name; it starts with a letter or `_` and goes on with letters, digits, `-` and `_`"),
+        format!(
+            "{name:?} is not a package name; it starts with a letter or `_` and goes on with letters, digits, `-` and `_`"
+        ),
     ))
 }
 
@@ -256,10 +258,16 @@ fn target_triple(name: String) -> Result<String> {
         || !name.chars().all(plain)
         || name.contains("..");
     if wrong {
-        return Err(Error::option("target", format!("{name:?} is not a target triple such as `x86_64-unknown-linux-gnu`")));
+        return Err(Error::option(
+            "target",
+            format!("{name:?} is not a target triple such as `x86_64-unknown-linux-gnu`"),
+        ));
     }
     if name.ends_with(".json") {
-        return Err(Error::option("target", format!("{name:?} is a target specification file; only triples are supported")));
+        return Err(Error::option(
+            "target",
+            format!("{name:?} is a target specification file; only triples are supported"),
+        ));
     }
     Ok(name)
 }
@@ -270,9 +278,10 @@ fn target_triple(name: String) -> Result<String> {
 fn feature_name(name: String) -> Result<String> {
     let valid = |part: &str| {
         let mut characters = part.chars();
-        characters.next().is_some_and(|first| {
-            unicode_ident::is_xid_start(first) || first == '_' || first.is_ascii_digit()
-        }) && characters.all(|rest| unicode_ident::is_xid_continue(rest) || matches!(rest, '-' | '+' | '.'))
+        characters
+            .next()
+            .is_some_and(|first| unicode_ident::is_xid_start(first) || first == '_' || first.is_ascii_digit())
+            && characters.all(|rest| unicode_ident::is_xid_continue(rest) || matches!(rest, '-' | '+' | '.'))
     };
     let good = match name.split_once('/') {
         Some((package, feature)) => valid(package) && valid(feature),

@@ -31,7 +31,10 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
     let target = request.target.as_deref();
     let missing = |what: String, hint: &str| Some(Error::ToolNotFound { what, hint: hint.to_owned() });
     if said.contains("no such command: `zigbuild`") {
-        return missing("cargo has no `zigbuild` command".into(), "install it with `pip install cargo-zigbuild` or `cargo install cargo-zigbuild`");
+        return missing(
+            "cargo has no `zigbuild` command".into(),
+            "install it with `pip install cargo-zigbuild` or `cargo install cargo-zigbuild`",
+        );
     }
     if said.contains("Failed to find zig") {
         return missing(
@@ -61,7 +64,10 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
         }
         let unknown = ["could not find specification for target", "error loading target specification"];
         if unknown.iter().any(|text| said.contains(text)) {
-            return Some(Error::option("target", format!("rustc knows no target `{triple}`; `rustc --print target-list` lists all")));
+            return Some(Error::option(
+                "target",
+                format!("rustc knows no target `{triple}`; `rustc --print target-list` lists all"),
+            ));
         }
     }
     None

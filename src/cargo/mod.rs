@@ -46,12 +46,7 @@ pub struct Built {
 ///
 /// [`Error::ToolNotFound`], [`Error::UnknownCrate`], [`Error::UnknownBin`] and [`Error::InvalidOption`] where cargo's
 /// complaint is understood, [`Error::BuildFailed`] with cargo's own words otherwise, [`Error::Aborted`].
-pub fn build(
-    request: &Request,
-    root: &Path,
-    cancellation: &Cancellation,
-    emit: &dyn Fn(Event),
-) -> Result<Built> {
+pub fn build(request: &Request, root: &Path, cancellation: &Cancellation, emit: &dyn Fn(Event)) -> Result<Built> {
     let started = Instant::now();
     let arguments = command::arguments(request);
     emit(Event::Building { bin: request.bin.clone(), command: command::shown(&arguments) });

@@ -95,7 +95,8 @@ fn status(line: &str) -> Option<(&str, &str)> {
     let verb_and_rest = line.trim_start();
     let (verb, rest) = verb_and_rest.split_once(' ')?;
     let column = line.len() - verb_and_rest.len() + verb.len();
-    let is_verb = verb.starts_with(|first: char| first.is_ascii_uppercase()) && verb.chars().all(|c| c.is_ascii_alphabetic());
+    let is_verb =
+        verb.starts_with(|first: char| first.is_ascii_uppercase()) && verb.chars().all(|c| c.is_ascii_alphabetic());
     (column == 12 && is_verb).then_some((verb, rest))
 }
 

@@ -56,7 +56,8 @@ pub(super) fn list(root: &Path, exclude: &[String], cancellation: &Cancellation)
 /// Opens the repository of a worktree without spawning git and without heeding variables that redirect it.
 fn open(worktree: &Path) -> Result<gix::Repository, String> {
     let mut permissions = gix::open::Permissions::isolated();
-    permissions.config = gix::open::permissions::Config { git_binary: false, env: false, ..gix::open::permissions::Config::all() };
+    permissions.config =
+        gix::open::permissions::Config { git_binary: false, env: false, ..gix::open::permissions::Config::all() };
     permissions.env.home = gix::sec::Permission::Allow;
     permissions.env.xdg_config_home = gix::sec::Permission::Allow;
     let options = gix::open::Options::default().permissions(permissions);
@@ -173,7 +174,6 @@ impl Walk<'_> {
         Ok(())
     }
 
-
     /// Whether the caller's patterns name this very path.
     fn is_excluded(&self, full: &BStr, is_dir: bool) -> bool {
         self.exclude
@@ -191,12 +191,7 @@ impl Walk<'_> {
     }
 }
 
-fn is_ignored(
-    stack: &mut gix::AttributeStack<'_>,
-    path: &BStr,
-    is_dir: bool,
-    directory: &Path,
-) -> Result<bool> {
+fn is_ignored(stack: &mut gix::AttributeStack<'_>, path: &BStr, is_dir: bool, directory: &Path) -> Result<bool> {
     let mode = if is_dir { Mode::DIR } else { Mode::FILE };
     let platform = stack
         .at_entry(path, Some(mode))
@@ -235,7 +230,9 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
 pub(super) fn on_disk(root: &Path, full: &BStr) -> Result<PathBuf> {
     match gix::path::from_bstr(full) {
         Ok(relative) => Ok(root.join(relative)),
-        Err(error) => Err(Error::unreadable(root.join(full.to_str_lossy().as_ref()), io::Error::other(error.to_string()))),
+        Err(error) => {
+            Err(Error::unreadable(root.join(full.to_str_lossy().as_ref()), io::Error::other(error.to_string())))
+        }
     }
 }
 

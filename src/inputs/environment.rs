@@ -37,15 +37,34 @@ const NAMES: &[&str] = &[
 ];
 
 /// Names that count by their beginning.
-const PREFIXES: &[&str] =
-    &["RUSTC", "CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_UNSTABLE_", "BINDGEN_", "PKG_CONFIG", "CMAKE_"];
+const PREFIXES: &[&str] = &[
+    "RUSTC",
+    "CARGO_BUILD_",
+    "CARGO_PROFILE_",
+    "CARGO_TARGET_",
+    "CARGO_UNSTABLE_",
+    "BINDGEN_",
+    "PKG_CONFIG",
+    "CMAKE_",
+];
 
 /// Names that cc-rs and its kin read bare, with a target behind (`CC_x86_64-unknown-linux-gnu`) or with `HOST_` or
 /// `TARGET_` before.
 ///
 /// <https://docs.rs/cc/latest/cc/#external-configuration-via-environment-variables>
 const COMPILER_NAMES: &[&str] = &[
-    "CC", "CXX", "AR", "ARFLAGS", "RANLIB", "RANLIBFLAGS", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CXXSTDLIB", "CMAKE",
+    "CC",
+    "CXX",
+    "AR",
+    "ARFLAGS",
+    "RANLIB",
+    "RANLIBFLAGS",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "CXXSTDLIB",
+    "CMAKE",
 ];
 
 /// Names that the rules above would take though they say how fast, how loud or where, and never what.
@@ -127,7 +146,8 @@ impl Chain<'_> {
         if !self.seen.insert(path.to_owned()) {
             return Ok(true);
         }
-        let table = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
+        let table =
+            std::str::from_utf8(&bytes).ok().and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
         let includes = included(&table);
         let directory = path.parent().unwrap_or(self.root);
         self.found.push(CargoConfig {

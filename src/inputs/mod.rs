@@ -91,7 +91,6 @@ pub fn survey(request: &Request, root: &Path, tree: Arc<Tree>) -> Result<Invento
 /// `inventory` with what `set` names, as it is now.
 #[must_use]
 pub fn observing(inventory: &Inventory, set: &PathSet, env: &Environment) -> Inventory {
-    let observed =
-        set.variables.iter().map(|name| (name.clone(), env.get(name).map(Digest::of))).collect();
+    let observed = set.variables.iter().map(|name| (name.clone(), env.get(name).map(Digest::of))).collect();
     Inventory { observed, ..inventory.clone() }
 }

@@ -36,7 +36,11 @@ pub(super) fn tools(request: &Request, root: &Path, configs: &[CargoConfig]) -> 
     }
     for (role, variables, key) in [
         ("rustc wrapper", ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"], "rustc-wrapper"),
-        ("workspace wrapper", ["RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER"], "rustc-workspace-wrapper"),
+        (
+            "workspace wrapper",
+            ["RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER"],
+            "rustc-workspace-wrapper",
+        ),
     ] {
         if let Some(wrapper) = chosen(env, configs, &variables, key) {
             tools.insert(role.to_owned(), tool(&located(Path::new(&wrapper), env, root), None));
@@ -214,7 +218,8 @@ fn zig(request: &Request, root: &Path, tools: &mut BTreeMap<String, Tool>) -> Re
 
     let python = env.get("CARGO_ZIGBUILD_PYTHON_PATH").unwrap_or("python3");
     let zig = env.non_empty("CARGO_ZIGBUILD_ZIG_PATH").unwrap_or("zig");
-    let beside = [Some(zigbuild), env.find_program(python, root)].into_iter().flatten().filter_map(|it| python_zig(&it));
+    let beside =
+        [Some(zigbuild), env.find_program(python, root)].into_iter().flatten().filter_map(|it| python_zig(&it));
     for (index, path) in env.find_program(zig, root).into_iter().chain(beside).enumerate() {
         let found = tool(&path, None);
         if !tools.values().any(|known| known.path == found.path) {
@@ -229,6 +234,8 @@ fn python_zig(program: &Path) -> Option<PathBuf> {
     let library = program.parent()?.parent()?.join("lib");
     let pythons = fs::read_dir(library).ok()?.flatten();
     pythons
-        .map(|python| python.path().join("site-packages").join("ziglang").join(format!("zig{}", std::env::consts::EXE_SUFFIX)))
+        .map(|python| {
+            python.path().join("site-packages").join("ziglang").join(format!("zig{}", std::env::consts::EXE_SUFFIX))
+        })
         .find(|zig| zig.is_file())
 }

@@ -127,7 +127,11 @@ fn owned_and_executable(metadata: &Metadata) -> Result<(), String> {
         return Err(format!("belongs to user {}", metadata.uid()));
     }
     let mode = metadata.mode() & 0o7777;
-    if mode == super::publish::MODE { Ok(()) } else { Err(format!("has mode {mode:03o} instead of {:03o}", super::publish::MODE)) }
+    if mode == super::publish::MODE {
+        Ok(())
+    } else {
+        Err(format!("has mode {mode:03o} instead of {:03o}", super::publish::MODE))
+    }
 }
 
 #[cfg(not(unix))]

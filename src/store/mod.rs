@@ -126,9 +126,7 @@ fn create_private(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
-    let refused = |problem: String, hint: String| {
-        Err(Error::CacheUnusable { path: path.to_owned(), problem, hint })
-    };
+    let refused = |problem: String, hint: String| Err(Error::CacheUnusable { path: path.to_owned(), problem, hint });
     let shown = path.display();
     if !metadata.is_dir() {
         return refused("it is not a directory".into(), "name a directory in `cacheDir`".into());

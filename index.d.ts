@@ -1,0 +1,204 @@
+/**
+ * An up-to-date binary of a crate, built from a checkout: from the cache when nothing that matters has changed since it
+ * was built, from cargo otherwise.
+ *
+ * Nothing is thrown synchronously. The event loop stays free: the work happens on a thread of its own.
+ *
+ * @throws {DevBinaryError} by rejection; see {@link DevBinaryErrorCode} for when.
+ * @throws the reason of `signal`, by rejection, when it was aborted.
+ *
+ * @example
+ * ```ts
+ * const gateway = await getDevBinary({ crate: 'openshell-server', bin: 'openshell-gateway' })
+ * spawn(gateway.path, ['--help'])
+ * ```
+ */
+export declare function getDevBinary(options: DevBinaryOptions): Promise<DevBinary>
+
+/**
+ * The fingerprint that {@link getDevBinary} would answer with, as far as it is known before a build; nothing is built
+ * and nothing is written.
+ *
+ * @throws {DevBinaryError} by rejection, with the codes that need no build to be found.
+ */
+export declare function fingerprint(options: DevBinaryOptions): Promise<string>
+
+/**
+ * True when `repo` holds a checkout to build from: a directory with a `.git`. Synchronous, never throws.
+ *
+ * @param repo default: `openshell-fork` below the working directory
+ */
+export declare function isDevMode(repo?: string): boolean
+
+/** What every failure of this package is, an abort excepted. */
+export declare class DevBinaryError extends Error {
+  constructor(code: DevBinaryErrorCode, message: string, details?: { hint?: string; cause?: unknown })
+  readonly name: 'DevBinaryError'
+  /** Stable; to be matched on. */
+  readonly code: DevBinaryErrorCode
+  /** What to do next, where that is known. Also the last paragraph of `message`. */
+  readonly hint?: string
+}
+
+export type DevBinaryErrorCode =
+  /** An option has a wrong type, an unknown name, or a value that cargo would refuse. Found before any I/O. */
+  | 'INVALID_OPTION'
+  /** `repo` is not the root of a git worktree with a `Cargo.toml`. */
+  | 'NOT_A_CHECKOUT'
+  /** cargo, cargo-zigbuild, zig, a toolchain or a target is missing; the hint has the command that installs it. */
+  | 'TOOL_NOT_FOUND'
+  /** The workspace has no such package; the hint lists those with binaries. */
+  | 'UNKNOWN_CRATE'
+  /** The package has no such binary; the hint lists its binaries. */
+  | 'UNKNOWN_BIN'
+  /** A file or directory that counts as an input cannot be read; the message names it. */
+  | 'INPUT_UNREADABLE'
+  /** cargo failed; the message has its exit status and the compiler's rendered errors. */
+  | 'BUILD_FAILED'
+  /** The inputs changed during each of three builds; the message names what changed. */
+  | 'CHANGED_DURING_BUILD'
+  /** The cache directory cannot be used, or not safely; the hint says how to mend it. */
+  | 'CACHE_UNUSABLE'
+  /** The native addon cannot be loaded. */
+  | 'BINDING_LOAD'
+  /** A defect of this package. */
+  | 'INTERNAL'
+
+export interface DevBinaryOptions {
+  /** cargo package, such as `openshell-server`. */
+  crate: string
+  /**
+   * Binary target of the package.
+   * @default the value of `crate`
+   */
+  bin?: string | undefined
+  /**
+   * Rust target triple; for zigbuild also with a glibc version behind it, as in `x86_64-unknown-linux-gnu.2.28`.
+   * @default the host's
+   */
+  target?: string | undefined
+  /**
+   * Run cargo even when the binary is in the cache, and replace it there.
+   * @default false
+   */
+  rebuild?: boolean | undefined
+  /**
+   * Root of the checkout: the git worktree with the cargo workspace.
+   * @default 'openshell-fork' below the working directory
+   */
+  repo?: string | undefined
+  /** Features to enable, as in cargo's `--features`. */
+  features?: readonly string[] | undefined
+  /**
+   * Leave the package's default features out.
+   * @default false
+   */
+  noDefaultFeatures?: boolean | undefined
+  /**
+   * cargo profile.
+   * @default 'release'
+   */
+  profile?: string | undefined
+  /**
+   * Who builds: `cargo build` or `cargo zigbuild`. `auto` chooses zigbuild when the target's operating system or
+   * architecture is not the host's, or when the target names a glibc version.
+   * @default 'auto'
+   */
+  builder?: 'auto' | 'cargo' | 'zigbuild' | undefined
+  /**
+   * Which files count as inputs. `tree`: every tracked file of the checkout and every untracked one that git does not
+   * ignore.
+   * @default 'tree'
+   */
+  scope?: 'tree' | undefined
+  /** Patterns in gitignore syntax, relative to `repo`, of paths that no build reads. They do not count as inputs. */
+  exclude?: readonly string[] | undefined
+  /**
+   * Where binaries are kept. Created for this user alone; refused when others may write to it.
+   * @default '~/.cache/openlock/dev-bin'
+   */
+  cacheDir?: string | undefined
+  /**
+   * The environment of the build; a variable that is `undefined` is not set.
+   * @default `process.env` as it is at the call
+   */
+  env?: Readonly<Record<string, string | undefined>> | undefined
+  /** Ends the call, and cargo with everything it started. The promise rejects with the signal's own reason. */
+  signal?: AbortSignal | undefined
+  /**
+   * What is drawn on stderr: `auto` a live line on a terminal and plain lines elsewhere. stdout is never written.
+   * @default 'auto'
+   */
+  report?: 'auto' | 'plain' | 'silent' | undefined
+  /** Hears what happens, in order, before the promise settles. What it throws ends the call and is its rejection. */
+  onEvent?: ((event: DevBinaryEvent) => void) | undefined
+}
+
+export interface DevBinary {
+  /** `<cacheDir>/<first 16 digits of the fingerprint>/<bin>[-<target>]`: absolute, executable, never written again. */
+  path: string
+  /** Whether it was in the cache or built by this call. */
+  outcome: 'cached' | 'built'
+  /** SHA-256 over the request and everything the build reads, 64 hex digits. */
+  fingerprint: string
+  /** SHA-256 of the binary, 64 hex digits. */
+  sha256: string
+  /** Size of the binary in bytes. */
+  size: number
+  /** Milliseconds that the call took. */
+  elapsedMs: number
+  /** Why it was built, the most telling first; empty when it was not. */
+  reasons: MissReason[]
+}
+
+/** Why a binary was built: what differs from the last build of the same crate, binary and target. */
+export type MissReason =
+  /** There is no such last build. */
+  | { kind: 'first-build' }
+  /** `rebuild` was asked for. */
+  | { kind: 'rebuild' }
+  /** The binary was in the cache, and not as it had been put there. */
+  | { kind: 'corrupt'; detail: string }
+  /** Options, by name. */
+  | { kind: 'request'; options: string[] }
+  /** Files: the first 20, and how many there are in all. */
+  | { kind: 'source'; paths: ChangedPath[]; count: number }
+  /** HEAD of the checkout (`repository` is empty) or of a repository in it; no commit for an unborn HEAD. */
+  | { kind: 'head'; repository: string; from?: string; to?: string }
+  /** A program that builds: cargo, rustc, zig, … */
+  | { kind: 'toolchain'; tool: string; from?: string; to?: string }
+  /** Variables, by name. */
+  | { kind: 'environment'; names: string[] }
+  /** cargo's configuration files. */
+  | { kind: 'cargo-config'; files: string[] }
+
+export interface ChangedPath {
+  /** Relative to the checkout, with `/`; bytes that are not UTF-8 are replaced. */
+  path: string
+  change: 'added' | 'removed' | 'changed'
+}
+
+/** What happens during a call. */
+export type DevBinaryEvent =
+  /** The binary is in the cache. */
+  | { type: 'hit'; bin: string; fingerprint: string }
+  /** It is not, or `rebuild` was asked for. */
+  | { type: 'miss'; bin: string; reasons: MissReason[] }
+  /**
+   * Someone else must finish first: `entry`, another call that builds the same binary; `checkout`, another call of this
+   * process that builds in the same checkout; `cargo`, whoever holds cargo's own lock; `zigbuild`, whoever runs zig.
+   * `since` is in milliseconds since 1970.
+   */
+  | { type: 'waiting'; on: 'entry' | 'checkout' | 'cargo' | 'zigbuild'; pid?: number; since?: number }
+  /** cargo starts; `command` is what one would type. */
+  | { type: 'building'; bin: string; command: string }
+  /** cargo's progress line changed: units done, units in all, and what compiles now. */
+  | { type: 'progress'; done: number; total: number; compiling: string[] }
+  /** A message of the compiler's or of cargo's, rendered without colours; `level` is `error`, `warning`, `note` or `help`. */
+  | { type: 'diagnostic'; level: string; rendered: string }
+  /** cargo finished; milliseconds that it took. */
+  | { type: 'built'; bin: string; elapsedMs: number }
+  /** The binary is in the cache now. */
+  | { type: 'published'; path: string; size: number; sha256: string }
+  /** Something is not as it should be, and the call goes on. */
+  | { type: 'warning'; message: string }
