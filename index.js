@@ -217,11 +217,11 @@ async function call(task, given) {
 }
 
 async function getDevBinary(options) {
-  return call('binary', options)
+  return await call('binary', options)
 }
 
 async function fingerprint(options) {
-  return call('fingerprint', options)
+  return await call('fingerprint', options)
 }
 
 function isDevMode(repo = DEFAULT_REPO) {

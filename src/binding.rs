@@ -105,6 +105,7 @@ pub struct ChangedPath {
 }
 
 /// Why something was built.
+#[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
 #[napi(discriminant = "kind", discriminant_case = "kebab-case", object_from_js = false)]
 pub enum MissReason {
     /// Nothing was built before.
@@ -169,6 +170,7 @@ pub enum NativeOutcome {
 }
 
 /// What travels to JavaScript: events, and one of `binary`, `fingerprint`, `failed` and `aborted` as the last.
+#[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
 #[napi(discriminant = "type", discriminant_case = "lowercase", object_from_js = false)]
 pub enum Message {
     /// An entry exists.

@@ -1,8 +1,8 @@
 //! Stopping a call from another thread, at once.
 //!
-//! Promises: [`Cancellation::cancel`] returns after whatever was registered with [`Cancellation::on_cancel`] has been
+//! Promises: [`Cancellation::cancel`] returns after whatever was registered with `on_cancel` has been
 //! ended; it may be called from a process's exit handler, where nothing runs later. Every wait of this crate is a
-//! [`Cancellation::pause`] and ends early.
+//! `pause` and ends early.
 //! Does not promise: that work in hand stops between two checks, which are a file or a few milliseconds apart.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

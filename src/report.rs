@@ -117,7 +117,7 @@ impl Report {
             }
             Event::Built { elapsed_ms, .. } => {
                 state.end();
-                state.elapsed_ms = *elapsed_ms;
+                state.elapsed_ms += *elapsed_ms;
             }
             Event::Published { path, .. } => {
                 let seconds = Duration::from_millis(state.elapsed_ms).as_secs_f64();

@@ -155,7 +155,7 @@ impl Rustup {
             if let Some(name) = name {
                 return self.named(name);
             }
-            if let Some(toolchain) = self.from_file(directory) {
+            if let Some(toolchain) = self.file_in(directory) {
                 return toolchain;
             }
         }
@@ -166,7 +166,7 @@ impl Rustup {
     }
 
     /// `rust-toolchain` (a bare name or TOML), which rustup prefers where both exist, and `rust-toolchain.toml`.
-    fn from_file(&self, directory: &Path) -> Option<Toolchain> {
+    fn file_in(&self, directory: &Path) -> Option<Toolchain> {
         let bare = fs::read_to_string(directory.join("rust-toolchain"));
         let text = bare.or_else(|_| fs::read_to_string(directory.join("rust-toolchain.toml"))).ok()?;
         let Ok(table) = text.parse::<toml::Table>() else { return Some(self.named(text.trim())) };
