@@ -216,6 +216,7 @@ async function call(task, given) {
   }
 }
 
+// `return await`, because only what awaits is in the stack of an error that is made later.
 async function getDevBinary(options) {
   return await call('binary', options)
 }
