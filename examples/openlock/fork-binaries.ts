@@ -1,0 +1,168 @@
+// Where openlock's binaries are: built from the OpenShell fork when its checkout stands beside the launcher's sources
+// (dev mode), taken from the fork's release otherwise.
+//
+// Only dev mode needs `@openlock/dev-bin`, so only dev mode imports it: a released launcher neither loads nor unpacks
+// the addon. In openlock the import says `@openlock/dev-bin`; here the package is two directories up.
+
+import { randomUUID } from 'node:crypto'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { DevBinaryOptions } from '../../index.js'
+
+/** The fork's release that this launcher works with. */
+export const OPENSHELL_FORK_TAG = 'v0.8.3'
+const FORK_URL = 'https://github.com/vessux/OpenShell'
+
+export type ForkBinary = 'openshell-gateway' | 'openshell-sandbox' | 'openshell'
+
+/**
+ * The fork's checkout, whether it is there or not: OPENLOCK_FORK_DIR, or `openshell-fork` beside the sources. A compiled
+ * launcher has no sources on disk, so only the variable puts it into dev mode.
+ */
+function forkDir(): string {
+  return process.env.OPENLOCK_FORK_DIR || join(import.meta.dir, '..', 'openshell-fork')
+}
+
+/** Whether binaries are built from the fork's checkout. */
+export function isDevMode(): boolean {
+  return existsSync(join(forkDir(), '.git'))
+}
+
+/** The gateway, for this machine. */
+export async function getGatewayBinary(): Promise<string> {
+  if (!isDevMode()) return ensureFromRelease('openshell-gateway')
+  // The server's prover needs z3; building it in spares everyone a system-wide one.
+  return built({ crate: 'openshell-server', bin: 'openshell-gateway', features: ['bundled-z3'] })
+}
+
+/** The supervisor, which always runs in a Linux container of this machine's architecture. */
+export async function getSupervisorBinary(): Promise<string> {
+  if (!isDevMode()) return ensureFromRelease('openshell-sandbox')
+  // A target that is not this machine's is built by cargo-zigbuild.
+  return built({
+    crate: 'openshell-sandbox',
+    target: process.platform === 'linux' ? undefined : `${architecture()}-unknown-linux-gnu`,
+  })
+}
+
+async function built(options: DevBinaryOptions): Promise<string> {
+  const { getDevBinary } = await import('../../index.js')
+  const rebuild = Boolean(process.env.OPENLOCK_REBUILD)
+  const { path } = await getDevBinary({ ...options, repo: forkDir(), rebuild })
+  return path
+}
+
+/** Downloads under way, by the file that they lead to: two callers wait for one. */
+const underWay = new Map<string, Promise<string>>()
+
+/**
+ * A binary of the fork's release, downloaded at the first call and kept in
+ * `~/.cache/openlock/bin/<tag>/<name>-<triple>`. OPENLOCK_RELEASE_URL replaces the part of the address before the tag,
+ * for a mirror.
+ */
+export async function ensureFromRelease(name: ForkBinary): Promise<string> {
+  const triple = releaseTriple(name)
+  const directory = join(process.env.HOME || homedir(), '.cache', 'openlock', 'bin', OPENSHELL_FORK_TAG)
+  const path = join(directory, `${name}-${triple}`)
+  if (isExecutable(path)) return path
+
+  const releases = process.env.OPENLOCK_RELEASE_URL || `${FORK_URL}/releases/download`
+  const url = `${releases}/${OPENSHELL_FORK_TAG}/${name}-${triple}.tar.gz`
+  const download = underWay.get(path) ?? install(name, url, path).finally(() => underWay.delete(path))
+  underWay.set(path, download)
+  return download
+}
+
+/** Puts the binary that `url` has at `path`: all of it, or nothing. */
+async function install(name: ForkBinary, url: string, path: string): Promise<string> {
+  console.error(`Fetching ${name} from ${url}`)
+  const binary = await unpacked(name, url, await fetched(name, url, path))
+  const temporary = `${path}.${randomUUID()}.tmp`
+  try {
+    await mkdir(join(path, '..'), { recursive: true })
+    const file = await open(temporary, 'wx', 0o755)
+    try {
+      await file.writeFile(binary)
+      await file.chmod(0o755)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (cause) {
+    // It may never have come into being, and what went wrong first is what is told.
+    await rm(temporary, { force: true }).catch(() => {})
+    const advice = 'Make room there, or make its directory writable, and try again.'
+    throw failure(name, `${url} is downloaded but cannot be kept at ${path}: ${reason(cause)}`, advice, cause)
+  }
+  return path
+}
+
+async function fetched(name: ForkBinary, url: string, path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const byHand = `download that address by other means, unpack it, and put ${name} at ${path}, executable.`
+  try {
+    const response = await fetch(url)
+    if (response.ok) return await response.bytes()
+    await response.body?.cancel()
+    const advice =
+      response.status === 404
+        ? `See ${FORK_URL}/releases/tag/${OPENSHELL_FORK_TAG} for what this release has; where it has nothing for this machine, clone ${FORK_URL} and name the clone in OPENLOCK_FORK_DIR to build from source.`
+        : `Try again later, or ${byHand}`
+    throw failure(name, `${url} answers ${`${response.status} ${response.statusText}`.trim()}`, advice)
+  } catch (cause) {
+    if (cause instanceof ReleaseError) throw cause
+    const advice = `See whether the network and its proxy (HTTPS_PROXY) work, or ${byHand}`
+    throw failure(name, `${url} cannot be downloaded: ${reason(cause)}`, advice, cause)
+  }
+}
+
+/** The one file of the archive that is wanted; nothing else of it is ever written to disk. */
+async function unpacked(name: ForkBinary, url: string, archive: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  try {
+    const files = await new Bun.Archive(Bun.gunzipSync(archive)).files()
+    const file = files.get(name) ?? files.get(`./${name}`)
+    if (file !== undefined && file.size > 0) return await file.bytes()
+    throw new Error(`it holds ${[...files.keys()].join(', ') || 'no files'}, and no ${name}`)
+  } catch (cause) {
+    const advice =
+      'Try again: the download may have been cut off or replaced by a proxy. If that does not help, report it to the fork.'
+    const what = `${url} (${archive.length} bytes) is not an archive with ${name} in it: ${reason(cause)}`
+    throw failure(name, what, advice, cause)
+  }
+}
+
+/** A released binary that cannot be had. */
+export class ReleaseError extends Error {
+  override readonly name = 'ReleaseError'
+}
+
+function failure(name: ForkBinary, what: string, advice: string, cause?: unknown): ReleaseError {
+  return new ReleaseError(`no ${name} ${OPENSHELL_FORK_TAG}: ${what}\n\n${advice}`, { cause })
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+function architecture(): string {
+  const known: Record<string, string> = { arm64: 'aarch64', x64: 'x86_64' }
+  const found = known[process.arch]
+  if (found === undefined) throw new ReleaseError(`OpenShell has no binaries for the architecture ${process.arch}`)
+  return found
+}
+
+function releaseTriple(name: ForkBinary): string {
+  const isMac = process.platform === 'darwin' && name !== 'openshell-sandbox'
+  return `${architecture()}-${isMac ? 'apple-darwin' : 'unknown-linux-gnu'}`
+}
