@@ -1,0 +1,343 @@
+// The launcher of examples/openlock, each time as a process of its own: as its users run it.
+
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathWithout, RUST_HOMES } from './programs.js'
+import { Checkout, output, PATIENCE_MS, plainEnvironment, root, temporaryDirectory } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+const launcher = join(root, 'examples', 'openlock')
+const TAG = 'v0.8.3'
+
+const mainSaying = (text: string) => `fn main() {\n    println!("${text}");\n}\n`
+
+const FORK = {
+  'Cargo.toml': '[workspace]\nmembers = ["crates/*"]\nresolver = "3"\n',
+  'Cargo.lock':
+    'version = 4\n\n[[package]]\nname = "openshell-sandbox"\nversion = "0.1.0"\n\n' +
+    '[[package]]\nname = "openshell-server"\nversion = "0.1.0"\n',
+  'crates/openshell-server/Cargo.toml':
+    '[package]\nname = "openshell-server"\nversion = "0.1.0"\nedition = "2024"\n\n' +
+    '[[bin]]\nname = "openshell-gateway"\npath = "src/main.rs"\n\n[features]\nbundled-z3 = []\n',
+  'crates/openshell-server/src/main.rs':
+    'fn main() {\n    println!("gateway, z3 bundled: {}", cfg!(feature = "bundled-z3"));\n}\n',
+  'crates/openshell-sandbox/Cargo.toml': '[package]\nname = "openshell-sandbox"\nversion = "0.1.0"\nedition = "2024"\n',
+  'crates/openshell-sandbox/src/main.rs': mainSaying('supervisor one'),
+  '.gitignore': '/target\n',
+}
+
+interface Launch {
+  exitCode: number
+  lines: string[]
+  stderr: string
+}
+
+/** Runs a command to its end, from a directory that has nothing to do with anything. */
+async function run(command: string[], env: Record<string, string>): Promise<Launch> {
+  const child = Bun.spawn(command, { cwd: '/', env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  const text = (stream: ReadableStream) => new Response(stream).text()
+  const [stdout, stderr, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), child.exited])
+  return { exitCode, lines: stdout.split('\n').filter((line) => line !== ''), stderr }
+}
+
+/** A user's home, and launchers that know of no other place. */
+class Home {
+  readonly directory = temporaryDirectory()
+  readonly downloads = join(this.directory, '.cache', 'openlock', 'bin', TAG)
+
+  constructor(readonly variables: Record<string, string> = {}) {}
+
+  environment(extra: Record<string, string> = {}): Record<string, string> {
+    const { OPENLOCK_FORK_DIR, OPENLOCK_REBUILD, OPENLOCK_RELEASE_URL, ...plain } = plainEnvironment()
+    return { ...plain, ...RUST_HOMES, HOME: this.directory, ...this.variables, ...extra }
+  }
+
+  /** Runs examples/openlock/main.ts. */
+  launch(extra: Record<string, string> = {}): Promise<Launch> {
+    return run([process.execPath, join(launcher, 'main.ts')], this.environment(extra))
+  }
+
+  /** As {@link launch}, when it must succeed: the gateway's path and the supervisor's. */
+  async paths(extra: Record<string, string> = {}): Promise<{ gateway: string; supervisor: string; stderr: string }> {
+    const { exitCode, lines, stderr } = await this.launch(extra)
+    if (exitCode !== 0 || lines.length !== 2) throw new Error(`exit status ${exitCode}: ${lines.join('\n')}\n${stderr}`)
+    return { gateway: lines[0] as string, supervisor: lines[1] as string, stderr }
+  }
+}
+
+const count = (text: string, part: string) => text.split(part).length - 1
+
+describe('in dev mode', () => {
+  const start = () => {
+    const fork = new Checkout(FORK)
+    return { fork, home: new Home({ OPENLOCK_FORK_DIR: fork.repo }) }
+  }
+
+  test('both are built once, at the same time, and found again', async () => {
+    const { home } = start()
+    const cold = await home.paths()
+    expect(output(cold.gateway)).toBe('gateway, z3 bundled: true')
+    expect(output(cold.supervisor)).toBe('supervisor one')
+    expect(cold.gateway).toStartWith(join(home.directory, '.cache', 'openlock', 'dev-bin'))
+    expect(cold.gateway).toEndWith(join('/', 'openshell-gateway'))
+    expect(count(cold.stderr, 'Built openshell-gateway in')).toBe(1)
+    expect(count(cold.stderr, 'Built openshell-sandbox in')).toBe(1)
+    // cargo would wait for cargo; the launcher's two calls take turns instead.
+    expect(cold.stderr).not.toContain('another cargo')
+
+    const warm = await home.paths()
+    expect(warm).toMatchObject({ gateway: cold.gateway, supervisor: cold.supervisor })
+    expect(count(warm.stderr, 'Using cached')).toBe(2)
+    expect(warm.stderr).not.toContain('Buil')
+  })
+
+  test('an edit builds, and its reversal finds the first binaries', async () => {
+    const { fork, home } = start()
+    const one = await home.paths()
+    fork.write('crates/openshell-sandbox/src/main.rs', mainSaying('supervisor two'))
+    const two = await home.paths()
+    expect(two.stderr).toContain('Building openshell-sandbox: crates/openshell-sandbox/src/main.rs changed')
+    expect(output(two.supervisor)).toBe('supervisor two')
+    expect(output(one.supervisor)).toBe('supervisor one')
+
+    fork.write('crates/openshell-sandbox/src/main.rs', mainSaying('supervisor one'))
+    const again = await home.paths()
+    expect(again).toMatchObject({ gateway: one.gateway, supervisor: one.supervisor })
+    expect(count(again.stderr, 'Using cached')).toBe(2)
+  })
+
+  test('OPENLOCK_REBUILD=1 builds what is there, and only then', async () => {
+    const { home } = start()
+    const first = await home.paths()
+    const rebuilt = await home.paths({ OPENLOCK_REBUILD: '1' })
+    expect(rebuilt).toMatchObject({ gateway: first.gateway, supervisor: first.supervisor })
+    expect(count(rebuilt.stderr, 'Built openshell-gateway in')).toBe(1)
+    expect(count(rebuilt.stderr, 'Built openshell-sandbox in')).toBe(1)
+    expect((await home.paths({ OPENLOCK_REBUILD: '' })).stderr).not.toContain('Built')
+  })
+
+  test.skipIf(process.platform !== 'linux')('Linux needs no zig: the supervisor is built for the host', async () => {
+    const { home } = start()
+    const CARGO_HOME = temporaryDirectory()
+    const { supervisor } = await home.paths({ PATH: pathWithout('zig', 'cargo-zigbuild'), CARGO_HOME })
+    expect(supervisor).toEndWith('/openshell-sandbox')
+    expect(output(supervisor)).toBe('supervisor one')
+  })
+
+  test.skipIf(process.platform === 'linux')('elsewhere zig builds the supervisor for Linux', async () => {
+    const { home } = start()
+    const CARGO_HOME = temporaryDirectory()
+    const { exitCode, stderr } = await home.launch({ PATH: pathWithout('zig', 'cargo-zigbuild'), CARGO_HOME })
+    expect(exitCode).not.toBe(0)
+    expect(stderr).toContain('cargo-zigbuild is not on the PATH')
+    expect(stderr).toContain('-unknown-linux-gnu')
+  })
+
+  test('what is wrong with the fork is said', async () => {
+    const { fork, home } = start()
+    fork.write('crates/openshell-sandbox/src/main.rs', 'fn main() { let count: u32 = "three"; }\n')
+    const { exitCode, lines, stderr } = await home.launch()
+    expect(exitCode).not.toBe(0)
+    expect(lines).toEqual([])
+    expect(stderr).toContain('BUILD_FAILED')
+    expect(stderr).toContain('mismatched types')
+  })
+})
+
+// The release has binaries for Linux and macOS.
+describe.skipIf(process.platform === 'win32')('in production', () => {
+  /** What the release server answers, by asset; the addresses that it was asked for. */
+  let answers: (path: string) => Response | Promise<Response>
+  let asked: string[]
+  let server: ReturnType<typeof Bun.serve>
+  let home: Home
+
+  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
+  const host = `${arch}-${process.platform === 'darwin' ? 'apple-darwin' : 'unknown-linux-gnu'}`
+  const GATEWAY = `openshell-gateway-${host}`
+  const SUPERVISOR = `openshell-sandbox-${arch}-unknown-linux-gnu`
+
+  /** As `tar -czf` makes it of an executable of that name. */
+  async function archive(
+    name: string,
+    text = `#!/bin/sh\necho ${name} of the release\n`,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const directory = temporaryDirectory()
+    await Bun.write(join(directory, name), text)
+    const made = Bun.spawnSync(['tar', '-czf', '-', '-C', directory, name])
+    if (!made.success) throw new Error(made.stderr.toString())
+    return new Uint8Array(made.stdout)
+  }
+
+  const assetName = (path: string) => (path.includes('openshell-gateway') ? 'openshell-gateway' : 'openshell-sandbox')
+
+  beforeEach(() => {
+    answers = async (path) => new Response(await archive(assetName(path)))
+    asked = []
+    server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch(request) {
+        const path = new URL(request.url).pathname
+        asked.push(path)
+        return answers(path)
+      },
+    })
+    home = new Home({ OPENLOCK_RELEASE_URL: `http://127.0.0.1:${server.port}`, OPENLOCK_FORK_DIR: '/no/such/fork' })
+  })
+
+  afterEach(() => server.stop(true))
+
+  /** Runs a program that gets the gateway alone, as often and in whatever way `program` says. */
+  async function gateway(program: string): Promise<Launch> {
+    const file = join(temporaryDirectory(), 'program.ts')
+    const imports = `import { getGatewayBinary } from ${JSON.stringify(join(launcher, 'fork-binaries.ts'))}\n`
+    await Bun.write(file, imports + program)
+    return run([process.execPath, file], home.environment())
+  }
+  const ONCE = 'console.log(await getGatewayBinary())\n'
+
+  const files = () => (existsSync(home.downloads) ? readdirSync(home.downloads).sort() : [])
+
+  test('each is downloaded once, kept, and can be run', async () => {
+    const first = await home.paths()
+    expect(first.gateway).toBe(join(home.downloads, GATEWAY))
+    expect(first.supervisor).toBe(join(home.downloads, SUPERVISOR))
+    expect(output(first.gateway)).toBe('openshell-gateway of the release')
+    expect(output(first.supervisor)).toBe('openshell-sandbox of the release')
+    expect(statSync(first.gateway).mode & 0o777).toBe(0o755)
+    expect(asked.sort()).toEqual([`/${TAG}/${GATEWAY}.tar.gz`, `/${TAG}/${SUPERVISOR}.tar.gz`])
+    expect(files()).toEqual([GATEWAY, SUPERVISOR])
+
+    server.stop(true)
+    expect(await home.paths()).toMatchObject({ gateway: first.gateway, supervisor: first.supervisor, stderr: '' })
+  })
+
+  test('two calls of one process share a download; a later one starts anew after a failure', async () => {
+    const both = await gateway(
+      'console.log((await Promise.all([getGatewayBinary(), getGatewayBinary()])).join("\\n"))\n',
+    )
+    expect(both).toMatchObject({ exitCode: 0, lines: [join(home.downloads, GATEWAY), join(home.downloads, GATEWAY)] })
+    expect(asked.length).toBe(1)
+
+    rmSync(home.downloads, { recursive: true })
+    const good = answers
+    answers = (path) => (asked.length === 2 ? new Response(null, { status: 503 }) : good(path))
+    const retried = await gateway(`try { await getGatewayBinary() } catch {}\n${ONCE}`)
+    expect(retried).toMatchObject({ exitCode: 0, lines: [join(home.downloads, GATEWAY)] })
+  })
+
+  test('two processes at once both get it, and leave one whole file', async () => {
+    // Neither is answered before both have asked.
+    const { promise: bothAsked, resolve } = Promise.withResolvers<void>()
+    answers = async (path) => {
+      if (asked.length === 2) resolve()
+      await bothAsked
+      return new Response(await archive(assetName(path)))
+    }
+    for (const { exitCode, lines, stderr } of await Promise.all([gateway(ONCE), gateway(ONCE)])) {
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
+      expect(lines).toEqual([join(home.downloads, GATEWAY)])
+    }
+    expect(output(join(home.downloads, GATEWAY))).toBe('openshell-gateway of the release')
+    expect(files()).toEqual([GATEWAY])
+  })
+
+  test('a file that cannot be run is replaced', async () => {
+    mkdirSync(home.downloads, { recursive: true })
+    await Bun.write(join(home.downloads, GATEWAY), 'half of a download')
+    expect(await gateway(ONCE)).toMatchObject({ exitCode: 0 })
+    expect(output(join(home.downloads, GATEWAY))).toBe('openshell-gateway of the release')
+  })
+
+  /** The gateway cannot be had: what is said about it; and nothing of it is left. */
+  async function complaint(): Promise<string> {
+    const { exitCode, lines, stderr } = await gateway(ONCE)
+    expect({ exitCode, lines }).toEqual({ exitCode: 1, lines: [] })
+    expect(stderr).toContain(`no openshell-gateway ${TAG}`)
+    expect(files()).toEqual([])
+    return stderr
+  }
+
+  test('an asset that the release does not have: where to look, and what else to do', async () => {
+    answers = () => new Response('Not Found', { status: 404 })
+    const said = await complaint()
+    expect(said).toContain(`http://127.0.0.1:${server.port}/${TAG}/${GATEWAY}.tar.gz answers 404`)
+    expect(said).toContain(`See https://github.com/vessux/OpenShell/releases/tag/${TAG}`)
+    expect(said).toContain('OPENLOCK_FORK_DIR')
+  })
+
+  test('a server in trouble, and none at all: how to do without it', async () => {
+    answers = () => new Response(null, { status: 503 })
+    const troubled = await complaint()
+    expect(troubled).toContain('.tar.gz answers 503')
+    expect(troubled).toContain(`put openshell-gateway at ${join(home.downloads, GATEWAY)}`)
+
+    const { port } = server
+    await server.stop(true)
+    const absent = await complaint()
+    expect(absent).toContain(`http://127.0.0.1:${port}/${TAG}/${GATEWAY}.tar.gz cannot be downloaded`)
+    expect(absent).toContain(`put openshell-gateway at ${join(home.downloads, GATEWAY)}`)
+  })
+
+  test('a truncated archive leaves nothing behind, and the next call succeeds', async () => {
+    const whole = await archive('openshell-gateway', `#!/bin/sh\necho whole\n# ${'padding '.repeat(10_000)}\n`)
+    for (const length of [0, 10, whole.length >> 1, whole.length - 4]) {
+      answers = () => new Response(whole.slice(0, length))
+      expect(await complaint()).toContain(`(${length} bytes) is not an archive with openshell-gateway in it`)
+    }
+    answers = () => new Response(whole)
+    expect(await gateway(ONCE)).toMatchObject({ exitCode: 0 })
+    expect(output(join(home.downloads, GATEWAY))).toBe('whole')
+  })
+
+  test('an archive of something else, and what is no archive', async () => {
+    const other = await archive('README')
+    answers = () => new Response(other)
+    expect(await complaint()).toContain('it holds README, and no openshell-gateway')
+    answers = () => new Response('<html>sign in to the guest network</html>')
+    expect(await complaint()).toContain('is not an archive with openshell-gateway in it')
+  })
+
+  test('a place that cannot be written', async () => {
+    const blocked = join(home.directory, '.cache')
+    await Bun.write(blocked, 'a file where a directory should be')
+    const said = await complaint()
+    expect(said).toContain(`cannot be kept at ${join(home.downloads, GATEWAY)}`)
+  })
+
+  test('the addon is not loaded', async () => {
+    const broken = { NAPI_RS_NATIVE_LIBRARY_PATH: '/no/such/addon.node' }
+    expect(await home.launch(broken)).toMatchObject({ exitCode: 0 })
+    // What makes that an observation: the same variable ends dev mode.
+    const fork = new Checkout(FORK)
+    const dev = await home.launch({ ...broken, OPENLOCK_FORK_DIR: fork.repo })
+    expect(dev.exitCode).not.toBe(0)
+    expect(dev.stderr).toContain('BINDING_LOAD')
+  })
+})
+
+test('a compiled launcher runs from another directory, and unpacks the addon in dev mode alone', async () => {
+  const directory = temporaryDirectory()
+  const program = join(directory, process.platform === 'win32' ? 'openlock.exe' : 'openlock')
+  const built = await run(
+    [process.execPath, 'build', '--compile', '--outfile', program, join(launcher, 'main.ts')],
+    new Home().environment(),
+  )
+  expect(built).toMatchObject({ exitCode: 0 })
+
+  const fork = new Checkout(FORK)
+  const BUN_TMPDIR = temporaryDirectory()
+  const home = new Home({ BUN_TMPDIR, OPENLOCK_RELEASE_URL: 'http://127.0.0.1:9' })
+  const production = await run([program], home.environment())
+  expect(production.exitCode).toBe(1)
+  expect(production.stderr).toContain('http://127.0.0.1:9')
+  expect(readdirSync(BUN_TMPDIR)).toEqual([])
+
+  const dev = await run([program], home.environment({ OPENLOCK_FORK_DIR: fork.repo }))
+  expect(dev).toMatchObject({ exitCode: 0 })
+  expect(dev.lines.map((path) => output(path))).toEqual(['gateway, z3 bundled: true', 'supervisor one'])
+  expect(readdirSync(BUN_TMPDIR).filter((name) => name.endsWith('.node'))).toHaveLength(1)
+})
