@@ -56,6 +56,7 @@ const isStringArray = (value) => Array.isArray(value) && value.every(isString)
 const isEnvironment = (value) =>
   typeof value === 'object' &&
   value !== null &&
+  !(Symbol.iterator in value) &&
   Object.values(value).every((entry) => entry === undefined || isString(entry))
 const isSignal = (value) =>
   typeof value === 'object' &&
@@ -110,7 +111,7 @@ function checked(options) {
 
 function described(value) {
   if (isString(value)) return JSON.stringify(value)
-  if (Array.isArray(value)) return 'an array with something else in it'
+  if (Array.isArray(value)) return value.every(isString) ? 'an array' : 'an array with something else in it'
   return value === null ? 'null' : typeof value
 }
 
@@ -227,7 +228,7 @@ async function fingerprint(options) {
 
 function isDevMode(repo = DEFAULT_REPO) {
   try {
-    return existsSync(join(repo, '.git'))
+    return repo !== '' && existsSync(join(repo, '.git'))
   } catch {
     return false
   }
