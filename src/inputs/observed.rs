@@ -28,27 +28,48 @@ pub struct UnitOutputs {
     pub binary: String,
 }
 
-/// Variables that cargo sets by itself for rustc or for build scripts, so that the caller's value is never read.
-///
+/// Variables that cargo sets by itself for some programs, so that the caller's value is never read by them.
+struct SetByCargo {
+    names: &'static [&'static str],
+    prefixes: &'static [&'static str],
+}
+
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-crates>
-const SET_BY_CARGO: &[&str] = &[
-    "CARGO",
-    "CARGO_CRATE_NAME",
-    "CARGO_BIN_NAME",
-    "CARGO_PRIMARY_PACKAGE",
-    "CARGO_TARGET_TMPDIR",
-    "CARGO_MAKEFLAGS",
-    "OUT_DIR",
-    "TARGET",
-    "HOST",
-    "NUM_JOBS",
-    "OPT_LEVEL",
-    "DEBUG",
-    "PROFILE",
-    "RUSTDOC",
-];
-const PREFIXES_SET_BY_CARGO: &[&str] =
-    &["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_", "CARGO_CFG_", "CARGO_FEATURE_", "DEP_"];
+const FOR_RUSTC: SetByCargo = SetByCargo {
+    names: &[
+        "CARGO",
+        "CARGO_CRATE_NAME",
+        "CARGO_BIN_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_TARGET_TMPDIR",
+        "CARGO_MAKEFLAGS",
+        "OUT_DIR",
+    ],
+    prefixes: &["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_"],
+};
+
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-build-scripts>
+const FOR_BUILD_SCRIPTS: SetByCargo = SetByCargo {
+    names: &[
+        "CARGO",
+        "CARGO_MAKEFLAGS",
+        "OUT_DIR",
+        "TARGET",
+        "HOST",
+        "NUM_JOBS",
+        "OPT_LEVEL",
+        "DEBUG",
+        "PROFILE",
+        "RUSTDOC",
+    ],
+    prefixes: &["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CFG_", "CARGO_FEATURE_", "DEP_"],
+};
+
+impl SetByCargo {
+    fn has(&self, name: &str) -> bool {
+        self.names.contains(&name) || self.prefixes.iter().any(|prefix| name.starts_with(prefix))
+    }
+}
 
 /// The variables that the build which left `outputs` was seen to read.
 ///
@@ -60,7 +81,7 @@ pub fn observe(outputs: &UnitOutputs) -> Result<BTreeSet<String>, (PathBuf, io::
     for out_dir in &outputs.out_dirs {
         let output = out_dir.with_file_name("output");
         let text = fs::read(&output).map_err(|error| (output, error))?;
-        variables.extend(declared(&String::from_utf8_lossy(&text)));
+        variables.extend(declared(&String::from_utf8_lossy(&text)).filter(|name| !FOR_BUILD_SCRIPTS.has(name)));
     }
     for script in &outputs.build_scripts {
         for dep_info in dep_infos(script.parent().unwrap_or(script), |_| true) {
@@ -77,12 +98,7 @@ pub fn observe(outputs: &UnitOutputs) -> Result<BTreeSet<String>, (PathBuf, io::
             read_dep_info(&dep_info, &mut variables)?;
         }
     }
-    variables.retain(|name| !is_set_by_cargo(name));
     Ok(variables)
-}
-
-fn is_set_by_cargo(name: &str) -> bool {
-    SET_BY_CARGO.contains(&name) || PREFIXES_SET_BY_CARGO.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// `deps/libx-0123.rlib` and `deps/libx-0123.rmeta` have their dep-info in `deps/x-0123.d`.
@@ -121,7 +137,9 @@ fn dep_infos(directory: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
 
 fn read_dep_info(path: &Path, variables: &mut BTreeSet<String>) -> Result<(), (PathBuf, io::Error)> {
     match fs::read(path) {
-        Ok(bytes) => variables.extend(env_deps(&String::from_utf8_lossy(&bytes))),
+        Ok(bytes) => {
+            variables.extend(env_deps(&String::from_utf8_lossy(&bytes)).filter(|name| !FOR_RUSTC.has(name)));
+        }
         Err(error) if is_gone(&error) => {}
         Err(error) => return Err((path.to_owned(), error)),
     }
