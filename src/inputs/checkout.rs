@@ -16,6 +16,7 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use gix::glob::pattern::Case;
 use gix::index::entry::Mode;
 
+use super::ignore::Rules;
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::inventory::TreePath;
@@ -84,7 +85,8 @@ struct Walk<'a> {
 struct Repository<'a> {
     /// Where its worktree stands below the checkout's root: empty, or ending in `/`.
     prefix: BString,
-    ignored: gix::AttributeStack<'a>,
+    root: PathBuf,
+    rules: Rules<'a>,
     tracked: HashSet<&'a BStr>,
     /// Every directory that holds something tracked, and every submodule.
     tracked_directories: HashSet<&'a BStr>,
@@ -98,9 +100,7 @@ impl Walk<'_> {
         self.heads.insert(TreePath(prefix.trim_end_with(|character| character == '/').into()), commit);
 
         let index = repository.index_or_empty().map_err(|error| unusable(&here, error))?;
-        let ignored = repository
-            .excludes(&index, None, gix::worktree::stack::state::ignore::Source::WorktreeThenIdMappingIfNotSkipped)
-            .map_err(|error| unusable(&here, error))?;
+        let rules = Rules::of(repository, &index).map_err(|error| unusable(&here, error))?;
         let mut tracked = HashSet::with_capacity(index.entries().len());
         let mut tracked_directories = HashSet::new();
         for entry in index.entries() {
@@ -124,7 +124,7 @@ impl Walk<'_> {
                 self.paths.push(Listed { path: TreePath(full), tracked: true });
             }
         }
-        let mut inside = Repository { prefix, ignored, tracked, tracked_directories };
+        let mut inside = Repository { prefix, root: here, rules, tracked, tracked_directories };
         self.directory(&mut inside, BString::default(), false)
     }
 
@@ -145,6 +145,10 @@ impl Walk<'_> {
             return self.repository(&nested, prefix);
         }
         let only_tracked = ignored || (!is_root && has("CACHEDIR.TAG") && is_cache(&directory));
+        let outside = repository
+            .rules
+            .enter(&repository.root, &directory, relative.as_bstr())
+            .map_err(|error| Error::unreadable(directory.join(".gitignore"), error))?;
         for (name, file_type) in entries {
             if name == ".git" {
                 continue;
@@ -162,7 +166,7 @@ impl Walk<'_> {
             if self.is_excluded(full.as_bstr(), is_dir) {
                 continue;
             }
-            let ignored = only_tracked || is_ignored(&mut repository.ignored, path.as_bstr(), is_dir, &directory)?;
+            let ignored = only_tracked || repository.rules.ignore(path.as_bstr(), is_dir);
             if is_dir {
                 if !ignored || holds_tracked {
                     self.directory(repository, path, ignored)?;
@@ -171,6 +175,7 @@ impl Walk<'_> {
                 self.paths.push(Listed { path: TreePath(full), tracked: false });
             }
         }
+        repository.rules.leave(outside);
         Ok(())
     }
 
@@ -189,14 +194,6 @@ impl Walk<'_> {
         let parents = full.find_iter("/").any(|slash| self.is_excluded(full[..slash].as_bstr(), true));
         parents || self.is_excluded(full, false)
     }
-}
-
-fn is_ignored(stack: &mut gix::AttributeStack<'_>, path: &BStr, is_dir: bool, directory: &Path) -> Result<bool> {
-    let mode = if is_dir { Mode::DIR } else { Mode::FILE };
-    let platform = stack
-        .at_entry(path, Some(mode))
-        .map_err(|error| Error::unreadable(directory, io::Error::other(error.to_string())))?;
-    Ok(platform.is_excluded())
 }
 
 /// The names in a directory; none when it is gone.

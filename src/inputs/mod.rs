@@ -8,6 +8,7 @@
 
 mod checkout;
 mod environment;
+mod ignore;
 mod observed;
 mod sweep;
 mod toolchain;

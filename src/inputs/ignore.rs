@@ -1,0 +1,90 @@
+//! git's ignore rules, for one walk of one repository from its top down.
+//!
+//! Promises: as git has it, the nearest `.gitignore` comes first, then `info/exclude`, then the file that
+//! `core.excludesFile` names; a `.gitignore` that a sparse checkout leaves out is read from the index.
+//! Does not promise: to know whether a directory above is ignored, in which nothing can be taken back. The walk does.
+//!
+//! gix has the same as `Repository::excludes`. There the patterns that belong to no directory are held against the root
+//! too, so that `*` in `info/exclude` hides what the lines behind it take back, and `*/` hides all files.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use gix::bstr::{BStr, BString, ByteSlice};
+use gix::glob::pattern::Case;
+use gix::ignore::search::Ignore;
+use gix::index::entry::Flags;
+
+const FILE: &str = ".gitignore";
+const PARSE: Ignore = Ignore { support_precious: false };
+
+pub(super) struct Rules<'a> {
+    repository: &'a gix::Repository,
+    /// The most important one last.
+    search: gix::ignore::Search,
+    case: Case,
+    /// `.gitignore` files that are tracked and, by the user's wish, not on disk.
+    left_out: HashMap<&'a BStr, gix::ObjectId>,
+    buffer: Vec<u8>,
+}
+
+/// What [`Rules::leave`] goes back to.
+#[must_use]
+pub(super) struct Outside(usize);
+
+impl<'a> Rules<'a> {
+    /// Those that hold in the whole repository.
+    pub(super) fn of(repository: &'a gix::Repository, index: &'a gix::index::State) -> Result<Self, String> {
+        let problem = |error: &dyn std::fmt::Display| error.to_string();
+        let configured = repository.config_snapshot().trusted_path("core.excludesFile");
+        let of_user = match configured.map_err(|error| problem(&error))? {
+            Some(path) => Some(path),
+            None => gix::path::env::xdg_config("ignore", &mut |name| std::env::var_os(name)),
+        };
+        let mut buffer = Vec::new();
+        let search = gix::ignore::Search::from_git_dir(repository.common_dir(), of_user, &mut buffer, PARSE)
+            .map_err(|error| problem(&error))?;
+        let options = repository.filesystem_options().map_err(|error| problem(&error))?;
+        let left_out = index
+            .entries()
+            .iter()
+            .filter(|entry| entry.flags.contains(Flags::SKIP_WORKTREE))
+            .map(|entry| (entry.path(index), entry.id))
+            .filter(|(path, _)| path.rsplit_str("/").next() == Some(FILE.as_bytes()))
+            .collect();
+        let case = if options.ignore_case { Case::Fold } else { Case::Sensitive };
+        Ok(Self { repository, search, case, left_out, buffer })
+    }
+
+    /// Adds the rules of a directory in the one entered last; `root` is the repository's own.
+    pub(super) fn enter(&mut self, root: &Path, directory: &Path, relative: &BStr) -> io::Result<Outside> {
+        let outside = Outside(self.search.patterns.len());
+        let file = directory.join(FILE);
+        let lists = &mut self.search.patterns;
+        let found =
+            gix::glob::search::add_patterns_file(lists, file.clone(), false, Some(root), &mut self.buffer, PARSE)?;
+        let mut path = BString::from(relative);
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(FILE.as_bytes());
+        if !found && let Some(id) = self.left_out.get(path.as_bstr()) {
+            let blob = self.repository.find_blob(*id).map_err(|error| io::Error::other(error.to_string()))?;
+            self.search.add_patterns_buffer(&blob.data, file, Some(root), PARSE)?;
+        }
+        Ok(outside)
+    }
+
+    /// Takes back what [`Rules::enter`] added.
+    pub(super) fn leave(&mut self, outside: Outside) {
+        self.search.patterns.truncate(outside.0);
+    }
+
+    /// Whether a path in the directory entered last is ignored.
+    pub(super) fn ignore(&self, path: &BStr, is_dir: bool) -> bool {
+        self.search
+            .pattern_matching_relative_path(path, Some(is_dir), self.case)
+            .is_some_and(|found| !found.pattern.is_negative())
+    }
+}
