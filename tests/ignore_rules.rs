@@ -1,0 +1,290 @@
+//! Which files count, compared with what git itself says on random trees; and that no rewrite goes unnoticed.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use openlock_dev_bin::cancellation::Cancellation;
+use openlock_dev_bin::fingerprint::Digest;
+use openlock_dev_bin::inputs;
+use openlock_dev_bin::inventory::Tree;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, RngSeed};
+
+fn sweep(root: &Path) -> Tree {
+    inputs::sweep(root, &[], &Cancellation::default()).unwrap()
+}
+
+/// git in `root`, without variables that redirect it.
+fn git(root: &Path, arguments: &[&str]) -> Vec<u8> {
+    let mut command = Command::new("git");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+        command.env_remove(name);
+    }
+    let output = command.current_dir(root).args(arguments).output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {arguments:?}: {complaint}");
+    output.stdout
+}
+
+fn listed(root: &Path, arguments: &[&str]) -> BTreeSet<String> {
+    let output = git(root, &[&["ls-files", "-z"], arguments].concat());
+    String::from_utf8(output).unwrap().split_terminator('\0').map(str::to_owned).collect()
+}
+
+fn what_git_lists(root: &Path) -> BTreeSet<String> {
+    let mut paths = listed(root, &[]);
+    paths.extend(listed(root, &["--others", "--exclude-standard"]));
+    paths
+}
+
+/// What may stand at a path of a random tree.
+#[derive(Clone, Copy, Debug)]
+enum Leaf {
+    Untracked,
+    Tracked,
+    /// Tracked, and not on disk.
+    Deleted,
+    /// An untracked link to the root, which is a directory.
+    Link,
+}
+
+#[derive(Debug)]
+struct Repository {
+    leaves: Vec<(String, Leaf)>,
+    /// A directory, the lines of its `.gitignore`, and whether that is tracked and deleted.
+    ignores: Vec<(String, Vec<String>, Leaf)>,
+    info_exclude: Vec<String>,
+    excludes_file: Vec<String>,
+}
+
+/// Few names, so that patterns meet paths.
+const NAMES: &[&str] = &["a", "b", "ab", "B", "c.txt", "d.log", "x y", "ü", "target", "#", "!a", "a[b", "-"];
+
+fn directory() -> impl Strategy<Value = String> {
+    proptest::collection::vec(select(&["a", "b", "ab", "x y", "target"]), 0..3).prop_map(|parts| parts.join("/"))
+}
+
+fn path() -> impl Strategy<Value = String> {
+    proptest::collection::vec(select(NAMES), 1..5).prop_map(|parts| parts.join("/"))
+}
+
+fn leaf() -> impl Strategy<Value = Leaf> {
+    prop_oneof![
+        6 => Just(Leaf::Untracked),
+        3 => Just(Leaf::Tracked),
+        1 => Just(Leaf::Deleted),
+        1 => Just(Leaf::Link),
+    ]
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    let part = select(&[
+        "a", "b", "ab", "B", "c.txt", "*.txt", "*.log", "*", "?", "a*", "[ab]", "[!a]", "**", "x y", "ü", "target",
+        "d.*", "\\a", "\\#", "\\!a", "a\\[b", "a[", "#", "-",
+    ]);
+    let body = proptest::collection::vec(part, 1..4).prop_map(|parts| parts.join("/"));
+    let start = prop_oneof![6 => Just(""), 3 => Just("!"), 2 => Just("/"), 1 => Just("!/"), 1 => Just("**/")];
+    let end =
+        prop_oneof![6 => Just(""), 3 => Just("/"), 1 => Just("/*"), 1 => Just("/**"), 1 => Just(" "), 1 => Just("\r")];
+    (start, body, end).prop_map(|(start, body, end)| format!("{start}{body}{end}"))
+}
+
+fn patterns(most: usize) -> impl Strategy<Value = Vec<String>> {
+    proptest::collection::vec(pattern(), 0..=most)
+}
+
+fn repository() -> impl Strategy<Value = Repository> {
+    (
+        proptest::collection::vec((path(), leaf()), 1..60),
+        proptest::collection::vec((directory(), patterns(6), leaf()), 0..5),
+        patterns(3),
+        patterns(3),
+    )
+        .prop_map(|(leaves, ignores, info_exclude, excludes_file)| Repository {
+            leaves,
+            ignores,
+            info_exclude,
+            excludes_file,
+        })
+}
+
+fn lines(patterns: &[String]) -> String {
+    patterns.iter().map(|pattern| format!("{pattern}\n")).collect()
+}
+
+/// Writes a file unless another path of the tree is in the way.
+fn place(path: &Path, content: &str) -> bool {
+    let parents = fs::create_dir_all(path.parent().unwrap_or(path));
+    parents.is_ok() && fs::symlink_metadata(path).is_err() && fs::write(path, content).is_ok()
+}
+
+fn create(root: &Path, repository: &Repository) {
+    git(root, &["init", "--quiet", "--template="]);
+    let git_directory = root.join(".git");
+    assert!(place(&git_directory.join("info/exclude"), &lines(&repository.info_exclude)));
+    assert!(place(&git_directory.join("excludes"), &lines(&repository.excludes_file)));
+    // Also keeps the settings of whoever runs the test out of it.
+    git(root, &["config", "core.excludesFile", &git_directory.join("excludes").to_string_lossy()]);
+
+    let mut tracked = vec!["add".to_owned(), "--force".to_owned(), "--".to_owned()];
+    let mut deleted = Vec::new();
+    let mut links = Vec::new();
+    let mut put = |path: &str, content: &str, leaf: Leaf| {
+        let full = root.join(path);
+        match leaf {
+            Leaf::Link => links.push(full),
+            _ if !place(&full, content) => {}
+            Leaf::Untracked => {}
+            Leaf::Tracked => tracked.push(path.to_owned()),
+            Leaf::Deleted => {
+                tracked.push(path.to_owned());
+                deleted.push(full);
+            }
+        }
+    };
+    for (directory, patterns, leaf) in &repository.ignores {
+        put(format!("{directory}/.gitignore").trim_start_matches('/'), &lines(patterns), *leaf);
+    }
+    for (path, leaf) in &repository.leaves {
+        put(path, path, *leaf);
+    }
+    if tracked.len() > 3 {
+        git(root, &tracked.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    for path in deleted {
+        fs::remove_file(path).unwrap();
+    }
+    // Last, since git adds nothing that lies behind a link.
+    for path in links {
+        link(root, &path);
+    }
+}
+
+#[cfg(unix)]
+fn link(root: &Path, path: &Path) {
+    let parents = fs::create_dir_all(path.parent().unwrap_or(path));
+    if parents.is_ok() && fs::symlink_metadata(path).is_err() {
+        std::os::unix::fs::symlink(root, path).unwrap();
+    }
+}
+
+#[cfg(not(unix))]
+fn link(_: &Path, _: &Path) {}
+
+fn paths(tree: &Tree) -> BTreeSet<String> {
+    let paths: BTreeSet<String> = tree.files.iter().map(|file| file.path.to_string()).collect();
+    assert_eq!(paths.len(), tree.files.len(), "every path once");
+    assert!(tree.files.is_sorted_by(|one, next| one.path < next.path));
+    paths
+}
+
+fn temporary() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = dunce::canonicalize(directory.path()).unwrap();
+    (directory, root)
+}
+
+proptest! {
+    #![proptest_config(Config {
+        cases: cases(),
+        rng_seed: RngSeed::Fixed(0x6465_7662_696e),
+        failure_persistence: None,
+        max_shrink_iters: 400,
+        ..Config::default()
+    })]
+
+    #[test]
+    fn the_paths_that_count_are_those_that_git_lists(repository in repository()) {
+        let (_guard, root) = temporary();
+        create(&root, &repository);
+        prop_assert_eq!(paths(&sweep(&root)), what_git_lists(&root));
+    }
+}
+
+/// More in a longer search: `PROPTEST_CASES=5000 cargo test --test ignore_rules`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
+}
+
+/// A repository with these files, of which nothing is tracked.
+fn with_files(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+    let (guard, root) = temporary();
+    git(&root, &["init", "--quiet", "--template="]);
+    for (path, content) in files {
+        assert!(place(&root.join(path), content), "{path}");
+    }
+    (guard, root)
+}
+
+fn is_as_git_has_it(root: &Path, expected: &[&str]) {
+    let expected: BTreeSet<String> = expected.iter().map(ToString::to_string).collect();
+    assert_eq!(what_git_lists(root), expected);
+    assert_eq!(paths(&sweep(root)), expected);
+}
+
+#[test]
+fn everything_excluded_but_for_what_is_taken_back() {
+    let (_guard, root) = with_files(&[("a.rs", ""), ("b.txt", ""), (".git/info/exclude", "*\n!*.rs\n")]);
+    is_as_git_has_it(&root, &["a.rs"]);
+}
+
+#[test]
+fn a_setting_that_ignores_case_holds_for_patterns() {
+    let (_guard, root) =
+        with_files(&[("a.LOG", ""), ("Sub/b.log", ""), ("c.txt", ""), (".gitignore", "*.log\n/SUB/\n")]);
+    git(&root, &["config", "core.ignoreCase", "true"]);
+    is_as_git_has_it(&root, &[".gitignore", "c.txt"]);
+}
+
+#[test]
+fn an_empty_setting_means_no_file_of_excludes() {
+    let (_guard, root) = with_files(&[("a.txt", "")]);
+    git(&root, &["config", "core.excludesFile", ""]);
+    is_as_git_has_it(&root, &["a.txt"]);
+}
+
+#[test]
+fn a_directory_with_the_name_of_an_ignore_file_is_a_directory() {
+    let (_guard, root) = with_files(&[("a.txt", ""), (".gitignore/b.txt", "")]);
+    is_as_git_has_it(&root, &[".gitignore/b.txt", "a.txt"]);
+}
+
+#[test]
+fn an_ignore_file_that_a_sparse_checkout_leaves_out_still_holds() {
+    let (_guard, root) = with_files(&[("sub/.gitignore", "*.log\n"), ("sub/a.txt", ""), ("sub/b.log", "")]);
+    git(&root, &["add", "--all"]);
+    git(&root, &["update-index", "--skip-worktree", "sub/.gitignore"]);
+    fs::remove_file(root.join("sub/.gitignore")).unwrap();
+    is_as_git_has_it(&root, &["sub/.gitignore", "sub/a.txt"]);
+    git(&root, &["update-index", "--no-skip-worktree", "sub/.gitignore"]);
+    is_as_git_has_it(&root, &["sub/.gitignore", "sub/a.txt", "sub/b.log"]);
+}
+
+#[test]
+fn a_rewrite_with_the_same_size_in_the_same_tick_is_noticed() {
+    let (_guard, root) = temporary();
+    git(&root, &["init", "--quiet", "--template="]);
+    let path = root.join("tracked");
+    fs::write(&path, "00000000").unwrap();
+    git(&root, &["add", "tracked"]);
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let digest = || sweep(&root).files[0].digest;
+    for round in 1..=400_u32 {
+        let content = format!("{round:08}");
+        if round % 2 == 0 {
+            fs::write(&path, &content).unwrap();
+        } else {
+            fs::write(root.join(".git/new"), &content).unwrap();
+            fs::rename(root.join(".git/new"), &path).unwrap();
+        }
+        // Whatever tick the clock is in, the time of the last change does not tell.
+        File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+        assert_eq!(digest(), Digest::of(&content), "round {round}");
+    }
+}
