@@ -157,7 +157,9 @@ impl Chain<'_> {
             table,
         });
         for include in includes {
-            self.read(&directory.join(include))?;
+            // Without `..` in it, so that one file has one name and a circle ends; cargo does the same.
+            let path = directory.join(include);
+            self.read(&gix::path::normalize(path.as_path().into(), self.root).unwrap_or(path.as_path().into()))?;
         }
         Ok(true)
     }

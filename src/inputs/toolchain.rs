@@ -128,6 +128,15 @@ struct Toolchain {
     directory: PathBuf,
 }
 
+/// What the toolchain file of one directory says.
+enum FileSays {
+    /// There is none.
+    Nothing,
+    /// Components or targets, and no toolchain: it is the default one, whatever stands further up.
+    Default,
+    This(Toolchain),
+}
+
 impl Rustup {
     fn behind(cargo: &Path, env: &Environment) -> Option<Self> {
         if !is_proxy(cargo) {
@@ -155,8 +164,10 @@ impl Rustup {
             if let Some(name) = name {
                 return self.named(name);
             }
-            if let Some(toolchain) = self.file_in(directory) {
-                return toolchain;
+            match self.of_file(directory) {
+                FileSays::Nothing => {}
+                FileSays::Default => break,
+                FileSays::This(toolchain) => return toolchain,
             }
         }
         let fallback = || read_table(Path::new("/etc/rustup/settings.toml"));
@@ -166,15 +177,17 @@ impl Rustup {
     }
 
     /// `rust-toolchain` (a bare name or TOML), which rustup prefers where both exist, and `rust-toolchain.toml`.
-    fn file_in(&self, directory: &Path) -> Option<Toolchain> {
+    fn of_file(&self, directory: &Path) -> FileSays {
         let bare = fs::read_to_string(directory.join("rust-toolchain"));
-        let text = bare.or_else(|_| fs::read_to_string(directory.join("rust-toolchain.toml"))).ok()?;
-        let Ok(table) = text.parse::<toml::Table>() else { return Some(self.named(text.trim())) };
-        let toolchain = table.get("toolchain")?;
-        if let Some(path) = toolchain.get("path").and_then(toml::Value::as_str) {
-            return Some(Toolchain { name: path.to_owned(), directory: directory.join(path) });
+        let Ok(text) = bare.or_else(|_| fs::read_to_string(directory.join("rust-toolchain.toml"))) else {
+            return FileSays::Nothing;
+        };
+        let Ok(table) = text.parse::<toml::Table>() else { return FileSays::This(self.named(text.trim())) };
+        let of_key = |key| table.get("toolchain")?.get(key)?.as_str();
+        if let Some(path) = of_key("path") {
+            return FileSays::This(Toolchain { name: path.to_owned(), directory: directory.join(path) });
         }
-        Some(self.named(toolchain.get("channel")?.as_str()?))
+        of_key("channel").map_or(FileSays::Default, |name| FileSays::This(self.named(name)))
     }
 
     /// A toolchain's directory is called as it is (custom ones, full names) or has the host's triple behind its channel.
