@@ -1,0 +1,374 @@
+// Which compiler and which cargo configuration a build would use, found without running anything.
+
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, temporaryDirectory } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+const unix = process.platform !== 'win32'
+const rustup = Bun.which('rustup')
+const HOST = 'x86_64-unknown-linux-gnu'
+
+/** A rustup with toolchains of its own, and programs that leave a trace when somebody runs them. */
+class Rustup {
+  readonly directory = temporaryDirectory()
+  readonly home = join(this.directory, 'home')
+  readonly trace = join(this.directory, 'trace')
+  /** A `PATH` on which cargo and rustc are proxies. */
+  readonly path = join(this.directory, 'path')
+
+  constructor() {
+    for (const name of [`stable-${HOST}`, `nightly-${HOST}`, `1.80.0-${HOST}`, 'custom']) {
+      this.program(join(this.toolchain(name), 'bin/cargo'))
+      this.program(join(this.toolchain(name), 'bin/rustc'))
+      mkdirSync(join(this.toolchain(name), 'lib'))
+    }
+    this.program(join(this.path, 'rustup'))
+    for (const name of ['cargo', 'rustc']) symlinkSync('rustup', join(this.path, name))
+    this.settings()
+  }
+
+  toolchain(name: string): string {
+    return join(this.home, 'toolchains', name)
+  }
+
+  program(path: string): void {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, `#!/bin/sh\necho $0 >>${this.trace}\nexit 1\n`, { mode: 0o755 })
+  }
+
+  settings(overrides: Record<string, string> = {}, fallback = `stable-${HOST}`): void {
+    const lines = Object.entries(overrides).map(([path, name]) => `${JSON.stringify(path)} = "${name}"\n`)
+    const head = `version = "12"\ndefault_host_triple = "${HOST}"\ndefault_toolchain = "${fallback}"\n`
+    writeFileSync(join(this.home, 'settings.toml'), `${head}\n[overrides]\n${lines.join('')}`)
+  }
+
+  env(extra: Record<string, string | undefined> = {}): Record<string, string> {
+    const path = [this.path, process.env.PATH].join(delimiter)
+    return plainEnvironment({ PATH: path, RUSTUP_HOME: this.home, RUSTUP_AUTO_INSTALL: '0', ...extra })
+  }
+
+  /** The toolchain that the real rustup would choose in `directory`. */
+  chosenIn(directory: string, env: Record<string, string>): string {
+    const rustc = execFileSync(rustup ?? '', ['which', 'rustc'], {
+      cwd: directory,
+      encoding: 'utf8',
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    return dirname(dirname(rustc.trim()))
+  }
+}
+
+interface Choice {
+  /** Files below the checkout's root. */
+  files?: Record<string, string>
+  /** Toolchains set for a directory, relative to the checkout's root. */
+  overrides?: Record<string, string>
+  fallback?: string
+  env?: Record<string, string>
+}
+
+const toml = (line: string) => ({ 'rust-toolchain.toml': `[toolchain]\n${line}\n` })
+
+const CHOICES: Record<string, Choice> = {
+  'the default': {},
+  'another default': { fallback: `nightly-${HOST}` },
+  RUSTUP_TOOLCHAIN: { env: { RUSTUP_TOOLCHAIN: 'nightly' } },
+  'RUSTUP_TOOLCHAIN with the host': { env: { RUSTUP_TOOLCHAIN: `nightly-${HOST}` } },
+  'RUSTUP_TOOLCHAIN of a custom toolchain': { env: { RUSTUP_TOOLCHAIN: 'custom' } },
+  'an empty RUSTUP_TOOLCHAIN': { env: { RUSTUP_TOOLCHAIN: '' }, files: { 'rust-toolchain': 'nightly\n' } },
+  'rust-toolchain.toml': { files: toml('channel = "1.80.0"') },
+  'rust-toolchain with a bare name': { files: { 'rust-toolchain': ' nightly\n' } },
+  'rust-toolchain with a table': { files: { 'rust-toolchain': '[toolchain]\nchannel = "nightly"\n' } },
+  'both files': { files: { 'rust-toolchain': '1.80.0', ...toml('channel = "nightly"') } },
+  'a file above the checkout': { files: { '../rust-toolchain.toml': '[toolchain]\nchannel = "nightly"\n' } },
+  'a file above one in the checkout': {
+    files: { '../rust-toolchain.toml': '[toolchain]\nchannel = "nightly"\n', ...toml('channel = "1.80.0"') },
+  },
+  'a file without a channel': { files: toml('components = ["rustfmt"]') },
+  'a file without a channel below one with a channel': {
+    files: { '../rust-toolchain.toml': '[toolchain]\nchannel = "nightly"\n', ...toml('targets = []') },
+  },
+  'a file and RUSTUP_TOOLCHAIN': { files: toml('channel = "1.80.0"'), env: { RUSTUP_TOOLCHAIN: 'nightly' } },
+  'an override for the checkout': { overrides: { '.': 'custom' } },
+  'an override for a directory above': { overrides: { '..': 'custom' } },
+  'an override for a sibling': { overrides: { '../other': 'custom' } },
+  'an override and a file in the same directory': { overrides: { '.': 'custom' }, files: toml('channel = "nightly"') },
+  'an override above a file': { overrides: { '..': 'custom' }, files: toml('channel = "nightly"') },
+  'an override and RUSTUP_TOOLCHAIN': { overrides: { '.': 'custom' }, env: { RUSTUP_TOOLCHAIN: 'nightly' } },
+}
+
+/** Puts a choice in place, asks, and takes it back. */
+async function choosing<T>(rustup: Rustup, checkout: Checkout, choice: Choice, ask: () => Promise<T>): Promise<T> {
+  const overrides = Object.entries(choice.overrides ?? {})
+  rustup.settings(
+    Object.fromEntries(overrides.map(([path, name]) => [join(checkout.repo, path), name])),
+    choice.fallback,
+  )
+  const files = Object.entries(choice.files ?? {})
+  for (const [path, text] of files) checkout.write(path, text)
+  try {
+    return await ask()
+  } finally {
+    rustup.settings()
+    for (const [path] of files) rmSync(join(checkout.repo, path))
+  }
+}
+
+// With the files excluded, what is left of them is their say in the choice.
+const exclude = ['rust-toolchain', 'rust-toolchain.toml']
+
+test.if(unix && rustup !== null)(
+  'the toolchain is the one that rustup would choose, and rustup is not asked',
+  async () => {
+    const own = new Rustup()
+    const checkout = new Checkout()
+    const chosen = new Set<string>()
+    for (const [name, choice] of Object.entries(CHOICES)) {
+      const env = own.env(choice.env)
+      const [fingerprint, toolchain] = await choosing(own, checkout, choice, async () => {
+        const answer = await checkout.fingerprint({ env, exclude })
+        return [answer, own.chosenIn(checkout.repo, env)]
+      })
+      const expected = await checkout.fingerprint({ env: own.env({ RUSTUP_TOOLCHAIN: toolchain }), exclude })
+      expect({ name, fingerprint }).toEqual({ name, fingerprint: expected })
+      chosen.add(toolchain)
+    }
+    expect(chosen.size).toBe(4)
+    expect(existsSync(own.trace)).toBe(false)
+  },
+)
+
+test.if(unix)('each toolchain is an input of its own, by whichever way it is chosen', async () => {
+  const own = new Rustup()
+  const checkout = new Checkout()
+  const by = (choice: Choice) =>
+    choosing(own, checkout, choice, () => checkout.fingerprint({ env: own.env(choice.env), exclude }))
+  const names = ['stable', 'nightly', '1.80.0', 'custom']
+  const each = await Promise.all(
+    names.map((name) => checkout.fingerprint({ env: own.env({ RUSTUP_TOOLCHAIN: name }), exclude })),
+  )
+  expect(new Set(each).size).toBe(4)
+  expect(await by({})).toBe(each[0] ?? '')
+  expect(await by({ files: toml('channel = "nightly"') })).toBe(each[1] ?? '')
+  expect(await by({ overrides: { '.': `1.80.0-${HOST}` } })).toBe(each[2] ?? '')
+  expect(await by({ files: toml(`path = ${JSON.stringify(own.toolchain('custom'))}`) })).toBe(each[3] ?? '')
+  // Not excluded, the file counts like any other.
+  const counted = await choosing(own, checkout, { files: toml('channel = "stable"') }, () =>
+    checkout.fingerprint({ env: own.env() }),
+  )
+  expect(counted).not.toBe(await checkout.fingerprint({ env: own.env() }))
+  expect(existsSync(own.trace)).toBe(false)
+})
+
+test.if(unix)(
+  'a toolchain that is updated in place is another one, and one that is not in use does not count',
+  async () => {
+    const own = new Rustup()
+    const checkout = new Checkout()
+    const env = own.env()
+    const stable = own.toolchain(`stable-${HOST}`)
+    const seen = [await checkout.fingerprint({ env })]
+    const rustc = join(stable, 'bin/rustc')
+    for (const update of [
+      () => utimesSync(rustc, 1_000_000_000, 1_000_000_000),
+      () => own.program(rustc),
+      () => {
+        renameSync(rustc, `${rustc}.old`)
+        cpSync(`${rustc}.old`, rustc, { preserveTimestamps: true })
+      },
+      () => own.program(join(stable, 'bin/cargo')),
+      () => writeFileSync(join(stable, 'lib/librustc_driver-0123.so'), 'a'),
+      () => writeFileSync(join(stable, 'lib/librustc_driver-0123.so'), 'b'),
+      () => {
+        renameSync(stable, `${stable}.old`)
+        cpSync(`${stable}.old`, stable, { recursive: true, preserveTimestamps: true })
+      },
+      () => rmSync(stable, { recursive: true }),
+    ]) {
+      update()
+      const now = await checkout.fingerprint({ env })
+      expect(seen, `after update ${seen.length}`).not.toContain(now)
+      seen.push(now)
+    }
+    const before = await checkout.fingerprint({ env })
+    own.program(join(own.toolchain(`nightly-${HOST}`), 'bin/rustc'))
+    own.program(join(own.path, 'rustup'))
+    expect(await checkout.fingerprint({ env })).toBe(before)
+    expect(existsSync(own.trace)).toBe(false)
+  },
+)
+
+test.if(unix)('without rustup, the cargo and rustc on the PATH count', async () => {
+  const checkout = new Checkout()
+  const own = new Rustup()
+  const bin = (name: string) => join(own.toolchain(name), 'bin')
+  const env = (path: string) => plainEnvironment({ PATH: path })
+  const custom = await checkout.fingerprint({ env: env(bin('custom')) })
+  expect(await checkout.fingerprint({ env: env([bin('custom'), own.path].join(delimiter)) })).toBe(custom)
+  expect(await checkout.fingerprint({ env: env([own.path, bin('custom')].join(delimiter)) })).not.toBe(custom)
+  own.program(join(bin('custom'), 'rustc'))
+  expect(await checkout.fingerprint({ env: env(bin('custom')) })).not.toBe(custom)
+  expect(existsSync(own.trace)).toBe(false)
+})
+
+test.if(unix)('programs that variables or the configuration put in front of rustc count', async () => {
+  const checkout = new Checkout()
+  const tools = join(checkout.directory, 'tools')
+  mkdirSync(tools)
+  // A new inode each time: rewriting may fall into the tick of the clock in which the file was made.
+  let version = 0
+  const install = (name: string) => {
+    writeFileSync(join(tools, `${name}.new`), `#!/bin/sh\n# ${version++}\nexec "$@"\n`)
+    chmodSync(join(tools, `${name}.new`), 0o755)
+    renameSync(join(tools, `${name}.new`), join(tools, name))
+  }
+  const path = [tools, process.env.PATH].join(delimiter)
+  const config = (line: string) => {
+    mkdirSync(join(checkout.directory, '.cargo'), { recursive: true })
+    writeFileSync(join(checkout.directory, '.cargo/config.toml'), `[build]\n${line}\n`)
+  }
+  for (const [variable, role] of [
+    ['RUSTC_WRAPPER', 'rustc wrapper'],
+    ['RUSTC_WORKSPACE_WRAPPER', 'workspace wrapper'],
+    ['CARGO_BUILD_RUSTC_WRAPPER', 'rustc wrapper'],
+  ] as const) {
+    for (const program of [join(tools, 'wrap'), 'wrap']) {
+      install('wrap')
+      const env = plainEnvironment({ PATH: path, [variable]: program })
+      expect((await checkout.get({ env })).outcome).toBe('built')
+      expect((await checkout.get({ env })).outcome).toBe('cached')
+      install('wrap')
+      expect((await checkout.get({ env })).reasons).toMatchObject([{ kind: 'toolchain', tool: role }])
+    }
+  }
+  for (const line of ['rustc-wrapper = "tools/wrap"', 'rustc-wrapper = "wrap"', 'rustc-workspace-wrapper = "wrap"']) {
+    config(line)
+    const env = plainEnvironment({ PATH: path })
+    const before = await checkout.fingerprint({ env })
+    install('wrap')
+    expect(await checkout.fingerprint({ env }), line).not.toBe(before)
+  }
+  for (const line of ['rustc = "tools/rustc"', 'rustc = "rustc"']) {
+    install('rustc')
+    config(line)
+    const env = plainEnvironment({ PATH: path })
+    const before = await checkout.fingerprint({ env })
+    install('rustc')
+    expect(await checkout.fingerprint({ env }), line).not.toBe(before)
+  }
+})
+
+const LOUD = '[build]\nrustflags = ["--cfg", "loud"]\n'
+
+/** A checkout whose program prints whether it was compiled with what {@link LOUD} says. */
+const loudOrNot = () =>
+  new Checkout({
+    ...HELLO,
+    'Cargo.toml': `${HELLO['Cargo.toml']}\n[lints.rust]\nunexpected_cfgs = "allow"\n`,
+    'src/main.rs': 'fn main() {\n    println!("{}", cfg!(loud));\n}\n',
+  })
+
+for (const [where, path, name] of [
+  ['in the checkout', 'checkout/.cargo/config.toml', '.cargo/config.toml'],
+  ['in the checkout under its old name', 'checkout/.cargo/config', '.cargo/config'],
+  ['above the checkout', '.cargo/config.toml', undefined],
+  ["in cargo's home", 'cargo-home/config.toml', undefined],
+] as const) {
+  test(`cargo's configuration ${where} counts when it comes, changes and goes`, async () => {
+    const checkout = loudOrNot()
+    const file = join(checkout.directory, path)
+    const env = plainEnvironment({ CARGO_HOME: join(checkout.directory, 'cargo-home') })
+    const reason = { kind: 'cargo-config' as const, files: [name ?? file] }
+    const without = await checkout.run({ env })
+    expect(without.prints).toBe('false')
+
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, LOUD)
+    const added = await checkout.run({ env })
+    expect(added).toMatchObject({ outcome: 'built', prints: 'true' })
+    expect(added.binary.reasons).toContainEqual(reason)
+    writeFileSync(file, '[build]\nrustflags = []\n')
+    const changed = await checkout.run({ env })
+    expect(changed).toMatchObject({ outcome: 'built', prints: 'false' })
+    expect(changed.binary.reasons).toContainEqual(reason)
+
+    writeFileSync(file, LOUD)
+    expect(await checkout.run({ env })).toMatchObject({ outcome: 'cached', prints: 'true' })
+    rmSync(file)
+    expect(await checkout.get({ env })).toMatchObject({ outcome: 'cached', path: without.binary.path })
+  })
+}
+
+test('files that the configuration includes count, and those that they include', async () => {
+  const checkout = loudOrNot()
+  const config = (name: string, text: string) => {
+    mkdirSync(join(checkout.directory, '.cargo/deep'), { recursive: true })
+    writeFileSync(join(checkout.directory, '.cargo', name), text)
+  }
+  config('config.toml', 'include = ["one.toml"]\n')
+  config('one.toml', '')
+  await checkout.get()
+  config('one.toml', LOUD)
+  expect((await checkout.get()).reasons).toEqual([
+    { kind: 'cargo-config', files: [join(checkout.directory, '.cargo/one.toml')] },
+  ])
+  rmSync(join(checkout.directory, '.cargo/one.toml'))
+
+  for (const include of [
+    '"one.toml"',
+    '["one.toml"]',
+    '["none.toml", "one.toml"]',
+    '[{ path = "one.toml", optional = true }]',
+  ]) {
+    const seen = new Set<string>()
+    config('config.toml', `include = ${include}\n`)
+    seen.add(await checkout.fingerprint())
+    config('one.toml', '# a\n')
+    seen.add(await checkout.fingerprint())
+    config('one.toml', 'include = ["deep/two.toml"]\n')
+    seen.add(await checkout.fingerprint())
+    config('deep/two.toml', '# a\n')
+    seen.add(await checkout.fingerprint())
+    config('deep/two.toml', 'include = ["../config.toml", "two.toml"]\n')
+    seen.add(await checkout.fingerprint())
+    expect(seen.size, include).toBe(5)
+    rmSync(join(checkout.directory, '.cargo/one.toml'))
+    rmSync(join(checkout.directory, '.cargo/deep/two.toml'))
+  }
+})
+
+test('of two configuration files in one directory, cargo reads the one without the extension', async () => {
+  const checkout = new Checkout()
+  const config = (name: string, text: string) => writeFileSync(join(checkout.directory, '.cargo', name), text)
+  mkdirSync(join(checkout.directory, '.cargo'))
+  config('config', '# a\n')
+  const before = await checkout.fingerprint()
+  config('config.toml', LOUD)
+  expect(await checkout.fingerprint()).toBe(before)
+  config('config', '# b\n')
+  expect(await checkout.fingerprint()).not.toBe(before)
+})
+
+test('a configuration beside or below the checkout is none that cargo reads', async () => {
+  const checkout = new Checkout()
+  mkdirSync(join(checkout.directory, 'other/.cargo'), { recursive: true })
+  const before = await checkout.fingerprint()
+  writeFileSync(join(checkout.directory, 'other/.cargo/config.toml'), LOUD)
+  checkout.write('target/.cargo/config.toml', LOUD)
+  expect(await checkout.fingerprint()).toBe(before)
+})
