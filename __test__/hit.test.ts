@@ -257,8 +257,11 @@ test('ignored files and directories marked as caches do not count; what is track
 test('a target directory that git does not ignore causes no second build', async () => {
   const { '.gitignore': _, ...files } = HELLO
   const checkout = new Checkout(files)
-  const first = await checkout.get()
+  const { events, onEvent } = listener()
+  const first = await checkout.get({ onEvent })
   expect(first.outcome).toBe('built')
+  expect(only(events, 'building')).toHaveLength(1)
+  expect(only(events, 'warning')).toEqual([])
   expect(await checkout.get()).toMatchObject({ outcome: 'cached', path: first.path })
 })
 
