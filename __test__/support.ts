@@ -1,6 +1,6 @@
 // What the tests share: real cargo workspaces in real git repositories, all of it in temporary directories.
 
-import { afterAll } from 'bun:test'
+import { onTestFinished } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,16 +14,11 @@ export const entry = join(root, 'index.js')
 /** A build takes a second; a machine that is busy elsewhere may take many times that. */
 export const PATIENCE_MS = 120_000
 
-const temporary: string[] = []
-
-afterAll(() => {
-  for (const directory of temporary.splice(0)) rmSync(directory, { recursive: true, force: true })
-})
-
-/** A new directory that goes away with the test file. */
+/** A new directory that goes away with the test that asked for it. */
 export function temporaryDirectory(): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'dev-bin-test-')))
-  temporary.push(directory)
+  // Not `afterAll` for all of them: what this module registers holds for the first test file that imports it.
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
   return directory
 }
 
