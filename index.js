@@ -152,7 +152,7 @@ function onSignal(signal) {
   process.removeListener(signal, onSignal)
   const others = process.listeners(signal).filter((listener) => !listener[OURS])
   if (others.length > 0) {
-    if (underWay.size > 0) process.on(signal, onSignal)
+    if (underWay.size > 0) process.prependListener(signal, onSignal)
   } else if (process.listenerCount(signal) === 0) {
     process.kill(process.pid, signal)
   }
@@ -162,7 +162,8 @@ onSignal[OURS] = true
 function enter(end) {
   if (underWay.size === 0) {
     process.on('exit', onExit)
-    for (const signal of ENDING_SIGNALS) process.on(signal, onSignal)
+    // Before the others: a listener of `process.once` is gone by the time that it has been called.
+    for (const signal of ENDING_SIGNALS) process.prependListener(signal, onSignal)
   }
   underWay.add(end)
 }

@@ -1,8 +1,8 @@
 //! Stopping a call from another thread, at once.
 //!
-//! Promises: [`Cancellation::cancel`] returns after whatever was registered with `on_cancel` has been
-//! ended; it may be called from a process's exit handler, where nothing runs later. Every wait of this crate is a
-//! `pause` and ends early.
+//! Promises: [`Cancellation::cancel`] returns after whatever was started with `start` has been ended,
+//! and nothing is started afterwards; it may be called from a process's exit handler, where nothing runs later. Every
+//! wait of this crate is a `pause` and ends early.
 //! Does not promise: that work in hand stops between two checks, which are a file or a few milliseconds apart.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -61,16 +61,22 @@ impl Cancellation {
         Err(Error::Aborted)
     }
 
-    /// Has `end` called on cancellation for as long as the answer lives; at once when that has already happened.
+    /// Starts something, and has what ends it called on cancellation for as long as the registration lives. Starts
+    /// nothing when that has already happened.
     ///
-    /// `end` runs under the lock that dropping the answer takes too, so what it ends cannot go away under it.
-    pub(crate) fn on_cancel(&self, end: impl Fn() + Send + 'static) -> Registration<'_> {
+    /// All under one lock: a cancellation meets either nothing or something that it can end, and what it ends cannot go
+    /// away under it. That matters to a process that exits, where nobody looks a second time.
+    pub(crate) fn start<T, E: Fn() + Send + 'static>(
+        &self,
+        start: impl FnOnce() -> Result<(T, E)>,
+    ) -> Result<(T, Registration<'_>)> {
         let mut state = self.lock();
         if state.cancelled {
-            end();
+            return Err(Error::Aborted);
         }
+        let (started, end) = start()?;
         state.ending = Some(Box::new(end));
-        Registration(self)
+        Ok((started, Registration(self)))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

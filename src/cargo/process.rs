@@ -53,8 +53,11 @@ pub(super) fn run(
     runtime.block_on(async {
         let mut command = command::cargo(request, root);
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = group::spawn(command).map_err(|error| not_started(&error))?;
-        let ending = cancellation.on_cancel(group::ending(&child)?);
+        let (mut child, ending) = cancellation.start(|| {
+            let child = group::spawn(command).map_err(|error| not_started(&error))?;
+            let ending = group::ending(&child)?;
+            Ok((child, ending))
+        })?;
         let mut transcript = Listener::new(request, emit);
         let status = transcript.follow(&mut child).await;
         drop(ending);
@@ -222,7 +225,7 @@ mod group {
     }
 
     /// Ends the group that `child` leads. The group keeps its number for as long as the child has not been waited for.
-    pub(super) fn ending(child: &Child) -> Result<impl Fn() + Send + 'static> {
+    pub(super) fn ending(child: &Child) -> Result<impl Fn() + Send + use<>> {
         let leader = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
         let leader = leader.ok_or_else(|| Error::Internal("cargo ended before it was started".into()))?;
         Ok(move || {
@@ -244,7 +247,7 @@ mod group {
     }
 
     /// Ends the job that `child` was put into, by closing its only handle.
-    pub(super) fn ending(child: &Child) -> Result<impl Fn() + Send + 'static> {
+    pub(super) fn ending(child: &Child) -> Result<impl Fn() + Send + use<>> {
         let failed = |error: win32job::JobError| Error::Internal(format!("cannot put cargo into a job: {error}"));
         let mut limits = win32job::ExtendedLimitInfo::new();
         limits.limit_kill_on_job_close();
