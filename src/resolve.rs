@@ -80,8 +80,17 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
     loop {
         let turn = flight::take_turn(&search.root, call.cancellation, call.emit)?;
         let key = search.fingerprint(&inputs);
-        let lock = search.store.lock(LockName::Entry(key), call.cancellation, call.emit)?;
-        if turn.waited || lock.waited {
+        let Some(_lock) = search.store.lock_or_wait(LockName::Entry(key), call.cancellation, call.emit)? else {
+            inputs = search.survey(Moment::now())?;
+            if !request.rebuild
+                && let LookUp::Hit(entry) = search.look_up(&inputs)
+            {
+                search.tell_hit(&entry);
+                return done(*entry, Outcome::Cached, Vec::new());
+            }
+            continue;
+        };
+        if turn.waited {
             inputs = search.survey(Moment::now())?;
             if search.fingerprint(&inputs) != key {
                 continue;

@@ -38,12 +38,36 @@ pub struct Lock {
 }
 
 impl Store {
-    /// Takes the lock `name`, waiting for whoever holds it.
+    /// Takes the lock `name`, waiting for whoever holds it and for whoever comes first after that.
     ///
     /// # Errors
     ///
     /// [`Error::CacheUnusable`] when its file cannot be made, [`Error::Aborted`].
     pub fn lock(&self, name: LockName, cancellation: &Cancellation, emit: &dyn Fn(Event)) -> Result<Lock> {
+        let mut waited = false;
+        loop {
+            match self.lock_or_wait(name, cancellation, emit)? {
+                Some(mut lock) => {
+                    lock.waited = waited;
+                    return Ok(lock);
+                }
+                None => waited = true,
+            }
+        }
+    }
+
+    /// Takes the lock `name`, or waits until its holder has let go of it and takes nothing: what all who wait are
+    /// waiting for may be there now, and they need no lock to look, nor have to be told of each other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when its file cannot be made, [`Error::Aborted`].
+    pub fn lock_or_wait(
+        &self,
+        name: LockName,
+        cancellation: &Cancellation,
+        emit: &dyn Fn(Event),
+    ) -> Result<Option<Lock>> {
         let (file_name, on) = match name {
             LockName::Entry(fingerprint) => (fingerprint.short(), WaitingFor::Entry),
             LockName::Zigbuild => ("zigbuild".to_owned(), WaitingFor::Zigbuild),
@@ -56,19 +80,26 @@ impl Store {
             let mut file = file.map_err(|error| Error::cache(&path, error))?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => {
-                    if let Err(error) = sign(&mut file) {
-                        tracing::debug!(%error, "the lock does not say who holds it");
+                    let mut lock = Lock { held: Some((file, path)), waited: false };
+                    if told.is_some() {
+                        return Ok(None);
                     }
-                    return Ok(Lock { held: Some((file, path)), waited: told.is_some() });
+                    lock.sign();
+                    return Ok(Some(lock));
                 }
                 // Its last holder removed the file between opening and locking it.
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) => {
                     let holder = holder(&mut file);
-                    if told != Some(holder) && (holder.is_some() || told.is_none()) {
-                        let (pid, since_ms) = holder.unzip();
-                        emit(Event::Waiting { on, pid, since_ms });
-                        told = Some(holder);
+                    match (told, holder) {
+                        (Some(Some(before)), Some(now)) if before != now => return Ok(None),
+                        // Not told of yet, or told of before it had signed.
+                        (None, _) | (Some(None), Some(_)) => {
+                            let (pid, since_ms) = holder.unzip();
+                            emit(Event::Waiting { on, pid, since_ms });
+                            told = Some(holder);
+                        }
+                        _ => {}
                     }
                     cancellation.pause(POLL)?;
                 }
@@ -79,9 +110,20 @@ impl Store {
                             path.display()
                         ),
                     });
-                    return Ok(Lock { held: None, waited: told.is_some() });
+                    return Ok(Some(Lock { held: None, waited: false }));
                 }
             }
+        }
+    }
+}
+
+impl Lock {
+    /// Writes into the file who holds it, and since when.
+    fn sign(&mut self) {
+        if let Some((file, _)) = &mut self.held
+            && let Err(error) = sign(file)
+        {
+            tracing::debug!(%error, "the lock does not say who holds it");
         }
     }
 }
@@ -102,7 +144,8 @@ fn sign(file: &mut File) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     file.set_len(0)?;
     file.rewind()?;
-    write!(file, "{} {now}", std::process::id())
+    // In one write, since others read it at any moment.
+    file.write_all(format!("{} {now}", std::process::id()).as_bytes())
 }
 
 /// Process and time, as the holder wrote them; none while it has not, and on Windows, where a locked file is unreadable.

@@ -1,0 +1,400 @@
+// Several callers at once, and files that change while something is built from them.
+
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, unlinkSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DevBinaryEvent } from '../index.js'
+import { Gate, GatedCheckout, LinkGatedCheckout, Program, RUNTIMES, type Runtime } from './program.js'
+import {
+  Checkout,
+  listener,
+  lockOf,
+  mainPrinting,
+  only,
+  output,
+  PATIENCE_MS,
+  plainEnvironment,
+  rejection,
+  until,
+} from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+const TWO_CRATES = {
+  'Cargo.toml': '[workspace]\nmembers = ["gateway", "supervisor"]\nresolver = "3"\n',
+  'Cargo.lock': lockOf('gateway', 'supervisor'),
+  'gateway/Cargo.toml': '[package]\nname = "gateway"\nversion = "0.1.0"\nedition = "2024"\n',
+  'gateway/src/main.rs': mainPrinting('gateway'),
+  'supervisor/Cargo.toml': '[package]\nname = "supervisor"\nversion = "0.1.0"\nedition = "2024"\n',
+  'supervisor/src/main.rs': mainPrinting('supervisor'),
+  '.gitignore': '/target\n',
+}
+
+/** A cargo home that no other cargo of this machine locks. */
+const quiet = (checkout: Checkout) => plainEnvironment({ CARGO_HOME: join(checkout.directory, 'cargo-home') })
+
+const waitingOn = (events: DevBinaryEvent[]) => only(events, 'waiting').map(({ on }) => on)
+
+describe('two calls at once in one process', () => {
+  test('for two binaries of one checkout both come back, and cargo never waits on its own lock', async () => {
+    const checkout = new Checkout(TWO_CRATES)
+    const { events, onEvent } = listener()
+    const crates = ['gateway', 'supervisor']
+    const env = quiet(checkout)
+    const built = await Promise.all(crates.map((crate) => checkout.run({ crate, env, onEvent })))
+    expect(built.map(({ outcome, prints }) => [outcome, prints])).toEqual([
+      ['built', 'gateway -'],
+      ['built', 'supervisor -'],
+    ])
+    // cargo says nothing of a wait that is over within its first look, so the order of the builds is looked at too.
+    const steps = events.filter(({ type }) => type === 'building' || type === 'built')
+    expect(steps.map(({ type }) => type)).toEqual(['building', 'built', 'building', 'built'])
+    expect(waitingOn(events)).toEqual(['checkout'])
+
+    const hits = await Promise.all(crates.map((crate) => checkout.run({ crate, env })))
+    expect(hits.map(({ outcome }) => outcome)).toEqual(['cached', 'cached'])
+  })
+
+  test('for the same binary run cargo once', async () => {
+    const checkout = new Checkout()
+    const { events, onEvent } = listener()
+    const both = await Promise.all([checkout.run({ onEvent }), checkout.run({ onEvent }), checkout.run({ onEvent })])
+    expect(both.map(({ outcome }) => outcome).sort()).toEqual(['built', 'cached', 'cached'])
+    expect(new Set(both.map(({ binary }) => binary.path)).size).toBe(1)
+    expect(only(events, 'building')).toHaveLength(1)
+  })
+
+  test('that both ask to rebuild it run cargo once; a later one runs it again', async () => {
+    const checkout = new Checkout()
+    await checkout.get()
+    const { events, onEvent } = listener()
+    const rebuild = () => checkout.get({ rebuild: true, onEvent })
+    const both = await Promise.all([rebuild(), rebuild()])
+    expect(both.map(({ outcome }) => outcome).sort()).toEqual(['built', 'cached'])
+    expect(only(events, 'building')).toHaveLength(1)
+    expect(await rebuild()).toMatchObject({ outcome: 'built', reasons: [{ kind: 'rebuild' }] })
+    expect(only(events, 'building')).toHaveLength(2)
+  })
+
+  test('for the same binary: aborting the one that builds leaves the other one to build it', async () => {
+    const checkout = new GatedCheckout()
+    const controller = new AbortController()
+    const first = checkout.get({ signal: controller.signal })
+    await checkout.gate.reached()
+    const { events, onEvent } = listener()
+    const second = checkout.run({ onEvent })
+    await until(() => only(events, 'waiting').length > 0, 'the second call waits')
+    const reason = new Error('you do it')
+    controller.abort(reason)
+    expect(await rejection(first)).toBe(reason)
+    checkout.gate.open()
+    expect(await second).toMatchObject({ outcome: 'built', prints: 'one -' })
+  })
+
+  test('for the same binary: aborting the one that waits leaves the other one alone', async () => {
+    const checkout = new GatedCheckout()
+    const first = checkout.run()
+    await checkout.gate.reached()
+    const controller = new AbortController()
+    const reason = new Error('too slow')
+    const onEvent = ({ type }: DevBinaryEvent) => type === 'waiting' && controller.abort(reason)
+    expect(await rejection(checkout.get({ signal: controller.signal, onEvent }))).toBe(reason)
+    checkout.gate.open()
+    expect(await first).toMatchObject({ outcome: 'built', prints: 'one -' })
+  })
+
+  test('in two checkouts do not wait for each other', async () => {
+    const [one, other] = [new GatedCheckout(), new GatedCheckout()]
+    const { events, onEvent } = listener()
+    const calls = [one, other].map((checkout) => checkout.run({ onEvent, env: quiet(checkout) }))
+    await Promise.all([one.gate.reached(), other.gate.reached()])
+    one.gate.open()
+    other.gate.open()
+    expect((await Promise.all(calls)).map(({ outcome }) => outcome)).toEqual(['built', 'built'])
+    expect(waitingOn(events)).toEqual([])
+  })
+})
+
+describe('several processes', () => {
+  const start = (checkout: Checkout, count: number) =>
+    Array.from({ length: count }, (_, index) => new Program(RUNTIMES[index % 2] as Runtime, checkout.options()))
+
+  test('that ask for the same binary at once run cargo once; the others say whom they wait for, and hit', async () => {
+    const checkout = new GatedCheckout()
+    const programs = start(checkout, 16)
+    await checkout.gate.reached()
+    const waits = (program: Program) => program.only('waiting').some(({ pid }) => pid !== undefined)
+    const ended = () => programs.filter((program) => program.process.exitCode !== null)
+    await until(() => programs.filter(waits).length === 15 || ended().length > 0, 'fifteen processes wait')
+    expect(ended().map((program) => [program.said, program.stderr])).toEqual([])
+    const builder = programs.find((program) => program.only('building').length > 0) as Program
+    checkout.gate.open()
+    expect(await Promise.all(programs.map((program) => program.ended()))).toEqual(programs.map(() => 0))
+
+    expect(programs.flatMap((program) => program.only('building'))).toHaveLength(1)
+    expect(checkout.gate.times).toBe(1)
+    const paths = programs.map((program) => program.only('resolved')[0]?.binary.path as string)
+    expect(new Set(paths).size).toBe(1)
+    expect(output(paths[0] as string)).toBe('one -')
+    for (const waiter of programs.filter((program) => program !== builder)) {
+      expect(waiter.only('resolved')[0]?.binary.outcome).toBe('cached')
+      expect(waiter.only('hit')).toHaveLength(1)
+      const told = waiter.only('waiting').filter(({ pid }) => pid !== undefined)
+      expect(told.map(({ on, pid }) => [on, pid])).toEqual([['entry', builder.pid]])
+      expect(Math.abs((told[0]?.since ?? 0) - Date.now())).toBeLessThan(PATIENCE_MS)
+    }
+  })
+
+  test('wait for each other, and a waiter can be aborted', async () => {
+    const checkout = new GatedCheckout()
+    const [builder] = start(checkout, 1) as [Program]
+    await checkout.gate.reached()
+    const controller = new AbortController()
+    const { events, onEvent } = listener()
+    const waiter = checkout.get({ signal: controller.signal, onEvent })
+    await until(() => only(events, 'waiting').some(({ pid }) => pid === builder.pid), 'the call waits for the process')
+    const reason = new Error('no patience')
+    controller.abort(reason)
+    expect(await rejection(waiter)).toBe(reason)
+    expect(only(events, 'building')).toEqual([])
+    checkout.gate.open()
+    expect((await builder.says('resolved')).binary.outcome).toBe('built')
+  })
+
+  test('carry on when the one that builds is killed: one waiter takes over, the others wait for that one', async () => {
+    const checkout = new GatedCheckout()
+    const [builder] = start(checkout, 1) as [Program]
+    await checkout.gate.reached()
+    const waiters = start(checkout, 4)
+    await until(() => waiters.every((waiter) => waiter.only('waiting').length > 0), 'four processes wait')
+    builder.process.kill('SIGKILL')
+    expect(await builder.ended()).toBe('SIGKILL')
+    await until(() => waiters.some((waiter) => waiter.only('building').length > 0), 'a waiter takes over')
+    // Neither the cargo that outlived its process nor the new one gets past the build script before this.
+    checkout.gate.open()
+    expect(await Promise.all(waiters.map((waiter) => waiter.ended()))).toEqual([0, 0, 0, 0])
+    expect(waiters.flatMap((waiter) => waiter.only('building'))).toHaveLength(1)
+    const binaries = waiters.map((waiter) => waiter.only('resolved')[0]?.binary)
+    expect(binaries.map((binary) => binary?.outcome).sort()).toEqual(['built', 'cached', 'cached', 'cached'])
+    for (const binary of binaries) expect(output(binary?.path as string)).toBe('one -')
+  })
+
+  test('that rebuild the same binary again and again are never served a broken one', async () => {
+    const checkout = new Checkout()
+    await checkout.get()
+    const source = `
+      const { execFileSync } = require('node:child_process')
+      const go = async () => {
+        for (let round = 0; round < 5; round++) {
+          const { path } = await get({ rebuild: round % 2 === 0 })
+          note(execFileSync(path, { encoding: 'utf8' }).trim())
+        }
+      }
+      go().catch((error) => note(String(error)))
+    `
+    const programs = RUNTIMES.flatMap((runtime) => [
+      new Program(runtime, checkout.options(), source),
+      new Program(runtime, checkout.options(), source),
+    ])
+    expect(await Promise.all(programs.map((program) => program.ended()))).toEqual([0, 0, 0, 0])
+    for (const program of programs) {
+      expect(program.only('note').map(({ note }) => note)).toEqual(Array(5).fill('one -'))
+      expect(program.only('warning')).toEqual([])
+    }
+  })
+})
+
+describe('a process that is killed', () => {
+  /** The same numbers in every run, so that a failure can be had again. */
+  function* seeded(seed: number): Generator<number, never> {
+    let state = seed
+    while (true) {
+      state = (state * 1664525 + 1013904223) % 2 ** 32
+      yield state / 2 ** 32
+    }
+  }
+
+  test('at any moment of build and publication leaves a cache that the next call can use', async () => {
+    const checkout = new Checkout()
+    const began = performance.now()
+    const undisturbed = new Program('bun', checkout.options())
+    expect(await undisturbed.ended()).toBe(0)
+    const length = performance.now() - began
+
+    const random = seeded(6)
+    let killed = 0
+    for (let round = 0; round < 25; round++) {
+      const text = `round-${round}`
+      checkout.write('src/main.rs', mainPrinting(text))
+      const program = new Program('bun', checkout.options())
+      // Spread evenly, with jitter, beyond the end: a kill that comes too late must do no harm either.
+      await Bun.sleep(((round + random.next().value) / 23) * length)
+      program.process.kill('SIGKILL')
+      if ((await program.ended()) === 'SIGKILL') killed++
+      expect(await checkout.run()).toMatchObject({ prints: `${text} -` })
+      expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: `${text} -` })
+    }
+    expect(killed).toBeGreaterThan(10)
+  })
+
+  // Every call that changes the cache, each of them the last thing that the process does. cargo is not traced.
+  const CALLS =
+    'fchmod,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,copy_file_range'
+  const traced = (...args: string[]) => ['strace', '-f', '-b', 'execve', '-qq', '-e', 'signal=none', ...args]
+  const [strace = '', ...options] = traced('-o', '/dev/null', 'true')
+  const canTrace = spawnSync(strace, options).status === 0
+  if (!canTrace) console.warn('strace is missing or not allowed: no kills at single system calls of publication')
+
+  test.skipIf(!canTrace)('at each system call of publication leaves a cache that the next call can use', async () => {
+    const checkout = new Checkout()
+    await checkout.get()
+    const log = join(checkout.directory, 'trace')
+    const build = async (text: string, ...args: string[]) => {
+      checkout.write('src/main.rs', mainPrinting(text))
+      const program = new Program('node', checkout.options(), undefined, { prefix: traced(...args) })
+      return { program, end: await program.ended() }
+    }
+
+    expect((await build('undisturbed', '-o', log, '-y', '-e', `trace=${CALLS}`)).end).toBe(0)
+    const lines = readFileSync(log, 'utf8').split('\n')
+    const thread = lines.find((line) => line.includes(checkout.cacheDir))?.split(' ')[0] as string
+    const calls = lines
+      .filter((line) => line.startsWith(`${thread} `))
+      .map((line) => /^\d+ +(\w+)\(/.exec(line)?.[1])
+      .filter((name) => name !== undefined)
+    expect(calls.filter((name) => name.startsWith('rename')).length).toBeGreaterThan(1)
+
+    for (const [index, name] of calls.entries()) {
+      // strace counts per thread and name.
+      const nth = calls.slice(0, index + 1).filter((other) => other === name).length
+      const text = `${name}-${nth}`
+      const inject = ['-e', `trace=${name}`, '-e', `inject=${name}:signal=KILL:when=${nth}`]
+      const { program, end } = await build(text, '-o', '/dev/null', ...inject)
+      expect([text, end, program.only('resolved').length]).toEqual([text, 'SIGKILL', 0])
+      const next = await checkout.run()
+      expect(next.prints).toBe(`${text} -`)
+      if (next.outcome === 'built') expect(next.binary.reasons).not.toEqual([])
+      expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: `${text} -` })
+    }
+  })
+})
+
+describe('during a build', () => {
+  test('an edit that the build may or may not have seen: what comes back is of the final content', async () => {
+    const checkout = new GatedCheckout()
+    const { events, onEvent } = listener()
+    const call = checkout.run({ onEvent })
+    await checkout.gate.reached()
+    checkout.write('src/main.rs', mainPrinting('two'))
+    checkout.gate.open()
+    expect(await call).toMatchObject({ outcome: 'built', prints: 'two -' })
+    expect(only(events, 'building')).toHaveLength(2)
+    expect(only(events, 'warning')[0]?.message).toContain('src/main.rs changed during the build')
+    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'two -' })
+    checkout.write('src/main.rs', mainPrinting('one'))
+    expect(await checkout.run()).toMatchObject({ prints: 'one -' })
+    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'one -' })
+    checkout.write('src/main.rs', mainPrinting('two'))
+    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'two -' })
+  })
+
+  test('an edit that came too late for the compiler: neither fingerprint gets the wrong binary', async () => {
+    const checkout = new LinkGatedCheckout()
+    const call = checkout.run()
+    await checkout.linking.reached()
+    checkout.write('src/main.rs', mainPrinting('two'))
+    checkout.linking.open()
+    expect(await call).toMatchObject({ outcome: 'built', prints: 'two -' })
+    checkout.write('src/main.rs', mainPrinting('one'))
+    expect(await checkout.run()).toMatchObject({ prints: 'one -' })
+    checkout.write('src/main.rs', mainPrinting('two'))
+    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'two -' })
+  })
+
+  test('an edit that is taken back before the build ends: the binary is of what is there', async () => {
+    const checkout = new LinkGatedCheckout()
+    const script = new Gate(checkout.directory, 'script')
+    checkout.write('build.rs', script.buildScript())
+    const { events, onEvent } = listener()
+    const call = checkout.run({ onEvent })
+    await script.reached()
+    checkout.write('src/main.rs', mainPrinting('two'))
+    script.open()
+    await checkout.linking.reached()
+    checkout.write('src/main.rs', mainPrinting('one'))
+    checkout.linking.open()
+    expect(await call).toMatchObject({ outcome: 'built', prints: 'one -' })
+    expect(only(events, 'building')).toHaveLength(2)
+    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'one -' })
+    checkout.write('src/main.rs', mainPrinting('two'))
+    expect(await checkout.run()).toMatchObject({ prints: 'two -' })
+  })
+
+  test('a touch without a change costs a second look and is published', async () => {
+    const checkout = new LinkGatedCheckout()
+    const { events, onEvent } = listener()
+    const call = checkout.run({ onEvent })
+    await checkout.linking.reached()
+    utimesSync(join(checkout.repo, 'src/main.rs'), 0, 0)
+    checkout.linking.open()
+    expect(await call).toMatchObject({ outcome: 'built', prints: 'one -' })
+    expect(only(events, 'published')).toHaveLength(1)
+    expect(only(events, 'warning').map(({ message }) => message)).toEqual([
+      'src/main.rs was written to during the build; building again',
+    ])
+    expect(await checkout.run()).toMatchObject({ outcome: 'cached' })
+  })
+
+  test('a build that writes the same bytes into an input each time is published', async () => {
+    const checkout = new Checkout()
+    checkout.write('src/generated.rs', '// generated\n')
+    checkout.write('build.rs', 'fn main() { std::fs::write("src/generated.rs", "// generated\\n").unwrap(); }\n')
+    checkout.commit('a build script that writes into the sources')
+    expect(await checkout.run()).toMatchObject({ outcome: 'built', prints: 'one -' })
+    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'one -' })
+  })
+
+  test('a build that changes an input each time is given up, and the error names the file', async () => {
+    const checkout = new Checkout()
+    checkout.write('src/counter.txt', '0')
+    checkout.write(
+      'build.rs',
+      `fn main() {
+    let count: u32 = std::fs::read_to_string("src/counter.txt").unwrap().parse().unwrap();
+    std::fs::write("src/counter.txt", (count + 1).to_string()).unwrap();
+}
+`,
+    )
+    checkout.commit('a build script that counts')
+    const { events, onEvent } = listener()
+    const error = await rejection(checkout.get({ onEvent }))
+    expect(error.code).toBe('CHANGED_DURING_BUILD')
+    expect(error.message).toContain('src/counter.txt')
+    expect(error.hint).toContain('exclude')
+    expect(only(events, 'building')).toHaveLength(3)
+    expect(only(events, 'published')).toEqual([])
+
+    // As the hint says.
+    expect(await checkout.run({ exclude: ['/src/counter.txt'] })).toMatchObject({ outcome: 'built', prints: 'one -' })
+  })
+
+  test('a lock file that cargo makes is one change, and then a hit', async () => {
+    const checkout = new Checkout()
+    unlinkSync(join(checkout.repo, 'Cargo.lock'))
+    checkout.commit('no lock file')
+    expect(await checkout.run()).toMatchObject({ outcome: 'built', prints: 'one -' })
+    expect(existsSync(join(checkout.repo, 'Cargo.lock'))).toBe(true)
+    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'one -' })
+  })
+
+  test('a checkout that goes away is an error, not a crash', async () => {
+    const checkout = new LinkGatedCheckout()
+    const call = checkout.get()
+    await checkout.linking.reached()
+    rmSync(join(checkout.repo, 'Cargo.toml'))
+    rmSync(join(checkout.repo, '.git'), { recursive: true })
+    checkout.linking.open()
+    expect((await rejection(call)).code).toBe('NOT_A_CHECKOUT')
+  })
+})
