@@ -9,7 +9,7 @@ import { Gate, GatedCheckout, LinkGatedCheckout, Program, RUNTIMES, type Runtime
 import {
   Checkout,
   listener,
-  lockOf,
+  lockFile,
   mainPrinting,
   only,
   output,
@@ -23,7 +23,7 @@ setDefaultTimeout(PATIENCE_MS)
 
 const TWO_CRATES = {
   'Cargo.toml': '[workspace]\nmembers = ["gateway", "supervisor"]\nresolver = "3"\n',
-  'Cargo.lock': lockOf('gateway', 'supervisor'),
+  'Cargo.lock': lockFile('gateway', 'supervisor'),
   'gateway/Cargo.toml': '[package]\nname = "gateway"\nversion = "0.1.0"\nedition = "2024"\n',
   'gateway/src/main.rs': mainPrinting('gateway'),
   'supervisor/Cargo.toml': '[package]\nname = "supervisor"\nversion = "0.1.0"\nedition = "2024"\n',

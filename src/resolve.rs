@@ -253,8 +253,9 @@ impl<'a> Search<'a> {
     fn publish(&self, staged: Staged, built: &Built, inputs: &Inventory, build_ms: u64) -> Result<Entry> {
         let set = self.observed(built);
         let inputs = inputs::observing(inputs, &set, &self.request.env);
-        let entry = self.store.publish(staged, self.request, &self.root, &inputs, build_ms)?;
+        // First, since nobody finds the entry without.
         self.store.remember_path_set(&self.weak_key, &set)?;
+        let entry = self.store.publish(staged, self.request, &self.root, &inputs, build_ms)?;
         (self.call.emit)(Event::Published {
             path: entry.path.clone(),
             size: entry.manifest.size,

@@ -104,10 +104,19 @@ impl Store {
             let mut file = tempfile::NamedTempFile::new_in(self.temporary())?;
             file.write_all(bytes)?;
             file.as_file().sync_all()?;
+            make_way(path)?;
             file.persist(path)?;
             Ok(())
         };
         written().map_err(|error| Error::cache(path, error))
+    }
+}
+
+/// Removes a directory that stands where a file belongs; a file is renamed over anything else.
+fn make_way(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        _ => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::{NamedTempFile, TempPath};
 
 use super::entry::{inputs_path, manifest_path};
-use super::{Entry, MANIFEST_FORMAT, Manifest, Store, create_private};
+use super::{Entry, MANIFEST_FORMAT, Manifest, Store, create_private, make_way};
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::inventory::Inventory;
@@ -94,6 +94,7 @@ impl Store {
             move |error: io::Error| Error::cache(&path, error)
         };
         create_private(&directory).map_err(at(&directory))?;
+        make_way(&path).map_err(at(&path))?;
         staged.path.persist(&path).map_err(|error| at(&path)(error.error))?;
         let metadata = fs::symlink_metadata(&path).map_err(at(&path))?;
         let manifest = Manifest {
