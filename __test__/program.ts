@@ -147,7 +147,8 @@ export class Gate {
 fn main() {
     ${before}
     fs::File::options().create(true).append(true).open(${JSON.stringify(this.reachedFile)}).unwrap().write_all(b".").unwrap();
-    while !Path::new(${JSON.stringify(this.openFile)}).exists() {
+    // Without its directory it has been forgotten.
+    while !Path::new(${JSON.stringify(this.openFile)}).exists() && Path::new(${JSON.stringify(this.reachedFile)}).exists() {
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -159,7 +160,7 @@ fn main() {
     return `#!/bin/sh
 case "$*" in
   *build_script*) ;;
-  *) printf . >>'${this.reachedFile}'; while [ ! -e '${this.openFile}' ]; do sleep 0.01; done ;;
+  *) printf . >>'${this.reachedFile}'; while [ ! -e '${this.openFile}' ] && [ -e '${this.reachedFile}' ]; do sleep 0.01; done ;;
 esac
 exec cc "$@"
 `

@@ -25,6 +25,7 @@ use crate::inventory::TreePath;
 const ALWAYS: [&str; 2] = ["Cargo.lock", "Cargo.toml"];
 
 /// <https://bford.info/cachedir/>
+const CACHEDIR_TAG: &str = "CACHEDIR.TAG";
 const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
 /// The paths that count.
@@ -144,7 +145,9 @@ impl Walk<'_> {
             prefix.push(b'/');
             return self.repository(&nested, prefix);
         }
-        let only_tracked = ignored || (!is_root && has("CACHEDIR.TAG") && is_cache(&directory));
+        let tag = has(CACHEDIR_TAG).then(|| start_of_tag(&directory));
+        let only_tracked = ignored || (!is_root && tag.as_deref() == Some(CACHEDIR_SIGNATURE));
+        let unfinished_tag = tag.is_some_and(|tag| tag.is_empty());
         let outside = repository
             .rules
             .enter(&repository.root, &directory, relative.as_bstr())
@@ -156,6 +159,11 @@ impl Walk<'_> {
             let path = joined_directory(relative.as_bstr(), name.as_bstr());
             let is_dir = file_type.is_dir();
             if !is_dir && repository.tracked.contains(path.as_bstr()) {
+                continue;
+            }
+            // cargo makes its target directory under another name, which nothing ignores, and renames it when this is
+            // written. A sweep of that moment must not take it for an input.
+            if unfinished_tag && name == CACHEDIR_TAG {
                 continue;
             }
             let holds_tracked = is_dir && repository.tracked_directories.contains(path.as_bstr());
@@ -233,10 +241,12 @@ pub(super) fn on_disk(root: &Path, full: &BStr) -> Result<PathBuf> {
     }
 }
 
-fn is_cache(directory: &Path) -> bool {
-    let mut start = [0; CACHEDIR_SIGNATURE.len()];
-    fs::File::open(directory.join("CACHEDIR.TAG")).and_then(|mut tag| tag.read_exact(&mut start)).is_ok()
-        && start == CACHEDIR_SIGNATURE
+/// As much of a directory's tag as tells whether it is one; nothing when it is empty or has gone meanwhile.
+fn start_of_tag(directory: &Path) -> Vec<u8> {
+    let mut start = Vec::new();
+    let read = |file: fs::File| file.take(CACHEDIR_SIGNATURE.len() as u64).read_to_end(&mut start);
+    let _ = fs::File::open(directory.join(CACHEDIR_TAG)).and_then(read);
+    start
 }
 
 /// `prefix` is empty or ends in a slash.
