@@ -4,7 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, unlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DevBinaryEvent } from '../index.js'
+import { type DevBinaryEvent, fingerprint } from '../index.js'
 import { Gate, GatedCheckout, LinkGatedCheckout, Program, RUNTIMES, type Runtime } from './program.js'
 import {
   Checkout,
@@ -144,6 +144,19 @@ describe('several processes', () => {
       expect(told.map(({ on, pid }) => [on, pid])).toEqual([['entry', builder.pid]])
       expect(Math.abs((told[0]?.since ?? 0) - Date.now())).toBeLessThan(PATIENCE_MS)
     }
+  })
+
+  test('agree on the fingerprint while another one has cargo make its target directory', async () => {
+    const checkout = new Checkout()
+    const before = await fingerprint(checkout.options())
+    // As cargo makes it: under a name that nothing ignores, renamed when the tag is written.
+    checkout.write('targetX7fA2k/CACHEDIR.TAG', '')
+    expect(await fingerprint(checkout.options())).toBe(before)
+    checkout.write('targetX7fA2k/CACHEDIR.TAG', 'Signature: 8a477f597d28d172789f06886806bc55\n# more\n')
+    expect(await fingerprint(checkout.options())).toBe(before)
+    // A file of this name that marks no cache is an input like any other, and hides none.
+    checkout.write('targetX7fA2k/CACHEDIR.TAG', 'not a tag')
+    expect(await fingerprint(checkout.options())).not.toBe(before)
   })
 
   test('wait for each other, and a waiter can be aborted', async () => {
