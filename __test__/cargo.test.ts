@@ -71,7 +71,7 @@ describe('what is built', () => {
   test('is found where CARGO_TARGET_DIR has it', async () => {
     const checkout = new Checkout()
     const elsewhere = join(checkout.directory, 'elsewhere')
-    const env = plainEnvironment({ CARGO_TARGET_DIR: elsewhere })
+    const env = checkout.environment({ CARGO_TARGET_DIR: elsewhere })
     expect(await checkout.run({ env })).toMatchObject({ outcome: 'built', prints: 'one -' })
     expect(existsSync(join(elsewhere, 'release', 'hello'))).toBe(true)
     expect(existsSync(join(checkout.repo, 'target'))).toBe(false)
@@ -128,7 +128,7 @@ describe('what is built', () => {
     const checkout = new Checkout()
     const hasZig = (directory: string) => ['zig', 'cargo-zigbuild'].some((name) => existsSync(join(directory, name)))
     const path = (process.env.PATH ?? '').split(delimiter).filter((directory) => !hasZig(directory))
-    const env = plainEnvironment({ PATH: path.join(delimiter) })
+    const env = checkout.environment({ PATH: path.join(delimiter) })
     const { events, onEvent } = listener()
     const built = await checkout.run({ target: HOST, env, onEvent })
     expect(built).toMatchObject({ outcome: 'built', prints: 'one -' })
@@ -201,7 +201,7 @@ describe('events', () => {
     const checkout = new Checkout()
     checkout.write('src/main.rs', `fn unused() {}\n${mainPrinting('one')}`)
     const { events, onEvent } = listener()
-    await checkout.get({ onEvent, env: plainEnvironment({ CARGO_TERM_COLOR: 'always', CLICOLOR_FORCE: '1' }) })
+    await checkout.get({ onEvent, env: checkout.environment({ CARGO_TERM_COLOR: 'always', CLICOLOR_FORCE: '1' }) })
     const [diagnostic] = only(events, 'diagnostic')
     expect(diagnostic).toMatchObject({ level: 'warning' })
     expect(diagnostic?.rendered).toContain('warning: function `unused` is never used\n --> src/main.rs:1:4\n')
@@ -221,7 +221,7 @@ describe('events', () => {
 
   test("tell that cargo waits for another cargo's lock", async () => {
     const checkout = new GatedCheckout()
-    const env = plainEnvironment({ CARGO_HOME: join(checkout.directory, 'cargo-home') })
+    const env = checkout.environment()
     const other = Bun.spawn(['cargo', 'build', '--release', '--quiet'], {
       cwd: checkout.repo,
       env,
@@ -277,7 +277,7 @@ describe('a report', () => {
   ) => {
     const checkout = new GatedCheckout()
     checkout.write('src/main.rs', `fn unused() {}\n${mainPrinting('one')}`)
-    const env = plainEnvironment({ TERM: 'xterm-256color', ...variables })
+    const env = checkout.environment({ TERM: 'xterm-256color', ...variables })
     const request = JSON.stringify(checkout.options({ report: 'auto', ...options, env }))
     const source = `require(${JSON.stringify(join(import.meta.dir, '..', 'index.js'))}).getDevBinary(${request})`
     let shown = ''
@@ -346,7 +346,7 @@ describe('zig', () => {
     for (const tool of ['cargo', 'rustc', 'cc']) {
       execFileSync('ln', ['-s', execFileSync('which', [tool], { encoding: 'utf8' }).trim(), join(bin, tool)])
     }
-    const env = plainEnvironment({ PATH: bin, CARGO_HOME: join(checkout.directory, 'cargo-home') })
+    const env = checkout.environment({ PATH: bin })
     const error = await rejection(checkout.get({ target: foreign, env }))
     expect(error).toMatchObject({ code: 'TOOL_NOT_FOUND' })
     expect(error.hint).toContain('pip install cargo-zigbuild ziglang')

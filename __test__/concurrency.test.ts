@@ -6,18 +6,7 @@ import { existsSync, readFileSync, rmSync, unlinkSync, utimesSync } from 'node:f
 import { join } from 'node:path'
 import { type DevBinaryEvent, fingerprint } from '../index.js'
 import { Gate, GatedCheckout, LinkGatedCheckout, Program, RUNTIMES, type Runtime } from './program.js'
-import {
-  Checkout,
-  listener,
-  lockFile,
-  mainPrinting,
-  only,
-  output,
-  PATIENCE_MS,
-  plainEnvironment,
-  rejection,
-  until,
-} from './support.js'
+import { Checkout, listener, lockFile, mainPrinting, only, output, PATIENCE_MS, rejection, until } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -31,9 +20,6 @@ const TWO_CRATES = {
   '.gitignore': '/target\n',
 }
 
-/** A cargo home that no other cargo of this machine locks. */
-const quiet = (checkout: Checkout) => plainEnvironment({ CARGO_HOME: join(checkout.directory, 'cargo-home') })
-
 const waitingOn = (events: DevBinaryEvent[]) => only(events, 'waiting').map(({ on }) => on)
 
 describe('two calls at once in one process', () => {
@@ -41,8 +27,7 @@ describe('two calls at once in one process', () => {
     const checkout = new Checkout(TWO_CRATES)
     const { events, onEvent } = listener()
     const crates = ['gateway', 'supervisor']
-    const env = quiet(checkout)
-    const built = await Promise.all(crates.map((crate) => checkout.run({ crate, env, onEvent })))
+    const built = await Promise.all(crates.map((crate) => checkout.run({ crate, onEvent })))
     expect(built.map(({ outcome, prints }) => [outcome, prints])).toEqual([
       ['built', 'gateway -'],
       ['built', 'supervisor -'],
@@ -52,7 +37,7 @@ describe('two calls at once in one process', () => {
     expect(steps.map(({ type }) => type)).toEqual(['building', 'built', 'building', 'built'])
     expect(waitingOn(events)).toEqual(['checkout'])
 
-    const hits = await Promise.all(crates.map((crate) => checkout.run({ crate, env })))
+    const hits = await Promise.all(crates.map((crate) => checkout.run({ crate })))
     expect(hits.map(({ outcome }) => outcome)).toEqual(['cached', 'cached'])
   })
 
@@ -107,7 +92,7 @@ describe('two calls at once in one process', () => {
   test('in two checkouts do not wait for each other', async () => {
     const [one, other] = [new GatedCheckout(), new GatedCheckout()]
     const { events, onEvent } = listener()
-    const calls = [one, other].map((checkout) => checkout.run({ onEvent, env: quiet(checkout) }))
+    const calls = [one, other].map((checkout) => checkout.run({ onEvent }))
     await Promise.all([one.gate.reached(), other.gate.reached()])
     one.gate.open()
     other.gate.open()

@@ -84,6 +84,11 @@ export class Checkout {
     this.git('commit', '--quiet', '--allow-empty', '--message', message)
   }
 
+  /** The environment of a build that no other cargo of this machine makes wait: the lock is in cargo's home. */
+  environment(extra: Record<string, string | undefined> = {}): Record<string, string> {
+    return plainEnvironment({ CARGO_HOME: join(this.directory, 'cargo-home'), ...extra })
+  }
+
   /** The options of a call for this checkout's binary. */
   options(options: Partial<DevBinaryOptions> = {}): DevBinaryOptions {
     return {
@@ -91,7 +96,7 @@ export class Checkout {
       repo: this.repo,
       cacheDir: this.cacheDir,
       report: 'silent',
-      env: plainEnvironment(),
+      env: this.environment(),
       ...options,
     }
   }

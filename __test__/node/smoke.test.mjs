@@ -41,7 +41,9 @@ function checkout(files = {}) {
     writeFileSync(join(repo, path), text)
   }
   const steering = /^(CARGO_(?!HOME$)|RUST(?!UP_HOME$)|GIT_|CC|CXX|CFLAGS|DEV_BIN_)/
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !steering.test(name)))
+  const plain = Object.entries(process.env).filter(([name]) => !steering.test(name))
+  // With a cargo home, and so a lock, that no other cargo of this machine uses.
+  const env = { ...Object.fromEntries(plain), CARGO_HOME: join(directory, 'cargo-home') }
   const git = (...args) =>
     execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@localhost', '-C', repo, ...args], { env })
   const all = {
