@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathWithout, RUST_HOMES } from './programs.js'
-import { Checkout, output, PATIENCE_MS, plainEnvironment, root, temporaryDirectory } from './support.js'
+import { Checkout, lockFile, output, PATIENCE_MS, plainEnvironment, root, temporaryDirectory } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -15,9 +15,7 @@ const mainSaying = (text: string) => `fn main() {\n    println!("${text}");\n}\n
 
 const FORK = {
   'Cargo.toml': '[workspace]\nmembers = ["crates/*"]\nresolver = "3"\n',
-  'Cargo.lock':
-    'version = 4\n\n[[package]]\nname = "openshell-sandbox"\nversion = "0.1.0"\n\n' +
-    '[[package]]\nname = "openshell-server"\nversion = "0.1.0"\n',
+  'Cargo.lock': lockFile('openshell-sandbox', 'openshell-server'),
   'crates/openshell-server/Cargo.toml':
     '[package]\nname = "openshell-server"\nversion = "0.1.0"\nedition = "2024"\n\n' +
     '[[bin]]\nname = "openshell-gateway"\npath = "src/main.rs"\n\n[features]\nbundled-z3 = []\n',
@@ -51,7 +49,9 @@ class Home {
 
   environment(extra: Record<string, string> = {}): Record<string, string> {
     const { OPENLOCK_FORK_DIR, OPENLOCK_REBUILD, OPENLOCK_RELEASE_URL, ...plain } = plainEnvironment()
-    return { ...plain, ...RUST_HOMES, HOME: this.directory, ...this.variables, ...extra }
+    // A cargo home of its own: another cargo on this machine must not make a build wait for the package cache.
+    const CARGO_HOME = join(this.directory, '.cargo')
+    return { ...plain, ...RUST_HOMES, CARGO_HOME, HOME: this.directory, ...this.variables, ...extra }
   }
 
   /** Runs examples/openlock/main.ts. */

@@ -28,13 +28,6 @@ setDefaultTimeout(PATIENCE_MS)
 const isRoot = process.getuid?.() === 0
 const mode = (path: string) => statSync(path).mode & 0o7777
 
-/** One checkout for all entries that are damaged: each of them is rebuilt from the same sources. */
-let shared: Checkout | undefined
-const checkout = () => {
-  shared ??= new Checkout()
-  return shared
-}
-
 describe('an entry is noticed and built again with a warning when its binary', () => {
   const damages: Record<string, (path: string, elsewhere: string) => void> = {
     'is truncated': (path) => truncateSync(path, statSync(path).size - 1),
@@ -82,16 +75,17 @@ describe('an entry is noticed and built again with a warning when its binary', (
   }
   for (const [what, damage] of Object.entries(damages)) {
     test(what, async () => {
-      const { path } = await checkout().get()
-      damage(path, join(checkout().directory, 'elsewhere'))
+      const checkout = new Checkout()
+      const { path } = await checkout.get()
+      damage(path, join(checkout.directory, 'elsewhere'))
       const { events, onEvent } = listener()
-      const again = await checkout().run({ onEvent })
+      const again = await checkout.run({ onEvent })
       expect(again).toMatchObject({ outcome: 'built', prints: 'one -', binary: { path } })
       expect(again.binary.reasons).toMatchObject([{ kind: 'corrupt' }])
       const [warning] = only(events, 'warning')
       expect(warning?.message).toContain(path)
       expect(mode(path)).toBe(0o755)
-      expect(await checkout().run()).toMatchObject({ outcome: 'cached', prints: 'one -' })
+      expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'one -' })
     })
   }
 
@@ -108,19 +102,21 @@ describe('an entry is noticed and built again with a warning when its binary', (
   })
 
   test.skipIf(!isRoot)('belongs to another user', async () => {
-    const { path } = await checkout().get()
+    const checkout = new Checkout()
+    const { path } = await checkout.get()
     chownSync(path, 65534, 65534)
-    expect((await checkout().run()).binary.reasons).toMatchObject([{ kind: 'corrupt' }])
+    expect((await checkout.run()).binary.reasons).toMatchObject([{ kind: 'corrupt' }])
     expect(statSync(path).uid).toBe(0)
   })
 })
 
 describe('an entry still hits', () => {
   test('when it was touched: the same bytes under another time', async () => {
-    const { path } = await checkout().get()
+    const checkout = new Checkout()
+    const { path } = await checkout.get()
     utimesSync(path, 1, 1)
     const { events, onEvent } = listener()
-    expect(await checkout().run({ onEvent })).toMatchObject({ outcome: 'cached', prints: 'one -' })
+    expect(await checkout.run({ onEvent })).toMatchObject({ outcome: 'cached', prints: 'one -' })
     expect(only(events, 'warning')).toEqual([])
   })
 
