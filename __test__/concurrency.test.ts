@@ -1,11 +1,10 @@
 // Several callers at once, and files that change while something is built from them.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, unlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DevBinaryEvent, fingerprint } from '../index.js'
-import { Gate, GatedCheckout, LinkGatedCheckout, Program, RUNTIMES, type Runtime } from './program.js'
+import { canTrace, Gate, GatedCheckout, LinkGatedCheckout, Program, RUNTIMES, type Runtime, traced } from './program.js'
 import { Checkout, listener, lockFile, mainPrinting, only, output, PATIENCE_MS, rejection, until } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -239,18 +238,13 @@ describe('a process that is killed', () => {
   // Every call that changes the cache, each of them the last thing that the process does. cargo is not traced.
   const CALLS =
     'fchmod,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,copy_file_range'
-  const traced = (...args: string[]) => ['strace', '-f', '-b', 'execve', '-qq', '-e', 'signal=none', ...args]
-  const [strace = '', ...options] = traced('-o', '/dev/null', 'true')
-  const canTrace = spawnSync(strace, options).status === 0
-  if (!canTrace) console.warn('strace is missing or not allowed: no kills at single system calls of publication')
-
   test.skipIf(!canTrace)('at each system call of publication leaves a cache that the next call can use', async () => {
     const checkout = new Checkout()
     await checkout.get()
     const log = join(checkout.directory, 'trace')
     const build = async (text: string, ...args: string[]) => {
       checkout.write('src/main.rs', mainPrinting(text))
-      const program = new Program('node', checkout.options(), undefined, { prefix: traced(...args) })
+      const program = new Program('node', checkout.options(), undefined, { prefix: traced('-b', 'execve', ...args) })
       return { program, end: await program.ended() }
     }
 

@@ -1,6 +1,7 @@
 // A call in a process of its own, in Bun and in Node; and builds that stop where a test wants to step in.
 
 import { afterAll } from 'bun:test'
+import { spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DevBinary, DevBinaryEvent, DevBinaryOptions } from '../index.js'
@@ -216,3 +217,11 @@ export async function survivors(directory: string): Promise<string[]> {
   }
   return alive
 }
+
+/** What to start a program with so that strace follows its threads and interferes where `args` say. */
+export const traced = (...args: string[]) => ['strace', '-f', '-qq', '-e', 'signal=none', ...args]
+
+const [strace = '', ...following] = traced('-o', '/dev/null', 'true')
+export const canTrace = spawnSync(strace, following).status === 0
+if (!canTrace)
+  console.warn('strace is missing or not allowed: NOTHING IS KILLED OR DELAYED AT SINGLE SYSTEM CALLS HERE')

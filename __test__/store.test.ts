@@ -20,7 +20,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Program, RUNTIMES } from './program.js'
+import { canTrace, Program, RUNTIMES, traced } from './program.js'
 import { Checkout, listener, mainPrinting, only, output, PATIENCE_MS, rejection } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -200,6 +200,25 @@ describe('a rebuild', () => {
       expect(notes.at(-1)).toBeGreaterThan(15)
     })
   }
+
+  // A process that is forked while the binary is written has it open for writing until it executes something. That takes
+  // less than writing takes, so no storm is sure to show it; here forked processes are slow to go on, and so is the write.
+  test.skipIf(!canTrace)('can be executed at once though a process was forked while it was written', async () => {
+    const checkout = new Checkout()
+    await checkout.get()
+    const source = `
+      const { Worker } = require('node:worker_threads')
+      new Worker("while (true) require('node:child_process').spawnSync('/bin/sh', ['-c', ':'])", { eval: true })
+      settle(get({ rebuild: true })).then(() => when(${JSON.stringify(join(checkout.directory, 'over'))}, () => process.exit()))
+    `
+    const slow = ['-e', 'inject=execve:delay_enter=700ms', '-e', 'inject=fsync:delay_enter=1500ms:when=1']
+    const prefix = traced('-o', '/dev/null', '-e', 'trace=execve,fsync', ...slow)
+    const program = new Program('node', checkout.options(), source, { prefix })
+    const { binary } = await program.says('resolved')
+    expect(output(binary.path)).toBe('one -')
+    checkout.write('../over', '')
+    await program.ended()
+  })
 })
 
 describe('a new cache', () => {
