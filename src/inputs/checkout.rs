@@ -241,6 +241,11 @@ pub(super) fn on_disk(root: &Path, full: &BStr) -> Result<PathBuf> {
     }
 }
 
+/// Whether a valid tag says that everything in `directory` can be made again.
+pub(super) fn is_cache(directory: &Path) -> bool {
+    start_of_tag(directory) == CACHEDIR_SIGNATURE
+}
+
 /// As much of a directory's tag as tells whether it is one; nothing when it is empty or has gone meanwhile.
 fn start_of_tag(directory: &Path) -> Vec<u8> {
     let mut start = Vec::new();
