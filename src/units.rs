@@ -20,6 +20,16 @@ impl Package {
     pub fn is_local(&self) -> bool {
         self.id.starts_with("path+")
     }
+
+    /// The name alone: what `#` has before `@`, or the last part of the URL where it has none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let (url, fragment) = self.id.rsplit_once('#').unwrap_or((&self.id, ""));
+        match fragment.split_once('@') {
+            Some((name, _)) => name,
+            None => url.rsplit_once('/').map_or(url, |(_, name)| name),
+        }
+    }
 }
 
 /// One run of rustc, now or earlier.
@@ -53,4 +63,17 @@ pub struct Units {
     pub scripts: Vec<ScriptRun>,
     /// The binary, where cargo put it.
     pub executable: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_named_in_both_forms_of_its_id() {
+        let name = |id: &str| Package { id: id.into(), directory: PathBuf::new() }.name().to_owned();
+        assert_eq!(name("path+file:///src/checkout#hello@0.1.0"), "hello");
+        assert_eq!(name("path+file:///src/hello#0.1.0"), "hello");
+        assert_eq!(name("registry+https://github.com/rust-lang/crates.io-index#serde@1.0.0"), "serde");
+    }
 }
