@@ -11,11 +11,11 @@ use crate::error::Result;
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
-use crate::inputs;
+use crate::inputs::{self, Observation};
 use crate::inventory::Inventory;
 use crate::path_set::PathSet;
 use crate::reasons;
-use crate::request::Request;
+use crate::request::{Request, Scope};
 use crate::store::{Entry, LookUp, Store};
 
 /// What a call needs besides its request.
@@ -70,11 +70,19 @@ impl<'a> Search<'a> {
         Inventory { request, tools, variables, configs, ..Inventory::default() }.fingerprint()
     }
 
+    /// What a build reads if it is like most.
+    fn unobserved(&self, survey: &Inventory) -> PathSet {
+        match self.request.scope {
+            Scope::Tree => inputs::path_set(&Observation::default(), &survey.tree, Scope::Tree, &self.root, false),
+            Scope::Crate => PathSet { whole_tree: true, ..PathSet::default() },
+        }
+    }
+
     /// The entry for what is there now, under any of the path sets that are known, the newest first.
     pub(crate) fn look_up(&self, survey: &Inventory) -> Result<Found> {
         let mut sets = self.store.path_sets_of(&self.weak_key(survey));
         if sets.is_empty() {
-            sets.push(PathSet { whole_tree: true, ..PathSet::default() });
+            sets.push(self.unobserved(survey));
         }
         let name = self.request.binary_name();
         let mut best: Option<Found> = None;
