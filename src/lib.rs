@@ -30,6 +30,7 @@ pub mod freshness;
 mod guard;
 pub mod inputs;
 pub mod inventory;
+mod names;
 pub mod path_set;
 pub mod reasons;
 pub mod report;

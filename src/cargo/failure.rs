@@ -11,7 +11,8 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use super::command;
 use super::process::Transcript;
 use crate::error::Error;
-use crate::request::{Request, glibc_version};
+use crate::names::glibc_version;
+use crate::request::Request;
 
 pub(super) fn explain(request: &Request, root: &Path, arguments: &[String], transcript: &Transcript) -> Error {
     let said = transcript.messages.concat();
