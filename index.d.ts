@@ -106,11 +106,13 @@ export interface DevBinaryOptions {
    */
   builder?: 'auto' | 'cargo' | 'zigbuild' | undefined
   /**
-   * Which files count as inputs. `tree`: every tracked file of the checkout and every untracked one that git does not
-   * ignore.
+   * Which files count as inputs. `tree`: HEAD, every tracked file of the checkout and every untracked one that git does
+   * not ignore. `crate`: what an earlier build of this crate was seen to read, with whatever is added to the packages it
+   * was built from; so an edit elsewhere, and a commit, is a hit. Both: what was read outside the checkout, or is
+   * ignored, counts too.
    * @default 'tree'
    */
-  scope?: 'tree' | undefined
+  scope?: 'tree' | 'crate' | undefined
   /** Patterns in gitignore syntax, relative to `repo`, of paths that no build reads. They do not count as inputs. */
   exclude?: readonly string[] | undefined
   /**

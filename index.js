@@ -78,7 +78,7 @@ const OPTIONS = {
   noDefaultFeatures: [isBoolean, 'a boolean'],
   profile: [isString, 'a string'],
   builder: [oneOf('auto', 'cargo', 'zigbuild'), "'auto', 'cargo' or 'zigbuild'"],
-  scope: [oneOf('tree'), "'tree'"],
+  scope: [oneOf('tree', 'crate'), "'tree' or 'crate'"],
   exclude: [isStringArray, 'an array of strings'],
   cacheDir: [isString, 'a string'],
   env: [isEnvironment, 'an object of strings'],

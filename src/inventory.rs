@@ -7,12 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gix::bstr::{BString, ByteSlice, ByteVec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fingerprint::{Digest, Fingerprint, FingerprintBuilder};
+use crate::path_set::PathSet;
 use crate::stat::StatIdentity;
 
 /// What stands at a path.
@@ -87,7 +89,9 @@ pub struct FileInput {
 }
 
 impl FileInput {
-    fn same_content(&self, other: &Self) -> bool {
+    /// Whether both hold the same, wherever and whenever they were read.
+    #[must_use]
+    pub fn same_content(&self, other: &Self) -> bool {
         self.kind == other.kind && self.digest == other.digest
     }
 }
@@ -127,6 +131,12 @@ pub struct Inventory {
     pub configs: BTreeMap<String, Digest>,
     /// Digests of the variables of a path set, by name; none for one that is not set.
     pub observed: BTreeMap<String, Option<Digest>>,
+    /// The files of a path set, sorted by bytes; absolute paths are outside the checkout.
+    pub outside: Vec<FileInput>,
+    /// The checkout's own path, for a binary that holds it.
+    pub location: Option<PathBuf>,
+    /// The path set that the last three come from. Names alone, so not part of the fingerprint.
+    pub path_set: PathSet,
 }
 
 /// How one path differs between two inventories.
@@ -167,11 +177,13 @@ impl Inventory {
             hash.field(&path.0);
             hash.optional(commit.as_deref());
         }
-        hash.section("files", self.tree.files.len());
-        for file in &self.tree.files {
-            hash.field(&file.path.0);
-            hash.field(file.kind.name());
-            hash.field(file.digest.as_bytes());
+        for (name, files) in [("files", &self.tree.files), ("outside", &self.outside)] {
+            hash.section(name, files.len());
+            for file in files {
+                hash.field(&file.path.0);
+                hash.field(file.kind.name());
+                hash.field(file.digest.as_bytes());
+            }
         }
         hash.section("tools", self.tools.len());
         for (role, tool) in &self.tools {
@@ -194,37 +206,55 @@ impl Inventory {
             hash.field(name);
             hash.optional(digest.map(|digest| *digest.as_bytes()));
         }
+        hash.section("location", 1);
+        hash.optional(self.location.as_ref().map(|path| path.as_os_str().as_encoded_bytes()));
         hash.finish()
     }
 
-    /// Every path whose content differs, in order.
+    /// Every path whose content differs, in order: those of the tree, then those outside it.
     #[must_use]
     pub fn changed_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
-        self.differing(before, |now, then| !now.same_content(then))
+        let has_changed = |now: &FileInput, then: &FileInput| !now.same_content(then);
+        let mut changed = differing(&before.tree.files, &self.tree.files, has_changed);
+        changed.extend(differing(&before.outside, &self.outside, has_changed));
+        changed
     }
+}
 
+impl Tree {
     /// Every path that was touched: its content differs or something wrote to it and left the same bytes.
     #[must_use]
     pub fn touched_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
-        self.differing(before, |now, then| !now.same_content(then) || now.stat != then.stat)
+        differing(&before.files, &self.files, |now, then| !now.same_content(then) || now.stat != then.stat)
     }
 
-    fn differing(&self, before: &Self, differs: impl Fn(&FileInput, &FileInput) -> bool) -> Vec<(TreePath, Change)> {
-        let mut found = Vec::new();
-        let mut old = before.tree.files.iter().peekable();
-        for now in &self.tree.files {
-            while let Some(gone) = old.next_if(|then| then.path < now.path) {
-                found.push((gone.path.clone(), Change::Removed));
-            }
-            match old.next_if(|then| then.path == now.path) {
-                None => found.push((now.path.clone(), Change::Added)),
-                Some(then) if differs(now, then) => found.push((now.path.clone(), change(then.kind, now.kind))),
-                Some(_) => {}
-            }
-        }
-        found.extend(old.map(|gone| (gone.path.clone(), Change::Removed)));
-        found
+    /// What stands at `path`, if it counts.
+    #[must_use]
+    pub fn file(&self, path: &TreePath) -> Option<&FileInput> {
+        self.files.binary_search_by(|file| file.path.cmp(path)).ok().map(|index| &self.files[index])
     }
+}
+
+/// Where two sorted lists of files differ.
+fn differing(
+    before: &[FileInput],
+    now: &[FileInput],
+    differs: impl Fn(&FileInput, &FileInput) -> bool,
+) -> Vec<(TreePath, Change)> {
+    let mut found = Vec::new();
+    let mut old = before.iter().peekable();
+    for now in now {
+        while let Some(gone) = old.next_if(|then| then.path < now.path) {
+            found.push((gone.path.clone(), Change::Removed));
+        }
+        match old.next_if(|then| then.path == now.path) {
+            None => found.push((now.path.clone(), Change::Added)),
+            Some(then) if differs(now, then) => found.push((now.path.clone(), change(then.kind, now.kind))),
+            Some(_) => {}
+        }
+    }
+    found.extend(old.map(|gone| (gone.path.clone(), Change::Removed)));
+    found
 }
 
 /// A tracked file that is deleted stays in the inventory, as absent; to a reader it is removed all the same.

@@ -13,7 +13,7 @@
 //!    │
 //! inputs   cargo   store          what a build reads │ running it │ keeping the result
 //!    │       │       │
-//! request  event  inventory  path_set  fingerprint  stat  cancellation  error
+//! request  event  units  inventory  path_set  fingerprint  stat  cancellation  error
 //! ```
 //!
 //! [`resolve`] is the place to start reading.
@@ -25,6 +25,8 @@ pub mod error;
 pub mod event;
 pub mod fingerprint;
 pub mod flight;
+pub mod freshness;
+mod guard;
 pub mod inputs;
 pub mod inventory;
 pub mod path_set;
@@ -32,5 +34,7 @@ pub mod reasons;
 pub mod report;
 pub mod request;
 pub mod resolve;
+mod search;
 pub mod stat;
 pub mod store;
+pub mod units;

@@ -30,7 +30,7 @@ pub struct Options {
     pub profile: Option<String>,
     /// `auto`, `cargo` or `zigbuild`; default: `auto`.
     pub builder: Option<String>,
-    /// Which files count as inputs; only `tree` so far.
+    /// `tree` or `crate`; default: `tree`.
     pub scope: Option<String>,
     /// Patterns in gitignore syntax, relative to `repo`, of paths that are no inputs.
     pub exclude: Vec<String>,
@@ -56,6 +56,24 @@ impl Builder {
         match self {
             Self::Cargo => "build",
             Self::Zigbuild => "zigbuild",
+        }
+    }
+}
+
+/// Which files count as inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole checkout.
+    Tree,
+    /// What an earlier build of the crate was seen to read.
+    Crate,
+}
+
+impl Scope {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tree => "tree",
+            Self::Crate => "crate",
         }
     }
 }
@@ -131,6 +149,8 @@ pub struct Request {
     pub profile: String,
     /// Who builds.
     pub builder: Builder,
+    /// Which files count as inputs.
+    pub scope: Scope,
     /// Patterns of paths that are no inputs, in the order given.
     pub exclude: Vec<String>,
     /// Where entries are kept, absolute.
@@ -147,10 +167,11 @@ impl TryFrom<Options> for Request {
         let bin = options.bin.map(bin_name).transpose()?.unwrap_or_else(|| package.clone());
         let target = options.target.map(target_triple).transpose()?;
         let builder = builder(options.builder.as_deref(), target.as_deref())?;
-        match options.scope.as_deref() {
-            None | Some("tree") => {}
-            Some(other) => return Err(Error::option("scope", format!("`{other}` is not `tree`"))),
-        }
+        let scope = match options.scope.as_deref() {
+            None | Some("tree") => Scope::Tree,
+            Some("crate") => Scope::Crate,
+            Some(other) => return Err(Error::option("scope", format!("{other:?} is not `tree` or `crate`"))),
+        };
         let mut features = options.features.into_iter().map(feature_name).collect::<Result<Vec<_>>>()?;
         features.sort();
         features.dedup();
@@ -172,6 +193,7 @@ impl TryFrom<Options> for Request {
             no_default_features: options.no_default_features,
             profile: profile_name(options.profile.unwrap_or_else(|| "release".into()))?,
             builder,
+            scope,
             exclude: options.exclude,
             cache_dir: absolute("cacheDir", &options.cache_dir)?,
             env: Environment(options.env),
@@ -206,7 +228,7 @@ impl Request {
             ("features", self.features.join(",")),
             ("noDefaultFeatures", self.no_default_features.to_string()),
             ("builder", self.builder.subcommand().to_owned()),
-            ("scope", "tree".to_owned()),
+            ("scope", self.scope.name().to_owned()),
             ("exclude", self.exclude.join("\n")),
         ]
         .into_iter()

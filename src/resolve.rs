@@ -4,34 +4,25 @@
 //! the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
 //! Does not promise: to build what changes faster than it builds; after [`MOST_BUILDS`] attempts that is an error.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use crate::cancellation::Cancellation;
 use crate::cargo::{self, Built};
 use crate::error::{Error, Result};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
-use crate::inputs::{self, UnitOutputs};
+use crate::freshness::{BuildRecord, Present};
+use crate::guard::Disturbance;
+use crate::inputs::{self, Observation};
 use crate::inventory::Inventory;
 use crate::path_set::PathSet;
-use crate::reasons;
 use crate::request::{Builder, Request};
-use crate::store::{Entry, LockName, LookUp, Staged, Store};
+pub use crate::search::Call;
+use crate::search::Search;
+use crate::store::{Entry, LockName, LookUp, Staged};
 
 /// How often one call runs cargo while its inputs keep changing.
 pub const MOST_BUILDS: u32 = 3;
-
-/// What a call needs besides its request.
-pub struct Call<'a> {
-    /// Stops it.
-    pub cancellation: &'a Cancellation,
-    /// When it was made: nothing older than this may answer it.
-    pub made: Moment,
-    /// Hears what happens.
-    pub emit: &'a dyn Fn(Event),
-}
 
 /// How a binary came to be at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +58,10 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         let elapsed_ms = started.elapsed().as_secs_f64() * 1000.0;
         Ok(DevBinary { entry, outcome, reasons, elapsed_ms })
     };
-    let mut inputs = search.survey(call.made)?;
+    let mut survey = search.survey(call.made)?;
+    let mut found = search.look_up(&survey)?;
     if !request.rebuild
-        && let LookUp::Hit(entry) = search.look_up(&inputs)
+        && let LookUp::Hit(entry) = found.entry
     {
         search.tell_hit(&entry);
         return done(*entry, Outcome::Cached, Vec::new());
@@ -79,44 +71,53 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
     let (mut builds, mut build_ms) = (0, 0);
     loop {
         let turn = flight::take_turn(&search.root, call.cancellation, call.emit)?;
-        let key = search.fingerprint(&inputs);
+        let key = found.inputs.fingerprint();
         let lock = search.store.lock(LockName::Entry(key), call.cancellation, call.emit)?;
         if turn.waited || lock.waited {
-            inputs = search.survey(Moment::now())?;
-            if search.fingerprint(&inputs) != key {
-                continue;
-            }
+            survey = search.survey(Moment::now())?;
         }
-        let found = search.look_up(&inputs);
-        if let LookUp::Hit(entry) = &found
+        found = search.look_up(&survey)?;
+        if let LookUp::Hit(entry) = &found.entry
             && (!request.rebuild || flight::was_built_since(&entry.manifest.fingerprint, call.made))
         {
             search.tell_hit(entry);
             return done(entry.as_ref().clone(), Outcome::Cached, Vec::new());
         }
-        let reasons = told.get_or_insert_with(|| search.tell_miss(&inputs, &found)).clone();
-        let began = Moment::now();
-        let built = search.build()?;
+        if found.inputs.fingerprint() != key {
+            continue;
+        }
+        let reasons = match &told {
+            Some(reasons) => Vec::clone(reasons),
+            None => tell_miss(&search, &survey, &found.entry)?,
+        };
+        told = Some(reasons.clone());
+
+        let (began, since) = (Moment::now(), SystemTime::now());
+        let (built, observation) = build(&search, &survey)?;
         builds += 1;
         build_ms += built.elapsed_ms;
         let staged = search.store.stage(&built.executable, &built.stat)?;
-        let now = search.survey(Moment::now())?;
-        let changed = search.changes(&inputs, &now);
-        let untouched = now.touched_files(&inputs).is_empty();
-        // Something may have been changed and changed back while cargo read it; building once more makes sure.
+        let set = path_set(&search, &survey, observation.as_ref(), staged.as_ref())?;
+        let before = search.observing(&survey, &set)?;
+        let survey_after = search.survey(Moment::now())?;
+        let after = search.observing(&survey_after, &set)?;
+        let disturbance = Disturbance::between(&before, &after, &found.inputs.outside, since);
+        // What was touched may have been changed and changed back while cargo read it; one more build makes sure.
         if let Some(staged) = staged
-            && changed.is_empty()
-            && (untouched || builds == MOST_BUILDS)
+            && (disturbance.is_none() || (disturbance.changed.is_empty() && builds == MOST_BUILDS))
         {
-            let entry = search.publish(staged, &built, &inputs, build_ms)?;
+            remember(&search, &built, observation.as_ref(), &survey_after)?;
+            let entry = publish(&search, staged, &after, build_ms)?;
             flight::note_build(entry.manifest.fingerprint, began);
             return done(entry, Outcome::Built, reasons);
         }
         if builds == MOST_BUILDS {
-            return Err(Error::ChangedDuringBuild { attempts: builds, paths: changed });
+            return Err(Error::ChangedDuringBuild { attempts: builds, paths: disturbance.changed });
         }
-        search.warn_of_changes(&changed, &now, &inputs);
-        inputs = now;
+        let message = format!("{} during the build; building again", disturbance.summary());
+        (call.emit)(Event::Warning { message });
+        survey = survey_after;
+        found = search.look_up(&survey)?;
     }
 }
 
@@ -127,152 +128,95 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
 /// Those of [`get_dev_binary`] that come before a build.
 pub fn fingerprint(request: &Request, call: &Call<'_>) -> Result<Fingerprint> {
     let search = Search::begin(request, call)?;
-    let inputs = search.survey(call.made)?;
-    Ok(match search.look_up(&inputs) {
-        LookUp::Hit(entry) => entry.manifest.fingerprint,
-        _ => search.fingerprint(&inputs),
-    })
+    Ok(search.look_up(&search.survey(call.made)?)?.inputs.fingerprint())
 }
 
-/// One request on its way.
-struct Search<'a> {
-    request: &'a Request,
-    call: &'a Call<'a>,
-    root: PathBuf,
-    store: Store,
-    /// What the path sets of this request are kept under.
-    weak_key: Fingerprint,
+fn tell_miss(search: &Search<'_>, survey: &Inventory, found: &LookUp) -> Result<Vec<MissReason>> {
+    if let LookUp::Damaged(detail) = found {
+        (search.call.emit)(Event::Warning { message: format!("{detail}; building it again") });
+    }
+    let reasons = search.reasons(survey, found)?;
+    (search.call.emit)(Event::Miss { bin: search.request.bin.clone(), reasons: reasons.clone() });
+    Ok(reasons)
 }
 
-impl<'a> Search<'a> {
-    fn begin(request: &'a Request, call: &'a Call<'a>) -> Result<Self> {
-        let root = inputs::checkout_root(&request.repo)?;
-        let store = Store::open(&request.cache_dir)?;
-        let weak_key = Inventory { request: request.inputs(), ..Inventory::default() }.fingerprint();
-        Ok(Self { request, call, root, store, weak_key })
+/// Runs cargo, and runs it once more without what it wrongly took for fresh.
+fn build(search: &Search<'_>, survey: &Inventory) -> Result<(Built, Option<Observation>)> {
+    let Search { request, root, call, store } = search;
+    let zig = request.builder == Builder::Zigbuild;
+    let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
+    let mut built = cargo::build(request, root, call.cancellation, call.emit)?;
+    let Some(observation) = observe(search, &built) else { return Ok((built, None)) };
+    let present = present(search, survey)?;
+    let doubts = record(search, &built).doubts(&observation, &present);
+    if doubts.is_empty() {
+        return Ok((built, Some(observation)));
     }
-
-    /// All inputs but those of a path set, none of them older than `since`.
-    fn survey(&self, since: Moment) -> Result<Inventory> {
-        let (request, cancellation) = (self.request, self.call.cancellation);
-        let key = (self.root.clone(), request.exclude.clone());
-        let tree = flight::shared_sweep(key, since, cancellation, || {
-            inputs::sweep(&self.root, &request.exclude, cancellation)
-        })?;
-        inputs::survey(request, &self.root, tree)
+    for (package, doubt) in &doubts {
+        let name = package.directory.file_name().unwrap_or_default().to_string_lossy();
+        let message = format!("cargo takes `{name}` for fresh, but {doubt}; cleaning it and building again");
+        (call.emit)(Event::Warning { message });
     }
+    let packages: Vec<_> = doubts.into_iter().map(|(package, _)| package).collect();
+    cargo::clean(request, root, &packages, call.cancellation, call.emit)?;
+    let first_ms = built.elapsed_ms;
+    built = cargo::build(request, root, call.cancellation, call.emit)?;
+    built.elapsed_ms += first_ms;
+    let observation = observe(search, &built);
+    Ok((built, observation))
+}
 
-    /// `inputs` under each path set that is known, the newest first; under none when none is known.
-    fn candidates(&self, inputs: &Inventory) -> impl Iterator<Item = Inventory> {
-        let mut sets = self.store.path_sets_of(&self.weak_key);
-        if sets.is_empty() {
-            sets.push(PathSet::default());
-        }
-        let env = &self.request.env;
-        sets.into_iter().map(move |set| inputs::observing(inputs, &set, env))
-    }
-
-    fn fingerprint(&self, inputs: &Inventory) -> Fingerprint {
-        self.candidates(inputs).next().as_ref().unwrap_or(inputs).fingerprint()
-    }
-
-    fn look_up(&self, inputs: &Inventory) -> LookUp {
-        let name = self.request.binary_name();
-        let mut damage = LookUp::Absent;
-        for candidate in self.candidates(inputs) {
-            match self.store.look_up(&candidate.fingerprint(), &name) {
-                LookUp::Hit(entry) => return LookUp::Hit(entry),
-                LookUp::Damaged(problem) => damage = LookUp::Damaged(problem),
-                LookUp::Absent => {}
-            }
-        }
-        damage
-    }
-
-    fn tell_hit(&self, entry: &Entry) {
-        let fingerprint = entry.manifest.fingerprint.to_string();
-        (self.call.emit)(Event::Hit { bin: self.request.bin.clone(), fingerprint });
-    }
-
-    fn tell_miss(&self, inputs: &Inventory, found: &LookUp) -> Vec<MissReason> {
-        let mut reasons = Vec::new();
-        if self.request.rebuild {
-            reasons.push(MissReason::Rebuild);
-        } else if let LookUp::Damaged(detail) = found {
-            (self.call.emit)(Event::Warning { message: format!("{detail}; building it again") });
-            reasons.push(MissReason::Corrupt { detail: detail.clone() });
-        } else {
-            match self.store.nearest_inventory(self.request, &self.root) {
-                None => reasons.push(MissReason::FirstBuild),
-                Some(before) => {
-                    let set = PathSet { variables: before.observed.keys().cloned().collect() };
-                    let now = inputs::observing(inputs, &set, &self.request.env);
-                    reasons = reasons::between(&before, &now);
-                }
-            }
-        }
-        (self.call.emit)(Event::Miss { bin: self.request.bin.clone(), reasons: reasons.clone() });
-        reasons
-    }
-
-    fn build(&self) -> Result<Built> {
-        let Call { cancellation, emit, .. } = *self.call;
-        let zig = self.request.builder == Builder::Zigbuild;
-        let lock = zig.then(|| self.store.lock(LockName::Zigbuild, cancellation, emit)).transpose()?;
-        let built = cargo::build(self.request, &self.root, cancellation, emit);
-        drop(lock);
-        built
-    }
-
-    /// What differs between two surveys, in words.
-    fn changes(&self, before: &Inventory, now: &Inventory) -> Vec<String> {
-        reasons::between(before, now).iter().map(MissReason::summary).collect()
-    }
-
-    fn warn_of_changes(&self, changed: &[String], now: &Inventory, before: &Inventory) {
-        let what = match changed {
-            [] => now.touched_files(before).first().map_or_else(
-                || "another cargo replaced the binary".to_owned(),
-                |(path, _)| format!("{path} was written to"),
-            ),
-            changed => changed.join(", "),
-        };
-        (self.call.emit)(Event::Warning { message: format!("{what} during the build; building again") });
-    }
-
-    /// Publishes under the fingerprint of what the build was seen to read.
-    fn publish(&self, staged: Staged, built: &Built, inputs: &Inventory, build_ms: u64) -> Result<Entry> {
-        let set = self.observed(built);
-        let inputs = inputs::observing(inputs, &set, &self.request.env);
-        let entry = self.store.publish(staged, self.request, &self.root, &inputs, build_ms)?;
-        self.store.remember_path_set(&self.weak_key, &set)?;
-        (self.call.emit)(Event::Published {
-            path: entry.path.clone(),
-            size: entry.manifest.size,
-            sha256: entry.manifest.sha256.to_string(),
-        });
-        Ok(entry)
-    }
-
-    fn observed(&self, built: &Built) -> PathSet {
-        let outputs = UnitOutputs {
-            artifacts: built.artifacts.clone(),
-            build_scripts: built.build_scripts.clone(),
-            out_dirs: built.out_dirs.clone(),
-            binary: self.request.bin.clone(),
-        };
-        match inputs::observe(&outputs) {
-            Ok(variables) => PathSet { variables },
-            Err((path, error)) => {
-                (self.call.emit)(Event::Warning {
-                    message: format!(
-                        "`{}` does not tell which variables the build read ({error}); a change of one that is not \
-                         listed in the documentation will go unnoticed",
-                        path.display()
-                    ),
-                });
-                PathSet::default()
-            }
+fn observe(search: &Search<'_>, built: &Built) -> Option<Observation> {
+    match inputs::observe(&built.units, &search.root) {
+        Ok(observation) => Some(observation),
+        Err(error) => {
+            let message = format!("{error}; the whole checkout counts as its input, and variables that are not listed in the documentation do not");
+            (search.call.emit)(Event::Warning { message });
+            None
         }
     }
+}
+
+/// What the next look-up has to read.
+fn path_set(
+    search: &Search<'_>,
+    survey: &Inventory,
+    observation: Option<&Observation>,
+    staged: Option<&Staged>,
+) -> Result<PathSet> {
+    let Some(observation) = observation else { return Ok(PathSet { whole_tree: true, ..PathSet::default() }) };
+    let checkout = search.root.as_os_str().as_encoded_bytes();
+    let holds_path = staged.map(|staged| staged.holds(checkout)).transpose()?.unwrap_or(false);
+    let located = holds_path || observation.knows_its_directory;
+    Ok(inputs::path_set(observation, &survey.tree, search.request.scope, &search.root, located))
+}
+
+fn present<'s>(search: &'s Search<'_>, survey: &'s Inventory) -> Result<Present<'s>> {
+    let env = &search.request.env;
+    let configured = inputs::configured_variables(&search.root, env)?;
+    Ok(Present { root: &search.root, tree: &survey.tree, env, configured })
+}
+
+fn record(search: &Search<'_>, built: &Built) -> BuildRecord {
+    search.store.build_record(built.output_directory())
+}
+
+/// Takes down what the target directory holds now, for the next build in it.
+fn remember(search: &Search<'_>, built: &Built, observation: Option<&Observation>, survey: &Inventory) -> Result<()> {
+    let Some(observation) = observation else { return Ok(()) };
+    let mut record = record(search, built);
+    record.update(observation, &present(search, survey)?);
+    search.store.keep_build_record(built.output_directory(), &record)
+}
+
+/// Publishes under the fingerprint of what the build was seen to read.
+fn publish(search: &Search<'_>, staged: Staged, inputs: &Inventory, build_ms: u64) -> Result<Entry> {
+    let entry = search.store.publish(staged, search.request, &search.root, inputs, build_ms)?;
+    search.store.remember_path_set(&search.weak_key(inputs), &inputs.path_set)?;
+    (search.call.emit)(Event::Published {
+        path: entry.path.clone(),
+        size: entry.manifest.size,
+        sha256: entry.manifest.sha256.to_string(),
+    });
+    Ok(entry)
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::request::Request;
+use crate::units::Package;
 
 /// Wide enough that cargo lists everything that compiles on a machine with many cores.
 const PROGRESS_WIDTH: &str = "400";
@@ -15,10 +16,7 @@ pub(super) fn arguments(request: &Request) -> Vec<String> {
         "--bin".to_owned(),
         request.bin.clone(),
     ];
-    match request.profile.as_str() {
-        "release" => arguments.push("--release".to_owned()),
-        profile => arguments.extend(["--profile".to_owned(), profile.to_owned()]),
-    }
+    arguments.extend(profile(request));
     arguments.push("--message-format=json-diagnostic-rendered-ansi".to_owned());
     if let Some(target) = &request.target {
         arguments.extend(["--target".to_owned(), target.clone()]);
@@ -30,6 +28,24 @@ pub(super) fn arguments(request: &Request) -> Vec<String> {
         arguments.push("--no-default-features".to_owned());
     }
     arguments
+}
+
+pub(super) fn clean_arguments(request: &Request, packages: &[Package]) -> Vec<String> {
+    let mut arguments = vec!["clean".to_owned()];
+    arguments.extend(packages.iter().flat_map(|package| ["-p".to_owned(), package.id.clone()]));
+    arguments.extend(profile(request));
+    if let Some(target) = &request.target {
+        let triple = target.split_once('.').map_or(target.as_str(), |(triple, _)| triple);
+        arguments.extend(["--target".to_owned(), triple.to_owned()]);
+    }
+    arguments
+}
+
+fn profile(request: &Request) -> Vec<String> {
+    match request.profile.as_str() {
+        "release" => vec!["--release".to_owned()],
+        profile => vec!["--profile".to_owned(), profile.to_owned()],
+    }
 }
 
 /// The command line as one would type it to see the same result: without the message format, which only programs read.

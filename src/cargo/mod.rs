@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::request::Request;
 use crate::stat::StatIdentity;
+use crate::units::{Package, Units};
 use process::Transcript;
 
 /// What a successful run of cargo left.
@@ -30,14 +31,41 @@ pub struct Built {
     pub executable: PathBuf,
     /// Its `stat` when cargo named it, while cargo still held its lock.
     pub stat: StatIdentity,
-    /// Files that rustc wrote for all units.
-    pub artifacts: Vec<PathBuf>,
-    /// Compiled build scripts.
-    pub build_scripts: Vec<PathBuf>,
-    /// `OUT_DIR` of all build scripts.
-    pub out_dirs: Vec<PathBuf>,
+    /// What went into it.
+    pub units: Units,
     /// Milliseconds.
     pub elapsed_ms: u64,
+}
+
+impl Built {
+    /// The directory of the profile in the target directory.
+    #[must_use]
+    pub fn output_directory(&self) -> &Path {
+        self.executable.parent().unwrap_or(&self.executable)
+    }
+}
+
+/// Makes cargo forget what it built of `packages`, with the profile and target of `request`.
+///
+/// # Errors
+///
+/// [`Error::BuildFailed`] with cargo's own words, [`Error::Aborted`].
+pub fn clean(
+    request: &Request,
+    root: &Path,
+    packages: &[Package],
+    cancellation: &Cancellation,
+    emit: &dyn Fn(Event),
+) -> Result<()> {
+    let arguments = command::clean_arguments(request, packages);
+    let transcript = process::run(request, root, &arguments, cancellation, emit)?;
+    cancellation.check()?;
+    if transcript.status.success() {
+        return Ok(());
+    }
+    let command = command::shown(&arguments);
+    let (status, report) = (transcript.status.to_string(), transcript.messages.concat());
+    Err(Error::BuildFailed { command, status, report })
 }
 
 /// Builds the binary of `request` in `root` with the `cargo` at hand.
@@ -57,8 +85,9 @@ pub fn build(request: &Request, root: &Path, cancellation: &Cancellation, emit: 
     }
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     emit(Event::Built { bin: request.bin.clone(), elapsed_ms });
-    let Transcript { executable, artifacts, build_scripts, out_dirs, .. } = transcript;
+    let Transcript { executable, mut units, .. } = transcript;
     let (executable, stat) = executable
         .ok_or_else(|| Error::Internal(format!("cargo succeeded and named no executable for `{}`", request.bin)))?;
-    Ok(Built { executable, stat, artifacts, build_scripts, out_dirs, elapsed_ms })
+    units.executable.clone_from(&executable);
+    Ok(Built { executable, stat, units, elapsed_ms })
 }

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::request::Request;
 use crate::stat::StatIdentity;
+use crate::units::{Package, ScriptRun, Unit, Units};
 
 /// How long the pipes of an ended cargo may stay open in a process that it left behind.
 const PIPES_AFTER_EXIT: Duration = Duration::from_millis(500);
@@ -29,9 +30,7 @@ const REPORT_BYTES: usize = 64 * 1024;
 pub(super) struct Transcript {
     pub(super) status: ExitStatus,
     pub(super) executable: Option<(PathBuf, StatIdentity)>,
-    pub(super) artifacts: Vec<PathBuf>,
-    pub(super) build_scripts: Vec<PathBuf>,
-    pub(super) out_dirs: Vec<PathBuf>,
+    pub(super) units: Units,
     /// The compiler's rendered errors, uncoloured.
     pub(super) errors: Vec<String>,
     /// cargo's own messages.
@@ -74,9 +73,7 @@ struct Listener<'a> {
     request: &'a Request,
     emit: &'a dyn Fn(Event),
     executable: Option<(PathBuf, StatIdentity)>,
-    artifacts: Vec<PathBuf>,
-    build_scripts: Vec<PathBuf>,
-    out_dirs: Vec<PathBuf>,
+    units: Units,
     errors: Vec<String>,
     messages: std::cell::RefCell<Vec<String>>,
 }
@@ -87,9 +84,7 @@ impl<'a> Listener<'a> {
             request,
             emit,
             executable: None,
-            artifacts: Vec::new(),
-            build_scripts: Vec::new(),
-            out_dirs: Vec::new(),
+            units: Units::default(),
             errors: Vec::new(),
             messages: std::cell::RefCell::default(),
         }
@@ -99,9 +94,7 @@ impl<'a> Listener<'a> {
         Transcript {
             status,
             executable: self.executable,
-            artifacts: self.artifacts,
-            build_scripts: self.build_scripts,
-            out_dirs: self.out_dirs,
+            units: self.units,
             errors: self.errors,
             messages: self.messages.into_inner(),
         }
@@ -146,18 +139,23 @@ impl<'a> Listener<'a> {
     fn message(&mut self, message: Message) -> io::Result<()> {
         match message {
             Message::CompilerArtifact(artifact) => {
-                if artifact.target.is_custom_build() {
-                    self.build_scripts.extend(artifact.filenames.into_iter().map(Into::into));
-                    return Ok(());
-                }
-                self.artifacts.extend(artifact.filenames.into_iter().map(Into::into));
+                let directory = artifact.manifest_path.parent().map(Into::into).unwrap_or_default();
+                self.units.units.push(Unit {
+                    package: Package { id: artifact.package_id.repr, directory },
+                    is_build_script: artifact.target.is_custom_build(),
+                    fresh: artifact.fresh,
+                    files: artifact.filenames.into_iter().map(Into::into).collect(),
+                });
                 let is_wanted = artifact.target.is_bin() && artifact.target.name == self.request.bin;
                 if let Some(executable) = artifact.executable.filter(|_| is_wanted) {
                     let stat = StatIdentity::of(&std::fs::metadata(&executable)?);
                     self.executable = Some((executable.into(), stat));
                 }
             }
-            Message::BuildScriptExecuted(script) => self.out_dirs.push(script.out_dir.into()),
+            Message::BuildScriptExecuted(script) => {
+                let (package_id, out_dir) = (script.package_id.repr, script.out_dir.into());
+                self.units.scripts.push(ScriptRun { package_id, out_dir });
+            },
             Message::CompilerMessage(message) => {
                 let Some(rendered) = message.message.rendered else { return Ok(()) };
                 let level = level(message.message.level);

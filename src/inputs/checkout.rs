@@ -236,7 +236,7 @@ pub(super) fn on_disk(root: &Path, full: &BStr) -> Result<PathBuf> {
     }
 }
 
-fn is_cache(directory: &Path) -> bool {
+pub(super) fn is_cache(directory: &Path) -> bool {
     let mut start = [0; CACHEDIR_SIGNATURE.len()];
     fs::File::open(directory.join("CACHEDIR.TAG")).and_then(|mut tag| tag.read_exact(&mut start)).is_ok()
         && start == CACHEDIR_SIGNATURE

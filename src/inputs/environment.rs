@@ -101,6 +101,7 @@ fn steers(name: &str) -> bool {
 pub(super) struct CargoConfig {
     /// What names it in the inventory: below the checkout its relative path, so that clones agree, else its path.
     pub(super) name: String,
+    pub(super) path: PathBuf,
     pub(super) digest: Digest,
     /// The directory that relative paths to programs in it start from: the parent of its `.cargo`.
     pub(super) base: PathBuf,
@@ -120,6 +121,38 @@ pub(super) fn cargo_configs(root: &Path, env: &Environment) -> Result<Vec<CargoC
         chain.either(&root.join(home))?;
     }
     Ok(chain.found)
+}
+
+/// A variable that cargo's configuration sets.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    /// Digest of its value, as it is written there.
+    pub digest: Digest,
+    /// The file that sets it.
+    pub file: PathBuf,
+}
+
+/// The variables that cargo's configuration gives to rustc and build scripts, with their values, for a cargo started
+/// in `root`. cargo itself does not build again when one of them changes.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#env>
+///
+/// # Errors
+///
+/// [`Error::InputUnreadable`] for a configuration file that cannot be read.
+pub fn configured_variables(root: &Path, env: &Environment) -> Result<BTreeMap<String, Configured>> {
+    let mut variables = BTreeMap::new();
+    for config in cargo_configs(root, env)? {
+        let Some(table) = config.table.get("env").and_then(toml::Value::as_table) else { continue };
+        for (name, value) in table {
+            let is_forced = value.get("force").and_then(toml::Value::as_bool).unwrap_or(false);
+            if is_forced || env.get(name).is_none() {
+                let configured = || Configured { digest: Digest::of(format!("{value:?}")), file: config.path.clone() };
+                variables.entry(name.clone()).or_insert_with(configured);
+            }
+        }
+    }
+    Ok(variables)
 }
 
 struct Chain<'a> {
@@ -152,6 +185,7 @@ impl Chain<'_> {
         let directory = path.parent().unwrap_or(self.root);
         self.found.push(CargoConfig {
             name: path.strip_prefix(self.root).unwrap_or(path).to_string_lossy().into_owned(),
+            path: path.to_owned(),
             digest: Digest::of(&bytes),
             base: directory.parent().unwrap_or(directory).to_owned(),
             table,

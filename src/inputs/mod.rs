@@ -7,22 +7,26 @@
 //! are not inputs; README, "Limits", says so to users.
 
 mod checkout;
+mod closure;
 mod environment;
-mod observed;
+mod outside;
+mod path_sets;
 mod sweep;
 mod toolchain;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use observed::{UnitOutputs, observe};
+pub use closure::{Observation, PackageReads, Unobservable, observe};
+pub use environment::{Configured, configured_variables};
+pub use path_sets::{digest_of, path_set};
 
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::inventory::{Inventory, Tree};
 use crate::path_set::PathSet;
-use crate::request::{Environment, Request};
+use crate::request::{Request, Scope};
 
 /// The root of the checkout that `repo` names, with links resolved.
 ///
@@ -71,7 +75,7 @@ pub fn sweep(root: &Path, exclude: &[String], cancellation: &Cancellation) -> Re
     sweep::digest(root, listing, cancellation)
 }
 
-/// Everything `request` depends on besides `tree` and what a path set adds.
+/// Everything `request` depends on besides what a path set names; `tree` is the whole checkout.
 ///
 /// # Errors
 ///
@@ -84,13 +88,28 @@ pub fn survey(request: &Request, root: &Path, tree: Arc<Tree>) -> Result<Invento
         tools: toolchain::tools(request, root, &configs)?,
         variables: environment::steering_variables(&request.env, request.builder),
         configs: configs.into_iter().map(|config| (config.name, config.digest)).collect(),
-        observed: Default::default(),
+        ..Inventory::default()
     })
 }
 
-/// `inventory` with what `set` names, as it is now.
-#[must_use]
-pub fn observing(inventory: &Inventory, set: &PathSet, env: &Environment) -> Inventory {
-    let observed = set.variables.iter().map(|name| (name.clone(), env.get(name).map(Digest::of))).collect();
-    Inventory { observed, ..inventory.clone() }
+/// What `request` depends on if a build of it reads what `set` names: `survey` with what that adds, as it is now, and
+/// in scope `crate` without what it leaves out.
+///
+/// # Errors
+///
+/// [`Error::InputUnreadable`] for a file of the set that cannot be read.
+pub fn observing(survey: &Inventory, set: &PathSet, request: &Request, root: &Path) -> Result<Inventory> {
+    let variable = |name: &String| (name.clone(), request.env.get(name).map(Digest::of));
+    Ok(Inventory {
+        tree: match request.scope {
+            Scope::Tree => Arc::clone(&survey.tree),
+            Scope::Crate if set.whole_tree => Arc::clone(&survey.tree),
+            Scope::Crate => Arc::new(path_sets::crate_tree(&survey.tree, set)),
+        },
+        observed: set.variables.iter().map(variable).collect(),
+        outside: outside::read(set, &survey.tree, root)?,
+        location: set.located.then(|| root.to_owned()),
+        path_set: set.clone(),
+        ..survey.clone()
+    })
 }

@@ -24,7 +24,7 @@ pub(super) fn digest(root: &Path, listing: Listing, cancellation: &Cancellation)
         .paths
         .into_par_iter()
         .map_init(
-            || vec![0; BUFFER_BYTES],
+            buffer,
             |buffer, listed| {
                 cancellation.check()?;
                 read(root, listed, buffer)
@@ -37,19 +37,25 @@ pub(super) fn digest(root: &Path, listing: Listing, cancellation: &Cancellation)
 fn read(root: &Path, listed: Listed, buffer: &mut [u8]) -> Result<Option<FileInput>> {
     let Listed { path, tracked } = listed;
     let on_disk = on_disk(root, path.0.as_ref())?;
-    match content(&on_disk, buffer) {
+    match content(&on_disk, false, buffer) {
         Ok((kind, digest, stat)) => Ok(Some(FileInput { path, kind, digest, stat })),
         Err(error) if is_gone(&error) => Ok(tracked.then(|| absent(path))),
         Err(error) => Err(Error::unreadable(on_disk, error)),
     }
 }
 
-fn absent(path: TreePath) -> FileInput {
+pub(super) fn absent(path: TreePath) -> FileInput {
     FileInput { path, kind: Kind::Absent, digest: Digest::default(), stat: StatIdentity::default() }
 }
 
-fn content(path: &Path, buffer: &mut [u8]) -> io::Result<(Kind, Digest, StatIdentity)> {
-    let metadata = fs::symlink_metadata(path)?;
+/// Scratch space for reading.
+pub(super) fn buffer() -> Vec<u8> {
+    vec![0; BUFFER_BYTES]
+}
+
+/// What stands at `path`, or, to `follow` links, at what it leads to.
+pub(super) fn content(path: &Path, follow: bool, buffer: &mut [u8]) -> io::Result<(Kind, Digest, StatIdentity)> {
+    let metadata = if follow { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
     let file_type = metadata.file_type();
     if file_type.is_symlink() {
         let target = fs::read_link(path)?;
@@ -61,23 +67,24 @@ fn content(path: &Path, buffer: &mut [u8]) -> io::Result<(Kind, Digest, StatIden
     if !file_type.is_file() {
         return Ok((Kind::Special, Digest::default(), StatIdentity::of(&metadata)));
     }
-    let file = open_regular(path)?;
+    let file = open_regular(path, follow)?;
     let metadata = file.metadata()?;
     let kind = if is_executable(&metadata) { Kind::Executable } else { Kind::File };
     let (digest, _) = Digest::of_file(&file, buffer)?;
     Ok((kind, digest, StatIdentity::of(&metadata)))
 }
 
-/// Opens without following a link and without waiting for the other end of a FIFO, should the file have become one.
+/// Opens without waiting for the other end of a FIFO, should the file have become one.
 #[cfg(unix)]
-fn open_regular(path: &Path) -> io::Result<File> {
+fn open_regular(path: &Path, follow: bool) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let links = if follow { rustix::fs::OFlags::empty() } else { rustix::fs::OFlags::NOFOLLOW };
+    let flags = links | rustix::fs::OFlags::NONBLOCK;
     File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 #[cfg(not(unix))]
-fn open_regular(path: &Path) -> io::Result<File> {
+fn open_regular(path: &Path, _: bool) -> io::Result<File> {
     File::open(path)
 }
 

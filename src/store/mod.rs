@@ -6,6 +6,7 @@
 //!     <bin>[-<target>].inputs.json   what its build read, to say later why something else was built
 //!     <bin>[-<target>].json          its manifest, written last
 //! <root>/path-sets/                  what builds were seen to read besides the tree
+//! <root>/build-records/              what was last built in a target directory, and from what
 //! <root>/locks/                      one file a build in progress
 //! <root>/tmp/                        files that are not finished
 //! ```
@@ -15,6 +16,7 @@
 //! needs no lock and a kill at any instruction leaves whole entries and rubbish under `tmp`.
 //! Does not promise: protection from the user who owns the cache. Other users are kept out.
 
+mod build_records;
 mod entry;
 mod lock;
 mod manifest;
@@ -63,7 +65,7 @@ impl Store {
     ///
     /// [`Error::CacheUnusable`] when the directories cannot be made, or not by this user alone.
     pub fn prepare(&self) -> Result<()> {
-        for directory in [self.root.clone(), self.temporary(), self.path_sets(), self.locks()] {
+        for directory in [self.root.clone(), self.temporary(), self.path_sets(), self.build_records(), self.locks()] {
             create_private(&directory).map_err(|error| Error::cache(&directory, error))?;
         }
         let metadata = fs::metadata(&self.root).map_err(|error| Error::cache(&self.root, error))?;
@@ -78,6 +80,10 @@ impl Store {
 
     fn path_sets(&self) -> PathBuf {
         self.root.join("path-sets")
+    }
+
+    fn build_records(&self) -> PathBuf {
+        self.root.join("build-records")
     }
 
     fn locks(&self) -> PathBuf {

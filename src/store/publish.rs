@@ -4,11 +4,12 @@
 //! file without a name that anyone looks for, and [`Store::publish`] gives it one.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use gix::bstr::ByteSlice;
 use tempfile::{NamedTempFile, TempPath};
 
 use super::entry::{inputs_path, manifest_path};
@@ -21,6 +22,7 @@ use crate::stat::StatIdentity;
 
 /// Of every published binary.
 pub(super) const MODE: u32 = 0o755;
+const SEARCH_BYTES: usize = 1024 * 1024;
 /// How long a child between fork and exec may keep a copy of the descriptor that the binary was written through.
 const WRITER_GONE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -30,6 +32,35 @@ pub struct Staged {
     path: TempPath,
     sha256: Digest,
     size: u64,
+}
+
+impl Staged {
+    /// Whether `bytes` stand anywhere in the binary.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when the copy cannot be read.
+    pub fn holds(&self, bytes: &[u8]) -> Result<bool> {
+        let search = || -> io::Result<bool> {
+            let mut file = File::open(&self.path)?;
+            let mut buffer = vec![0; SEARCH_BYTES + bytes.len()];
+            let mut kept = 0;
+            loop {
+                let count = file.read(&mut buffer[kept..])?;
+                if count == 0 {
+                    return Ok(false);
+                }
+                let end = kept + count;
+                if buffer[..end].find(bytes).is_some() {
+                    return Ok(true);
+                }
+                // What may be the start of a match that the next piece completes.
+                kept = end.min(bytes.len().saturating_sub(1));
+                buffer.copy_within(end - kept..end, 0);
+            }
+        };
+        search().map_err(|error| Error::cache(&self.path, error))
+    }
 }
 
 impl Store {

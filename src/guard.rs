@@ -1,0 +1,55 @@
+//! Noticing that inputs were changed while cargo read them.
+//!
+//! Promises: what is published was built from inputs that nobody wrote to between the look before the build and the
+//! look after it, equal bytes or not: something may have been changed and changed back in between.
+//! Does not promise: to tell which of the two contents cargo read. The answer to a disturbance is to build again.
+
+use std::time::SystemTime;
+
+use crate::event::MissReason;
+use crate::inventory::{FileInput, Inventory};
+use crate::reasons;
+
+/// What happened to the inputs during a build.
+#[derive(Debug, Default)]
+pub(crate) struct Disturbance {
+    /// What differs, in words.
+    pub(crate) changed: Vec<String>,
+    /// What was written to, and is as it was.
+    pub(crate) touched: Vec<String>,
+}
+
+impl Disturbance {
+    /// Compares the looks before and after a build. Files outside the tree that no path set named before the build are
+    /// not in `known`; those were touched if they were written to `since` it began.
+    pub(crate) fn between(before: &Inventory, after: &Inventory, known: &[FileInput], since: SystemTime) -> Self {
+        let mut found = Self::default();
+        let before_outside = Inventory { outside: after.outside.clone(), ..before.clone() };
+        found.changed.extend(reasons::between(&before_outside, after).iter().map(MissReason::summary));
+        let touched = after.tree.touched_files(&before.tree);
+        found.touched.extend(touched.into_iter().map(|(path, _)| path.to_string()));
+        for file in &after.outside {
+            match known.iter().find(|known| known.path == file.path) {
+                Some(then) if !then.same_content(file) => found.changed.push(format!("{} changed", file.path)),
+                Some(then) if then.stat != file.stat => found.touched.push(file.path.to_string()),
+                Some(_) => {}
+                None if file.stat.is_younger_than(since) => found.touched.push(file.path.to_string()),
+                None => {}
+            }
+        }
+        found
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.changed.is_empty() && self.touched.is_empty()
+    }
+
+    /// One sentence for a person.
+    pub(crate) fn summary(&self) -> String {
+        match (self.changed.as_slice(), self.touched.first()) {
+            ([], None) => "another cargo replaced the binary".into(),
+            ([], Some(path)) => format!("{path} was written to"),
+            (changed, _) => changed.join(", "),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Records of what target directories hold.
+//!
+//! Any doubt about a file reads as no record, which costs a build at most.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Store;
+use crate::error::{Error, Result};
+use crate::fingerprint::Digest;
+
+impl Store {
+    /// The record of the build output in `directory`.
+    #[must_use]
+    pub fn build_record<T: DeserializeOwned + Default>(&self, directory: &Path) -> T {
+        let bytes = fs::read(self.build_record_file(directory)).ok();
+        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// Keeps `record` for the build output in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when it cannot be written.
+    pub fn keep_build_record(&self, directory: &Path, record: &impl Serialize) -> Result<()> {
+        let bytes = serde_json::to_vec(record)
+            .map_err(|error| Error::Internal(format!("a build record cannot be written as JSON: {error}")))?;
+        self.write(&self.build_record_file(directory), &bytes)
+    }
+
+    fn build_record_file(&self, directory: &Path) -> PathBuf {
+        let name = Digest::of(directory.as_os_str().as_encoded_bytes()).to_string();
+        self.build_records().join(format!("{}.json", &name[..16]))
+    }
+}

@@ -1,0 +1,56 @@
+//! What cargo said it built: the data between running cargo and looking at what the build read.
+
+use std::path::PathBuf;
+
+/// A package, as cargo names it in its messages and takes it on its command line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Package {
+    /// cargo's package id specification.
+    ///
+    /// <https://doc.rust-lang.org/cargo/reference/pkgid-spec.html>
+    pub id: String,
+    /// The directory of its manifest.
+    pub directory: PathBuf,
+}
+
+impl Package {
+    /// Whether its sources lie in a directory that somebody may edit: the workspace's own packages and path
+    /// dependencies. Sources from registries and git do not change under one id.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.id.starts_with("path+")
+    }
+}
+
+/// One run of rustc, now or earlier.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Whose.
+    pub package: Package,
+    /// Whether it is a build script.
+    pub is_build_script: bool,
+    /// Whether cargo took it as it was.
+    pub fresh: bool,
+    /// Files that rustc wrote. A binary that was asked for is named where cargo put it, not where rustc wrote it.
+    pub files: Vec<PathBuf>,
+}
+
+/// One run of a build script, now or earlier.
+#[derive(Clone, Debug)]
+pub struct ScriptRun {
+    /// Its package's id.
+    pub package_id: String,
+    /// Its `OUT_DIR`.
+    pub out_dir: PathBuf,
+}
+
+/// Everything that went into one binary.
+#[derive(Clone, Debug, Default)]
+pub struct Units {
+    /// Runs of rustc.
+    pub units: Vec<Unit>,
+    /// Runs of build scripts.
+    pub scripts: Vec<ScriptRun>,
+    /// The binary, where cargo put it.
+    pub executable: PathBuf,
+}
