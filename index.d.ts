@@ -24,6 +24,21 @@ export declare function getDevBinary(options: DevBinaryOptions): Promise<DevBina
 export declare function fingerprint(options: DevBinaryOptions): Promise<string>
 
 /**
+ * What {@link getDevBinary} would do now, and why; nothing is built and nothing is written.
+ *
+ * @throws {DevBinaryError} by rejection, with the codes that need no build to be found.
+ */
+export declare function explain(options: DevBinaryOptions): Promise<Explanation>
+
+/**
+ * Builds the crate afresh in a private target directory and compares the result with what {@link getDevBinary} gives,
+ * which is built first if it is not in the cache. Takes as long as a cold build; as two where they differ.
+ *
+ * @throws {DevBinaryError} by rejection; `CHANGED_DURING_BUILD` when the inputs changed during the comparison.
+ */
+export declare function verify(options: DevBinaryOptions): Promise<Verification>
+
+/**
  * True when `repo` holds a checkout to build from: a directory with a `.git`. Synchronous, never throws.
  *
  * @param repo default: `openshell-fork` below the working directory
@@ -151,6 +166,31 @@ export interface DevBinary {
   elapsedMs: number
   /** Why it was built, the most telling first; empty when it was not. */
   reasons: MissReason[]
+}
+
+/** What {@link getDevBinary} would do. */
+export interface Explanation {
+  /** Whether the binary is in the cache. */
+  outcome: 'hit' | 'miss'
+  /** Where it is; on a hit alone. */
+  path?: string
+  /** As far as it is known before a build, 64 hex digits. */
+  fingerprint: string
+  /** Why it would be built, the most telling first; empty on a hit. */
+  reasons: MissReason[]
+}
+
+/** How a binary compares with fresh builds of the same inputs. */
+export interface Verification {
+  /**
+   * `equal`: a fresh build gives the same bytes. `not-reproducible`: two fresh builds differ from each other, so the
+   * difference is explained. `stale`: two fresh builds agree, and the binary differs.
+   */
+  verdict: 'equal' | 'not-reproducible' | 'stale'
+  /** What was compared. */
+  binary: DevBinary
+  /** SHA-256 of the fresh builds, 64 hex digits each. */
+  fresh: string[]
 }
 
 /** Why a binary was built: what differs from the last build of the same crate, binary and target. */

@@ -10,6 +10,9 @@ const { join, resolve } = require('node:path')
 const DEFAULT_REPO = 'openshell-fork'
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
+/** The messages that end a call; what comes before is an event. */
+const TERMINAL = new Set(['binary', 'fingerprint', 'explanation', 'verification', 'failed', 'aborted'])
+
 /** Marks this package's own signal listeners, also those of another copy of it in the same process. */
 const OURS = Symbol.for('@openlock/dev-bin signal listener')
 
@@ -197,7 +200,7 @@ async function call(task, given) {
   try {
     const last = await new Promise((settle) => {
       native.start(request, cancellation, (message) => {
-        if (['binary', 'fingerprint', 'failed', 'aborted'].includes(message.type)) return settle(message)
+        if (TERMINAL.has(message.type)) return settle(message)
         if (failure !== undefined) return
         try {
           onEvent(message)
@@ -226,6 +229,14 @@ async function fingerprint(options) {
   return await call('fingerprint', options)
 }
 
+async function explain(options) {
+  return await call('explanation', options)
+}
+
+async function verify(options) {
+  return await call('verification', options)
+}
+
 function isDevMode(repo = DEFAULT_REPO) {
   try {
     return repo !== '' && existsSync(join(repo, '.git'))
@@ -236,5 +247,7 @@ function isDevMode(repo = DEFAULT_REPO) {
 
 exports.getDevBinary = getDevBinary
 exports.fingerprint = fingerprint
+exports.explain = explain
+exports.verify = verify
 exports.isDevMode = isDevMode
 exports.DevBinaryError = DevBinaryError

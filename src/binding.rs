@@ -5,7 +5,9 @@
 //! nothing keeps the process alive from then on. A panic becomes a terminal message.
 //! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
 //!
-//! This is the only module that names napi.
+//! This is the only module that names napi; its `convert` turns the core's types into those here.
+
+mod convert;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -17,12 +19,12 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
 use crate::error::{Error, Result};
-use crate::event::{self, Event, WaitingFor};
+use crate::event::Event;
 use crate::flight::Moment;
 use crate::report::{Mode, Report};
 use crate::request::{Options, Request};
-use crate::resolve::{self, Call, DevBinary, Outcome};
-use crate::{cancellation, inventory, report};
+use crate::resolve::{self, Call};
+use crate::{cancellation, explain, report, verify};
 
 /// What `start` is to find out.
 #[napi(string_enum = "lowercase")]
@@ -32,6 +34,10 @@ pub enum Task {
     Binary,
     /// The fingerprint alone.
     Fingerprint,
+    /// What a call for a binary would do.
+    Explanation,
+    /// Whether the binary is what a fresh build gives.
+    Verification,
 }
 
 /// What is drawn on stderr.
@@ -169,7 +175,52 @@ pub enum NativeOutcome {
     Built,
 }
 
-/// What travels to JavaScript: events, and one of `binary`, `fingerprint`, `failed` and `aborted` as the last.
+/// What a call for a binary would do.
+#[napi(object, object_from_js = false)]
+pub struct NativeExplanation {
+    /// Whether the binary is in the cache.
+    pub outcome: Foreseen,
+    /// Where it is.
+    pub path: Option<String>,
+    /// 64 hex digits.
+    pub fingerprint: String,
+    /// Why it would be built.
+    pub reasons: Vec<MissReason>,
+}
+
+/// What a call would come to.
+#[napi(string_enum = "lowercase")]
+pub enum Foreseen {
+    /// The binary is in the cache.
+    Hit,
+    /// It would be built.
+    Miss,
+}
+
+/// Whether the binary is what a fresh build gives.
+#[napi(object, object_from_js = false)]
+pub struct NativeVerification {
+    /// What the comparison came to.
+    pub verdict: NativeVerdict,
+    /// The binary that was compared.
+    pub binary: NativeBinary,
+    /// SHA-256 of the fresh builds, 64 hex digits each.
+    pub fresh: Vec<String>,
+}
+
+/// What a comparison came to.
+#[napi(string_enum = "kebab-case")]
+pub enum NativeVerdict {
+    /// Equal.
+    Equal,
+    /// Fresh builds differ from each other.
+    NotReproducible,
+    /// Fresh builds agree with each other alone.
+    Stale,
+}
+
+/// What travels to JavaScript: events, and as the last one of `binary`, `fingerprint`, `explanation`, `verification`,
+/// `failed` and `aborted`.
 #[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
 #[napi(discriminant = "type", discriminant_case = "lowercase", object_from_js = false)]
 pub enum Message {
@@ -195,6 +246,10 @@ pub enum Message {
     Binary { binary: NativeBinary },
     /// Terminal: the fingerprint.
     Fingerprint { fingerprint: String },
+    /// Terminal: the explanation.
+    Explanation { explanation: NativeExplanation },
+    /// Terminal: the verification.
+    Verification { verification: NativeVerification },
     /// Terminal: an error.
     Failed { code: String, message: String, hint: Option<String> },
     /// Terminal: the call was cancelled.
@@ -270,137 +325,12 @@ fn run(
     Ok(match task {
         Task::Binary => Message::Binary { binary: resolve::get_dev_binary(&request, &call)?.into() },
         Task::Fingerprint => Message::Fingerprint { fingerprint: resolve::fingerprint(&request, &call)?.to_string() },
+        Task::Explanation => Message::Explanation { explanation: explain::explain(&request, &call)?.into() },
+        Task::Verification => Message::Verification { verification: verify::verify(&request, &call)?.into() },
     })
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
-}
-
-/// JavaScript has no larger exact integers than 2^53, which is enough for sizes and milliseconds.
-#[allow(clippy::cast_precision_loss, reason = "no size or time here comes near 2^53")]
-fn number(value: u64) -> f64 {
-    value as f64
-}
-
-impl From<NativeRequest> for Options {
-    fn from(native: NativeRequest) -> Self {
-        Self {
-            crate_name: native.crate_name,
-            bin: native.bin,
-            target: native.target,
-            rebuild: native.rebuild.unwrap_or_default(),
-            repo: native.repo.into(),
-            features: native.features.unwrap_or_default(),
-            no_default_features: native.no_default_features.unwrap_or_default(),
-            profile: native.profile,
-            builder: native.builder,
-            scope: native.scope,
-            exclude: native.exclude.unwrap_or_default(),
-            cache_dir: native.cache_dir.into(),
-            env: native.env.into_iter().collect(),
-        }
-    }
-}
-
-impl From<ReportMode> for Mode {
-    fn from(mode: ReportMode) -> Self {
-        match mode {
-            ReportMode::Auto => Self::Auto,
-            ReportMode::Plain => Self::Plain,
-            ReportMode::Silent => Self::Silent,
-        }
-    }
-}
-
-impl From<Error> for Message {
-    fn from(error: Error) -> Self {
-        match error.code() {
-            None => Self::Aborted {},
-            Some(code) => {
-                Self::Failed { code: code.as_str().to_owned(), message: error.to_string(), hint: error.hint() }
-            }
-        }
-    }
-}
-
-impl From<DevBinary> for NativeBinary {
-    fn from(binary: DevBinary) -> Self {
-        let manifest = binary.entry.manifest;
-        Self {
-            path: binary.entry.path.to_string_lossy().into_owned(),
-            outcome: match binary.outcome {
-                Outcome::Cached => NativeOutcome::Cached,
-                Outcome::Built => NativeOutcome::Built,
-            },
-            fingerprint: manifest.fingerprint.to_string(),
-            sha256: manifest.sha256.to_string(),
-            size: number(manifest.size),
-            elapsed_ms: binary.elapsed_ms,
-            reasons: binary.reasons.into_iter().map(Into::into).collect(),
-        }
-    }
-}
-
-impl From<Event> for Message {
-    fn from(event: Event) -> Self {
-        match event {
-            Event::Hit { bin, fingerprint } => Self::Hit { bin, fingerprint },
-            Event::Miss { bin, reasons } => Self::Miss { bin, reasons: reasons.into_iter().map(Into::into).collect() },
-            Event::Waiting { on, pid, since_ms } => Self::Waiting { on: on.into(), pid, since: since_ms.map(number) },
-            Event::Building { bin, command } => Self::Building { bin, command },
-            Event::Progress { done, total, compiling } => Self::Progress { done, total, compiling },
-            Event::Diagnostic { level, rendered } => {
-                Self::Diagnostic { level, rendered: console::strip_ansi_codes(&rendered).into_owned() }
-            }
-            Event::Built { bin, elapsed_ms } => Self::Built { bin, elapsed_ms: number(elapsed_ms) },
-            Event::Published { path, size, sha256 } => {
-                Self::Published { path: path.to_string_lossy().into_owned(), size: number(size), sha256 }
-            }
-            Event::Warning { message } => Self::Warning { message },
-        }
-    }
-}
-
-impl From<WaitingFor> for WaitingOn {
-    fn from(on: WaitingFor) -> Self {
-        match on {
-            WaitingFor::Entry => Self::Entry,
-            WaitingFor::Checkout => Self::Checkout,
-            WaitingFor::Cargo => Self::Cargo,
-            WaitingFor::Zigbuild => Self::Zigbuild,
-        }
-    }
-}
-
-impl From<event::MissReason> for MissReason {
-    fn from(reason: event::MissReason) -> Self {
-        use event::MissReason as Reason;
-        match reason {
-            Reason::FirstBuild => Self::FirstBuild {},
-            Reason::Rebuild => Self::Rebuild {},
-            Reason::Corrupt { detail } => Self::Corrupt { detail },
-            Reason::Request { options } => Self::Request { options },
-            Reason::Source { paths, count } => Self::Source {
-                paths: paths.into_iter().map(Into::into).collect(),
-                count: u32::try_from(count).unwrap_or(u32::MAX),
-            },
-            Reason::Head { repository, from, to } => Self::Head { repository, from, to },
-            Reason::Toolchain { tool, from, to } => Self::Toolchain { tool, from, to },
-            Reason::Environment { names } => Self::Environment { names },
-            Reason::CargoConfig { files } => Self::CargoConfig { files },
-        }
-    }
-}
-
-impl From<event::ChangedPath> for ChangedPath {
-    fn from(changed: event::ChangedPath) -> Self {
-        let change = match changed.change {
-            inventory::Change::Added => Change::Added,
-            inventory::Change::Removed => Change::Removed,
-            inventory::Change::Changed => Change::Changed,
-        };
-        Self { path: changed.path, change }
-    }
 }

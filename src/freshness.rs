@@ -54,12 +54,20 @@ impl Present<'_> {
         let mut places: BTreeSet<Place> = reads.files.iter().map(|file| Place::of(file, self.root)).collect();
         if reads.reads_whole_package {
             let directory = Place::of(&reads.package.directory, self.root);
-            places.extend(self.tree.files.iter().map(|file| Place(file.path.clone())).filter(|place| {
-                place.on_disk(self.root).starts_with(directory.on_disk(self.root))
-            }));
+            places.extend(
+                self.tree
+                    .files
+                    .iter()
+                    .map(|file| Place(file.path.clone()))
+                    .filter(|place| place.on_disk(self.root).starts_with(directory.on_disk(self.root))),
+            );
         }
         let variable = |name: &String| {
-            let digest = self.configured.get(name).map(|configured| configured.digest).or_else(|| self.env.get(name).map(Digest::of));
+            let digest = self
+                .configured
+                .get(name)
+                .map(|configured| configured.digest)
+                .or_else(|| self.env.get(name).map(Digest::of));
             (name.clone(), digest)
         };
         PackageRecord {

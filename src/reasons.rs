@@ -13,6 +13,10 @@ const LISTED_PATHS: usize = 20;
 pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
     let mut reasons = Vec::new();
     let options = differing(&before.request, &now.request);
+    // Another scope looks at other files, so a comparison of files would say nothing.
+    if options.iter().any(|option| option == "scope") {
+        return vec![MissReason::Request { options }];
+    }
     if !options.is_empty() {
         reasons.push(MissReason::Request { options });
     }

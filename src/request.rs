@@ -217,6 +217,16 @@ impl Request {
         }
     }
 
+    /// The same request with another target directory.
+    #[must_use]
+    pub fn building_in(&self, target_directory: &Path) -> Self {
+        let mut other = self.clone();
+        let path = target_directory.to_string_lossy().into_owned();
+        other.env.0.insert("CARGO_TARGET_DIR".into(), path.clone());
+        other.env.0.insert("CARGO_BUILD_BUILD_DIR".into(), path);
+        other
+    }
+
     /// What counts of the request, by the name of the option; the rest says where things are, not what they are.
     #[must_use]
     pub fn inputs(&self) -> BTreeMap<String, String> {

@@ -170,7 +170,9 @@ fn observe(search: &Search<'_>, built: &Built) -> Option<Observation> {
     match inputs::observe(&built.units, &search.root) {
         Ok(observation) => Some(observation),
         Err(error) => {
-            let message = format!("{error}; the whole checkout counts as its input, and variables that are not listed in the documentation do not");
+            let message = format!(
+                "{error}; the whole checkout counts as its input, and variables that are not listed in the documentation do not"
+            );
             (search.call.emit)(Event::Warning { message });
             None
         }

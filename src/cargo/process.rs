@@ -155,7 +155,7 @@ impl<'a> Listener<'a> {
             Message::BuildScriptExecuted(script) => {
                 let (package_id, out_dir) = (script.package_id.repr, script.out_dir.into());
                 self.units.scripts.push(ScriptRun { package_id, out_dir });
-            },
+            }
             Message::CompilerMessage(message) => {
                 let Some(rendered) = message.message.rendered else { return Ok(()) };
                 let level = level(message.message.level);

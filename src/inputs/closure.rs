@@ -185,7 +185,8 @@ struct Target {
 
 impl Target {
     fn of(units: &Units) -> Self {
-        let marked = |path: &Path| path.ancestors().find(|above| above.join("CACHEDIR.TAG").is_file()).map(Path::to_owned);
+        let marked =
+            |path: &Path| path.ancestors().find(|above| above.join("CACHEDIR.TAG").is_file()).map(Path::to_owned);
         let mut directories: Vec<PathBuf> = units.scripts.iter().map(|script| script.out_dir.clone()).collect();
         directories.extend(marked(&units.executable));
         directories.extend(units.scripts.first().and_then(|script| marked(&script.out_dir)));
@@ -359,7 +360,8 @@ mod tests {
 
     #[test]
     fn build_scripts_declare_in_the_old_and_the_new_way() {
-        let declared = Declared::of("cargo:rerun-if-changed=a b\ncargo::rerun-if-env-changed=X\nhello\ncargo:warning=w\n");
+        let declared =
+            Declared::of("cargo:rerun-if-changed=a b\ncargo::rerun-if-env-changed=X\nhello\ncargo:warning=w\n");
         assert_eq!(declared.files, ["a b"]);
         assert_eq!(declared.variables.into_iter().collect::<Vec<_>>(), ["X"]);
     }

@@ -95,7 +95,9 @@ impl Reader<'_> {
 fn names(directory: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |error| Error::unreadable(directory, error);
     match fs::read_dir(directory) {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(unreadable),
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(unreadable)
+        }
         Err(error) if is_gone(&error) => Ok(Vec::new()),
         Err(error) => Err(unreadable(error)),
     }

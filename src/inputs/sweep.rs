@@ -23,13 +23,10 @@ pub(super) fn digest(root: &Path, listing: Listing, cancellation: &Cancellation)
     let files: Vec<Option<FileInput>> = listing
         .paths
         .into_par_iter()
-        .map_init(
-            buffer,
-            |buffer, listed| {
-                cancellation.check()?;
-                read(root, listed, buffer)
-            },
-        )
+        .map_init(buffer, |buffer, listed| {
+            cancellation.check()?;
+            read(root, listed, buffer)
+        })
         .collect::<Result<_>>()?;
     Ok(Tree { heads: listing.heads, files: files.into_iter().flatten().collect() })
 }

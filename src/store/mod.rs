@@ -74,6 +74,15 @@ impl Store {
         Ok(())
     }
 
+    /// A directory that is gone when the answer is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when it cannot be made.
+    pub fn private_directory(&self) -> Result<tempfile::TempDir> {
+        tempfile::tempdir_in(self.temporary()).map_err(|error| Error::cache(&self.temporary(), error))
+    }
+
     fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
     }
@@ -99,7 +108,10 @@ impl Store {
             let age = modified.ok().and_then(|modified| now.duration_since(modified).ok());
             if age.is_some_and(|age| age > RUBBISH_AFTER) {
                 tracing::debug!(path = %entry.path().display(), "removing an unfinished file");
-                let _ = fs::remove_file(entry.path());
+                let _ = match entry.file_type() {
+                    Ok(file_type) if file_type.is_dir() => fs::remove_dir_all(entry.path()),
+                    _ => fs::remove_file(entry.path()),
+                };
             }
         }
     }

@@ -1,0 +1,166 @@
+//! From the core's types to those that travel to JavaScript.
+
+use super::{
+    Change, ChangedPath, Foreseen, Message, MissReason, NativeBinary, NativeExplanation, NativeOutcome, NativeRequest,
+    NativeVerdict, NativeVerification, ReportMode, WaitingOn,
+};
+use crate::error::Error;
+use crate::event::{self, Event, WaitingFor};
+use crate::explain::Explanation;
+use crate::inventory;
+use crate::report::Mode;
+use crate::request::Options;
+use crate::resolve::{DevBinary, Outcome};
+use crate::verify::{Verdict, Verification};
+
+/// JavaScript has no larger exact integers than 2^53, which is enough for sizes and milliseconds.
+#[allow(clippy::cast_precision_loss, reason = "no size or time here comes near 2^53")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+impl From<NativeRequest> for Options {
+    fn from(native: NativeRequest) -> Self {
+        Self {
+            crate_name: native.crate_name,
+            bin: native.bin,
+            target: native.target,
+            rebuild: native.rebuild.unwrap_or_default(),
+            repo: native.repo.into(),
+            features: native.features.unwrap_or_default(),
+            no_default_features: native.no_default_features.unwrap_or_default(),
+            profile: native.profile,
+            builder: native.builder,
+            scope: native.scope,
+            exclude: native.exclude.unwrap_or_default(),
+            cache_dir: native.cache_dir.into(),
+            env: native.env.into_iter().collect(),
+        }
+    }
+}
+
+impl From<ReportMode> for Mode {
+    fn from(mode: ReportMode) -> Self {
+        match mode {
+            ReportMode::Auto => Self::Auto,
+            ReportMode::Plain => Self::Plain,
+            ReportMode::Silent => Self::Silent,
+        }
+    }
+}
+
+impl From<Error> for Message {
+    fn from(error: Error) -> Self {
+        match error.code() {
+            None => Self::Aborted {},
+            Some(code) => {
+                Self::Failed { code: code.as_str().to_owned(), message: error.to_string(), hint: error.hint() }
+            }
+        }
+    }
+}
+
+impl From<DevBinary> for NativeBinary {
+    fn from(binary: DevBinary) -> Self {
+        let manifest = binary.entry.manifest;
+        Self {
+            path: binary.entry.path.to_string_lossy().into_owned(),
+            outcome: match binary.outcome {
+                Outcome::Cached => NativeOutcome::Cached,
+                Outcome::Built => NativeOutcome::Built,
+            },
+            fingerprint: manifest.fingerprint.to_string(),
+            sha256: manifest.sha256.to_string(),
+            size: number(manifest.size),
+            elapsed_ms: binary.elapsed_ms,
+            reasons: binary.reasons.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Event> for Message {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Hit { bin, fingerprint } => Self::Hit { bin, fingerprint },
+            Event::Miss { bin, reasons } => Self::Miss { bin, reasons: reasons.into_iter().map(Into::into).collect() },
+            Event::Waiting { on, pid, since_ms } => Self::Waiting { on: on.into(), pid, since: since_ms.map(number) },
+            Event::Building { bin, command } => Self::Building { bin, command },
+            Event::Progress { done, total, compiling } => Self::Progress { done, total, compiling },
+            Event::Diagnostic { level, rendered } => {
+                Self::Diagnostic { level, rendered: console::strip_ansi_codes(&rendered).into_owned() }
+            }
+            Event::Built { bin, elapsed_ms } => Self::Built { bin, elapsed_ms: number(elapsed_ms) },
+            Event::Published { path, size, sha256 } => {
+                Self::Published { path: path.to_string_lossy().into_owned(), size: number(size), sha256 }
+            }
+            Event::Warning { message } => Self::Warning { message },
+        }
+    }
+}
+
+impl From<WaitingFor> for WaitingOn {
+    fn from(on: WaitingFor) -> Self {
+        match on {
+            WaitingFor::Entry => Self::Entry,
+            WaitingFor::Checkout => Self::Checkout,
+            WaitingFor::Cargo => Self::Cargo,
+            WaitingFor::Zigbuild => Self::Zigbuild,
+        }
+    }
+}
+
+impl From<event::MissReason> for MissReason {
+    fn from(reason: event::MissReason) -> Self {
+        use event::MissReason as Reason;
+        match reason {
+            Reason::FirstBuild => Self::FirstBuild {},
+            Reason::Rebuild => Self::Rebuild {},
+            Reason::Corrupt { detail } => Self::Corrupt { detail },
+            Reason::Request { options } => Self::Request { options },
+            Reason::Source { paths, count } => Self::Source {
+                paths: paths.into_iter().map(Into::into).collect(),
+                count: u32::try_from(count).unwrap_or(u32::MAX),
+            },
+            Reason::Head { repository, from, to } => Self::Head { repository, from, to },
+            Reason::Toolchain { tool, from, to } => Self::Toolchain { tool, from, to },
+            Reason::Environment { names } => Self::Environment { names },
+            Reason::CargoConfig { files } => Self::CargoConfig { files },
+        }
+    }
+}
+
+impl From<event::ChangedPath> for ChangedPath {
+    fn from(changed: event::ChangedPath) -> Self {
+        let change = match changed.change {
+            inventory::Change::Added => Change::Added,
+            inventory::Change::Removed => Change::Removed,
+            inventory::Change::Changed => Change::Changed,
+        };
+        Self { path: changed.path, change }
+    }
+}
+
+impl From<Explanation> for NativeExplanation {
+    fn from(explanation: Explanation) -> Self {
+        Self {
+            outcome: if explanation.entry.is_some() { Foreseen::Hit } else { Foreseen::Miss },
+            path: explanation.entry.map(|entry| entry.path.to_string_lossy().into_owned()),
+            fingerprint: explanation.fingerprint.to_string(),
+            reasons: explanation.reasons.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Verification> for NativeVerification {
+    fn from(verification: Verification) -> Self {
+        Self {
+            verdict: match verification.verdict {
+                Verdict::Equal => NativeVerdict::Equal,
+                Verdict::NotReproducible => NativeVerdict::NotReproducible,
+                Verdict::Stale => NativeVerdict::Stale,
+            },
+            binary: verification.binary.into(),
+            fresh: verification.fresh.iter().map(ToString::to_string).collect(),
+        }
+    }
+}

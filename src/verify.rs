@@ -1,0 +1,83 @@
+//! Building once more, from nothing, and comparing.
+//!
+//! Promises: the comparison is with a build in a target directory that nobody else has ever used, of inputs that did
+//! not change meanwhile. When it differs, a second one tells whether two fresh builds agree at all.
+//! Does not promise: to be quick; it is as slow as a cold build, or two.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::cargo;
+use crate::error::{Error, Result};
+use crate::event::MissReason;
+use crate::fingerprint::Digest;
+use crate::flight::{self, Moment};
+use crate::reasons;
+use crate::request::{Builder, Request};
+use crate::resolve::{DevBinary, get_dev_binary};
+use crate::search::{Call, Search};
+use crate::store::LockName;
+
+/// What a comparison came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The entry is what a fresh build gives.
+    Equal,
+    /// Two fresh builds differ, so nothing follows from the entry being different.
+    NotReproducible,
+    /// Two fresh builds agree, and the entry differs.
+    Stale,
+}
+
+/// A comparison and its evidence.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// What follows.
+    pub verdict: Verdict,
+    /// The entry; it was built first if there was none.
+    pub binary: DevBinary,
+    /// SHA-256 of the fresh builds, in order.
+    pub fresh: Vec<Digest>,
+}
+
+/// Compares the entry of `request` with fresh builds.
+///
+/// # Errors
+///
+/// Those of [`get_dev_binary`]; [`Error::ChangedDuringBuild`] when the inputs changed during the comparison.
+pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
+    let binary = get_dev_binary(request, call)?;
+    let search = Search::begin(request, call)?;
+    search.store.prepare()?;
+    let _turn = flight::take_turn(&search.root, call.cancellation, call.emit)?;
+    let before = search.survey(Moment::now())?;
+    let mut fresh = vec![fresh_build(&search)?];
+    if fresh[0] != binary.entry.manifest.sha256 {
+        fresh.push(fresh_build(&search)?);
+    }
+    let changed = reasons::between(&before, &search.survey(Moment::now())?);
+    if !changed.is_empty() {
+        let paths = changed.iter().map(MissReason::summary).collect();
+        return Err(Error::ChangedDuringBuild { attempts: 1, paths });
+    }
+    let verdict = match fresh.as_slice() {
+        [_] => Verdict::Equal,
+        [one, other] if one == other => Verdict::Stale,
+        _ => Verdict::NotReproducible,
+    };
+    Ok(Verification { verdict, binary, fresh })
+}
+
+/// The digest of a build in a target directory of its own, which is gone afterwards.
+fn fresh_build(search: &Search<'_>) -> Result<Digest> {
+    let Search { request, root, call, store } = search;
+    let target = store.private_directory()?;
+    let zig = request.builder == Builder::Zigbuild;
+    let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
+    let built = cargo::build(&request.building_in(target.path()), root, call.cancellation, call.emit)?;
+    digest(&built.executable).map_err(|error| Error::unreadable(built.executable, error))
+}
+
+fn digest(path: &Path) -> std::io::Result<Digest> {
+    Digest::of_file(&File::open(path)?, &mut vec![0; 128 * 1024]).map(|(digest, _)| digest)
+}
