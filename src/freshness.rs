@@ -50,18 +50,23 @@ pub(crate) struct Present<'a> {
 }
 
 impl Present<'_> {
-    fn record(&self, reads: &PackageReads) -> PackageRecord {
-        let mut places: BTreeSet<Place> = reads.files.iter().map(|file| Place::of(file, self.root)).collect();
-        if reads.reads_whole_package {
-            let directory = Place::of(&reads.package.directory, self.root);
-            places.extend(
-                self.tree
-                    .files
-                    .iter()
-                    .map(|file| Place(file.path.clone()))
-                    .filter(|place| place.on_disk(self.root).starts_with(directory.on_disk(self.root))),
-            );
+    /// The places that a reader of `files`, or of all of `package`, looks at.
+    fn places(&self, files: &BTreeSet<PathBuf>, package: Option<&Package>) -> BTreeSet<Place> {
+        let files = files.iter().flat_map(|file| [Some(file.clone()), twin(file)]).flatten();
+        let mut places: BTreeSet<Place> = files.map(|file| Place::of(&file, self.root)).collect();
+        if let Some(package) = package {
+            // Of a package outside the checkout, git lists no files.
+            if !package.directory.starts_with(self.root) {
+                places.insert(Place::of(&package.directory, self.root));
+            }
+            let all = self.tree.files.iter().map(|file| Place(file.path.clone()));
+            places.extend(all.filter(|place| place.on_disk(self.root).starts_with(&package.directory)));
         }
+        places
+    }
+
+    fn record(&self, reads: &PackageReads) -> PackageRecord {
+        let places = self.places(&reads.files, reads.reads_whole_package.then_some(&reads.package));
         let variable = |name: &String| {
             let digest = self
                 .configured
@@ -70,16 +75,20 @@ impl Present<'_> {
                 .or_else(|| self.env.get(name).map(Digest::of));
             (name.clone(), digest)
         };
+        let package = Place::of(&reads.package.directory, self.root);
+        let digest = |place: Place| {
+            let digest = if place == package && !reads.package.directory.starts_with(self.root) {
+                inputs::digest_of_package(&place, self.tree, self.root)
+            } else {
+                inputs::digest_of(&place, self.tree, self.root)
+            };
+            (place, digest)
+        };
+        let files = places.into_iter().map(digest).collect();
         PackageRecord {
             checkout: self.root.to_owned(),
             artifacts: reads.artifacts.iter().filter_map(|path| Some((path.clone(), stat(path)?))).collect(),
-            files: places
-                .into_iter()
-                .map(|place| {
-                    let digest = inputs::digest_of(&place, self.tree, self.root);
-                    (place, digest)
-                })
-                .collect(),
+            files,
             variables: reads.variables.iter().map(variable).collect(),
         }
     }
@@ -130,28 +139,64 @@ fn key(reads: &PackageReads) -> PathBuf {
     reads.artifacts.first().cloned().unwrap_or_else(|| reads.package.directory.clone())
 }
 
+/// Where rustc would look for the module in `file` as well: `x/mod.rs` for `x.rs`, and the other way round. It refuses
+/// a module that has both, which cargo does not see since nobody has read the other file yet.
+///
+/// <https://doc.rust-lang.org/error_codes/E0584.html>
+fn twin(file: &Path) -> Option<PathBuf> {
+    if file.extension()? != "rs" {
+        return None;
+    }
+    Some(match file.file_stem()? {
+        stem if stem == "mod" => file.parent()?.with_extension("rs"),
+        _ => file.with_extension("").join("mod.rs"),
+    })
+}
+
 fn unvouched(reads: &PackageReads, now: &PackageRecord, present: &Present<'_>) -> Option<String> {
     let outside = reads.artifacts.iter().find(|artifact| !artifact.starts_with(present.root));
     if let Some(artifact) = outside {
         let directory = artifact.parent().unwrap_or(artifact);
         return Some(format!("another checkout may have built in `{}`", directory.display()));
     }
-    let written = reads.artifacts.iter().filter_map(|path| path.metadata().ok()?.modified().ok()).min()?;
-    let suspect = now.files.keys().find(|place| changed_after(&place.on_disk(present.root), written));
-    if let Some(place) = suspect {
-        return Some(format!("{} was changed after the last build", place.0));
+    // A directory that was moved here has files that nobody touched.
+    let directory = &reads.package.directory;
+    let is_ours =
+        |above: &Path| above != present.root && (above.starts_with(directory) || above.starts_with(present.root));
+    for run in &reads.runs {
+        let Some(written) = modified(&run.wrote) else { continue };
+        let places = present.places(&run.files, run.reads_whole_package.then_some(&reads.package));
+        let suspect = places.iter().find(|place| {
+            let path = place.on_disk(present.root);
+            let mut above = path.ancestors().skip(1).take_while(|above| is_ours(above));
+            above.any(|above| changed_after(above, written)) || changed_within(&path, written)
+        });
+        if let Some(place) = suspect {
+            return Some(format!("{} was changed after the last build", place.0));
+        }
     }
+    let written = reads.runs.iter().filter_map(|run| modified(&run.wrote)).min()?;
     let configured = now.variables.keys().find(|name| {
         present.configured.get(*name).is_some_and(|configured| changed_after(&configured.file, written))
     })?;
     Some(format!("{configured} may not be what was built with"))
 }
 
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
 fn stat(path: &Path) -> Option<StatIdentity> {
     path.metadata().ok().map(|metadata| StatIdentity::of(&metadata))
 }
 
-/// Whether a file was changed later than `moment`, by the one time that cannot be set.
+/// Whether a file or, in a directory, anything was changed later than `moment`.
+fn changed_within(path: &Path, moment: SystemTime) -> bool {
+    let below = || std::fs::read_dir(path).into_iter().flatten().flatten();
+    changed_after(path, moment) || (path.is_dir() && below().any(|entry| changed_within(&entry.path(), moment)))
+}
+
+/// Whether a file or directory was changed later than `moment`, by the one time that cannot be set.
 #[cfg(unix)]
 fn changed_after(path: &Path, moment: SystemTime) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -159,7 +204,7 @@ fn changed_after(path: &Path, moment: SystemTime) -> bool {
     path.metadata().is_ok_and(|metadata| {
         let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
         let rest = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
-        !metadata.is_dir() && UNIX_EPOCH + Duration::new(seconds, rest) >= moment
+        UNIX_EPOCH + Duration::new(seconds, rest) >= moment
     })
 }
 

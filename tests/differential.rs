@@ -4,6 +4,8 @@
 //! prints, and a step that touched no input of the crate must be a hit in scope `crate`. Steps are drawn from a fixed
 //! seed; `DEV_BIN_FUZZ_STEPS` says how many, `DEV_BIN_FUZZ_SEED` where to begin.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

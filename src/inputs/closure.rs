@@ -18,6 +18,17 @@ use std::path::{Path, PathBuf};
 use super::checkout::is_gone;
 use crate::units::{Package, Unit, Units};
 
+/// One run of rustc or of a build script, now or earlier, and what it read.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// A file that it wrote, when it was done.
+    pub wrote: PathBuf,
+    /// Files and directories that it read, absolute.
+    pub files: BTreeSet<PathBuf>,
+    /// Whether it may have read any file of its package.
+    pub reads_whole_package: bool,
+}
+
 /// What one local package was seen to read.
 #[derive(Clone, Debug)]
 pub struct PackageReads {
@@ -27,6 +38,8 @@ pub struct PackageReads {
     pub fresh: bool,
     /// What rustc wrote for it.
     pub artifacts: BTreeSet<PathBuf>,
+    /// Who read what.
+    pub runs: Vec<Run>,
     /// Files and directories that were read, absolute, as they were named.
     pub files: BTreeSet<PathBuf>,
     /// Whether it has a build script that declares nothing, so that any file of the package may have been read.
@@ -96,16 +109,19 @@ pub fn observe(units: &Units, root: &Path) -> Result<Observation, Unobservable> 
     }
     for script in &units.scripts {
         let output = script.out_dir.with_file_name("output");
-        let bytes = fs::read(&output).map_err(|source| Unobservable { path: output, source })?;
+        let bytes = fs::read(&output).map_err(|source| Unobservable { path: output.clone(), source })?;
         let declared = Declared::of(&String::from_utf8_lossy(&bytes));
         observation.variables.extend(declared.variables.iter().cloned());
         if let Some(reads) = observation.packages.get_mut(&script.package_id) {
-            reads.reads_whole_package |= declared.files.is_empty() && declared.variables.is_empty();
+            let reads_whole_package = declared.files.is_empty() && declared.variables.is_empty();
+            reads.reads_whole_package |= reads_whole_package;
             reads.variables.extend(declared.variables);
             // cargo takes these relative to the package.
             let directory = reads.package.directory.clone();
             let files = declared.files.into_iter().map(|file| directory.join(file));
-            reads.files.extend(files.filter(|file| !target.holds(file)));
+            let files: BTreeSet<PathBuf> = files.filter(|file| !target.holds(file)).collect();
+            reads.files.extend(files.iter().cloned());
+            reads.runs.push(Run { wrote: output, files, reads_whole_package });
         }
     }
     observation.uplifted(units, root, &target)?;
@@ -127,6 +143,7 @@ impl Observation {
             package: unit.package.clone(),
             fresh: true,
             artifacts: BTreeSet::new(),
+            runs: Vec::new(),
             files: BTreeSet::new(),
             reads_whole_package: false,
             variables: BTreeSet::new(),
@@ -135,14 +152,13 @@ impl Observation {
         reads.artifacts.extend(unit.files.iter().cloned());
         reads.variables.extend(trace.variables);
         let directory = &unit.package.directory;
-        for file in trace.files {
-            // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
-            let in_workspace = directory.starts_with(root);
-            let file = if in_workspace { root.join(file) } else { directory.join(file) };
-            if !target.holds(&file) {
-                reads.files.insert(file);
-            }
-        }
+        // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
+        let started_in = if directory.starts_with(root) { root } else { directory };
+        let files = trace.files.into_iter().map(|file| started_in.join(file));
+        let files: BTreeSet<PathBuf> = files.filter(|file| !target.holds(file)).collect();
+        reads.files.extend(files.iter().cloned());
+        let wrote = unit.files.first().unwrap_or(directory).clone();
+        reads.runs.push(Run { wrote, files, reads_whole_package: false });
     }
 
     /// The dep-info that cargo puts beside the binary names everything local once more, in a form that is documented.
