@@ -107,7 +107,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
             && (disturbance.is_none() || (disturbance.changed.is_empty() && builds == MOST_BUILDS))
         {
             remember(&search, &built, observation.as_ref(), &survey_after)?;
-            let entry = publish(&search, staged, &after, build_ms)?;
+            let entry = publish(&search, staged, after, build_ms)?;
             flight::note_build(entry.manifest.fingerprint, began);
             return done(entry, Outcome::Built, reasons);
         }
@@ -212,9 +212,12 @@ fn remember(search: &Search<'_>, built: &Built, observation: Option<&Observation
 }
 
 /// Publishes under the fingerprint of what the build was seen to read.
-fn publish(search: &Search<'_>, staged: Staged, inputs: &Inventory, build_ms: u64) -> Result<Entry> {
-    let entry = search.store.publish(staged, search.request, &search.root, inputs, build_ms)?;
-    search.store.remember_path_set(&search.weak_key(inputs), &inputs.path_set)?;
+fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u64) -> Result<Entry> {
+    let Search { request, root, store, .. } = search;
+    let known = store.nearest_inventory(request, root).unwrap_or_default();
+    cargo::name_versions(&mut inputs.tools, &known.tools, request, root);
+    let entry = store.publish(staged, request, root, &inputs, build_ms)?;
+    store.remember_path_set(&search.weak_key(&inputs), &inputs.path_set)?;
     (search.call.emit)(Event::Published {
         path: entry.path.clone(),
         size: entry.manifest.size,
