@@ -160,9 +160,24 @@ for (const [path, prints, printsLast] of [
     replace(checkout, path, textAt(path).replace('one', 'six'), inPlace)
     const unvouched = await look(checkout)
     expect(unvouched).toMatchObject({ outcome: 'built', prints: printsLast })
-    expect(unvouched.warnings).toEqual([expect.stringContaining('was changed after the last build')])
+    expect(unvouched.warnings).toEqual([
+      expect.stringMatching(/ for fresh, but .+ (was changed after the last build|is not what was built); /),
+    ])
   })
 }
+
+test('an edit that cargo sees does not hide one in the same package that it does not', async () => {
+  const checkout = new Checkout(SEVERAL)
+  await look(checkout)
+  for (const word of ['two', 'six']) {
+    for (const path of ['src/lib.rs', 'words/a.txt'])
+      replace(checkout, path, textAt(path).replace('one', word), inPlace)
+    checkout.write('src/main.rs', `${SEVERAL['src/main.rs']}// ${word}\n`)
+    // Once with a record that vouches for the library, and once without.
+    if (word === 'six') cargo(checkout)
+    expect(await look(checkout)).toMatchObject({ outcome: 'built', prints: `${word} one ${word} - - one` })
+  }
+})
 
 test('an old directory that is moved into place after a build in a terminal is in the binary', async () => {
   const checkout = new Checkout(SEVERAL)

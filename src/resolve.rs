@@ -145,10 +145,11 @@ fn build(search: &Search<'_>, survey: &Inventory) -> Result<(Built, Option<Obser
     let Search { request, root, call, store } = search;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
+    let began = SystemTime::now();
     let mut built = cargo::build(request, root, call.cancellation, call.emit)?;
     let Some(observation) = observe(search, &built) else { return Ok((built, None)) };
     let present = present(search, survey)?;
-    let doubts = record(search, &built).doubts(&observation, &present);
+    let doubts = record(search, &built).doubts(&observation, &present, began);
     if doubts.is_empty() {
         return Ok((built, Some(observation)));
     }

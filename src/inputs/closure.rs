@@ -21,12 +21,16 @@ use crate::units::{Package, Unit, Units};
 /// One run of rustc or of a build script, now or earlier, and what it read.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// A file that it wrote, when it was done.
+    /// A file that it wrote when it was done, and that no other run writes.
     pub wrote: PathBuf,
+    /// Whether cargo took its results as they were; it does not say that of build scripts.
+    pub fresh: Option<bool>,
     /// Files and directories that it read, absolute.
     pub files: BTreeSet<PathBuf>,
-    /// Whether it may have read any file of its package.
+    /// Whether it is a build script that declares nothing, so that it may have read any file of its package.
     pub reads_whole_package: bool,
+    /// Variables that it read.
+    pub variables: BTreeSet<String>,
 }
 
 /// What one local package was seen to read.
@@ -34,18 +38,10 @@ pub struct Run {
 pub struct PackageReads {
     /// Which.
     pub package: Package,
-    /// Whether cargo took all of it as it was.
-    pub fresh: bool,
-    /// What rustc wrote for it.
-    pub artifacts: BTreeSet<PathBuf>,
     /// Who read what.
     pub runs: Vec<Run>,
     /// Files and directories that were read, absolute, as they were named.
     pub files: BTreeSet<PathBuf>,
-    /// Whether it has a build script that declares nothing, so that any file of the package may have been read.
-    pub reads_whole_package: bool,
-    /// Variables that were read.
-    pub variables: BTreeSet<String>,
 }
 
 /// What a build was seen to read.
@@ -102,10 +98,12 @@ pub fn observe(units: &Units, root: &Path) -> Result<Observation, Unobservable> 
     let mut observation = Observation::default();
     for unit in &units.units {
         let mut trace = Trace::default();
-        for dep_info in dep_infos_of(unit, units)? {
-            trace.read_dep_info(&dep_info)?;
+        let dep_infos = dep_infos_of(unit, units)?;
+        for dep_info in &dep_infos {
+            trace.read_dep_info(dep_info)?;
         }
-        observation.take(unit, trace, root, &target);
+        let wrote = written_by(unit, units, &dep_infos);
+        observation.take(unit, wrote, trace, root, &target);
     }
     for script in &units.scripts {
         let output = script.out_dir.with_file_name("output");
@@ -114,26 +112,25 @@ pub fn observe(units: &Units, root: &Path) -> Result<Observation, Unobservable> 
         observation.variables.extend(declared.variables.iter().cloned());
         if let Some(reads) = observation.packages.get_mut(&script.package_id) {
             let reads_whole_package = declared.files.is_empty() && declared.variables.is_empty();
-            reads.reads_whole_package |= reads_whole_package;
-            reads.variables.extend(declared.variables);
             // cargo takes these relative to the package.
             let directory = reads.package.directory.clone();
             let files = declared.files.into_iter().map(|file| directory.join(file));
             let files: BTreeSet<PathBuf> = files.filter(|file| !target.holds(file)).collect();
             reads.files.extend(files.iter().cloned());
-            reads.runs.push(Run { wrote: output, files, reads_whole_package });
+            let variables = declared.variables;
+            reads.runs.push(Run { wrote: output, fresh: None, files, reads_whole_package, variables });
         }
     }
     observation.uplifted(units, root, &target)?;
     observation.variables.retain(|name| !is_set_by_cargo(name));
-    for reads in observation.packages.values_mut() {
-        reads.variables.retain(|name| !is_set_by_cargo(name));
+    for run in observation.packages.values_mut().flat_map(|reads| &mut reads.runs) {
+        run.variables.retain(|name| !is_set_by_cargo(name));
     }
     Ok(observation)
 }
 
 impl Observation {
-    fn take(&mut self, unit: &Unit, trace: Trace, root: &Path, target: &Target) {
+    fn take(&mut self, unit: &Unit, wrote: PathBuf, trace: Trace, root: &Path, target: &Target) {
         self.variables.extend(trace.variables.iter().cloned());
         if !unit.package.is_local() {
             return;
@@ -141,24 +138,17 @@ impl Observation {
         self.knows_its_directory |= trace.variables.iter().any(|name| DIRECTORY_VARIABLES.contains(&name.as_str()));
         let reads = self.packages.entry(unit.package.id.clone()).or_insert_with(|| PackageReads {
             package: unit.package.clone(),
-            fresh: true,
-            artifacts: BTreeSet::new(),
             runs: Vec::new(),
             files: BTreeSet::new(),
-            reads_whole_package: false,
-            variables: BTreeSet::new(),
         });
-        reads.fresh &= unit.fresh;
-        reads.artifacts.extend(unit.files.iter().cloned());
-        reads.variables.extend(trace.variables);
         let directory = &unit.package.directory;
         // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
         let started_in = if directory.starts_with(root) { root } else { directory };
         let files = trace.files.into_iter().map(|file| started_in.join(file));
         let files: BTreeSet<PathBuf> = files.filter(|file| !target.holds(file)).collect();
         reads.files.extend(files.iter().cloned());
-        let wrote = unit.files.first().unwrap_or(directory).clone();
-        reads.runs.push(Run { wrote, files, reads_whole_package: false });
+        let (fresh, variables) = (Some(unit.fresh), trace.variables);
+        reads.runs.push(Run { wrote, fresh, files, reads_whole_package: false, variables });
     }
 
     /// The dep-info that cargo puts beside the binary names everything local once more, in a form that is documented.
@@ -254,6 +244,18 @@ fn dep_infos_of(unit: &Unit, units: &Units) -> Result<Vec<PathBuf>, Unobservable
         return Err(Unobservable { path, source: io::Error::new(io::ErrorKind::NotFound, "it has no dep-info") });
     }
     Ok(found)
+}
+
+/// The file that is this run's alone: builds with other features put their binary in the same place.
+fn written_by(unit: &Unit, units: &Units, dep_infos: &[PathBuf]) -> PathBuf {
+    let first = unit.files.first().unwrap_or(&unit.package.directory);
+    match dep_infos {
+        [dep_info] if *first == units.executable => {
+            let own = dep_info.with_extension(first.extension().unwrap_or_default());
+            if own.is_file() { own } else { first.clone() }
+        }
+        _ => first.clone(),
+    }
 }
 
 /// `deps/libx-0123.rlib` and `deps/libx-0123.rmeta` have their dep-info in `deps/x-0123.d`.

@@ -17,7 +17,7 @@ mod toolchain;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use closure::{Observation, PackageReads, Unobservable, observe};
+pub use closure::{Observation, PackageReads, Run, Unobservable, observe};
 pub use environment::{Configured, configured_variables};
 pub use path_sets::{digest_of, digest_of_package, path_set};
 
