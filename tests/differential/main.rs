@@ -1,111 +1,57 @@
 //! Random walks over a workspace that uses every kind of input, each step compared with a clean build.
 //!
 //! After each step, in both scopes, the binary that comes back must print what a build in a fresh target directory
-//! prints, and a step that touched no input of the crate must be a hit in scope `crate`. Steps are drawn from a fixed
+//! prints, what does not build there must not come from the cache either, and inputs of the crate that were there
+//! before must be a hit in scope `crate`. Steps are drawn from a fixed
 //! seed; `DEV_BIN_FUZZ_STEPS` says how many, `DEV_BIN_FUZZ_SEED` where to begin.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
-use std::collections::{BTreeMap, HashMap};
+mod step;
+mod workspace;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
 use openlock_dev_bin::cancellation::Cancellation;
+use openlock_dev_bin::error::Error;
 use openlock_dev_bin::flight::Moment;
 use openlock_dev_bin::request::{Options, Request};
 use openlock_dev_bin::resolve::{Call, Outcome, get_dev_binary};
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-/// What every build of the application reads, and what none does.
-const INPUTS: &[&str] = &[
-    "app/src/main.rs",
-    "app/src/part.rs",
-    "assets/banner.txt",
-    "proto/a.proto",
-    "core/data.txt",
-    "core/src/lib.rs",
-    "macros/src/lib.rs",
-    "ignored/secret.txt",
-    "../external/src/lib.rs",
-];
-const OTHERS: &[&str] = &[
-    "README.md",
-    "docs/guide.md",
-    "unrelated/src/main.rs",
-    "unrelated/tests/it.rs",
-    "assets/unused.txt",
-    "helper/src/lib.rs",
-];
-const EXTRA_PROTO: [&str; 2] = ["proto/b.proto", "proto/deep/c.proto"];
-
-#[derive(Clone, Debug)]
-enum Times {
-    Now,
-    Older,
-    Equal,
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Edit { input: bool, which: prop::sample::Index, value: u8, times: Times },
-    TouchOnly { which: prop::sample::Index },
-    Extra { which: usize, value: Option<u8> },
-    RenameExtra,
-    Mode { executable: bool },
-    Commit,
-    Branch { which: u8 },
-    Tag { value: Option<u8> },
-    Noise { value: u8 },
-    ConfiguredEnv { value: Option<u8>, above: bool },
-    Feature { loud: bool },
-    Version { value: u8 },
-    Profile { checks: bool },
-    DevDependency { value: u8 },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let times = || prop_oneof![2 => Just(Times::Now), 1 => Just(Times::Older), 1 => Just(Times::Equal)];
-    prop_oneof![
-        8 => (any::<bool>(), any::<prop::sample::Index>(), 0..4u8, times())
-            .prop_map(|(input, which, value, times)| Step::Edit { input, which, value, times }),
-        1 => any::<prop::sample::Index>().prop_map(|which| Step::TouchOnly { which }),
-        2 => (0..2usize, prop::option::of(0..3u8)).prop_map(|(which, value)| Step::Extra { which, value }),
-        1 => Just(Step::RenameExtra),
-        1 => any::<bool>().prop_map(|executable| Step::Mode { executable }),
-        2 => Just(Step::Commit),
-        2 => (0..3u8).prop_map(|which| Step::Branch { which }),
-        2 => prop::option::of(0..3u8).prop_map(|value| Step::Tag { value }),
-        1 => any::<u8>().prop_map(|value| Step::Noise { value }),
-        2 => (prop::option::of(0..3u8), any::<bool>()).prop_map(|(value, above)| Step::ConfiguredEnv { value, above }),
-        2 => any::<bool>().prop_map(|loud| Step::Feature { loud }),
-        1 => (0..3u8).prop_map(|value| Step::Version { value }),
-        1 => any::<bool>().prop_map(|checks| Step::Profile { checks }),
-        1 => (0..2u8).prop_map(|value| Step::DevDependency { value }),
-    ]
-}
+use step::{Step, Times, step};
+use workspace::*;
 
 /// A checkout, and the choices that are not files in it.
 struct World {
     _directory: tempfile::TempDir,
+    /// The checkout that steps are taken in.
     repo: PathBuf,
+    /// A clone of it, in which they were or will be.
+    other: PathBuf,
+    base: PathBuf,
     cache: PathBuf,
+    shared_target: bool,
     tag: Option<u8>,
     noise: u8,
     loud: bool,
-    oracle: HashMap<String, String>,
+    oracle: HashMap<String, Option<String>>,
 }
 
 impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let base = fs::canonicalize(directory.path()).unwrap();
-        let world = Self {
+        let mut world = Self {
             repo: base.join("checkout"),
+            other: base.join("clone"),
             cache: base.join("cache"),
+            base,
+            shared_target: false,
             _directory: directory,
             tag: None,
             noise: 0,
@@ -116,30 +62,19 @@ impl World {
             world.write(path, &content(path, 0));
         }
         world.write("Cargo.toml", &root_manifest(0, false));
-        for (path, text) in [
-            (".gitignore", "/target\n/ignored\n"),
-            ("app/Cargo.toml", APP_MANIFEST),
-            ("app/build.rs", APP_BUILD),
-            ("core/Cargo.toml", "[package]\nname = \"core-part\"\nversion.workspace = true\nedition = \"2024\"\n"),
-            ("core/build.rs", CORE_BUILD),
-            (
-                "macros/Cargo.toml",
-                "[package]\nname = \"macros\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\nproc-macro = true\n",
-            ),
-            ("shout/Cargo.toml", "[package]\nname = \"shout\"\nversion = \"0.1.0\"\nedition = \"2024\"\n"),
-            ("shout/src/lib.rs", "pub fn shout() -> &'static str { \"LOUD\" }\n"),
-            ("helper/Cargo.toml", "[package]\nname = \"helper\"\nversion = \"0.1.0\"\nedition = \"2024\"\n"),
-            (
-                "unrelated/Cargo.toml",
-                "[package]\nname = \"unrelated\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[dev-dependencies]\nhelper.path = \"../helper\"\n",
-            ),
-            ("../external/Cargo.toml", "[package]\nname = \"external\"\nversion = \"0.1.0\"\nedition = \"2024\"\n"),
-        ] {
+        for (path, text) in FIXED {
             world.write(path, text);
         }
         world.run("git", &["init", "--quiet", "--initial-branch=branch0"]);
         world.run("cargo", &["generate-lockfile", "--offline", "--quiet"]);
         world.commit();
+        world.run("git", &["clone", "--quiet", ".", "../clone"]);
+        for path in INPUTS.iter().filter(|path| path.starts_with("ignored/")) {
+            world.take(&Step::OtherCheckout);
+            world.write(path, &content(path, 0));
+            world.take(&Step::OtherCheckout);
+        }
+        world.write("../aside/lib.rs", &content("core/src/lib.rs", 3));
         world
     }
 
@@ -157,25 +92,42 @@ impl World {
         if let Some(tag) = self.tag {
             env.insert("TAG".into(), tag.to_string());
         }
+        if self.shared_target {
+            env.insert("CARGO_TARGET_DIR".into(), self.base.join("shared").to_str().unwrap().into());
+        }
         env
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
-        let output = Command::new(program)
+        let output = self.attempt(program, arguments);
+        assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn attempt(&self, program: &str, arguments: &[&str]) -> Output {
+        Command::new(program)
             .args(arguments)
             .current_dir(&self.repo)
             .env_clear()
             .envs(self.env())
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .output()
-            .unwrap();
-        assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            .unwrap()
     }
 
     fn commit(&self) {
         self.run("git", &["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "step"]);
+    }
+
+    fn git(&self, arguments: &[&str]) -> bool {
         let identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
-        self.run("git", &[&identity[..], &["commit", "--quiet", "--allow-empty", "--message", "step"]].concat());
+        self.attempt("git", &[&identity[..], arguments].concat()).status.success()
+    }
+
+    /// What somebody types in a terminal. It may fail.
+    fn own_build(&self) {
+        let features: &[&str] = if self.loud { &["--features", "loud"] } else { &[] };
+        self.attempt("cargo", &[&["build", "-p", "app", "--release", "--quiet", "--offline"], features].concat());
     }
 
     /// Takes one step.
@@ -186,16 +138,28 @@ impl World {
                 let full = self.repo.join(path);
                 let before = fs::metadata(&full).and_then(|metadata| metadata.modified());
                 self.write(path, &content(path, *value));
-                let modified = match times {
-                    Times::Now => return,
-                    Times::Older => SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + u64::from(*value)),
-                    Times::Equal => before.unwrap(),
+                let modified = match (times, before) {
+                    (Times::Older, _) => {
+                        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + u64::from(*value))
+                    }
+                    (Times::Equal, Ok(before)) => before,
+                    _ => return,
                 };
                 File::options().append(true).open(full).unwrap().set_modified(modified).unwrap();
             }
             Step::TouchOnly { which } => {
-                let full = self.repo.join(which.get(INPUTS));
-                File::options().append(true).open(full).unwrap().set_modified(SystemTime::now()).unwrap();
+                if let Ok(file) = File::options().append(true).open(self.repo.join(which.get(INPUTS))) {
+                    file.set_modified(SystemTime::now()).unwrap();
+                }
+            }
+            Step::Delete { which } => _ = fs::remove_file(self.repo.join(which.get(DELETABLE))),
+            Step::SecondModuleFile { value: Some(value) } => self.write(TWIN, &content("app/src/part.rs", *value)),
+            Step::SecondModuleFile { value: None } => _ = fs::remove_file(self.repo.join(TWIN)),
+            Step::SwapDirectory => {
+                let [one, other, between] = ["core/src", "../aside", "../between"].map(|path| self.repo.join(path));
+                fs::rename(&one, &between).unwrap();
+                fs::rename(&other, one).unwrap();
+                fs::rename(between, other).unwrap();
             }
             Step::Extra { which, value: Some(value) } => self.write(EXTRA_PROTO[*which], &format!("extra {value}\n")),
             Step::Extra { which, value: None } => _ = fs::remove_file(self.repo.join(EXTRA_PROTO[*which])),
@@ -206,6 +170,19 @@ impl World {
             }
             Step::Mode { executable } => set_executable(&self.repo.join("app/src/part.rs"), *executable),
             Step::Commit => self.commit(),
+            Step::Amend => _ = self.git(&["commit", "--quiet", "--amend", "--allow-empty", "--message", "amended"]),
+            Step::Restore => _ = self.git(&["checkout", "--quiet", "--", "."]),
+            Step::Stash { build_between } => {
+                if self.git(&["stash", "push", "--quiet"]) {
+                    if *build_between {
+                        self.own_build();
+                    }
+                    self.git(&["stash", "pop", "--quiet"]);
+                }
+            }
+            Step::OwnBuild => self.own_build(),
+            Step::OtherCheckout => std::mem::swap(&mut self.repo, &mut self.other),
+            Step::SharedTarget { shared } => self.shared_target = *shared,
             Step::Branch { which } => {
                 self.commit();
                 let branch = format!("branch{which}");
@@ -242,6 +219,15 @@ impl World {
         fs::read_to_string(self.repo.join("Cargo.toml")).unwrap()
     }
 
+    /// After what does not build, which few steps alone would undo.
+    fn mend(&self) {
+        _ = fs::remove_file(self.repo.join(TWIN));
+        let is_whole = |path: &&str| fs::read_to_string(self.repo.join(path)).is_ok_and(|text| !text.contains("<<<<"));
+        for path in INPUTS.iter().filter(|path| !is_whole(path)) {
+            self.write(path, &content(path, 1));
+        }
+    }
+
     /// Everything that the crate is built from, by the test's own list.
     fn state(&self) -> String {
         let mut state = format!("{:?} {}\n", self.tag, self.loud);
@@ -253,14 +239,15 @@ impl World {
             ".cargo/config.toml",
             "../.cargo/config.toml",
         ];
-        for path in fixed.iter().chain(INPUTS).chain(&EXTRA_PROTO) {
+        for path in fixed.iter().chain(INPUTS).chain(&EXTRA_PROTO).chain(&[TWIN]) {
             let full = self.repo.join(path);
             state.push_str(&format!("{path} {:?} {}\n", fs::read_to_string(&full).ok(), is_executable(&full)));
         }
         state
     }
 
-    fn get(&self, scope: &str) -> (Outcome, String) {
+    /// What comes back and what it prints; none when it cannot be built.
+    fn get(&self, scope: &str) -> Option<(Outcome, String)> {
         let options = Options {
             crate_name: "app".into(),
             repo: self.repo.clone(),
@@ -273,12 +260,15 @@ impl World {
         let request = Request::try_from(options).unwrap();
         let cancellation = Cancellation::default();
         let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &|_| {} };
-        let binary = get_dev_binary(&request, &call).unwrap_or_else(|error| panic!("scope {scope}: {error}"));
-        (binary.outcome, prints(&binary.entry.path))
+        match get_dev_binary(&request, &call) {
+            Ok(binary) => Some((binary.outcome, prints(&binary.entry.path))),
+            Err(Error::BuildFailed { .. }) => None,
+            Err(error) => panic!("scope {scope}: {error}"),
+        }
     }
 
-    /// What a clean build prints; known states are not built twice.
-    fn expected(&mut self, state: &str) -> String {
+    /// What a clean build prints, none when it fails; known states are not built twice.
+    fn expected(&mut self, state: &str) -> Option<String> {
         if let Some(known) = self.oracle.get(state) {
             return known.clone();
         }
@@ -290,8 +280,7 @@ impl World {
         }
         command.current_dir(&self.repo).env_clear().envs(self.env()).env("CARGO_TARGET_DIR", target.path());
         let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let printed = prints(&target.path().join("release").join("app"));
+        let printed = output.status.success().then(|| prints(&target.path().join("release").join("app")));
         self.oracle.insert(state.to_owned(), printed.clone());
         printed
     }
@@ -323,95 +312,6 @@ fn is_executable(_: &Path) -> bool {
     false
 }
 
-/// The text of a file in one of its variants, all of them equally long.
-fn content(path: &str, value: u8) -> String {
-    match path {
-        "app/src/main.rs" => APP_MAIN.replace("VALUE", &value.to_string()),
-        "app/src/part.rs" => format!("pub const PART: u8 = {value};\n"),
-        "core/src/lib.rs" => format!(
-            "pub const CORE: u8 = {value};\npub const DATA: &str = env!(\"DATA\");\npub const VERSION: &str = env!(\"CARGO_PKG_VERSION\");\n"
-        ),
-        "macros/src/lib.rs" => format!(
-            "#[proc_macro]\npub fn spell(_: proc_macro::TokenStream) -> proc_macro::TokenStream {{ \"\\\"spell {value}\\\"\".parse().unwrap() }}\n"
-        ),
-        "../external/src/lib.rs" => format!("pub const EXTERNAL: u8 = {value};\n"),
-        "unrelated/src/main.rs" => format!("fn main() {{ println!(\"{value}\"); }}\n"),
-        "unrelated/tests/it.rs" => format!("#[test]\nfn it() {{ assert_eq!({value}, {value}); }}\n"),
-        "helper/src/lib.rs" => format!("pub fn help() -> u8 {{ {value} }}\n"),
-        _ => format!("text {value}\n"),
-    }
-}
-
-fn root_manifest(version: u8, checks: bool) -> String {
-    format!(
-        "[workspace]\nmembers = [\"app\", \"core\", \"macros\", \"shout\", \"helper\", \"unrelated\"]\nresolver = \"3\"\n\n\
-         [workspace.package]\nversion = \"0.1.{version}\"\n\n[profile.release]\ndebug-assertions = {checks}\nopt-level = 0\n"
-    )
-}
-
-const APP_MANIFEST: &str = r#"[package]
-name = "app"
-version.workspace = true
-edition = "2024"
-
-[features]
-loud = ["dep:shout"]
-
-[dependencies]
-core-part.path = "../core"
-macros.path = "../macros"
-external.path = "../../external"
-shout = { path = "../shout", optional = true }
-
-[dev-dependencies]
-helper.path = "../helper"
-"#;
-
-const APP_BUILD: &str = r#"
-fn main() {
-    println!("cargo::rerun-if-changed=../proto");
-    println!("cargo::rerun-if-env-changed=FLAVOUR");
-    let mut names = Vec::new();
-    collect("../proto".as_ref(), &mut names);
-    names.sort();
-    let text: String = names.iter().map(|name| std::fs::read_to_string(name).unwrap().trim().to_owned() + "+").collect();
-    println!("cargo::rustc-env=PROTO={text}");
-    println!("cargo::rustc-env=SCRIPT_FLAVOUR={}", std::env::var("FLAVOUR").unwrap_or_default());
-}
-
-fn collect(directory: &std::path::Path, names: &mut Vec<std::path::PathBuf>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { collect(&path, names) } else { names.push(path) }
-    }
-}
-"#;
-
-const CORE_BUILD: &str = r#"
-fn main() {
-    println!("cargo::rustc-env=DATA={}", std::fs::read_to_string("data.txt").unwrap().trim());
-}
-"#;
-
-const APP_MAIN: &str = r#"mod part;
-
-fn main() {
-    println!("main VALUE");
-    println!("part {}", part::PART);
-    println!("banner {}", include_str!("../../assets/banner.txt").trim());
-    println!("secret {}", include_str!("../../ignored/secret.txt").trim());
-    println!("proto {}", env!("PROTO"));
-    println!("flavour {:?} {}", option_env!("FLAVOUR"), env!("SCRIPT_FLAVOUR"));
-    println!("core {} {} {}", core_part::CORE, core_part::DATA, core_part::VERSION);
-    println!("{}", macros::spell!());
-    println!("external {}", external::EXTERNAL);
-    println!("tag {:?}", option_env!("TAG"));
-    println!("checks {}", cfg!(debug_assertions));
-    #[cfg(feature = "loud")]
-    println!("{}", shout::shout());
-}
-"#;
-
 #[test]
 fn no_step_gives_a_stale_binary_or_a_needless_build() {
     let number = |name: &str, default: u32| std::env::var(name).map_or(default, |text| text.parse().unwrap());
@@ -422,27 +322,36 @@ fn no_step_gives_a_stale_binary_or_a_needless_build() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut world = World::new();
-    let (mut builds, mut hits) = (0, 0);
+    let (mut builds, mut hits, mut failures) = (0, 0, 0);
     let mut taken = Vec::new();
-    let mut last_state = String::new();
+    let mut seen = HashSet::new();
     for number in 0..steps {
         let step = step().new_tree(&mut runner).unwrap().current();
         world.take(&step);
         taken.push(step);
-        let history = || format!("step {number} of seed {seed}: {:?}", &taken[taken.len().saturating_sub(6)..]);
+        let history = || format!("step {number} of seed {seed}: {:?}", &taken[taken.len().saturating_sub(8)..]);
         let state = world.state();
         let expected = world.expected(&state);
         for scope in ["tree", "crate"] {
-            let (outcome, printed) = world.get(scope);
-            assert_eq!(printed, expected, "stale in scope {scope}, {}", history());
-            match outcome {
-                Outcome::Built => builds += 1,
-                Outcome::Cached => hits += 1,
+            let came = world.get(scope);
+            let printed = came.as_ref().map(|(_, printed)| printed);
+            assert_eq!(printed, expected.as_ref(), "stale in scope {scope}, {}", history());
+            match came {
+                Some((Outcome::Built, _)) => {
+                    let needless = scope == "crate" && seen.contains(&state);
+                    assert!(!needless, "needless build in scope {scope}, {}", history());
+                    builds += 1;
+                }
+                Some((Outcome::Cached, _)) => hits += 1,
+                None => failures += 1,
             }
-            let needless = scope == "crate" && outcome == Outcome::Built && state == last_state;
-            assert!(!needless, "needless build in scope {scope}, {}", history());
         }
-        last_state = state;
+        if expected.is_none() {
+            world.mend();
+        } else if world.state() == state {
+            // The build may have mended the lock file, and then it is another state.
+            seen.insert(state);
+        }
     }
-    println!("{steps} steps, {builds} builds, {hits} hits, 0 stale, 0 needless");
+    println!("{steps} steps, {builds} builds, {hits} hits, {failures} that do not build, 0 stale, 0 needless");
 }
