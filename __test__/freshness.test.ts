@@ -55,7 +55,7 @@ for (const [name, how] of REPLACEMENTS) {
     const { outcome, prints, warnings } = await look(checkout)
     expect({ outcome, prints }).toEqual({ outcome: 'built', prints: 'two -' })
     expect(warnings).toEqual([
-      expect.stringMatching(/^cargo takes `.+` for fresh, but src\/main\.rs is not what was built; /),
+      expect.stringMatching(/^cargo takes `hello` for fresh, but src\/main\.rs is not what was built; /),
     ])
 
     replace(checkout, 'src/main.rs', mainPrinting('six'), how)

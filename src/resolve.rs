@@ -154,7 +154,7 @@ fn build(search: &Search<'_>, survey: &Inventory) -> Result<(Built, Option<Obser
         return Ok((built, Some(observation)));
     }
     for (package, doubt) in &doubts {
-        let name = package.directory.file_name().unwrap_or_default().to_string_lossy();
+        let name = package.name();
         let message = format!("cargo takes `{name}` for fresh, but {doubt}; cleaning it and building again");
         (call.emit)(Event::Warning { message });
     }

@@ -14,6 +14,16 @@ pub struct Package {
 }
 
 impl Package {
+    /// Its name, which an id leaves out where the directory is called the same.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let (source, rest) = self.id.split_once('#').unwrap_or((&self.id, ""));
+        match rest.split_once('@') {
+            Some((name, _)) => name,
+            None => source.rsplit('/').next().unwrap_or(source),
+        }
+    }
+
     /// Whether its sources lie in a directory that somebody may edit: the workspace's own packages and path
     /// dependencies. Sources from registries and git do not change under one id.
     #[must_use]
@@ -53,4 +63,17 @@ pub struct Units {
     pub scripts: Vec<ScriptRun>,
     /// The binary, where cargo put it.
     pub executable: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_from_ids_of_either_form() {
+        let name = |id: &str| Package { id: id.to_owned(), directory: PathBuf::new() }.name().to_owned();
+        assert_eq!(name("path+file:///w/core#core-part@0.1.0"), "core-part");
+        assert_eq!(name("path+file:///w/app#0.1.0"), "app");
+        assert_eq!(name("registry+https://github.com/rust-lang/crates.io-index#serde@1.0.0"), "serde");
+    }
 }
