@@ -366,7 +366,7 @@ describe('options', () => {
     noDefaultFeatures: [(value) => value === true, 'a boolean'],
     profile: [isText, 'a string'],
     builder: [() => false, "'auto', 'cargo' or 'zigbuild'"],
-    scope: [() => false, "'tree'"],
+    scope: [() => false, "'tree' or 'crate'"],
     exclude: [isTexts, 'an array of strings'],
     cacheDir: [isText, 'a string'],
     env: [
