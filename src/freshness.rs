@@ -5,11 +5,11 @@
 //! and build scripts (#10358, #13280). A target directory that two checkouts share can hand out the other's build
 //! (#17312, #7740).
 //!
-//! Promises: a package that cargo calls fresh is doubted when something that it reads differs from what it read when
-//! its artifacts came to be. After each build that is recorded, with the artifacts' `stat`. Where the record does not
-//! vouch for an artifact, since somebody else built it, the change times of its inputs do, which no program can set: an
-//! input that was changed after the artifact was written is doubted, and so is everything in a target directory outside
-//! the checkout.
+//! Promises: a run of rustc or of a build script whose results cargo took as they were is doubted when something that it
+//! reads differs from what it read then. After each build that is recorded, with the `stat` of what the run wrote. Where
+//! the record does not vouch for that file, since somebody else built it, the change times of the inputs do, which no
+//! program can set: what was changed after the file was written is doubted, and so is everything in a target directory
+//! outside the checkout.
 //! Does not promise: to doubt what no dep-info and no build script names.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,23 +19,24 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Digest;
-use crate::inputs::{self, Configured, Observation, PackageReads};
+use crate::inputs::{self, Configured, Observation, PackageReads, Run};
 use crate::inventory::Tree;
 use crate::path_set::Place;
 use crate::request::Environment;
 use crate::stat::StatIdentity;
 use crate::units::Package;
 
-/// What the packages in a target directory were built from, when this package last built there.
+/// What is in a target directory, and what it was built from when this package last built there.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct BuildRecord {
-    packages: BTreeMap<PathBuf, PackageRecord>,
+    /// By the file that the run wrote.
+    runs: BTreeMap<PathBuf, RunRecord>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct PackageRecord {
+struct RunRecord {
     checkout: PathBuf,
-    artifacts: BTreeMap<PathBuf, StatIdentity>,
+    wrote: StatIdentity,
     files: BTreeMap<Place, Option<Digest>>,
     variables: BTreeMap<String, Option<Digest>>,
 }
@@ -50,67 +51,82 @@ pub(crate) struct Present<'a> {
 }
 
 impl Present<'_> {
-    fn record(&self, reads: &PackageReads) -> PackageRecord {
-        let mut places: BTreeSet<Place> = reads.files.iter().map(|file| Place::of(file, self.root)).collect();
-        if reads.reads_whole_package {
-            let directory = Place::of(&reads.package.directory, self.root);
-            places.extend(
-                self.tree
-                    .files
-                    .iter()
-                    .map(|file| Place(file.path.clone()))
-                    .filter(|place| place.on_disk(self.root).starts_with(directory.on_disk(self.root))),
-            );
+    /// The places that a run for `package` looks at.
+    fn places(&self, run: &Run, package: &Package) -> BTreeSet<Place> {
+        let files = run.files.iter().flat_map(|file| [Some(file.clone()), twin(file)]).flatten();
+        let mut places: BTreeSet<Place> = files.map(|file| Place::of(&file, self.root)).collect();
+        if run.reads_whole_package {
+            // Of a package outside the checkout, git lists no files.
+            if !package.directory.starts_with(self.root) {
+                places.insert(Place::of(&package.directory, self.root));
+            }
+            let all = self.tree.files.iter().map(|file| Place(file.path.clone()));
+            places.extend(all.filter(|place| place.on_disk(self.root).starts_with(&package.directory)));
         }
+        places
+    }
+
+    /// What `run` would read now.
+    fn record(&self, run: &Run, package: &Package) -> Option<RunRecord> {
         let variable = |name: &String| {
-            let digest = self
-                .configured
-                .get(name)
-                .map(|configured| configured.digest)
-                .or_else(|| self.env.get(name).map(Digest::of));
-            (name.clone(), digest)
+            let configured = self.configured.get(name).map(|configured| configured.digest);
+            (name.clone(), configured.or_else(|| self.env.get(name).map(Digest::of)))
         };
-        PackageRecord {
+        let directory = Place::of(&package.directory, self.root);
+        let digest = |place: Place| {
+            let digest = if place == directory && !package.directory.starts_with(self.root) {
+                inputs::digest_of_package(&place, self.tree, self.root)
+            } else {
+                inputs::digest_of(&place, self.tree, self.root)
+            };
+            (place, digest)
+        };
+        Some(RunRecord {
             checkout: self.root.to_owned(),
-            artifacts: reads.artifacts.iter().filter_map(|path| Some((path.clone(), stat(path)?))).collect(),
-            files: places
-                .into_iter()
-                .map(|place| {
-                    let digest = inputs::digest_of(&place, self.tree, self.root);
-                    (place, digest)
-                })
-                .collect(),
-            variables: reads.variables.iter().map(variable).collect(),
-        }
+            wrote: StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links(),
+            files: self.places(run, package).into_iter().map(digest).collect(),
+            variables: run.variables.iter().map(variable).collect(),
+        })
     }
 }
 
 impl BuildRecord {
-    /// Packages that cargo called fresh though they are not, each with the reason.
-    pub(crate) fn doubts(&self, observation: &Observation, present: &Present<'_>) -> Vec<(Package, String)> {
-        let fresh = observation.packages.values().filter(|reads| reads.fresh);
-        fresh
-            .filter_map(|reads| {
-                let now = present.record(reads);
-                let doubt = match self.packages.get(&key(reads)) {
-                    Some(then) if then.artifacts == now.artifacts => then.differs_from(&now),
-                    _ => unvouched(reads, &now, present),
-                };
-                doubt.map(|doubt| (reads.package.clone(), doubt))
-            })
-            .collect()
+    /// Packages that cargo called fresh, or a part of them, though they are not, each with the reason; after a build
+    /// that `began` then.
+    pub(crate) fn doubts(
+        &self,
+        observation: &Observation,
+        present: &Present<'_>,
+        began: SystemTime,
+    ) -> Vec<(Package, String)> {
+        let doubt = |reads: &PackageReads| reads.runs.iter().find_map(|run| self.doubt(run, reads, present, began));
+        let packages = observation.packages.values();
+        packages.filter_map(|reads| doubt(reads).map(|doubt| (reads.package.clone(), doubt))).collect()
     }
 
-    /// Takes down what every package in `observation` was built from.
+    fn doubt(&self, run: &Run, reads: &PackageReads, present: &Present<'_>, began: SystemTime) -> Option<String> {
+        if run.fresh == Some(false) {
+            return None;
+        }
+        let now = present.record(run, &reads.package)?;
+        match self.runs.get(&run.wrote) {
+            Some(then) if then.wrote == now.wrote => then.differs_from(&now),
+            _ if run.fresh.is_none() && modified(&run.wrote).is_some_and(|written| written >= began) => None,
+            _ => unvouched(run, &reads.package, present),
+        }
+    }
+
+    /// Takes down what everything in `observation` was built from.
     pub(crate) fn update(&mut self, observation: &Observation, present: &Present<'_>) {
         for reads in observation.packages.values() {
-            self.packages.insert(key(reads), present.record(reads));
+            let record = |run: &Run| Some((run.wrote.clone(), present.record(run, &reads.package)?));
+            self.runs.extend(reads.runs.iter().filter_map(record));
         }
-        self.packages.retain(|artifact, _| artifact.exists());
+        self.runs.retain(|wrote, _| wrote.exists());
     }
 }
 
-impl PackageRecord {
+impl RunRecord {
     fn differs_from(&self, now: &Self) -> Option<String> {
         if self.checkout != now.checkout {
             return Some(format!("`{}` was built there last", self.checkout.display()));
@@ -125,33 +141,54 @@ impl PackageRecord {
     }
 }
 
-/// A package's artifacts differ with its features, profile and target, and each has its own record.
-fn key(reads: &PackageReads) -> PathBuf {
-    reads.artifacts.first().cloned().unwrap_or_else(|| reads.package.directory.clone())
+/// Where rustc would look for the module in `file` as well: `x/mod.rs` for `x.rs`, and the other way round. It refuses
+/// a module that has both, which cargo does not see since nobody has read the other file yet.
+///
+/// <https://doc.rust-lang.org/error_codes/E0584.html>
+fn twin(file: &Path) -> Option<PathBuf> {
+    if file.extension()? != "rs" {
+        return None;
+    }
+    Some(match file.file_stem()? {
+        stem if stem == "mod" => file.parent()?.with_extension("rs"),
+        _ => file.with_extension("").join("mod.rs"),
+    })
 }
 
-fn unvouched(reads: &PackageReads, now: &PackageRecord, present: &Present<'_>) -> Option<String> {
-    let outside = reads.artifacts.iter().find(|artifact| !artifact.starts_with(present.root));
-    if let Some(artifact) = outside {
-        let directory = artifact.parent().unwrap_or(artifact);
+fn unvouched(run: &Run, package: &Package, present: &Present<'_>) -> Option<String> {
+    if !run.wrote.starts_with(present.root) {
+        let directory = run.wrote.parent().unwrap_or(&run.wrote);
         return Some(format!("another checkout may have built in `{}`", directory.display()));
     }
-    let written = reads.artifacts.iter().filter_map(|path| path.metadata().ok()?.modified().ok()).min()?;
-    let suspect = now.files.keys().find(|place| changed_after(&place.on_disk(present.root), written));
+    let written = modified(&run.wrote)?;
+    // A directory that was moved here has files that nobody touched.
+    let (root, directory) = (present.root, &package.directory);
+    let is_ours = |above: &Path| above != root && (above.starts_with(directory) || above.starts_with(root));
+    let suspect = present.places(run, package).into_iter().find(|place| {
+        let path = place.on_disk(root);
+        let mut above = path.ancestors().skip(1).take_while(|above| is_ours(above));
+        above.any(|above| changed_after(above, written)) || changed_within(&path, written)
+    });
     if let Some(place) = suspect {
         return Some(format!("{} was changed after the last build", place.0));
     }
-    let configured = now.variables.keys().find(|name| {
+    let configured = |name: &&String| {
         present.configured.get(*name).is_some_and(|configured| changed_after(&configured.file, written))
-    })?;
-    Some(format!("{configured} may not be what was built with"))
+    };
+    run.variables.iter().find(configured).map(|name| format!("{name} may not be what was built with"))
 }
 
-fn stat(path: &Path) -> Option<StatIdentity> {
-    path.metadata().ok().map(|metadata| StatIdentity::of(&metadata))
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
 }
 
-/// Whether a file was changed later than `moment`, by the one time that cannot be set.
+/// Whether a file or, in a directory, anything was changed later than `moment`.
+fn changed_within(path: &Path, moment: SystemTime) -> bool {
+    let below = || std::fs::read_dir(path).into_iter().flatten().flatten();
+    changed_after(path, moment) || (path.is_dir() && below().any(|entry| changed_within(&entry.path(), moment)))
+}
+
+/// Whether a file or directory was changed later than `moment`, by the one time that cannot be set.
 #[cfg(unix)]
 fn changed_after(path: &Path, moment: SystemTime) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -159,7 +196,7 @@ fn changed_after(path: &Path, moment: SystemTime) -> bool {
     path.metadata().is_ok_and(|metadata| {
         let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
         let rest = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
-        !metadata.is_dir() && UNIX_EPOCH + Duration::new(seconds, rest) >= moment
+        UNIX_EPOCH + Duration::new(seconds, rest) >= moment
     })
 }
 

@@ -106,7 +106,7 @@ pub struct Tree {
 }
 
 /// A program that takes part in the build.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tool {
     /// The real program, behind rustup's proxies; what was looked for when it was not found.
     pub path: String,
@@ -114,6 +114,19 @@ pub struct Tool {
     pub toolchain: Option<String>,
     /// The program's own `stat`, none when it does not exist.
     pub stat: Option<StatIdentity>,
+    /// What it calls itself, as in `rustc 1.95.0 (59807616e 2026-04-14)`. Known of what was built with, and not part of
+    /// the fingerprint.
+    #[serde(default)]
+    pub version: Option<String>,
+}
+
+impl Tool {
+    /// Whether a fingerprint cannot tell them apart.
+    #[must_use]
+    pub fn is_same_program(&self, other: &Self) -> bool {
+        let bytes = |tool: &Self| tool.stat.map(|stat| stat.portable_bytes());
+        self.path == other.path && bytes(self) == bytes(other)
+    }
 }
 
 /// All inputs of one request.

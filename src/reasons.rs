@@ -38,7 +38,13 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
         names.dedup();
         reasons.push(MissReason::Environment { names });
     }
-    for tool in differing(&before.tools, &now.tools) {
+    for tool in differing_by(&before.tools, &now.tools, Tool::is_same_program) {
+        // Another rustc has another driver.
+        let rustc_differs =
+            |reason: &MissReason| matches!(reason, MissReason::Toolchain { tool, .. } if tool == "rustc");
+        if tool == "rustc driver" && reasons.iter().any(rustc_differs) {
+            continue;
+        }
         let (from, to) = (before.tools.get(&tool).map(shown), now.tools.get(&tool).map(shown));
         reasons.push(MissReason::Toolchain { tool, from, to });
     }
@@ -53,10 +59,22 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
 }
 
 fn differing<T: PartialEq>(before: &BTreeMap<String, T>, now: &BTreeMap<String, T>) -> Vec<String> {
+    differing_by(before, now, T::eq)
+}
+
+fn differing_by<T>(
+    before: &BTreeMap<String, T>,
+    now: &BTreeMap<String, T>,
+    same: impl Fn(&T, &T) -> bool,
+) -> Vec<String> {
     let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    names.into_iter().filter(|name| before.get(*name) != now.get(*name)).cloned().collect()
+    let is_same = |name: &String| match (before.get(name), now.get(name)) {
+        (Some(then), Some(now)) => same(then, now),
+        _ => false,
+    };
+    names.into_iter().filter(|name| !is_same(name)).cloned().collect()
 }
 
 fn shown(tool: &Tool) -> String {
-    tool.toolchain.clone().unwrap_or_else(|| tool.path.clone())
+    tool.version.as_ref().or(tool.toolchain.as_ref()).unwrap_or(&tool.path).clone()
 }

@@ -117,7 +117,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
             && (disturbance.is_none() || (disturbance.changed.is_empty() && builds == MOST_BUILDS))
         {
             remember(&search, &built, observation.as_ref(), &survey_after)?;
-            let entry = publish(&search, staged, &after, build_ms)?;
+            let entry = publish(&search, staged, after, build_ms)?;
             flight::note_build(entry.manifest.fingerprint, began);
             return done(entry, Outcome::Built, reasons);
         }
@@ -155,10 +155,11 @@ fn build(search: &Search<'_>, survey: &Inventory) -> Result<(Built, Option<Obser
     let Search { request, root, call, store } = search;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
+    let began = SystemTime::now();
     let mut built = cargo::build(request, root, call.cancellation, call.emit)?;
     let Some(observation) = observe(search, &built) else { return Ok((built, None)) };
     let present = present(search, survey)?;
-    let doubts = record(search, &built).doubts(&observation, &present);
+    let doubts = record(search, &built).doubts(&observation, &present, began);
     if doubts.is_empty() {
         return Ok((built, Some(observation)));
     }
@@ -222,10 +223,13 @@ fn remember(search: &Search<'_>, built: &Built, observation: Option<&Observation
 }
 
 /// Publishes under the fingerprint of what the build was seen to read.
-fn publish(search: &Search<'_>, staged: Staged, inputs: &Inventory, build_ms: u64) -> Result<Entry> {
+fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u64) -> Result<Entry> {
+    let Search { request, root, store, .. } = search;
+    let known = store.nearest_inventory(request, root).unwrap_or_default();
+    cargo::name_versions(&mut inputs.tools, &known.tools, request, root);
     // First, since nobody finds the entry without.
-    search.store.remember_path_set(&search.weak_key(inputs), &inputs.path_set)?;
-    let entry = search.store.publish(staged, search.request, &search.root, inputs, build_ms)?;
+    store.remember_path_set(&search.weak_key(&inputs), &inputs.path_set)?;
+    let entry = store.publish(staged, request, root, &inputs, build_ms)?;
     (search.call.emit)(Event::Published {
         path: entry.path.clone(),
         size: entry.manifest.size,

@@ -1,12 +1,14 @@
 //! One request on its way: looking at the inputs, and at what the cache has for them.
 //!
-//! Promises: nothing here writes or spawns, so a hit does neither.
+//! Promises: nothing here writes, and a look-up spawns nothing, so a hit does neither. To tell why something was built,
+//! a program that was not there at the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cancellation::Cancellation;
+use crate::cargo;
 use crate::error::Result;
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
@@ -109,7 +111,8 @@ impl<'a> Search<'a> {
         let Some(before) = self.store.nearest_inventory(self.request, &self.root) else {
             return Ok(vec![MissReason::FirstBuild]);
         };
-        let now = self.observing(survey, &before.path_set)?;
+        let mut now = self.observing(survey, &before.path_set)?;
+        cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root);
         let reasons = reasons::between(&before, &now);
         Ok(if reasons.is_empty() { vec![MissReason::FirstBuild] } else { reasons })
     }

@@ -52,6 +52,13 @@ impl StatIdentity {
         }
     }
 
+    /// The same without the change time, which a further hard link to the file alters. cargo links a binary to its place
+    /// whenever it is asked for.
+    #[must_use]
+    pub fn but_for_links(self) -> Self {
+        Self { changed_ns: 0, ..self }
+    }
+
     /// Size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -14,21 +14,21 @@ pub struct Package {
 }
 
 impl Package {
+    /// Its name, which an id leaves out where the directory is called the same.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let (source, rest) = self.id.split_once('#').unwrap_or((&self.id, ""));
+        match rest.split_once('@') {
+            Some((name, _)) => name,
+            None => source.rsplit('/').next().unwrap_or(source),
+        }
+    }
+
     /// Whether its sources lie in a directory that somebody may edit: the workspace's own packages and path
     /// dependencies. Sources from registries and git do not change under one id.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.id.starts_with("path+")
-    }
-
-    /// The name alone: what `#` has before `@`, or the last part of the URL where it has none.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        let (url, fragment) = self.id.rsplit_once('#').unwrap_or((&self.id, ""));
-        match fragment.split_once('@') {
-            Some((name, _)) => name,
-            None => url.rsplit_once('/').map_or(url, |(_, name)| name),
-        }
     }
 }
 
@@ -70,10 +70,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_is_named_in_both_forms_of_its_id() {
-        let name = |id: &str| Package { id: id.into(), directory: PathBuf::new() }.name().to_owned();
-        assert_eq!(name("path+file:///src/checkout#hello@0.1.0"), "hello");
-        assert_eq!(name("path+file:///src/hello#0.1.0"), "hello");
+    fn names_are_read_from_ids_of_either_form() {
+        let name = |id: &str| Package { id: id.to_owned(), directory: PathBuf::new() }.name().to_owned();
+        assert_eq!(name("path+file:///w/core#core-part@0.1.0"), "core-part");
+        assert_eq!(name("path+file:///w/app#0.1.0"), "app");
         assert_eq!(name("registry+https://github.com/rust-lang/crates.io-index#serde@1.0.0"), "serde");
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn arguments(request: &Request) -> Vec<String> {
 
 pub(super) fn clean_arguments(request: &Request, packages: &[Package]) -> Vec<String> {
     let mut arguments = vec!["clean".to_owned()];
+    // `cargo clean` takes ids, warns that it does not heed what is in them, and cleans by name.
     arguments.extend(packages.iter().flat_map(|package| ["-p".to_owned(), package.name().to_owned()]));
     arguments.extend(profile(request));
     if let Some(target) = &request.target {

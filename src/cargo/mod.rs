@@ -12,6 +12,7 @@ mod command;
 mod failure;
 mod process;
 mod stderr;
+mod version;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -23,6 +24,7 @@ use crate::request::Request;
 use crate::stat::StatIdentity;
 use crate::units::{Package, Units};
 use process::Transcript;
+pub use version::name_versions;
 
 /// What a successful run of cargo left.
 #[derive(Debug)]

@@ -15,24 +15,33 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::dep_info::{Declared, FOR_BUILD_SCRIPTS, FOR_RUSTC, Trace, dep_infos_of};
+use super::dep_info::{Declared, FOR_BUILD_SCRIPTS, FOR_RUSTC, Trace, dep_infos_of, written_by};
 use crate::units::{Package, Unit, Units};
+
+/// One run of rustc or of a build script, now or earlier, and what it read.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// A file that it wrote when it was done, and that no other run writes.
+    pub wrote: PathBuf,
+    /// Whether cargo took its results as they were; it does not say that of build scripts.
+    pub fresh: Option<bool>,
+    /// Files and directories that it read, absolute.
+    pub files: BTreeSet<PathBuf>,
+    /// Whether it is a build script that declares nothing, so that it may have read any file of its package.
+    pub reads_whole_package: bool,
+    /// Variables that it read.
+    pub variables: BTreeSet<String>,
+}
 
 /// What one local package was seen to read.
 #[derive(Clone, Debug)]
 pub struct PackageReads {
     /// Which.
     pub package: Package,
-    /// Whether cargo took all of it as it was.
-    pub fresh: bool,
-    /// What rustc wrote for it.
-    pub artifacts: BTreeSet<PathBuf>,
+    /// Who read what.
+    pub runs: Vec<Run>,
     /// Files and directories that were read, absolute, as they were named.
     pub files: BTreeSet<PathBuf>,
-    /// Whether it has a build script that declares nothing, so that any file of the package may have been read.
-    pub reads_whole_package: bool,
-    /// Variables that were read.
-    pub variables: BTreeSet<String>,
 }
 
 /// What a build was seen to read.
@@ -67,25 +76,28 @@ pub fn observe(units: &Units, root: &Path) -> Result<Observation, Unobservable> 
     let mut observation = Observation::default();
     for unit in &units.units {
         let mut trace = Trace::default();
-        for dep_info in dep_infos_of(unit, units)? {
-            trace.read_dep_info(&dep_info)?;
+        let dep_infos = dep_infos_of(unit, units)?;
+        for dep_info in &dep_infos {
+            trace.read_dep_info(dep_info)?;
         }
-        observation.take(unit, trace, root, &target);
+        let wrote = written_by(unit, units, &dep_infos);
+        observation.take(unit, wrote, trace, root, &target);
     }
     for script in &units.scripts {
         let output = script.out_dir.with_file_name("output");
-        let bytes = fs::read(&output).map_err(|source| Unobservable { path: output, source })?;
+        let bytes = fs::read(&output).map_err(|source| Unobservable { path: output.clone(), source })?;
         let mut declared = Declared::of(&String::from_utf8_lossy(&bytes));
-        let declares_nothing = declared.files.is_empty() && declared.variables.is_empty();
+        let reads_whole_package = declared.files.is_empty() && declared.variables.is_empty();
         declared.variables.retain(|name| !FOR_BUILD_SCRIPTS.has(name));
         observation.variables.extend(declared.variables.iter().cloned());
         if let Some(reads) = observation.packages.get_mut(&script.package_id) {
-            reads.reads_whole_package |= declares_nothing;
-            reads.variables.extend(declared.variables);
             // cargo takes these relative to the package.
             let directory = reads.package.directory.clone();
             let files = declared.files.into_iter().map(|file| directory.join(file));
-            reads.files.extend(files.filter(|file| !target.holds(file)));
+            let files: BTreeSet<PathBuf> = files.filter(|file| !target.holds(file)).collect();
+            reads.files.extend(files.iter().cloned());
+            let variables = declared.variables;
+            reads.runs.push(Run { wrote: output, fresh: None, files, reads_whole_package, variables });
         }
     }
     observation.uplifted(units, root, &target)?;
@@ -93,7 +105,7 @@ pub fn observe(units: &Units, root: &Path) -> Result<Observation, Unobservable> 
 }
 
 impl Observation {
-    fn take(&mut self, unit: &Unit, mut trace: Trace, root: &Path, target: &Target) {
+    fn take(&mut self, unit: &Unit, wrote: PathBuf, mut trace: Trace, root: &Path, target: &Target) {
         let asks_for_directory = trace.variables.iter().any(|name| DIRECTORY_VARIABLES.contains(&name.as_str()));
         trace.variables.retain(|name| !FOR_RUSTC.has(name));
         self.variables.extend(trace.variables.iter().cloned());
@@ -103,24 +115,17 @@ impl Observation {
         self.knows_its_directory |= asks_for_directory;
         let reads = self.packages.entry(unit.package.id.clone()).or_insert_with(|| PackageReads {
             package: unit.package.clone(),
-            fresh: true,
-            artifacts: BTreeSet::new(),
+            runs: Vec::new(),
             files: BTreeSet::new(),
-            reads_whole_package: false,
-            variables: BTreeSet::new(),
         });
-        reads.fresh &= unit.fresh;
-        reads.artifacts.extend(unit.files.iter().cloned());
-        reads.variables.extend(trace.variables);
         let directory = &unit.package.directory;
-        for file in trace.files {
-            // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
-            let in_workspace = directory.starts_with(root);
-            let file = if in_workspace { root.join(file) } else { directory.join(file) };
-            if !target.holds(&file) {
-                reads.files.insert(file);
-            }
-        }
+        // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
+        let started_in = if directory.starts_with(root) { root } else { directory };
+        let files = trace.files.into_iter().map(|file| started_in.join(file));
+        let files: BTreeSet<PathBuf> = files.filter(|file| !target.holds(file)).collect();
+        reads.files.extend(files.iter().cloned());
+        let (fresh, variables) = (Some(unit.fresh), trace.variables);
+        reads.runs.push(Run { wrote, fresh, files, reads_whole_package: false, variables });
     }
 
     /// The dep-info that cargo puts beside the binary names everything local once more, in a form that is documented.

@@ -98,6 +98,18 @@ pub(super) fn dep_infos_of(unit: &Unit, units: &Units) -> Result<Vec<PathBuf>, U
     Ok(found)
 }
 
+/// The file that is this run's alone: builds with other features put their binary in the same place.
+pub(super) fn written_by(unit: &Unit, units: &Units, dep_infos: &[PathBuf]) -> PathBuf {
+    let first = unit.files.first().unwrap_or(&unit.package.directory);
+    match dep_infos {
+        [dep_info] if *first == units.executable => {
+            let own = dep_info.with_extension(first.extension().unwrap_or_default());
+            if own.is_file() { own } else { first.clone() }
+        }
+        _ => first.clone(),
+    }
+}
+
 /// `deps/libx-0123.rlib` and `deps/libx-0123.rmeta` have their dep-info in `deps/x-0123.d`.
 fn dep_info_of_library(artifact: &Path) -> Option<PathBuf> {
     let stem = artifact.file_stem()?.to_str()?;

@@ -19,9 +19,9 @@ mod toolchain;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use closure::{Observation, PackageReads, Unobservable, observe};
+pub use closure::{Observation, PackageReads, Run, Unobservable, observe};
 pub use environment::{Configured, configured_variables};
-pub use path_sets::{digest_of, path_set};
+pub use path_sets::{digest_of, digest_of_package, path_set};
 
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};

@@ -88,6 +88,18 @@ fn parents(path: &BStr) -> impl Iterator<Item = &BStr> {
     .skip(1)
 }
 
+/// Everything in the package at `place`, which lies outside the tree, as one digest.
+#[must_use]
+pub fn digest_of_package(place: &Place, tree: &Tree, root: &Path) -> Option<Digest> {
+    let set = PathSet { packages: [place.clone()].into(), ..PathSet::default() };
+    digest_of_all(&set, tree, root)
+}
+
+fn digest_of_all(set: &PathSet, tree: &Tree, root: &Path) -> Option<Digest> {
+    let files = super::outside::read(set, tree, root).ok()?;
+    serde_json::to_vec(&files).ok().map(Digest::of)
+}
+
 /// What stands at `place` now, links followed: from `tree` where it covers that, from the disk otherwise. A directory
 /// is the digest of everything in it.
 #[must_use]
@@ -98,8 +110,7 @@ pub fn digest_of(place: &Place, tree: &Tree, root: &Path) -> Option<Digest> {
             let path = place.on_disk(root);
             if path.is_dir() {
                 let set = PathSet { files: [place.clone()].into(), ..PathSet::default() };
-                let files = super::outside::read(&set, tree, root).ok()?;
-                return serde_json::to_vec(&files).ok().map(Digest::of);
+                return digest_of_all(&set, tree, root);
             }
             sweep::content(&path, true, &mut sweep::buffer()).ok().map(|(_, digest, _)| digest)
         }

@@ -76,6 +76,7 @@ fn tool(path: &Path, toolchain: Option<&str>) -> Tool {
         stat: fs::metadata(&path).ok().map(|metadata| StatIdentity::of(&metadata)),
         path: path.to_string_lossy().into_owned(),
         toolchain: toolchain.map(str::to_owned),
+        version: None,
     }
 }
 

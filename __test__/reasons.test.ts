@@ -1,0 +1,178 @@
+// Why something was built: the same answer in the result, in the `miss` event, from `explain` and on the terminal.
+
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type DevBinaryOptions, explain, type MissReason } from '../index.js'
+import { Checkout, entry, listener, mainPrinting, only, PATIENCE_MS, plainEnvironment } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+/** Every path below a directory with what `lstat` says, but for the time of the last access. */
+function listing(directory: string): string[] {
+  const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()
+  return ['.', ...paths].map((path) => {
+    const { ino, mode, size, mtimeMs, ctimeMs } = lstatSync(join(directory, path))
+    return `${path} ${ino} ${mode} ${size} ${mtimeMs} ${ctimeMs}`
+  })
+}
+
+/** Why a call builds: foretold by `explain`, which changes nothing, and told by the call itself, twice. */
+async function reasonsOf(checkout: Checkout, options: Partial<DevBinaryOptions> = {}): Promise<MissReason[]> {
+  const before = listing(checkout.directory)
+  const { events: foretold, onEvent: hear } = listener()
+  const explanation = await explain(checkout.options({ ...options, onEvent: hear }))
+  expect(listing(checkout.directory)).toEqual(before)
+  expect(foretold).toEqual([])
+
+  const { events, onEvent } = listener()
+  const binary = await checkout.get({ ...options, onEvent })
+  expect(binary.outcome).toBe('built')
+  expect(only(events, 'miss')).toEqual([{ type: 'miss', bin: 'hello', reasons: binary.reasons }])
+  expect(explanation).toMatchObject({ outcome: 'miss', reasons: binary.reasons })
+  expect(explanation).not.toHaveProperty('path')
+  return binary.reasons
+}
+
+test('a first build is one, and a hit has no reasons', async () => {
+  const checkout = new Checkout()
+  expect(await reasonsOf(checkout)).toEqual([{ kind: 'first-build' }])
+  const before = listing(checkout.directory)
+  const { path, fingerprint } = await checkout.get()
+  expect(await explain(checkout.options())).toEqual({ outcome: 'hit', path, fingerprint, reasons: [] })
+  expect(listing(checkout.directory)).toEqual(before)
+})
+
+for (const scope of ['tree', 'crate'] as const) {
+  test(`scope ${scope}: files are listed with what happened to them, twenty at most, and counted`, async () => {
+    const checkout = new Checkout()
+    checkout.write('src/gone.rs', '')
+    checkout.commit('more files')
+    await checkout.get({ scope })
+    checkout.write('src/main.rs', mainPrinting('two'))
+    checkout.write('src/new.rs', '')
+    rmSync(join(checkout.repo, 'src/gone.rs'))
+    const paths = [
+      { path: 'src/gone.rs', change: 'removed' },
+      { path: 'src/main.rs', change: 'changed' },
+      { path: 'src/new.rs', change: 'added' },
+    ]
+    expect(await reasonsOf(checkout, { scope })).toEqual([{ kind: 'source', paths, count: 3 }] as MissReason[])
+
+    const names = Array.from({ length: 25 }, (_, index) => `src/part${String(index).padStart(2, '0')}.rs`)
+    for (const name of names) checkout.write(name, '')
+    const added = names.slice(0, 20).map((path) => ({ path, change: 'added' }))
+    expect(await reasonsOf(checkout, { scope })).toEqual([{ kind: 'source', paths: added, count: 25 }] as MissReason[])
+  })
+}
+
+test('a commit that changes no file is told by both commits', async () => {
+  const checkout = new Checkout()
+  await checkout.get()
+  const from = checkout.git('rev-parse', 'HEAD')
+  checkout.commit('nothing')
+  const to = checkout.git('rev-parse', 'HEAD')
+  expect(await reasonsOf(checkout)).toEqual([{ kind: 'head', repository: '', from, to }])
+})
+
+/** rustc behind a script, which is what gets updated in place here; `-V` is asked for the reason and by nobody else. */
+function installRustc(path: string, version: string): void {
+  const sysroot = execFileSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8', env: plainEnvironment() }).trim()
+  const script = `#!/bin/sh\n[ "$*" = -V ] && { echo '${version}'; exit; }\nexec '${sysroot}/bin/rustc' "$@"\n`
+  writeFileSync(path, script, { mode: 0o755 })
+}
+
+test('a toolchain is told by its old and its new version', async () => {
+  const checkout = new Checkout()
+  const rustc = join(checkout.directory, 'rustc')
+  const env = plainEnvironment({ RUSTC: rustc })
+  installRustc(rustc, 'rustc 1.0.0 (old)')
+  await checkout.get({ env })
+  installRustc(rustc, 'rustc 1.0.1 (new)')
+  expect(await reasonsOf(checkout, { env })).toEqual([
+    { kind: 'toolchain', tool: 'rustc', from: 'rustc 1.0.0 (old)', to: 'rustc 1.0.1 (new)' },
+  ])
+})
+
+test('the version of the real toolchain is kept with what it built', async () => {
+  const checkout = new Checkout()
+  const { path } = await checkout.get()
+  const tools = JSON.parse(readFileSync(`${path}.inputs.json`, 'utf8')).tools
+  for (const tool of ['rustc', 'cargo']) {
+    const options = { encoding: 'utf8', env: plainEnvironment(), cwd: checkout.repo } as const
+    expect(tools[tool].version).toBe(execFileSync(tool, ['-V'], options).trim())
+  }
+})
+
+test('variables are told by name, and the cache holds no value of any', async () => {
+  const checkout = new Checkout()
+  const secret = 'swordfish-2718281828'
+  checkout.write('build.rs', 'fn main() { println!("cargo::rerun-if-env-changed=PASSWORD"); }\n')
+  const env = (value?: string) => plainEnvironment({ PASSWORD: value, LDFLAGS: value, SESSION_TOKEN: value })
+  await checkout.get({ env: env() })
+  const names = ['LDFLAGS', 'PASSWORD']
+  expect(await reasonsOf(checkout, { env: env(secret) })).toEqual([{ kind: 'environment', names }])
+  const files = readdirSync(checkout.cacheDir, { recursive: true, withFileTypes: true }).filter((file) => file.isFile())
+  expect(files.length).toBeGreaterThan(6)
+  const holding = files.filter((file) => readFileSync(join(file.parentPath, file.name)).includes(secret))
+  expect(holding.map(({ name }) => name)).toEqual([])
+})
+
+test("cargo's configuration is told by file", async () => {
+  const checkout = new Checkout()
+  checkout.write('.gitignore', '/target\n/.cargo\n')
+  await checkout.get()
+  checkout.write('.cargo/config.toml', '[profile.release]\nopt-level = 1\n')
+  expect(await reasonsOf(checkout)).toEqual([{ kind: 'cargo-config', files: ['.cargo/config.toml'] }])
+  const above = join(checkout.directory, '.cargo/config.toml')
+  checkout.write('../.cargo/config.toml', '[profile.release]\nopt-level = 2\n')
+  expect(await reasonsOf(checkout)).toEqual([{ kind: 'cargo-config', files: [above] }])
+})
+
+test('options are told by name', async () => {
+  const checkout = new Checkout()
+  checkout.write(
+    'Cargo.toml',
+    '[package]\nname = "hello"\nversion = "0.1.0"\nedition = "2024"\n[features]\nloud = []\n',
+  )
+  await checkout.get()
+  expect(await reasonsOf(checkout, { profile: 'dev' })).toEqual([{ kind: 'request', options: ['profile'] }])
+  expect(await reasonsOf(checkout, { profile: 'dev', features: ['loud'] })).toEqual([
+    { kind: 'request', options: ['features'] },
+  ])
+  expect(await reasonsOf(checkout, { scope: 'crate', features: ['loud'], profile: 'dev' })).toEqual([
+    { kind: 'request', options: ['scope'] },
+  ])
+})
+
+test('a rebuild that was asked for, and an entry that was damaged, say so', async () => {
+  const checkout = new Checkout()
+  const { path } = await checkout.get()
+  expect(await reasonsOf(checkout, { rebuild: true })).toEqual([{ kind: 'rebuild' }])
+  const { size } = lstatSync(path)
+  appendFileSync(path, 'more')
+  const detail = `the cached \`${path}\` has ${size + 4} bytes instead of ${size}`
+  expect(await reasonsOf(checkout)).toEqual([{ kind: 'corrupt', detail }])
+})
+
+test('several reasons are told together, the most telling first', async () => {
+  const checkout = new Checkout()
+  await checkout.get()
+  checkout.write('src/main.rs', mainPrinting('two'))
+  checkout.commit('two')
+  const reasons = await reasonsOf(checkout, { profile: 'dev', env: plainEnvironment({ TAG: 'v1' }) })
+  expect(reasons.map(({ kind }) => kind)).toEqual(['request', 'source', 'environment', 'head'])
+})
+
+test('the plain report has the reason in the line that announces the build', async () => {
+  const checkout = new Checkout()
+  await checkout.get()
+  checkout.write('src/main.rs', mainPrinting('two'))
+  checkout.write('src/new.rs', '')
+  const program = `require(${JSON.stringify(entry)}).getDevBinary(${JSON.stringify({ ...checkout.options(), report: 'plain' })})`
+  const child = Bun.spawn([process.execPath, '-e', program], { stdout: 'pipe', stderr: 'pipe' })
+  const lines = (await new Response(child.stderr).text()).split('\n')
+  expect(lines).toContain('Building hello: src/main.rs changed and 1 more')
+  expect(await new Response(child.stdout).text()).toBe('')
+})

@@ -1,0 +1,107 @@
+// `npm run replay`: how many builds each scope would have asked for over the last commits of a repository.
+//
+// Nothing is compiled but the newest commit, once for each scope, to learn what the crate is built from. Then the
+// history is walked from the oldest commit to the newest, and each one's fingerprint compared with those before it. What
+// an older commit read and the newest one does not is not known; the count for scope `crate` is that of a user who has
+// built the newest one.
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { setUp } from '../scripts/setup.mjs'
+
+const USAGE = `usage: npm run replay -- --repo DIR --crate C [--bin B] [--commits N] [--features a,b] [--in-place]
+  --commits N   how many, by first parents from HEAD (default: 300)
+  --in-place    work in DIR itself, which must be clean, to use what is built there; HEAD is put back at the end.
+                Without it, in a clone that is removed afterwards, which takes a cold build for each scope unless
+                CARGO_TARGET_DIR is set`
+
+const OPTIONS = {
+  repo: { type: 'string' },
+  crate: { type: 'string' },
+  bin: { type: 'string' },
+  commits: { type: 'string', default: '300' },
+  features: { type: 'string' },
+  'in-place': { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h' },
+}
+const SCOPES = ['tree', 'crate']
+
+function usageError(problem) {
+  console.error(`error: ${problem}\n\n${USAGE}`)
+  process.exit(2)
+}
+
+function parsed() {
+  try {
+    return parseArgs({ options: OPTIONS, strict: true }).values
+  } catch (error) {
+    return usageError(error.message)
+  }
+}
+
+const { help, repo, crate, bin, commits, features, 'in-place': inPlace } = parsed()
+if (help) {
+  console.log(USAGE)
+  process.exit(0)
+}
+if (repo === undefined || crate === undefined) usageError('`--repo` and `--crate` are needed')
+if (!/^[1-9]\d{0,6}$/.test(commits)) usageError(`\`--commits\` takes a number, not \`${commits}\``)
+
+/** What git prints; hooks and the editor stay out of it. */
+function git(directory, ...args) {
+  const quiet = ['-c', 'core.hooksPath=/dev/null', '-c', 'advice.detachedHead=false']
+  return execFileSync('git', [...quiet, '-C', directory, ...args], { encoding: 'utf8', maxBuffer: 2 ** 28 }).trim()
+}
+
+/** A checkout that may be moved through history, and the way back. */
+function workplace(temporary) {
+  const source = resolve(repo)
+  if (!inPlace) {
+    const clone = join(temporary, 'checkout')
+    git(source, 'clone', '--quiet', '--shared', source, clone)
+    return { directory: clone, restore: () => {} }
+  }
+  if (git(source, 'status', '--porcelain') !== '') usageError(`\`${source}\` is not clean`)
+  const start = git(source, 'rev-parse', 'HEAD')
+  return { directory: source, restore: () => git(source, 'reset', '--quiet', '--hard', start) }
+}
+
+setUp()
+const { getDevBinary, fingerprint } = createRequire(import.meta.url)('../index.js')
+const temporary = mkdtempSync(join(tmpdir(), 'dev-bin-replay-'))
+process.once('exit', () => rmSync(temporary, { recursive: true, force: true }))
+const { directory, restore } = workplace(temporary)
+process.once('exit', restore)
+// An interruption ends in `exit`, too.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
+
+const history = git(directory, 'log', '--first-parent', '--reverse', '--format=%H', `--max-count=${commits}`).split(
+  '\n',
+)
+const options = { repo: directory, cacheDir: join(temporary, 'cache'), crate, bin, features: features?.split(',') }
+for (const scope of SCOPES) await getDevBinary({ ...options, scope })
+
+const seen = Object.fromEntries(SCOPES.map((scope) => [scope, new Map()]))
+const skipped = []
+for (const commit of history) {
+  // HEAD's text stays as it is, as it does for somebody who pulls: a build script may watch `.git/HEAD`.
+  git(directory, 'reset', '--quiet', '--hard', commit)
+  if (!existsSync(join(directory, 'Cargo.toml'))) {
+    skipped.push(commit)
+    continue
+  }
+  for (const scope of SCOPES) {
+    const found = await fingerprint({ ...options, scope })
+    if (!seen[scope].has(found)) seen[scope].set(found, commit)
+  }
+}
+
+if (skipped.length > 0) console.error(`${skipped.length} commits have no Cargo.toml and are left out`)
+console.error(`commits that build in scope crate:\n${[...seen.crate.values()].join('\n')}`)
+console.log('| binary | commits | builds, scope `tree` | builds, scope `crate` |')
+console.log('| --- | --- | --- | --- |')
+console.log(`| ${bin ?? crate} | ${history.length - skipped.length} | ${seen.tree.size} | ${seen.crate.size} |`)

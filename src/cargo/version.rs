@@ -1,0 +1,37 @@
+//! What the programs that build call themselves.
+//!
+//! Promises: a program is run at most once as long as it stays the same: what it said is kept with what it built.
+//! Does not promise: a text for every program. Libraries and wrappers are not asked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::inventory::Tool;
+use crate::request::Request;
+
+/// Fills in the versions of `tools`, from `known` where that has the same program.
+pub fn name_versions(
+    tools: &mut BTreeMap<String, Tool>,
+    known: &BTreeMap<String, Tool>,
+    request: &Request,
+    root: &Path,
+) {
+    for (role, tool) in tools {
+        let before = known.get(role).filter(|known| known.is_same_program(tool));
+        tool.version = before.and_then(|known| known.version.clone()).or_else(|| ask(role, tool, request, root));
+    }
+}
+
+fn ask(role: &str, tool: &Tool, request: &Request, root: &Path) -> Option<String> {
+    let argument = match role {
+        "cargo" | "rustc" | "cargo-zigbuild" => "-V",
+        zig if zig.starts_with("zig ") => "version",
+        _ => return None,
+    };
+    let mut command = Command::new(&tool.path);
+    command.arg(argument).current_dir(root).env_clear().envs(request.env.iter()).stdin(Stdio::null());
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
+}
