@@ -129,14 +129,16 @@ describe('an entry still hits', () => {
     expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'one -' })
   })
 
-  test('when everything beside it is gone that is not its own', async () => {
+  test('after one look when everything beside it is gone that is not its own', async () => {
     const checkout = new Checkout()
     checkout.write('src/main.rs', 'fn main() { println!("plain"); }\n')
     const { path } = await checkout.get()
     for (const name of readdirSync(checkout.cacheDir)) {
       if (join(checkout.cacheDir, name) !== dirname(path)) rmSync(join(checkout.cacheDir, name), { recursive: true })
     }
-    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'plain' })
+    // What it was seen to read went with the rest, so cargo may have to be asked once more.
+    expect((await checkout.run()).prints).toBe('plain')
+    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'plain', binary: { path } })
   })
 })
 
@@ -229,7 +231,10 @@ describe('a new cache', () => {
     const program = new Program('node', checkout.options({ cacheDir }), source)
     const { binary } = await program.says('resolved')
     expect(mode(cacheDir)).toBe(0o700)
-    for (const name of readdirSync(cacheDir)) expect([name, mode(join(cacheDir, name))]).toEqual([name, 0o700])
+    for (const entry of readdirSync(cacheDir, { withFileTypes: true })) {
+      const own = entry.isDirectory() ? 0o700 : 0o600
+      expect([entry.name, mode(join(cacheDir, entry.name))]).toEqual([entry.name, own])
+    }
     expect(mode(binary.path)).toBe(0o755)
     expect(await checkout.run({ cacheDir })).toMatchObject({ outcome: 'cached', prints: 'one -' })
   })

@@ -208,6 +208,18 @@ impl Error {
         }
     }
 
+    /// As [`Error::cache`], for an error of the system's.
+    pub(crate) fn cache_io(path: &Path, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::CacheUnusable {
+                path: path.to_owned(),
+                problem: error.to_string(),
+                hint: "make room there, or name another directory in `cacheDir`".into(),
+            },
+            _ => Self::cache(path, error),
+        }
+    }
+
     pub(crate) fn unreadable(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::InputUnreadable { path: path.into(), source }
     }

@@ -156,8 +156,10 @@ fn twin(file: &Path) -> Option<PathBuf> {
 }
 
 fn unvouched(run: &Run, package: &Package, present: &Present<'_>) -> Option<String> {
-    if !run.wrote.starts_with(present.root) {
-        let directory = run.wrote.parent().unwrap_or(&run.wrote);
+    // By its real place: `target` may be a link to a directory that others build in.
+    let wrote = dunce::canonicalize(&run.wrote).unwrap_or_else(|_| run.wrote.clone());
+    if !wrote.starts_with(present.root) {
+        let directory = wrote.parent().unwrap_or(&wrote);
         return Some(format!("another checkout may have built in `{}`", directory.display()));
     }
     let written = modified(&run.wrote)?;

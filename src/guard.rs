@@ -7,7 +7,7 @@
 use std::time::SystemTime;
 
 use crate::event::MissReason;
-use crate::inventory::{FileInput, Inventory};
+use crate::inventory::{FileInput, Inventory, Kind, TreePath};
 use crate::reasons;
 
 /// What happened to the inputs during a build.
@@ -20,16 +20,23 @@ pub(crate) struct Disturbance {
 }
 
 impl Disturbance {
-    /// Compares the looks before and after a build. Files outside the tree that no path set named before the build are
-    /// not in `known`; those were touched if they were written to `since` it began.
-    pub(crate) fn between(before: &Inventory, after: &Inventory, known: &[FileInput], since: SystemTime) -> Self {
+    /// Compares the looks before and after a build. Of a file that a path set names, `known` has what it was before the
+    /// build; where nobody looked at it then, it was touched if it was written to `since` the build began.
+    pub(crate) fn between<'a>(
+        before: &Inventory,
+        after: &Inventory,
+        known: impl Fn(&TreePath) -> Option<&'a FileInput>,
+        since: SystemTime,
+    ) -> Self {
         let mut found = Self::default();
         let before_outside = Inventory { outside: after.outside.clone(), ..before.clone() };
         found.changed.extend(reasons::between(&before_outside, after).iter().map(MissReason::summary));
         let touched = after.tree.touched_files(&before.tree);
         found.touched.extend(touched.into_iter().map(|(path, _)| path.to_string()));
         for file in &after.outside {
-            match known.iter().find(|known| known.path == file.path) {
+            match known(&file.path) {
+                // The tree has the link, and the path set what it leads to.
+                Some(then) if then.kind == Kind::Symlink && file.kind != Kind::Symlink => {}
                 Some(then) if !then.same_content(file) => found.changed.push(format!("{} changed", file.path)),
                 Some(then) if then.stat != file.stat => found.touched.push(file.path.to_string()),
                 Some(_) => {}

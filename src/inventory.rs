@@ -229,7 +229,9 @@ impl Inventory {
     pub fn changed_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
         let has_changed = |now: &FileInput, then: &FileInput| !now.same_content(then);
         let mut changed = differing(&before.tree.files, &self.tree.files, has_changed);
-        changed.extend(differing(&before.outside, &self.outside, has_changed));
+        // A link of the tree counts there by its target, and outside by what it leads to.
+        let outside = differing(&before.outside, &self.outside, has_changed);
+        changed.extend(outside.into_iter().filter(|(path, _)| self.tree.file(path).is_none()));
         changed
     }
 }

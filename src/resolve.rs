@@ -9,12 +9,12 @@ use std::time::{Instant, SystemTime};
 use crate::cargo::{self, Built};
 use crate::error::{Error, Result};
 use crate::event::{Event, MissReason};
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Digest, Fingerprint};
 use crate::flight::{self, Moment};
 use crate::freshness::{BuildRecord, Present};
 use crate::guard::Disturbance;
 use crate::inputs::{self, Observation};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, TreePath};
 use crate::path_set::PathSet;
 use crate::request::{Builder, Request};
 pub use crate::search::Call;
@@ -102,16 +102,22 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         };
         told = Some(reasons.clone());
 
-        let (began, since) = (Moment::now(), SystemTime::now());
+        let target = inputs::target_directory(&search.root, &request.env)?;
+        let target = LockName::Output(Digest::of(target.as_os_str().as_encoded_bytes()));
+        let output = search.store.lock(target, call.cancellation, call.emit)?;
+        let (began, since) = (Moment::now(), search.store.now());
         let (built, observation) = build(&search, &survey)?;
         builds += 1;
         build_ms += built.elapsed_ms;
         let staged = search.store.stage(&built.executable, &built.stat)?;
+        drop(output);
         let set = path_set(&search, &survey, observation.as_ref(), staged.as_ref())?;
         let before = search.observing(&survey, &set)?;
         let survey_after = search.survey(Moment::now())?;
         let after = search.observing(&survey_after, &set)?;
-        let disturbance = Disturbance::between(&before, &after, &found.inputs.outside, since);
+        let known =
+            |path: &TreePath| found.inputs.outside.iter().find(|file| file.path == *path).or(survey.tree.file(path));
+        let disturbance = Disturbance::between(&before, &after, known, since);
         // What was touched may have been changed and changed back while cargo read it; one more build makes sure.
         if let Some(staged) = staged
             && (disturbance.is_none() || (disturbance.changed.is_empty() && builds == MOST_BUILDS))
@@ -178,7 +184,7 @@ fn build(search: &Search<'_>, survey: &Inventory) -> Result<(Built, Option<Obser
 }
 
 fn observe(search: &Search<'_>, built: &Built) -> Option<Observation> {
-    match inputs::observe(&built.units, &search.root) {
+    match inputs::observe(&built.units, &search.root, search.request.env.cargo_home().as_deref()) {
         Ok(observation) => Some(observation),
         Err(error) => {
             let message = format!(

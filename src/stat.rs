@@ -6,7 +6,7 @@
 //! the file is old enough, or reads it. On Windows only size, attributes and modification time are compared.
 
 use std::fs::Metadata;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,11 +65,10 @@ impl StatIdentity {
         self.size
     }
 
-    /// Whether the file was written to or changed after `moment`, give or take what clocks are apart by.
+    /// Whether the file was written to or changed at `moment` or later, by the clock of its file system.
     #[must_use]
     pub fn is_younger_than(&self, moment: SystemTime) -> bool {
-        const MARGIN: Duration = Duration::from_secs(2);
-        let since = moment.checked_sub(MARGIN).and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
+        let since = moment.duration_since(UNIX_EPOCH).ok();
         let since = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
         self.modified_ns.max(self.changed_ns) >= since
     }

@@ -1,6 +1,6 @@
 //! What cargo said it built: the data between running cargo and looking at what the build read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A package, as cargo names it in its messages and takes it on its command line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,11 +24,13 @@ impl Package {
         }
     }
 
-    /// Whether its sources lie in a directory that somebody may edit: the workspace's own packages and path
-    /// dependencies. Sources from registries and git do not change under one id.
+    /// Whether its sources lie in a directory that somebody may edit: the workspace's own packages, path dependencies,
+    /// and what is vendored in the checkout at `root`. Those from registries and git, which lie in `cargo_home`, do not
+    /// change under one id.
     #[must_use]
-    pub fn is_local(&self) -> bool {
-        self.id.starts_with("path+")
+    pub fn is_local(&self, root: &Path, cargo_home: Option<&Path>) -> bool {
+        let is_fetched = || cargo_home.is_some_and(|home| self.directory.starts_with(home));
+        self.id.starts_with("path+") || (self.directory.starts_with(root) && !is_fetched())
     }
 }
 

@@ -9,17 +9,24 @@ use std::path::Path;
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 use super::command;
-use super::process::Transcript;
-use crate::error::Error;
+use super::process::{self, Transcript};
+use crate::cancellation::Cancellation;
+use crate::error::{Error, Result};
 use crate::names::glibc_version;
 use crate::request::Request;
 
-pub(super) fn explain(request: &Request, root: &Path, arguments: &[String], transcript: &Transcript) -> Error {
+pub(super) fn explain(
+    request: &Request,
+    root: &Path,
+    arguments: &[String],
+    transcript: &Transcript,
+    cancellation: &Cancellation,
+) -> Error {
     let said = transcript.messages.concat();
     missing_tool(request, &said, &transcript.errors)
         .or_else(|| {
             let nothing_compiled = transcript.errors.is_empty();
-            nothing_compiled.then(|| unknown_name(request, root)).flatten()
+            nothing_compiled.then(|| unknown_name(request, root, cancellation)).flatten()
         })
         .unwrap_or_else(|| Error::BuildFailed {
             command: command::shown(arguments),
@@ -52,6 +59,9 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
             &format!("install it with `rustup toolchain install {toolchain}`"),
         );
     }
+    if said.contains("rustup could not choose a version of") {
+        return missing("rustup has no default toolchain".into(), "choose one with `rustup default stable`");
+    }
     let triple = target.map(|target| match glibc_version(target) {
         Some(version) => &target[..target.len() - version.len() - 1],
         None => target,
@@ -75,8 +85,11 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
 }
 
 /// The package or binary that does not exist, if that is the reason.
-fn unknown_name(request: &Request, root: &Path) -> Option<Error> {
-    let metadata = metadata(request, root)?;
+fn unknown_name(request: &Request, root: &Path, cancellation: &Cancellation) -> Option<Error> {
+    let metadata = match metadata(request, root, cancellation) {
+        Err(aborted) => return Some(aborted),
+        Ok(metadata) => metadata?,
+    };
     let members = metadata.workspace_packages();
     let Some(package) = members.iter().find(|package| *package.name == request.package) else {
         let mut available: Vec<String> = members
@@ -99,8 +112,9 @@ fn binaries(package: &Package) -> Vec<String> {
     package.targets.iter().filter(|target| target.is_bin()).map(|target| target.name.clone()).collect()
 }
 
-fn metadata(request: &Request, root: &Path) -> Option<Metadata> {
+fn metadata(request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Option<Metadata>> {
     let mut cargo = command::cargo(request, root);
-    let output = cargo.args(["metadata", "--no-deps", "--format-version=1"]).output().ok()?;
-    MetadataCommand::parse(std::str::from_utf8(&output.stdout).ok()?).ok()
+    cargo.args(["metadata", "--no-deps", "--format-version=1"]);
+    let printed = process::capture(cargo, cancellation)?;
+    Ok(printed.and_then(|json| MetadataCommand::parse(std::str::from_utf8(&json).ok()?).ok()))
 }

@@ -83,7 +83,7 @@ pub fn build(request: &Request, root: &Path, cancellation: &Cancellation, emit: 
     let transcript = process::run(request, root, &arguments, cancellation, emit)?;
     cancellation.check()?;
     if !transcript.status.success() {
-        return Err(failure::explain(request, root, &arguments, &transcript));
+        return Err(failure::explain(request, root, &arguments, &transcript, cancellation));
     }
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     emit(Event::Built { bin: request.bin.clone(), elapsed_ms });

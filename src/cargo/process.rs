@@ -45,11 +45,7 @@ pub(super) fn run(
     emit: &dyn Fn(Event),
 ) -> Result<Transcript> {
     cancellation.check()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::Internal(format!("cannot wait for cargo: {error}")))?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let mut command = command::cargo(request, root);
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (mut child, ending) = cancellation.start(|| {
@@ -63,6 +59,47 @@ pub(super) fn run(
         let status = status.map_err(|error| Error::Internal(format!("cannot follow cargo: {error}")))?;
         Ok(transcript.into_transcript(status))
     })
+}
+
+/// What another program prints, if it succeeds.
+///
+/// # Errors
+///
+/// [`Error::Aborted`]; a program that fails is no error, and prints nothing.
+pub(super) fn capture(mut command: std::process::Command, cancellation: &Cancellation) -> Result<Option<Vec<u8>>> {
+    runtime()?.block_on(async {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let (mut child, ending) = cancellation.start(|| {
+            let child = group::spawn(command).map_err(|error| not_started(&error))?;
+            let ending = group::ending(&child)?;
+            Ok((child, ending))
+        })?;
+        let mut printed = Vec::new();
+        let mut stdout = child.stdout.take();
+        let reading = async {
+            if let Some(stdout) = &mut stdout {
+                let _ = stdout.read_to_end(&mut printed).await;
+            }
+        };
+        tokio::pin!(reading);
+        let status = tokio::select! {
+            () = &mut reading => child.wait().await,
+            status = child.wait() => {
+                let _ = tokio::time::timeout(PIPES_AFTER_EXIT, reading).await;
+                status
+            }
+        };
+        drop(ending);
+        cancellation.check()?;
+        Ok(status.is_ok_and(|status| status.success()).then_some(printed))
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Internal(format!("cannot wait for a process: {error}")))
 }
 
 fn not_started(error: &io::Error) -> Error {
@@ -132,14 +169,14 @@ impl<'a> Listener<'a> {
         let mut lines = BufReader::new(stdout).split(b'\n');
         while let Some(line) = lines.next_segment().await? {
             match serde_json::from_slice(&line) {
-                Ok(message) => self.message(message)?,
+                Ok(message) => self.message(message),
                 Err(error) => tracing::debug!(%error, "not a message of cargo's"),
             }
         }
         Ok(())
     }
 
-    fn message(&mut self, message: Message) -> io::Result<()> {
+    fn message(&mut self, message: Message) {
         match message {
             Message::CompilerArtifact(artifact) => {
                 let directory = artifact.manifest_path.parent().map(Into::into).unwrap_or_default();
@@ -151,7 +188,8 @@ impl<'a> Listener<'a> {
                 });
                 let is_wanted = artifact.target.is_bin() && artifact.target.name == self.request.bin;
                 if let Some(executable) = artifact.executable.filter(|_| is_wanted) {
-                    let stat = StatIdentity::of(&std::fs::metadata(&executable)?);
+                    // One that has gone already has no identity that any file has, and is not taken.
+                    let stat = std::fs::metadata(&executable).map(|found| StatIdentity::of(&found)).unwrap_or_default();
                     self.executable = Some((executable.into(), stat));
                 }
             }
@@ -160,7 +198,7 @@ impl<'a> Listener<'a> {
                 self.units.scripts.push(ScriptRun { package_id, out_dir });
             }
             Message::CompilerMessage(message) => {
-                let Some(rendered) = message.message.rendered else { return Ok(()) };
+                let Some(rendered) = message.message.rendered else { return };
                 let level = level(message.message.level);
                 if level == "error" {
                     keep(&mut self.errors, console::strip_ansi_codes(&rendered).into_owned());
@@ -169,7 +207,6 @@ impl<'a> Listener<'a> {
             }
             _ => {}
         }
-        Ok(())
     }
 }
 

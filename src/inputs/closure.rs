@@ -66,22 +66,30 @@ pub struct Unobservable {
 /// Their value is the path of the package's directory or lies in it.
 const DIRECTORY_VARIABLES: &[&str] = &["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"];
 
-/// What the build that left `units` was seen to read; relative paths in it start from the workspace at `root`.
+/// What the build that left `units` was seen to read; relative paths in it start from the workspace at `root`. What lies
+/// in `cargo_home` was fetched, and is nobody's to edit.
 ///
 /// # Errors
 ///
 /// The file that was expected and cannot be read.
-pub fn observe(units: &Units, root: &Path) -> Result<Observation, Unobservable> {
-    let target = Target::of(units);
+pub fn observe(units: &Units, root: &Path, cargo_home: Option<&Path>) -> Result<Observation, Unobservable> {
+    let target = Target::of(units, root);
     let mut observation = Observation::default();
     for unit in &units.units {
         let mut trace = Trace::default();
-        let dep_infos = dep_infos_of(unit, units)?;
+        let is_local = unit.package.is_local(root, cargo_home);
+        let dep_infos = dep_infos_of(unit, units, is_local)?;
         for dep_info in &dep_infos {
             trace.read_dep_info(dep_info)?;
         }
-        let wrote = written_by(unit, units, &dep_infos);
-        observation.take(unit, wrote, trace, root, &target);
+        let asks_for_directory = trace.variables.iter().any(|name| DIRECTORY_VARIABLES.contains(&name.as_str()));
+        trace.variables.retain(|name| !FOR_RUSTC.has(name));
+        observation.variables.extend(trace.variables.iter().cloned());
+        if is_local {
+            observation.knows_its_directory |= asks_for_directory;
+            let wrote = written_by(unit, units, &dep_infos);
+            observation.take(unit, wrote, trace, root, &target);
+        }
     }
     for script in &units.scripts {
         let output = script.out_dir.with_file_name("output");
@@ -105,14 +113,7 @@ pub fn observe(units: &Units, root: &Path) -> Result<Observation, Unobservable> 
 }
 
 impl Observation {
-    fn take(&mut self, unit: &Unit, wrote: PathBuf, mut trace: Trace, root: &Path, target: &Target) {
-        let asks_for_directory = trace.variables.iter().any(|name| DIRECTORY_VARIABLES.contains(&name.as_str()));
-        trace.variables.retain(|name| !FOR_RUSTC.has(name));
-        self.variables.extend(trace.variables.iter().cloned());
-        if !unit.package.is_local() {
-            return;
-        }
-        self.knows_its_directory |= asks_for_directory;
+    fn take(&mut self, unit: &Unit, wrote: PathBuf, trace: Trace, root: &Path, target: &Target) {
         let reads = self.packages.entry(unit.package.id.clone()).or_insert_with(|| PackageReads {
             package: unit.package.clone(),
             runs: Vec::new(),
@@ -163,11 +164,15 @@ struct Target {
 }
 
 impl Target {
-    fn of(units: &Units) -> Self {
-        let marked =
-            |path: &Path| path.ancestors().find(|above| above.join("CACHEDIR.TAG").is_file()).map(Path::to_owned);
+    fn of(units: &Units, root: &Path) -> Self {
+        // Not the checkout itself, which may be in a cache: a directory made by hand has no tag of its own.
+        let marked = |path: &Path| {
+            let mut above = path.ancestors().take_while(|above| !root.starts_with(above));
+            above.find(|above| above.join("CACHEDIR.TAG").is_file()).map(Path::to_owned)
+        };
         let mut directories: Vec<PathBuf> = units.scripts.iter().map(|script| script.out_dir.clone()).collect();
-        directories.extend(marked(&units.executable));
+        let profile = units.executable.parent().map(Path::to_owned);
+        directories.extend(marked(&units.executable).or(profile));
         directories.extend(units.scripts.first().and_then(|script| marked(&script.out_dir)));
         Self { directories }
     }

@@ -16,22 +16,31 @@ use crate::units::{Unit, Units};
 /// Variables that cargo sets by itself for some programs, so that the caller's value is never read by them.
 pub(super) struct SetByCargo {
     names: &'static [&'static str],
-    prefixes: &'static [&'static str],
 }
 
+/// For rustc and build scripts alike. Names that only begin like these are the caller's.
+const OF_EVERY_PACKAGE: &[&str] = &[
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+    "CARGO_PKG_AUTHORS",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_DESCRIPTION",
+    "CARGO_PKG_HOMEPAGE",
+    "CARGO_PKG_REPOSITORY",
+    "CARGO_PKG_LICENSE",
+    "CARGO_PKG_LICENSE_FILE",
+    "CARGO_PKG_RUST_VERSION",
+    "CARGO_PKG_README",
+];
+
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-crates>
-pub(super) const FOR_RUSTC: SetByCargo = SetByCargo {
-    names: &[
-        "CARGO",
-        "CARGO_CRATE_NAME",
-        "CARGO_BIN_NAME",
-        "CARGO_PRIMARY_PACKAGE",
-        "CARGO_TARGET_TMPDIR",
-        "CARGO_MAKEFLAGS",
-        "OUT_DIR",
-    ],
-    prefixes: &["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_"],
-};
+pub(super) const FOR_RUSTC: SetByCargo =
+    SetByCargo { names: &["CARGO", "CARGO_CRATE_NAME", "CARGO_BIN_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_MAKEFLAGS"] };
 
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-build-scripts>
 pub(super) const FOR_BUILD_SCRIPTS: SetByCargo = SetByCargo {
@@ -47,12 +56,11 @@ pub(super) const FOR_BUILD_SCRIPTS: SetByCargo = SetByCargo {
         "PROFILE",
         "RUSTDOC",
     ],
-    prefixes: &["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CFG_", "CARGO_FEATURE_", "DEP_"],
 };
 
 impl SetByCargo {
     pub(super) fn has(&self, name: &str) -> bool {
-        self.names.contains(&name) || self.prefixes.iter().any(|prefix| name.starts_with(prefix))
+        self.names.contains(&name) || OF_EVERY_PACKAGE.contains(&name)
     }
 }
 
@@ -68,6 +76,13 @@ impl Trace {
         match fs::read(path) {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
+                // A name with a line break in it looks like this, and hides whatever comes after it.
+                if text.lines().any(|line| {
+                    !(line.is_empty() || line.starts_with('#') || line.ends_with(':') || line.contains(": "))
+                }) {
+                    let source = io::Error::new(io::ErrorKind::InvalidData, "it has a line that is no rule");
+                    return Err(Unobservable { path: path.to_owned(), source });
+                }
                 self.variables.extend(env_deps(&text));
                 self.files.extend(prerequisites(&text));
                 Ok(())
@@ -79,7 +94,7 @@ impl Trace {
 }
 
 /// The dep-info files of one unit; a local unit must have one.
-pub(super) fn dep_infos_of(unit: &Unit, units: &Units) -> Result<Vec<PathBuf>, Unobservable> {
+pub(super) fn dep_infos_of(unit: &Unit, units: &Units, is_local: bool) -> Result<Vec<PathBuf>, Unobservable> {
     let mut found = Vec::new();
     for file in &unit.files {
         if unit.is_build_script {
@@ -91,7 +106,7 @@ pub(super) fn dep_infos_of(unit: &Unit, units: &Units) -> Result<Vec<PathBuf>, U
         }
     }
     found.retain(|path| path.is_file());
-    if found.is_empty() && unit.package.is_local() {
+    if found.is_empty() && is_local {
         let path = unit.files.first().cloned().unwrap_or_else(|| unit.package.directory.clone());
         return Err(Unobservable { path, source: io::Error::new(io::ErrorKind::NotFound, "it has no dep-info") });
     }

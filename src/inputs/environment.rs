@@ -70,6 +70,7 @@ const COMPILER_NAMES: &[&str] = &[
 /// Names that the rules above would take though they say how fast, how loud or where, and never what.
 const NOISE: &[&str] = &[
     "CARGO_BUILD_JOBS",
+    "CARGO_BUILD_WARNINGS",
     "CARGO_BUILD_TARGET_DIR",
     "CARGO_BUILD_BUILD_DIR",
     "CARGO_TARGET_DIR",
@@ -121,6 +122,28 @@ pub(super) fn cargo_configs(root: &Path, env: &Environment) -> Result<Vec<CargoC
         chain.either(&root.join(home))?;
     }
     Ok(chain.found)
+}
+
+/// Where a cargo started in `root` builds, with links resolved.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget-dir>
+///
+/// # Errors
+///
+/// [`Error::InputUnreadable`] for a configuration file that cannot be read.
+pub fn target_directory(root: &Path, env: &Environment) -> Result<PathBuf> {
+    let variables = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+    let chosen = variables.iter().find_map(|name| env.non_empty(name)).map(|path| root.join(path));
+    let configured = || -> Result<Option<PathBuf>> {
+        let directory =
+            |config: &CargoConfig| Some(config.base.join(config.table.get("build")?.get("target-dir")?.as_str()?));
+        Ok(cargo_configs(root, env)?.iter().find_map(directory))
+    };
+    let directory = match chosen {
+        Some(directory) => directory,
+        None => configured()?.unwrap_or_else(|| root.join("target")),
+    };
+    Ok(dunce::canonicalize(&directory).unwrap_or(directory))
 }
 
 /// A variable that cargo's configuration sets.
@@ -242,6 +265,7 @@ mod tests {
             "CARGO_REGISTRY_TOKEN",
             "CARGO_REGISTRIES_MINE_TOKEN",
             "CARGO_BUILD_JOBS",
+            "CARGO_BUILD_WARNINGS",
             "CARGO_MAKEFLAGS",
             "CARGO_TARGET_DIR",
             "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER",

@@ -2,7 +2,8 @@
 //!
 //! Promises: a file counts with the bytes behind its links, since that is what was read; a directory with everything in
 //! it; what is absent as absent, so that it counts when it appears.
-//! Does not promise: to follow links inside a directory that is read whole. Their targets count by name.
+//! Does not promise: to enter caches and git's directories that lie in a directory which is read whole; cargo's own
+//! target directory may be in there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::path_set::{PathSet, Place};
 pub(super) fn read(set: &PathSet, tree: &Tree, root: &Path) -> Result<Vec<FileInput>> {
     let mut reader = Reader { root, found: Vec::new(), buffer: sweep::buffer() };
     for place in &set.files {
-        reader.whole(&place.on_disk(root))?;
+        reader.whole(&place.on_disk(root), &mut Vec::new())?;
     }
     for place in set.packages.iter().filter(|place| !covers(tree, place)) {
         reader.package(&place.on_disk(root), true)?;
@@ -45,21 +46,24 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A file, or a directory with everything in it.
-    fn whole(&mut self, path: &Path) -> Result<()> {
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => {
-                for entry in names(path)? {
-                    if fs::symlink_metadata(&entry).is_ok_and(|metadata| metadata.is_dir()) {
-                        self.whole(&entry)?;
-                    } else {
-                        self.file(&entry, false)?;
-                    }
-                }
-                Ok(())
-            }
-            _ => self.file(path, true),
+    /// A file, or a directory with everything in it but caches and git's own files. Links are followed, as cargo
+    /// follows them; `above` are the directories that one must not lead back to.
+    fn whole(&mut self, path: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
+        let is_directory = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+        let Some(directory) = is_directory.then(|| dunce::canonicalize(path).ok()).flatten() else {
+            return self.file(path, true);
+        };
+        if above.contains(&directory) || (!above.is_empty() && is_cache(&directory)) {
+            return Ok(());
         }
+        above.push(directory);
+        for entry in names(path)? {
+            if entry.file_name().is_none_or(|name| name != ".git") {
+                self.whole(&entry, above)?;
+            }
+        }
+        above.pop();
+        Ok(())
     }
 
     /// A package that git has nothing to say about: all of its directory but caches, git's own files and the packages

@@ -40,17 +40,25 @@ pub fn path_set(observation: &Observation, tree: &Tree, scope: Scope, root: &Pat
         }
     };
     let read = observation.packages.values().flat_map(|reads| reads.files.iter().cloned());
-    for path in read.chain(manifests_above(root)) {
-        let behind_links = dunce::canonicalize(&path).ok();
-        for path in [Some(path), behind_links].into_iter().flatten() {
-            let place = Place::of(&path, root);
-            if covered.file(&place.0).is_none_or(|file| file.kind == Kind::Absent) {
-                set.files.insert(place);
-            }
+    let directories: Vec<_> = observation.packages.values().map(|reads| reads.package.directory.as_path()).collect();
+    let appearing = directories.iter().flat_map(|directory| FOUND_BY_NAME.map(|name| directory.join(name)));
+    let elsewhere = directories.iter().filter(|directory| !directory.starts_with(root));
+    let manifests = elsewhere.flat_map(|directory| directory.ancestors().skip(1).map(|above| above.join("Cargo.toml")));
+    for path in read.chain(manifests_above(root)).chain(manifests).chain(appearing) {
+        let place = Place::of(&path, root);
+        // A link counts by its name in the tree, and here by what it leads to, over however many links.
+        let is_file = |file: &FileInput| matches!(file.kind, Kind::File | Kind::Executable);
+        if !covered.file(&place.0).is_some_and(is_file) {
+            set.files.insert(place);
         }
     }
     set
 }
+
+/// What cargo makes a part of a package as soon as it appears, whatever git thinks of it.
+///
+/// <https://doc.rust-lang.org/cargo/guide/project-layout.html>
+const FOUND_BY_NAME: [&str; 3] = ["build.rs", "src/lib.rs", "src/main.rs"];
 
 /// A workspace's root may lie above a package that does not say it is one itself.
 fn manifests_above(root: &Path) -> Vec<PathBuf> {

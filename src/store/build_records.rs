@@ -2,7 +2,6 @@
 //!
 //! Any doubt about a file reads as no record, which costs a build at most.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -16,7 +15,7 @@ impl Store {
     /// The record of the build output in `directory`.
     #[must_use]
     pub fn build_record<T: DeserializeOwned + Default>(&self, directory: &Path) -> T {
-        let bytes = fs::read(self.build_record_file(directory)).ok();
+        let bytes = super::read(&self.build_record_file(directory)).ok();
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
@@ -32,6 +31,8 @@ impl Store {
     }
 
     fn build_record_file(&self, directory: &Path) -> PathBuf {
+        // By its real place: others may get there another way.
+        let directory = dunce::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
         let name = Digest::of(directory.as_os_str().as_encoded_bytes()).to_string();
         self.build_records().join(format!("{}.json", &name[..16]))
     }

@@ -14,7 +14,7 @@ use super::Store;
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::event::{Event, WaitingFor};
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Digest, Fingerprint};
 
 const POLL: Duration = Duration::from_millis(20);
 
@@ -23,6 +23,8 @@ const POLL: Duration = Duration::from_millis(20);
 pub enum LockName {
     /// The right to build one entry.
     Entry(Fingerprint),
+    /// The right to run cargo with one target directory, until what it built there is copied.
+    Output(Digest),
     /// The right to run zig: two at once trip over each other's cache.
     ///
     /// <https://github.com/rust-cross/cargo-zigbuild/issues/348>
@@ -70,6 +72,7 @@ impl Store {
     ) -> Result<Option<Lock>> {
         let (file_name, on) = match name {
             LockName::Entry(fingerprint) => (fingerprint.short(), WaitingFor::Entry),
+            LockName::Output(directory) => (format!("target-{}", &directory.to_string()[..16]), WaitingFor::Checkout),
             LockName::Zigbuild => ("zigbuild".to_owned(), WaitingFor::Zigbuild),
         };
         let path = self.locks().join(format!("{file_name}.lock"));

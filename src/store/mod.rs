@@ -5,6 +5,7 @@
 //!     <bin>[-<target>]               the binary, 0755, never opened for writing again
 //!     <bin>[-<target>].inputs.json   what its build read, to say later why something else was built
 //!     <bin>[-<target>].json          its manifest, written last
+//! <root>/CACHEDIR.TAG                says that everything here can be made again
 //! <root>/path-sets/                  what builds were seen to read besides the tree
 //! <root>/build-records/              what was last built in a target directory, and from what
 //! <root>/locks/                      one file a build in progress
@@ -24,7 +25,7 @@ mod path_sets;
 mod publish;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +36,12 @@ pub use publish::Staged;
 
 use crate::error::{Error, Result};
 
+/// No manifest, path set or record comes near this.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+/// Tells back-up programs, and this package's own look at a checkout, that everything here can be made again.
+///
+/// <https://bford.info/cachedir/>
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.\n";
 /// What nobody has finished within this time, nobody will.
 const RUBBISH_AFTER: Duration = Duration::from_secs(60 * 60);
 
@@ -70,8 +77,19 @@ impl Store {
         }
         let metadata = fs::metadata(&self.root).map_err(|error| Error::cache(&self.root, error))?;
         private(&self.root, &metadata)?;
+        let tag = self.root.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            self.write(&tag, TAG.as_bytes())?;
+        }
         self.remove_rubbish();
         Ok(())
+    }
+
+    /// Now, by the clock that stamps files: it ticks more coarsely than the system's, and may stand on another machine.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        let stamped = || tempfile::tempfile_in(self.temporary())?.metadata()?.modified();
+        stamped().unwrap_or_else(|_| SystemTime::now())
     }
 
     /// A directory that is gone when the answer is dropped.
@@ -126,7 +144,7 @@ impl Store {
             file.persist(path)?;
             Ok(())
         };
-        written().map_err(|error| Error::cache(path, error))
+        written().map_err(|error| Error::cache_io(path, &error))
     }
 }
 
@@ -136,6 +154,24 @@ fn make_way(path: &Path) -> io::Result<()> {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         _ => Ok(()),
     }
+}
+
+/// What a file of ours says. Anything else in its place is an error, and neither waited for nor read without end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut options = fs::File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(unix)]
