@@ -5,7 +5,18 @@ import { existsSync, readFileSync, rmSync, unlinkSync, utimesSync } from 'node:f
 import { join } from 'node:path'
 import { type DevBinaryEvent, fingerprint } from '../index.js'
 import { canTrace, Gate, GatedCheckout, LinkGatedCheckout, Program, RUNTIMES, type Runtime, traced } from './program.js'
-import { Checkout, listener, lockFile, mainPrinting, only, output, PATIENCE_MS, rejection, until } from './support.js'
+import {
+  Checkout,
+  HELLO,
+  listener,
+  lockFile,
+  mainPrinting,
+  only,
+  output,
+  PATIENCE_MS,
+  rejection,
+  until,
+} from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -128,6 +139,20 @@ describe('several processes', () => {
       expect(told.map(({ on, pid }) => [on, pid])).toEqual([['entry', builder.pid]])
       expect(Math.abs((told[0]?.since ?? 0) - Date.now())).toBeLessThan(PATIENCE_MS)
     }
+  })
+
+  test('that ask for different features of one binary build one after the other, and each gets its own', async () => {
+    const checkout = new GatedCheckout()
+    checkout.write('Cargo.toml', `${HELLO['Cargo.toml']}\n[features]\nf = []\ng = []\n`)
+    checkout.write('src/main.rs', 'fn main() { println!("f={} g={}", cfg!(feature = "f"), cfg!(feature = "g")); }\n')
+    const one = new Program('node', checkout.options({ features: ['f'] }))
+    await checkout.gate.reached()
+    const other = new Program('bun', checkout.options({ features: ['g'] }))
+    expect(await other.says('waiting')).toMatchObject({ on: 'checkout', pid: one.pid })
+    expect(other.only('building')).toEqual([])
+    checkout.gate.open()
+    expect(output((await one.says('resolved')).binary.path)).toBe('f=true g=false')
+    expect(output((await other.says('resolved')).binary.path)).toBe('f=false g=true')
   })
 
   test('agree on the fingerprint while another one has cargo make its target directory', async () => {
