@@ -10,7 +10,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../scripts/arguments.mjs'
 import { setUp } from '../scripts/setup.mjs'
 
 const USAGE = `usage: npm run replay -- --repo DIR --crate C [--bin B] [--commits N] [--features a,b] [--in-place]
@@ -26,28 +26,11 @@ const OPTIONS = {
   commits: { type: 'string', default: '300' },
   features: { type: 'string' },
   'in-place': { type: 'boolean', default: false },
-  help: { type: 'boolean', short: 'h' },
 }
 const SCOPES = ['tree', 'crate']
 
-function usageError(problem) {
-  console.error(`error: ${problem}\n\n${USAGE}`)
-  process.exit(2)
-}
-
-function parsed() {
-  try {
-    return parseArgs({ options: OPTIONS, strict: true }).values
-  } catch (error) {
-    return usageError(error.message)
-  }
-}
-
-const { help, repo, crate, bin, commits, features, 'in-place': inPlace } = parsed()
-if (help) {
-  console.log(USAGE)
-  process.exit(0)
-}
+const { values, usageError } = commandLine(USAGE, OPTIONS)
+const { repo, crate, bin, commits, features, 'in-place': inPlace } = values
 if (repo === undefined || crate === undefined) usageError('`--repo` and `--crate` are needed')
 if (!/^[1-9]\d{0,6}$/.test(commits)) usageError(`\`--commits\` takes a number, not \`${commits}\``)
 

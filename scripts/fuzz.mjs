@@ -1,7 +1,7 @@
 // `npm run fuzz`: random walks over a workspace, each step compared with a clean build; see tests/differential.rs.
 
 import { spawnSync } from 'node:child_process'
-import { parseArgs } from 'node:util'
+import { commandLine } from './arguments.mjs'
 import { root } from './setup.mjs'
 
 const USAGE = `usage: npm run fuzz -- --steps N [--seed S]
@@ -11,27 +11,10 @@ const USAGE = `usage: npm run fuzz -- --steps N [--seed S]
 const OPTIONS = {
   steps: { type: 'string' },
   seed: { type: 'string', default: '1' },
-  help: { type: 'boolean', short: 'h' },
 }
 
-function usageError(problem) {
-  console.error(`error: ${problem}\n\n${USAGE}`)
-  process.exit(2)
-}
-
-function parsed() {
-  try {
-    return parseArgs({ options: OPTIONS, strict: true }).values
-  } catch (error) {
-    return usageError(error.message)
-  }
-}
-
-const { steps, seed, help } = parsed()
-if (help) {
-  console.log(USAGE)
-  process.exit(0)
-}
+const { values, usageError } = commandLine(USAGE, OPTIONS)
+const { steps, seed } = values
 if (steps === undefined) usageError('`--steps` is missing')
 for (const [name, value] of Object.entries({ steps, seed })) {
   if (!/^\d{1,9}$/.test(value)) usageError(`\`--${name}\` takes a number, not \`${value}\``)

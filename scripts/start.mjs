@@ -1,7 +1,7 @@
 // `npm start`: the main job. Without arguments a demonstration on a workspace of its own; with them, on the user's.
 
 import { createRequire } from 'node:module'
-import { parseArgs } from 'node:util'
+import { commandLine } from './arguments.mjs'
 import { setUp } from './setup.mjs'
 
 const USAGE = `usage: npm start                     a demonstration on a small workspace
@@ -15,27 +15,10 @@ const OPTIONS = {
   target: { type: 'string' },
   features: { type: 'string' },
   rebuild: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
 }
 
-function usageError(problem) {
-  console.error(`error: ${problem}\n\n${USAGE}`)
-  process.exit(2)
-}
-
-function parsed() {
-  try {
-    return parseArgs({ options: OPTIONS, strict: true }).values
-  } catch (error) {
-    return usageError(error.message)
-  }
-}
-
-const { help, features, ...options } = parsed()
-if (help) {
-  console.log(USAGE)
-  process.exit(0)
-}
+const { values, usageError } = commandLine(USAGE, OPTIONS)
+const { features, ...options } = values
 const isDemonstration = Object.keys(options).length === 0 && features === undefined
 if (!isDemonstration && (options.repo === undefined || options.crate === undefined)) {
   usageError('`--repo` and `--crate` belong together')
