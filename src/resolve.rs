@@ -104,7 +104,12 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
 
         let target = inputs::target_directory(&search.root, &request.env)?;
         let target = LockName::Output(Digest::of(target.as_os_str().as_encoded_bytes()));
-        let output = search.store.lock(target, call.cancellation, call.emit)?;
+        let Some(output) = search.store.lock_or_wait(target, call.cancellation, call.emit)? else {
+            // Somebody has built here for as long as that takes, and much may have changed meanwhile.
+            survey = search.survey(Moment::now())?;
+            found = search.look_up(&survey)?;
+            continue;
+        };
         let (began, since) = (Moment::now(), search.store.now());
         let (built, observation) = build(&search, &survey)?;
         builds += 1;

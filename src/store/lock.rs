@@ -35,8 +35,6 @@ pub enum LockName {
 #[derive(Debug)]
 pub struct Lock {
     held: Option<(File, PathBuf)>,
-    /// Whether somebody else held it first.
-    pub waited: bool,
 }
 
 impl Store {
@@ -46,14 +44,9 @@ impl Store {
     ///
     /// [`Error::CacheUnusable`] when its file cannot be made, [`Error::Aborted`].
     pub fn lock(&self, name: LockName, cancellation: &Cancellation, emit: &dyn Fn(Event)) -> Result<Lock> {
-        let mut waited = false;
         loop {
-            match self.lock_or_wait(name, cancellation, emit)? {
-                Some(mut lock) => {
-                    lock.waited = waited;
-                    return Ok(lock);
-                }
-                None => waited = true,
+            if let Some(lock) = self.lock_or_wait(name, cancellation, emit)? {
+                return Ok(lock);
             }
         }
     }
@@ -83,7 +76,7 @@ impl Store {
             let mut file = file.map_err(|error| Error::cache(&path, error))?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => {
-                    let mut lock = Lock { held: Some((file, path)), waited: false };
+                    let mut lock = Lock { held: Some((file, path)) };
                     if told.is_some() {
                         return Ok(None);
                     }
@@ -113,7 +106,7 @@ impl Store {
                             path.display()
                         ),
                     });
-                    return Ok(Some(Lock { held: None, waited: false }));
+                    return Ok(Some(Lock { held: None }));
                 }
             }
         }
