@@ -1,6 +1,8 @@
 // How a call ends before its time: aborts, signals, exits, and listeners that throw.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { DevBinaryError, fingerprint } from '../index.js'
 import { GatedCheckout, Program, processesIn, RUNTIMES, survivors } from './program.js'
 import { Checkout, listener, PATIENCE_MS, rejection, until } from './support.js'
@@ -30,6 +32,21 @@ describe('a signal', () => {
     expect(await rejection(checkout.get({ signal, onEvent }))).toBe(reason)
     expect(await rejection(fingerprint(checkout.options({ signal, repo: '/nowhere' })))).toBe(reason)
     expect(events).toEqual([])
+  })
+
+  test.skipIf(process.platform === 'win32')('is heeded while the failure of cargo is being explained', async () => {
+    const checkout = new Checkout()
+    const asked = join(checkout.directory, 'asked')
+    // cargo fails at once, and what it is asked then, it never answers.
+    checkout.write('../bin/cargo', `#!/bin/sh\n[ "$1" = metadata ] || exit 101\n: >'${asked}'\nsleep 1000\n`, 0o755)
+    const controller = new AbortController()
+    const env = checkout.environment({ PATH: join(checkout.directory, 'bin') + delimiter + process.env.PATH })
+    const call = rejection(checkout.get({ env, signal: controller.signal }))
+    await until(() => existsSync(asked), 'cargo is asked what there is')
+    const reason = new Error('enough')
+    controller.abort(reason)
+    expect(await call).toBe(reason)
+    expect(await survivors(checkout.repo)).toEqual([])
   })
 
   test('that is aborted in the turn of the call rejects with its reason and starts nothing', async () => {

@@ -68,6 +68,10 @@ describe('an entry is noticed and built again with a warning when its binary', (
     'has garbage for a manifest': (path) => writeFileSync(`${path}.json`, '\0\xff{'),
     'has a manifest that is cut off': (path) => truncateSync(`${path}.json`, statSync(`${path}.json`).size - 10),
     'has JSON of another kind for a manifest': (path) => writeFileSync(`${path}.json`, '{"format":1}'),
+    'has a FIFO for a manifest': (path) => {
+      rmSync(`${path}.json`)
+      execFileSync('mkfifo', [`${path}.json`])
+    },
     'has a directory for a manifest': (path) => {
       rmSync(`${path}.json`)
       mkdirSync(`${path}.json`)

@@ -156,3 +156,49 @@ pub(crate) fn note_build(fingerprint: Fingerprint, began: Moment) {
 pub(crate) fn was_built_since(fingerprint: &Fingerprint, since: Moment) -> bool {
     BUILDS.lock().get(fingerprint).is_some_and(|began| *began > since)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::error::Error;
+
+    fn key(name: &str) -> SweepKey {
+        (PathBuf::from(name), Vec::new())
+    }
+
+    fn sweep(name: &str, since: Moment) -> Arc<Tree> {
+        shared_sweep(key(name), since, &Cancellation::default(), || Ok(Tree::default())).unwrap()
+    }
+
+    #[test]
+    fn a_sweep_answers_calls_made_before_it_and_none_made_after() {
+        let (first, second) = (Moment::now(), Moment::now());
+        let tree = sweep("answers", first);
+        assert!(Arc::ptr_eq(&tree, &sweep("answers", second)), "both calls were made before the sweep");
+        assert!(
+            !Arc::ptr_eq(&tree, &sweep("answers", Moment::now())),
+            "an edit may lie between the sweep and this call"
+        );
+    }
+
+    #[test]
+    fn a_sweep_that_runs_is_waited_for_and_one_that_fails_is_made_again() {
+        let made = Moment::now();
+        let (began, has_begun) = mpsc::channel();
+        let (fail, may_fail) = mpsc::channel();
+        let running = std::thread::spawn(move || {
+            shared_sweep(key("fails"), made, &Cancellation::default(), || {
+                began.send(()).unwrap();
+                may_fail.recv().unwrap();
+                Err(Error::Aborted)
+            })
+        });
+        has_begun.recv().unwrap();
+        let waiting = std::thread::spawn(move || sweep("fails", made));
+        fail.send(()).unwrap();
+        assert!(matches!(running.join().unwrap(), Err(Error::Aborted)));
+        waiting.join().unwrap();
+    }
+}

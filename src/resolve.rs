@@ -116,7 +116,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         build_ms += built.elapsed_ms;
         let staged = search.store.stage(&built.executable, &built.stat)?;
         drop(output);
-        let set = path_set(&search, &survey, observation.as_ref(), staged.as_ref())?;
+        let set = path_set(&search, &survey, &found.inputs.path_set, observation.as_ref(), staged.as_ref())?;
         let before = search.observing(&survey, &set)?;
         let survey_after = search.survey(Moment::now())?;
         let after = search.observing(&survey_after, &set)?;
@@ -133,7 +133,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
             return done(entry, Outcome::Built, reasons);
         }
         if builds == MOST_BUILDS {
-            return Err(Error::ChangedDuringBuild { attempts: builds, paths: disturbance.changed });
+            return Err(Error::ChangedDuringBuild { attempts: builds, paths: vec![disturbance.summary()] });
         }
         let message = format!("{} during the build; building again", disturbance.summary());
         (call.emit)(Event::Warning { message });
@@ -201,14 +201,15 @@ fn observe(search: &Search<'_>, built: &Built) -> Option<Observation> {
     }
 }
 
-/// What the next look-up has to read.
+/// What the next look-up has to read; where the build does not tell, everything, and what an earlier one read.
 fn path_set(
     search: &Search<'_>,
     survey: &Inventory,
+    earlier: &PathSet,
     observation: Option<&Observation>,
     staged: Option<&Staged>,
 ) -> Result<PathSet> {
-    let Some(observation) = observation else { return Ok(PathSet { whole_tree: true, ..PathSet::default() }) };
+    let Some(observation) = observation else { return Ok(PathSet { whole_tree: true, ..earlier.clone() }) };
     let checkout = search.root.as_os_str().as_encoded_bytes();
     let holds_path = staged.map(|staged| staged.holds(checkout)).transpose()?.unwrap_or(false);
     let located = holds_path || observation.knows_its_directory;
@@ -237,7 +238,7 @@ fn remember(search: &Search<'_>, built: &Built, observation: Option<&Observation
 fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u64) -> Result<Entry> {
     let Search { request, root, store, .. } = search;
     let known = store.nearest_inventory(request, root).unwrap_or_default();
-    cargo::name_versions(&mut inputs.tools, &known.tools, request, root);
+    cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
     // First, since nobody finds the entry without.
     store.remember_path_set(&search.weak_key(&inputs), &inputs.path_set)?;
     let entry = store.publish(staged, request, root, &inputs, build_ms)?;

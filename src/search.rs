@@ -112,7 +112,7 @@ impl<'a> Search<'a> {
             return Ok(vec![MissReason::FirstBuild]);
         };
         let mut now = self.observing(survey, &before.path_set)?;
-        cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root);
+        cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root, self.call.cancellation);
         let reasons = reasons::between(&before, &now);
         Ok(if reasons.is_empty() { vec![MissReason::FirstBuild] } else { reasons })
     }

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use super::process;
+use crate::cancellation::Cancellation;
 use crate::inventory::Tool;
 use crate::request::Request;
 
@@ -16,22 +18,25 @@ pub fn name_versions(
     known: &BTreeMap<String, Tool>,
     request: &Request,
     root: &Path,
+    cancellation: &Cancellation,
 ) {
     for (role, tool) in tools {
         let before = known.get(role).filter(|known| known.is_same_program(tool));
-        tool.version = before.and_then(|known| known.version.clone()).or_else(|| ask(role, tool, request, root));
+        tool.version =
+            before.and_then(|known| known.version.clone()).or_else(|| ask(role, tool, request, root, cancellation));
     }
 }
 
-fn ask(role: &str, tool: &Tool, request: &Request, root: &Path) -> Option<String> {
+fn ask(role: &str, tool: &Tool, request: &Request, root: &Path, cancellation: &Cancellation) -> Option<String> {
     let argument = match role {
         "cargo" | "rustc" | "cargo-zigbuild" => "-V",
         zig if zig.starts_with("zig ") => "version",
         _ => return None,
     };
     let mut command = Command::new(&tool.path);
-    command.arg(argument).current_dir(root).env_clear().envs(request.env.iter()).stdin(Stdio::null());
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    command.arg(argument).current_dir(root).env_clear().envs(request.env.iter());
+    // Whoever aborts meanwhile is heeded by the next step; a program that does not answer has no version.
+    let printed = process::capture(command, cancellation).ok()??;
+    let text = String::from_utf8_lossy(&printed);
     text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }
