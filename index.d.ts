@@ -16,15 +16,16 @@
 export declare function getDevBinary(options: DevBinaryOptions): Promise<DevBinary>
 
 /**
- * The fingerprint that {@link getDevBinary} would answer with, as far as it is known before a build; nothing is built
- * and nothing is written.
+ * The fingerprint that {@link getDevBinary} would answer with, as far as it is known before a build. Nothing is built,
+ * and nothing is written but what makes the next look at the checkout quicker.
  *
  * @throws {DevBinaryError} by rejection, with the codes that need no build to be found.
  */
 export declare function fingerprint(options: DevBinaryOptions): Promise<string>
 
 /**
- * What {@link getDevBinary} would do now, and why; nothing is built and nothing is written.
+ * What {@link getDevBinary} would do now, and why. Nothing is built, and nothing is written but what makes the next
+ * look at the checkout quicker.
  *
  * @throws {DevBinaryError} by rejection, with the codes that need no build to be found.
  */

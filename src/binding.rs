@@ -1,8 +1,9 @@
 //! The Node-API surface: one call, `start`, and the switch that stops it.
 //!
 //! Promises: `start` returns at once; the work happens on a thread of its own. Events and exactly one terminal message
-//! travel through one threadsafe function, so they arrive in order; it is released right after the terminal message, and
-//! nothing keeps the process alive from then on. A panic becomes a terminal message.
+//! travel through one threadsafe function, so they arrive in order; it is released when what was left to do after the
+//! terminal message is done, which takes milliseconds, and nothing keeps the process alive from then on. A panic becomes
+//! a terminal message.
 //! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
 //!
 //! This is the only module that names napi; its `convert` turns the core's types into those here.
@@ -18,6 +19,7 @@ use napi::Status;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
+use crate::afterwards::Afterwards;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::flight::Moment;
@@ -291,13 +293,17 @@ pub fn start(
 ) -> napi::Result<()> {
     let (cancellation, made) = (Arc::clone(&cancellation.inner), cancellation.made);
     let work = move || {
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(request, &cancellation, made, &sink)));
+        let afterwards = Afterwards::default();
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(request, &cancellation, made, &sink, &afterwards)));
         let last = match outcome {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => error.into(),
             Err(panic) => Error::Internal(format!("panicked: {}", panic_text(panic.as_ref()))).into(),
         };
         sink.call(last, ThreadsafeFunctionCallMode::Blocking);
+        if catch_unwind(AssertUnwindSafe(|| afterwards.run())).is_err() {
+            tracing::debug!("what was left to do panicked");
+        }
         drop(sink);
     };
     let thread = std::thread::Builder::new().name("dev-bin".into()).spawn(work);
@@ -309,6 +315,7 @@ fn run(
     cancellation: &Arc<cancellation::Cancellation>,
     made: Moment,
     sink: &Sink,
+    afterwards: &Afterwards,
 ) -> Result<Message> {
     let (task, mode, listening) = (request.task, Mode::from(request.report), request.listening);
     let request = Request::try_from(Options::from(request))?;
@@ -321,7 +328,7 @@ fn run(
             cancellation.cancel();
         }
     };
-    let call = Call { cancellation, made, emit: &emit };
+    let call = Call { cancellation, made, emit: &emit, afterwards };
     Ok(match task {
         Task::Binary => Message::Binary { binary: resolve::get_dev_binary(&request, &call)?.into() },
         Task::Fingerprint => Message::Fingerprint { fingerprint: resolve::fingerprint(&request, &call)?.to_string() },

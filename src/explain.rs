@@ -18,7 +18,7 @@ pub struct Explanation {
     pub reasons: Vec<MissReason>,
 }
 
-/// Looks, and neither builds nor writes.
+/// Looks, and does not build.
 ///
 /// # Errors
 ///

@@ -13,13 +13,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// Part of every fingerprint; raised when the meaning of a field changes.
-pub const SCHEMA: &str = "dev-bin 1";
+pub const SCHEMA: &str = "dev-bin 2";
 
 /// 32 bytes of SHA-256.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// The digest that has these bytes.
+    #[must_use]
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The digest of `bytes`.
     #[must_use]
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
@@ -41,6 +47,20 @@ impl Digest {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The digest of the next `size` bytes of `file`, or of what is left when that is less. `buffer` is scratch space.
+    pub fn of_start(file: &File, size: u64, buffer: &mut [u8]) -> io::Result<Self> {
+        let (mut hash, mut rest) = (Sha256::new(), file.take(size));
+        while rest.limit() > 0 {
+            match rest.read(buffer) {
+                Ok(0) => break,
+                Ok(count) => hash.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self(hash.finalize().into()))
     }
 
     /// The raw bytes.
@@ -136,8 +156,12 @@ impl FingerprintBuilder {
         }
     }
 
+    pub(crate) fn digest(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+
     pub(crate) fn finish(self) -> Fingerprint {
-        Fingerprint(Digest(self.0.finalize().into()))
+        Fingerprint(self.digest())
     }
 }
 

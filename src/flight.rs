@@ -14,6 +14,7 @@ use crate::cancellation::Cancellation;
 use crate::error::Result;
 use crate::event::{Event, WaitingFor};
 use crate::fingerprint::Fingerprint;
+use crate::inputs::Subject;
 use crate::inventory::Tree;
 
 /// How long a wait goes on before it looks whether its call was aborted.
@@ -31,9 +32,6 @@ impl Moment {
         Self(NEXT.fetch_add(1, Ordering::SeqCst))
     }
 }
-
-/// What a sweep is of: a checkout's root and the patterns of paths that are no inputs.
-pub(crate) type SweepKey = (PathBuf, Vec<String>);
 
 enum Sweep {
     Running,
@@ -56,14 +54,14 @@ impl<T> Shared<T> {
     }
 }
 
-static SWEEPS: LazyLock<Shared<HashMap<SweepKey, Sweep>>> = LazyLock::new(Shared::default);
+static SWEEPS: LazyLock<Shared<HashMap<Subject, Sweep>>> = LazyLock::new(Shared::default);
 static TURNS: LazyLock<Shared<HashSet<PathBuf>>> = LazyLock::new(Shared::default);
 static BUILDS: LazyLock<Shared<HashMap<Fingerprint, Moment>>> = LazyLock::new(Shared::default);
 
 /// A tree of `key` that was swept after `since`: one that another call sweeps or still holds, or else what `sweep`
 /// finds.
 pub(crate) fn shared_sweep(
-    key: SweepKey,
+    key: Subject,
     since: Moment,
     cancellation: &Cancellation,
     sweep: impl FnOnce() -> Result<Tree>,
@@ -89,7 +87,7 @@ pub(crate) fn shared_sweep(
     sweeps.insert(key.clone(), Sweep::Running);
     drop(sweeps);
 
-    let mut running = Running { key, done: None };
+    let mut running = Running { key: Some(key), done: None };
     let tree = Arc::new(sweep()?);
     running.done = Some(Sweep::Done { began, tree: Arc::downgrade(&tree) });
     Ok(tree)
@@ -97,16 +95,17 @@ pub(crate) fn shared_sweep(
 
 /// Ends the wait of others however a sweep ends: with a tree, an error or a panic.
 struct Running {
-    key: SweepKey,
+    key: Option<Subject>,
     done: Option<Sweep>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let Some(key) = self.key.take() else { return };
         let mut sweeps = SWEEPS.lock();
         match self.done.take() {
-            Some(done) => sweeps.insert(std::mem::take(&mut self.key), done),
-            None => sweeps.remove(&self.key),
+            Some(done) => sweeps.insert(key, done),
+            None => sweeps.remove(&key),
         };
         drop(sweeps);
         SWEEPS.changed.notify_all();
@@ -164,8 +163,8 @@ mod tests {
     use super::*;
     use crate::error::Error;
 
-    fn key(name: &str) -> SweepKey {
-        (PathBuf::from(name), Vec::new())
+    fn key(name: &str) -> Subject {
+        Subject { root: PathBuf::from(name), exclude: Vec::new(), selection: None }
     }
 
     fn sweep(name: &str, since: Moment) -> Arc<Tree> {

@@ -60,7 +60,7 @@ impl Present<'_> {
             if !package.directory.starts_with(self.root) {
                 places.insert(Place::of(&package.directory, self.root));
             }
-            let all = self.tree.files.iter().map(|file| Place(file.path.clone()));
+            let all = self.tree.files().iter().map(|file| Place(file.path.clone()));
             places.extend(all.filter(|place| place.on_disk(self.root).starts_with(&package.directory)));
         }
         places

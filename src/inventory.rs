@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use gix::bstr::{BString, ByteSlice, ByteVec};
+use gix::bstr::{BStr, BString, ByteSlice, ByteVec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fingerprint::{Digest, Fingerprint, FingerprintBuilder};
@@ -96,13 +96,27 @@ impl FileInput {
     }
 }
 
-/// The files of a checkout, its submodules included.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// HEAD's commit, by the path of the repository in the checkout: `` for the checkout's own, none for an unborn HEAD.
+pub type Heads = BTreeMap<TreePath, Option<String>>;
+
+/// The files of a checkout, or a part of them, its submodules included.
+///
+/// Its digest is at hand. The files themselves are only spread out for whoever asks for them, which a hit does not.
+#[derive(Deserialize)]
+#[serde(from = "Listed")]
 pub struct Tree {
-    /// The commit at HEAD of the checkout (path ``) and of each repository in it; none for an unborn HEAD.
-    pub heads: BTreeMap<TreePath, Option<String>>,
-    /// Every path that counts, sorted by bytes.
-    pub files: Vec<FileInput>,
+    heads: Heads,
+    digest: Digest,
+    files: LazyLock<Vec<FileInput>, Spread>,
+}
+
+type Spread = Box<dyn FnOnce() -> Vec<FileInput> + Send>;
+
+/// A [`Tree`] as JSON has it.
+#[derive(Serialize, Deserialize)]
+struct Listed<Heads = self::Heads, Files = Vec<FileInput>> {
+    heads: Heads,
+    files: Files,
 }
 
 /// A program that takes part in the build.
@@ -185,18 +199,11 @@ impl Inventory {
             hash.field(option);
             hash.field(value);
         }
-        hash.section("heads", self.tree.heads.len());
-        for (path, commit) in &self.tree.heads {
-            hash.field(&path.0);
-            hash.optional(commit.as_deref());
-        }
-        for (name, files) in [("files", &self.tree.files), ("outside", &self.outside)] {
-            hash.section(name, files.len());
-            for file in files {
-                hash.field(&file.path.0);
-                hash.field(file.kind.name());
-                hash.field(file.digest.as_bytes());
-            }
+        hash.section("tree", 1);
+        hash.field(self.tree.digest.as_bytes());
+        hash.section("outside", self.outside.len());
+        for file in &self.outside {
+            hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
         }
         hash.section("tools", self.tools.len());
         for (role, tool) in &self.tools {
@@ -228,7 +235,11 @@ impl Inventory {
     #[must_use]
     pub fn changed_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
         let has_changed = |now: &FileInput, then: &FileInput| !now.same_content(then);
-        let mut changed = differing(&before.tree.files, &self.tree.files, has_changed);
+        let mut changed = if self.tree.digest == before.tree.digest {
+            Vec::new()
+        } else {
+            differing(before.tree.files(), self.tree.files(), has_changed)
+        };
         // A link of the tree counts there by its target, and outside by what it leads to.
         let outside = differing(&before.outside, &self.outside, has_changed);
         changed.extend(outside.into_iter().filter(|(path, _)| self.tree.file(path).is_none()));
@@ -236,17 +247,119 @@ impl Inventory {
     }
 }
 
+impl FingerprintBuilder {
+    fn file(&mut self, path: &BStr, kind: Kind, digest: &Digest) {
+        self.field(path);
+        self.field(kind.name());
+        self.field(digest.as_bytes());
+    }
+}
+
+/// What counts of a tree, as one digest.
+pub(crate) struct TreeDigest(FingerprintBuilder);
+
+impl TreeDigest {
+    /// For a tree of `count` files, which are told in order.
+    pub(crate) fn new(heads: &Heads, count: usize) -> Self {
+        let mut hash = FingerprintBuilder::new();
+        hash.section("heads", heads.len());
+        for (path, commit) in heads {
+            hash.field(&path.0);
+            hash.optional(commit.as_deref());
+        }
+        hash.section("files", count);
+        Self(hash)
+    }
+
+    pub(crate) fn file(&mut self, path: &BStr, kind: Kind, digest: &Digest) {
+        self.0.file(path, kind, digest);
+    }
+
+    pub(crate) fn finish(self) -> Digest {
+        self.0.digest()
+    }
+}
+
 impl Tree {
+    /// Of `files`, sorted by the bytes of their paths.
+    #[must_use]
+    pub fn of(heads: Heads, files: Vec<FileInput>) -> Self {
+        let mut digest = TreeDigest::new(&heads, files.len());
+        for file in &files {
+            digest.file(file.path.0.as_bstr(), file.kind, &file.digest);
+        }
+        let tree = Self::known(heads, digest.finish(), move || files);
+        LazyLock::force(&tree.files);
+        tree
+    }
+
+    /// With a digest that is known already; `spread` gives the files it is made from.
+    pub(crate) fn known(
+        heads: Heads,
+        digest: Digest,
+        spread: impl FnOnce() -> Vec<FileInput> + Send + 'static,
+    ) -> Self {
+        Self { heads, digest, files: LazyLock::new(Box::new(spread)) }
+    }
+
+    /// The commit at HEAD of each repository.
+    #[must_use]
+    pub fn heads(&self) -> &Heads {
+        &self.heads
+    }
+
+    /// Every path that counts, sorted by bytes.
+    #[must_use]
+    pub fn files(&self) -> &[FileInput] {
+        &self.files
+    }
+
     /// Every path that was touched: its content differs or something wrote to it and left the same bytes.
     #[must_use]
     pub fn touched_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
-        differing(&before.files, &self.files, |now, then| !now.same_content(then) || now.stat != then.stat)
+        // What never stood still has no identity.
+        let in_motion = |file: &FileInput| file.kind != Kind::Absent && file.stat == StatIdentity::default();
+        differing(before.files(), self.files(), |now, then| {
+            !now.same_content(then) || now.stat != then.stat || in_motion(now)
+        })
     }
 
     /// What stands at `path`, if it counts.
     #[must_use]
     pub fn file(&self, path: &TreePath) -> Option<&FileInput> {
-        self.files.binary_search_by(|file| file.path.cmp(path)).ok().map(|index| &self.files[index])
+        let files = self.files();
+        files.binary_search_by(|file| file.path.cmp(path)).ok().map(|index| &files[index])
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self::of(Heads::new(), Vec::new())
+    }
+}
+
+impl Clone for Tree {
+    fn clone(&self) -> Self {
+        let files = self.files().to_vec();
+        Self::known(self.heads.clone(), self.digest, move || files)
+    }
+}
+
+impl From<Listed> for Tree {
+    fn from(Listed { heads, files }: Listed) -> Self {
+        Self::of(heads, files)
+    }
+}
+
+impl Serialize for Tree {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Listed { heads: &self.heads, files: self.files() }.serialize(serializer)
+    }
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Tree").field("heads", &self.heads).field("digest", &self.digest).finish_non_exhaustive()
     }
 }
 
@@ -290,7 +403,7 @@ mod tests {
     }
 
     fn with(files: Vec<FileInput>) -> Inventory {
-        Inventory { tree: Arc::new(Tree { files, ..Tree::default() }), ..Inventory::default() }
+        Inventory { tree: Arc::new(Tree::of(Heads::new(), files)), ..Inventory::default() }
     }
 
     #[test]
@@ -323,8 +436,9 @@ mod tests {
 
     #[test]
     fn an_inventory_survives_json_with_paths_that_are_no_text() {
-        let mut inventory = with(vec![file("x", Kind::File, "1")]);
-        Arc::make_mut(&mut inventory.tree).files[0].path = TreePath(b"dir/\xff\\n\"\n\\xff".as_slice().into());
+        let mut odd = file("x", Kind::File, "1");
+        odd.path = TreePath(b"dir/\xff\\n\"\n\\xff".as_slice().into());
+        let mut inventory = with(vec![odd]);
         inventory.variables.insert("RUSTFLAGS".into(), Digest::of("-C"));
         inventory.observed.insert("IMAGE_TAG".into(), None);
         let json = serde_json::to_vec(&inventory).unwrap();

@@ -18,12 +18,14 @@
 //!
 //! [`resolve`] is the place to start reading.
 
+pub mod afterwards;
 pub mod binding;
 pub mod cancellation;
 pub mod cargo;
 pub mod error;
 pub mod event;
 pub mod explain;
+mod files;
 pub mod fingerprint;
 pub mod flight;
 pub mod freshness;

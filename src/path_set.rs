@@ -19,6 +19,10 @@ pub struct PathSet {
     /// Scope `crate`: the directories of the local packages that went into the binary. Whatever git does not ignore in
     /// them counts, so that files which are added or removed do.
     pub packages: BTreeSet<Place>,
+    /// Scope `crate`: manifests that can move a dependency. They count by themselves, there or not.
+    pub manifests: BTreeSet<Place>,
+    /// Scope `crate`: patterns for directories whose manifests count, as the workspace's `members` has them.
+    pub members: BTreeSet<String>,
     /// Files and directories that were read and do not count otherwise: ignored ones, and those elsewhere. Directories
     /// count with everything in them, and what is absent counts as absent.
     pub files: BTreeSet<Place>,

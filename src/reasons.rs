@@ -48,7 +48,7 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
         let (from, to) = (before.tools.get(&tool).map(shown), now.tools.get(&tool).map(shown));
         reasons.push(MissReason::Toolchain { tool, from, to });
     }
-    let (old_heads, new_heads) = (&before.tree.heads, &now.tree.heads);
+    let (old_heads, new_heads) = (before.tree.heads(), now.tree.heads());
     for path in old_heads.keys().chain(new_heads.keys()).collect::<BTreeSet<_>>() {
         let (from, to) = (old_heads.get(path).cloned().flatten(), new_heads.get(path).cloned().flatten());
         if from != to || old_heads.contains_key(path) != new_heads.contains_key(path) {

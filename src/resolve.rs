@@ -14,11 +14,11 @@ use crate::flight::{self, Moment};
 use crate::freshness::{BuildRecord, Present};
 use crate::guard::Disturbance;
 use crate::inputs::{self, Observation};
-use crate::inventory::{Inventory, TreePath};
+use crate::inventory::{Inventory, Tree, TreePath};
 use crate::path_set::PathSet;
 use crate::request::{Builder, Request};
 pub use crate::search::Call;
-use crate::search::Search;
+use crate::search::{Search, Survey};
 use crate::store::{Entry, LockName, LookUp, Staged};
 
 /// How often one call runs cargo while its inputs keep changing.
@@ -110,24 +110,27 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
             found = search.look_up(&survey)?;
             continue;
         };
+        let whole = search.whole_tree(&survey)?;
+        // Minutes may pass now, and others can look at the checkout meanwhile.
+        call.afterwards.run();
         let (began, since) = (Moment::now(), search.store.now());
-        let (built, observation) = build(&search, &survey)?;
+        let (built, observation) = build(&search, &whole)?;
         builds += 1;
         build_ms += built.elapsed_ms;
         let staged = search.store.stage(&built.executable, &built.stat)?;
         drop(output);
-        let set = path_set(&search, &survey, &found.inputs.path_set, observation.as_ref(), staged.as_ref())?;
+        let set = path_set(&search, &whole, &found.inputs.path_set, observation.as_ref(), staged.as_ref())?;
         let before = search.observing(&survey, &set)?;
         let survey_after = search.survey(Moment::now())?;
+        let whole_after = search.whole_tree(&survey_after)?;
         let after = search.observing(&survey_after, &set)?;
-        let known =
-            |path: &TreePath| found.inputs.outside.iter().find(|file| file.path == *path).or(survey.tree.file(path));
+        let known = |path: &TreePath| found.inputs.outside.iter().find(|file| file.path == *path).or(whole.file(path));
         let disturbance = Disturbance::between(&before, &after, known, since);
         // What was touched may have been changed and changed back while cargo read it; one more build makes sure.
         if let Some(staged) = staged
             && (disturbance.is_none() || (disturbance.changed.is_empty() && builds == MOST_BUILDS))
         {
-            remember(&search, &built, observation.as_ref(), &survey_after)?;
+            remember(&search, &built, observation.as_ref(), &whole_after)?;
             let entry = publish(&search, staged, after, build_ms)?;
             flight::note_build(entry.manifest.fingerprint, began);
             return done(entry, Outcome::Built, reasons);
@@ -152,7 +155,7 @@ pub fn fingerprint(request: &Request, call: &Call<'_>) -> Result<Fingerprint> {
     Ok(search.look_up(&search.survey(call.made)?)?.inputs.fingerprint())
 }
 
-fn tell_miss(search: &Search<'_>, survey: &Inventory, found: &LookUp) -> Result<Vec<MissReason>> {
+fn tell_miss(search: &Search<'_>, survey: &Survey, found: &LookUp) -> Result<Vec<MissReason>> {
     if let LookUp::Damaged(detail) = found {
         (search.call.emit)(Event::Warning { message: format!("{detail}; building it again") });
     }
@@ -162,14 +165,14 @@ fn tell_miss(search: &Search<'_>, survey: &Inventory, found: &LookUp) -> Result<
 }
 
 /// Runs cargo, and runs it once more without what it wrongly took for fresh.
-fn build(search: &Search<'_>, survey: &Inventory) -> Result<(Built, Option<Observation>)> {
+fn build(search: &Search<'_>, tree: &Tree) -> Result<(Built, Option<Observation>)> {
     let Search { request, root, call, store } = search;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
     let began = SystemTime::now();
     let mut built = cargo::build(request, root, call.cancellation, call.emit)?;
     let Some(observation) = observe(search, &built) else { return Ok((built, None)) };
-    let present = present(search, survey)?;
+    let present = present(search, tree)?;
     let doubts = record(search, &built).doubts(&observation, &present, began);
     if doubts.is_empty() {
         return Ok((built, Some(observation)));
@@ -204,7 +207,7 @@ fn observe(search: &Search<'_>, built: &Built) -> Option<Observation> {
 /// What the next look-up has to read; where the build does not tell, everything, and what an earlier one read.
 fn path_set(
     search: &Search<'_>,
-    survey: &Inventory,
+    tree: &Tree,
     earlier: &PathSet,
     observation: Option<&Observation>,
     staged: Option<&Staged>,
@@ -213,13 +216,13 @@ fn path_set(
     let checkout = search.root.as_os_str().as_encoded_bytes();
     let holds_path = staged.map(|staged| staged.holds(checkout)).transpose()?.unwrap_or(false);
     let located = holds_path || observation.knows_its_directory;
-    Ok(inputs::path_set(observation, &survey.tree, search.request.scope, &search.root, located))
+    Ok(inputs::path_set(observation, tree, search.request.scope, &search.root, located))
 }
 
-fn present<'s>(search: &'s Search<'_>, survey: &'s Inventory) -> Result<Present<'s>> {
+fn present<'s>(search: &'s Search<'_>, tree: &'s Tree) -> Result<Present<'s>> {
     let env = &search.request.env;
     let configured = inputs::configured_variables(&search.root, env)?;
-    Ok(Present { root: &search.root, tree: &survey.tree, env, configured })
+    Ok(Present { root: &search.root, tree, env, configured })
 }
 
 fn record(search: &Search<'_>, built: &Built) -> BuildRecord {
@@ -227,10 +230,10 @@ fn record(search: &Search<'_>, built: &Built) -> BuildRecord {
 }
 
 /// Takes down what the target directory holds now, for the next build in it.
-fn remember(search: &Search<'_>, built: &Built, observation: Option<&Observation>, survey: &Inventory) -> Result<()> {
+fn remember(search: &Search<'_>, built: &Built, observation: Option<&Observation>, tree: &Tree) -> Result<()> {
     let Some(observation) = observation else { return Ok(()) };
     let mut record = record(search, built);
-    record.update(observation, &present(search, survey)?);
+    record.update(observation, &present(search, tree)?);
     search.store.keep_build_record(built.output_directory(), &record)
 }
 
@@ -240,7 +243,7 @@ fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms:
     let known = store.nearest_inventory(request, root).unwrap_or_default();
     cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
     // First, since nobody finds the entry without.
-    store.remember_path_set(&search.weak_key(&inputs), &inputs.path_set)?;
+    store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set)?;
     let entry = store.publish(staged, request, root, &inputs, build_ms)?;
     (search.call.emit)(Event::Published {
         path: entry.path.clone(),

@@ -4,17 +4,19 @@
 //! a program that was not there at the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::afterwards::Afterwards;
 use crate::cancellation::Cancellation;
 use crate::cargo;
 use crate::error::Result;
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
-use crate::inputs::{self, Observation};
-use crate::inventory::Inventory;
+use crate::inputs::{self, Observation, Selection, Subject, Swept, Unsaved};
+use crate::inventory::{Inventory, Tree};
 use crate::path_set::PathSet;
 use crate::reasons;
 use crate::request::{Request, Scope};
@@ -28,6 +30,8 @@ pub struct Call<'a> {
     pub made: Moment,
     /// Hears what happens.
     pub emit: &'a dyn Fn(Event),
+    /// Does what can wait until the answer is given.
+    pub afterwards: &'a Afterwards,
 }
 
 /// What a look-up came to.
@@ -35,6 +39,14 @@ pub(crate) struct Found {
     pub(crate) entry: LookUp,
     /// The inputs under the path set that the entry has, or under the newest one when there is none.
     pub(crate) inputs: Inventory,
+}
+
+/// A look at the inputs. The checkout is looked at when it is asked for, and as little of it as is asked for.
+pub(crate) struct Survey {
+    since: Moment,
+    /// All inputs but files.
+    known: Inventory,
+    whole: OnceCell<Arc<Tree>>,
 }
 
 pub(crate) struct Search<'a> {
@@ -51,40 +63,87 @@ impl<'a> Search<'a> {
         Ok(Self { request, call, root, store })
     }
 
-    /// All inputs but those of a path set, none of them older than `since`.
-    pub(crate) fn survey(&self, since: Moment) -> Result<Inventory> {
-        let (request, cancellation) = (self.request, self.call.cancellation);
-        let key = (self.root.clone(), request.exclude.clone());
-        let tree = flight::shared_sweep(key, since, cancellation, || {
-            inputs::sweep(&self.root, &request.exclude, cancellation)
-        })?;
-        inputs::survey(request, &self.root, Arc::clone(&tree))
+    /// A look at the inputs, no part of it older than `since`.
+    pub(crate) fn survey(&self, since: Moment) -> Result<Survey> {
+        let whole = match self.request.scope {
+            Scope::Tree => OnceCell::from(self.sweep(None, since)?),
+            Scope::Crate => OnceCell::new(),
+        };
+        Ok(Survey { since, known: inputs::survey(self.request, &self.root)?, whole })
     }
 
-    /// `survey` with what `set` adds to it and leaves out of it.
-    pub(crate) fn observing(&self, survey: &Inventory, set: &PathSet) -> Result<Inventory> {
-        inputs::observing(survey, set, self.request, &self.root)
+    /// Everything that counts in the whole checkout.
+    pub(crate) fn whole_tree(&self, survey: &Survey) -> Result<Arc<Tree>> {
+        if let Some(whole) = survey.whole.get() {
+            return Ok(Arc::clone(whole));
+        }
+        let whole = self.sweep(None, survey.since)?;
+        Ok(Arc::clone(survey.whole.get_or_init(|| whole)))
+    }
+
+    fn sweep(&self, selection: Option<Selection>, since: Moment) -> Result<Arc<Tree>> {
+        let subject = Subject { root: self.root.clone(), exclude: self.request.exclude.clone(), selection };
+        let cancellation = self.call.cancellation;
+        flight::shared_sweep(subject.clone(), since, cancellation, || {
+            let Swept { tree, unsaved } = inputs::sweep(&subject, &self.store.stat_caches(), cancellation)?;
+            self.save_afterwards(unsaved);
+            Ok(tree)
+        })
+    }
+
+    fn save_afterwards(&self, unsaved: Option<Unsaved>) {
+        if let Some(unsaved) = unsaved {
+            let store = self.store.clone();
+            self.call.afterwards.add(move || {
+                store.prepare_stat_caches();
+                unsaved.save();
+            });
+        }
+    }
+
+    /// `survey` with what `set` adds to it, and without what it leaves out.
+    pub(crate) fn observing(&self, survey: &Survey, set: &PathSet) -> Result<Inventory> {
+        let selection = inputs::selection(self.request, set);
+        let tree = match (survey.whole.get(), selection) {
+            (Some(whole), selection) => inputs::narrowed(whole, selection.as_ref()),
+            (None, None) => self.whole_tree(survey)?,
+            (None, selection) => self.sweep(selection, survey.since)?,
+        };
+        let stat_caches = self.store.stat_caches();
+        let (inventory, unsaved) = inputs::observing(&survey.known, set, tree, self.request, &self.root, &stat_caches)?;
+        self.save_afterwards(unsaved);
+        Ok(inventory)
+    }
+
+    /// All inputs of the whole checkout, but those of a path set.
+    pub(crate) fn everything(&self, since: Moment) -> Result<Inventory> {
+        let survey = self.survey(since)?;
+        let tree = self.whole_tree(&survey)?;
+        Ok(Inventory { tree, ..survey.known })
     }
 
     /// What path sets are kept under: everything that is known before a build but the content of files.
-    pub(crate) fn weak_key(&self, survey: &Inventory) -> Fingerprint {
-        let Inventory { request, tools, variables, configs, .. } = survey.clone();
+    pub(crate) fn weak_key(inventory: &Inventory) -> Fingerprint {
+        let Inventory { request, tools, variables, configs, .. } = inventory.clone();
         Inventory { request, tools, variables, configs, ..Inventory::default() }.fingerprint()
     }
 
     /// What a build reads if it is like most.
-    fn unobserved(&self, survey: &Inventory) -> PathSet {
-        match self.request.scope {
-            Scope::Tree => inputs::path_set(&Observation::default(), &survey.tree, Scope::Tree, &self.root, false),
+    fn unobserved(&self, survey: &Survey) -> Result<PathSet> {
+        Ok(match self.request.scope {
+            Scope::Tree => {
+                let tree = self.whole_tree(survey)?;
+                inputs::path_set(&Observation::default(), &tree, Scope::Tree, &self.root, false)
+            }
             Scope::Crate => PathSet { whole_tree: true, ..PathSet::default() },
-        }
+        })
     }
 
     /// The entry for what is there now, under any of the path sets that are known, the newest first.
-    pub(crate) fn look_up(&self, survey: &Inventory) -> Result<Found> {
-        let mut sets = self.store.path_sets_of(&self.weak_key(survey));
+    pub(crate) fn look_up(&self, survey: &Survey) -> Result<Found> {
+        let mut sets = self.store.path_sets_of(&Self::weak_key(&survey.known));
         if sets.is_empty() {
-            sets.push(self.unobserved(survey));
+            sets.push(self.unobserved(survey)?);
         }
         let name = self.request.binary_name();
         let mut best: Option<Found> = None;
@@ -97,11 +156,11 @@ impl<'a> Search<'a> {
                 LookUp::Absent => best = best.or(Some(found)),
             }
         }
-        Ok(best.unwrap_or_else(|| Found { entry: LookUp::Absent, inputs: survey.clone() }))
+        Ok(best.unwrap_or_else(|| Found { entry: LookUp::Absent, inputs: survey.known.clone() }))
     }
 
     /// Why there is nothing in the cache for `survey`.
-    pub(crate) fn reasons(&self, survey: &Inventory, found: &LookUp) -> Result<Vec<MissReason>> {
+    pub(crate) fn reasons(&self, survey: &Survey, found: &LookUp) -> Result<Vec<MissReason>> {
         if self.request.rebuild {
             return Ok(vec![MissReason::Rebuild]);
         }

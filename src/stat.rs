@@ -2,13 +2,71 @@
 //!
 //! Promises: on Unix, replacing, rewriting, renaming over, or changing the mode of a file changes its identity, since
 //! each of them sets the change time, which programs cannot set back.
-//! Does not promise: that equal identities mean equal bytes where a clock is coarse; whoever relies on that waits until
-//! the file is old enough, or reads it. On Windows only size, attributes and modification time are compared.
+//! Does not promise: that equal identities mean equal bytes of a file that was written to a moment ago, for two writes
+//! can fall into one tick of a coarse clock. Whoever relies on an identity asks [`StatIdentity::is_settled`] first. On
+//! Windows only size, attributes and modification time are compared, and no identity ever settles.
 
 use std::fs::Metadata;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+/// FAT keeps times in steps of two seconds; no file system in use is coarser. ccache's inode cache waits as long.
+///
+/// <https://learn.microsoft.com/en-us/windows/win32/sysinfo/file-times>
+#[cfg(unix)]
+const SETTLES_AFTER_NS: i64 = 2_000_000_000;
+
+/// A moment by two clocks, taken before looking at files: the one that stamps them, which can be set, and one that
+/// cannot.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    #[cfg_attr(not(unix), expect(dead_code, reason = "no identity settles there"))]
+    now_ns: i64,
+    ahead_ns: i64,
+}
+
+impl Stamp {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Self {
+        let now_ns = nanoseconds_since(UNIX_EPOCH, SystemTime::now());
+        Self { now_ns, ahead_ns: now_ns.saturating_sub(steady_ns()) }
+    }
+
+    /// How far the clock that can be set is ahead of the other one, in nanoseconds. As long as that stays the same,
+    /// nobody has set it, and the machine has not been started anew.
+    #[must_use]
+    pub fn ahead_ns(&self) -> i64 {
+        self.ahead_ns
+    }
+}
+
+fn nanoseconds_since(start: SystemTime, moment: SystemTime) -> i64 {
+    let since = moment.duration_since(start).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A clock that nobody can set, and that goes on while the machine sleeps.
+#[cfg(unix)]
+fn steady_ns() -> i64 {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const STEADY: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const STEADY: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+    let time = rustix::time::clock_gettime(STEADY);
+    nanoseconds(time.tv_sec, time.tv_nsec)
+}
+
+#[cfg(not(unix))]
+fn steady_ns() -> i64 {
+    0
+}
+
+#[cfg(unix)]
+fn nanoseconds(seconds: i64, rest: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(rest)
+}
 
 /// What a `stat` says of one file's content, as far as it can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,12 +80,14 @@ pub struct StatIdentity {
 }
 
 impl StatIdentity {
+    /// How many [`StatIdentity::to_bytes`] gives.
+    pub(crate) const BYTES: usize = 44;
+
     /// Reads the identity out of metadata at hand.
     #[cfg(unix)]
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
-        let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -35,6 +95,21 @@ impl StatIdentity {
             size: metadata.size(),
             modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
             changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Reads the identity out of what the system call gives.
+    #[cfg(unix)]
+    #[must_use]
+    #[allow(clippy::cast_lossless, clippy::unnecessary_cast, reason = "the widths differ between systems")]
+    pub(crate) fn of_stat(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            mode: stat.st_mode as u32,
+            size: stat.st_size as u64,
+            modified_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed_ns: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
         }
     }
 
@@ -71,6 +146,60 @@ impl StatIdentity {
         let since = moment.duration_since(UNIX_EPOCH).ok();
         let since = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
         self.modified_ns.max(self.changed_ns) >= since
+    }
+
+    /// Whether whatever is written to the file from `stamp` on will change its identity: when it was written or changed
+    /// last, a clock of two seconds' grain had a tick before `stamp`. A time to come never settles.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn is_settled(&self, stamp: &Stamp) -> bool {
+        self.modified_ns.max(self.changed_ns) <= stamp.now_ns.saturating_sub(SETTLES_AFTER_NS)
+    }
+
+    /// Windows tells programs no time of change that cannot be set.
+    #[cfg(not(unix))]
+    #[must_use]
+    pub fn is_settled(&self, _: &Stamp) -> bool {
+        false
+    }
+
+    /// The file system it lies on.
+    #[must_use]
+    pub(crate) fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// All of it, for a file.
+    #[must_use]
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(&self.device.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.inode.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.size.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.modified_ns.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.changed_ns.to_le_bytes());
+        bytes[40..].copy_from_slice(&self.mode.to_le_bytes());
+        bytes
+    }
+
+    /// What [`StatIdentity::to_bytes`] was made from.
+    #[must_use]
+    pub(crate) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let eight = |start: usize| {
+            let mut part = [0; 8];
+            part.copy_from_slice(&bytes[start..start + 8]);
+            u64::from_le_bytes(part)
+        };
+        let mut mode = [0; 4];
+        mode.copy_from_slice(&bytes[40..]);
+        Self {
+            device: eight(0),
+            inode: eight(8),
+            mode: u32::from_le_bytes(mode),
+            size: eight(16),
+            modified_ns: eight(24).cast_signed(),
+            changed_ns: eight(32).cast_signed(),
+        }
     }
 
     /// The parts that stay the same when the file system is mounted anew, as bytes for a fingerprint.

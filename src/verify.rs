@@ -50,12 +50,12 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
     let search = Search::begin(request, call)?;
     search.store.prepare()?;
     let _turn = flight::take_turn(&search.root, call.cancellation, call.emit)?;
-    let before = search.survey(Moment::now())?;
+    let before = search.everything(Moment::now())?;
     let mut fresh = vec![fresh_build(&search)?];
     if fresh[0] != binary.entry.manifest.sha256 {
         fresh.push(fresh_build(&search)?);
     }
-    let changed = reasons::between(&before, &search.survey(Moment::now())?);
+    let changed = reasons::between(&before, &search.everything(Moment::now())?);
     if !changed.is_empty() {
         let paths = changed.iter().map(MissReason::summary).collect();
         return Err(Error::ChangedDuringBuild { attempts: 1, paths });

@@ -10,14 +10,16 @@ use std::time::{Duration, SystemTime};
 
 use openlock_dev_bin::cancellation::Cancellation;
 use openlock_dev_bin::fingerprint::Digest;
-use openlock_dev_bin::inputs;
+use openlock_dev_bin::inputs::{self, Subject};
 use openlock_dev_bin::inventory::Tree;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed};
 
 fn sweep(root: &Path) -> Tree {
-    inputs::sweep(root, &[], &Cancellation::default()).unwrap()
+    let subject = Subject { root: root.to_owned(), exclude: Vec::new(), selection: None };
+    let nowhere = root.join("there").join("is").join("no").join("cache");
+    inputs::sweep(&subject, &nowhere, &Cancellation::default()).unwrap().tree
 }
 
 /// git in `root`, without variables that redirect it.
@@ -178,9 +180,9 @@ fn link(root: &Path, path: &Path) {
 fn link(_: &Path, _: &Path) {}
 
 fn paths(tree: &Tree) -> BTreeSet<String> {
-    let paths: BTreeSet<String> = tree.files.iter().map(|file| file.path.to_string()).collect();
-    assert_eq!(paths.len(), tree.files.len(), "every path once");
-    assert!(tree.files.is_sorted_by(|one, next| one.path < next.path));
+    let paths: BTreeSet<String> = tree.files().iter().map(|file| file.path.to_string()).collect();
+    assert_eq!(paths.len(), tree.files().len(), "every path once");
+    assert!(tree.files().is_sorted_by(|one, next| one.path < next.path));
     paths
 }
 
@@ -274,7 +276,7 @@ fn a_rewrite_with_the_same_size_in_the_same_tick_is_noticed() {
     fs::write(&path, "00000000").unwrap();
     git(&root, &["add", "tracked"]);
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let digest = || sweep(&root).files[0].digest;
+    let digest = || sweep(&root).files()[0].digest;
     for round in 1..=400_u32 {
         let content = format!("{round:08}");
         if round % 2 == 0 {

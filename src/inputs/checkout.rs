@@ -7,7 +7,7 @@
 //! counts, ignored or not. The lock file and the manifest at the root count even when they are ignored.
 //! Does not promise: to look at content. The index is read and never refreshed; nothing is written.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -16,23 +16,41 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use gix::glob::pattern::Case;
 use gix::index::entry::Mode;
 
-use super::ignore::Rules;
+use super::Subject;
+use super::ignore::{GITIGNORE, Rules};
+use super::repository::{self, unusable};
+use super::seen::Seen;
+use super::selection::{MANIFEST, Selection};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
-use crate::inventory::TreePath;
+use crate::fingerprint::Digest;
+use crate::inventory::{Heads, TreePath};
+use crate::stat::StatIdentity;
 
 /// Read by cargo from the root whatever git thinks of them.
 const ALWAYS: [&str; 2] = ["Cargo.lock", "Cargo.toml"];
 
 /// <https://bford.info/cachedir/>
-const CACHEDIR_TAG: &str = "CACHEDIR.TAG";
+pub(super) const CACHEDIR_TAG: &str = "CACHEDIR.TAG";
 const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
-/// The paths that count.
+/// The paths that count, and where that comes from.
 pub(super) struct Listing {
-    /// HEAD's commit, by the repository's path.
-    pub(super) heads: BTreeMap<TreePath, Option<String>>,
+    pub(super) heads: Heads,
+    /// Sorted by bytes.
     pub(super) paths: Vec<Listed>,
+    /// Those that were looked into.
+    pub(super) directories: Vec<Directory>,
+    /// Files that decide what counts, and what git's own files were.
+    pub(super) seen: Vec<Seen>,
+}
+
+/// A directory as it was before it was looked into.
+pub(super) struct Directory {
+    pub(super) path: TreePath,
+    pub(super) stat: StatIdentity,
+    /// Of the names in it and what each is, whether it counts or not.
+    pub(super) names: Digest,
 }
 
 pub(super) struct Listed {
@@ -41,45 +59,33 @@ pub(super) struct Listed {
     pub(super) tracked: bool,
 }
 
-pub(super) fn list(root: &Path, exclude: &[String], cancellation: &Cancellation) -> Result<Listing> {
+/// What `subject` has on disk.
+pub(super) fn list(subject: &Subject, cancellation: &Cancellation) -> Result<Listing> {
+    let Subject { root, exclude, selection } = subject;
     let exclude = gix::ignore::Search::from_overrides(exclude, gix::ignore::search::Ignore { support_precious: false });
-    let mut walk = Walk { root, exclude, cancellation, heads: BTreeMap::new(), paths: Vec::new() };
-    let repository = open(root).map_err(|error| unusable(root, error))?;
-    walk.repository(&repository, BString::default())?;
-    for name in ALWAYS {
-        walk.paths.push(Listed { path: TreePath(name.into()), tracked: false });
-    }
-    let mut paths = walk.paths;
+    let listing = Listing { heads: Heads::new(), paths: Vec::new(), directories: Vec::new(), seen: Vec::new() };
+    let mut walk = Walk { root, exclude, selection: selection.as_ref(), cancellation, listing };
+    let repository = repository::open(root).map_err(|error| repository::unusable(root, error))?;
+    walk.repository(&repository, BString::default(), selection.is_none())?;
+    let mut listing = walk.listing;
+    let paths = &mut listing.paths;
+    paths.extend(ALWAYS.map(|name| Listed { path: TreePath(name.into()), tracked: false }));
     paths.sort_by(|a, b| a.path.cmp(&b.path).then(b.tracked.cmp(&a.tracked)));
     paths.dedup_by(|later, earlier| later.path == earlier.path);
-    Ok(Listing { heads: walk.heads, paths })
-}
-
-/// Opens the repository of a worktree without spawning git and without heeding variables that redirect it.
-fn open(worktree: &Path) -> Result<gix::Repository, String> {
-    let mut permissions = gix::open::Permissions::isolated();
-    permissions.config =
-        gix::open::permissions::Config { git_binary: false, env: false, ..gix::open::permissions::Config::all() };
-    permissions.env.home = gix::sec::Permission::Allow;
-    permissions.env.xdg_config_home = gix::sec::Permission::Allow;
-    let options = gix::open::Options::default().permissions(permissions);
-    options.open(worktree).map(Into::into).map_err(|error| error.to_string())
-}
-
-fn unusable(path: &Path, problem: impl ToString) -> Error {
-    Error::NotACheckout {
-        path: path.to_owned(),
-        problem: format!("git's files cannot be read: {}", problem.to_string()),
-        hint: "see whether `git status` works there".into(),
+    if let Some(selection) = selection {
+        selection.narrow(paths, |listed| listed.path.0.as_bstr());
+        // The commit is no input of a part.
+        listing.heads.clear();
     }
+    Ok(listing)
 }
 
 struct Walk<'a> {
     root: &'a Path,
     exclude: gix::ignore::Search,
+    selection: Option<&'a Selection>,
     cancellation: &'a Cancellation,
-    heads: BTreeMap<TreePath, Option<String>>,
-    paths: Vec<Listed>,
+    listing: Listing,
 }
 
 /// One repository during the walk; paths in it are relative to its own worktree.
@@ -94,11 +100,13 @@ struct Repository<'a> {
 }
 
 impl Walk<'_> {
-    fn repository(&mut self, repository: &gix::Repository, prefix: BString) -> Result<()> {
+    /// `belongs` says whether what is around the repository counts.
+    fn repository(&mut self, repository: &gix::Repository, prefix: BString, belongs: bool) -> Result<()> {
         let here = on_disk(self.root, prefix.as_bstr())?;
+        self.listing.seen.extend(repository::seen(repository, &here));
         let head = repository.head().map_err(|error| unusable(&here, error))?;
         let commit = head.id().map(|id| id.to_string());
-        self.heads.insert(TreePath(prefix.trim_end_with(|character| character == '/').into()), commit);
+        self.listing.heads.insert(TreePath(prefix.trim_end_with(|character| character == '/').into()), commit);
 
         let index = repository.index_or_empty().map_err(|error| unusable(&here, error))?;
         let rules = Rules::of(repository, &index).map_err(|error| unusable(&here, error))?;
@@ -121,37 +129,73 @@ impl Walk<'_> {
         }
         for path in &tracked {
             let full = joined(prefix.as_bstr(), path);
-            if !self.is_excluded_below_root(full.as_bstr()) {
-                self.paths.push(Listed { path: TreePath(full), tracked: true });
+            let may_count = self.selection.is_none_or(|selection| selection.may_count(full.as_bstr()));
+            if may_count && !self.is_excluded_below_root(full.as_bstr()) {
+                self.listing.paths.push(Listed { path: TreePath(full), tracked: true });
             }
         }
         let mut inside = Repository { prefix, root: here, rules, tracked, tracked_directories };
-        self.directory(&mut inside, BString::default(), false)
+        self.directory(&mut inside, BString::default(), false, belongs)
     }
 
-    fn directory(&mut self, repository: &mut Repository<'_>, relative: BString, ignored: bool) -> Result<()> {
+    /// `belongs` says whether what is around the directory counts.
+    fn directory(
+        &mut self,
+        repository: &mut Repository<'_>,
+        relative: BString,
+        ignored: bool,
+        belongs: bool,
+    ) -> Result<()> {
         self.cancellation.check()?;
         let full = joined(repository.prefix.as_bstr(), relative.as_bstr());
-        let directory = on_disk(self.root, full.as_bstr())?;
-        let Some(entries) = entries_of(&directory)? else { return Ok(()) };
+        let full = full.trim_end_with(|character| character == '/').as_bstr();
+        let directory = on_disk(self.root, full)?;
+        let Some((stat, entries)) = entries_of(&directory)? else { return Ok(()) };
         let is_root = relative.is_empty();
         let has = |name: &str| entries.iter().any(|(entry, _)| entry == name);
-        if !is_root
-            && has(".git")
-            && let Ok(nested) = open(&directory)
-            && nested.workdir().is_some()
-        {
-            let mut prefix = full;
-            prefix.push(b'/');
-            return self.repository(&nested, prefix);
+        if !is_root && has(".git") {
+            match repository::open(&directory) {
+                Ok(nested) if nested.workdir().is_some() => {
+                    let mut prefix = full.to_owned();
+                    prefix.push(b'/');
+                    return self.repository(&nested, prefix, belongs);
+                }
+                // It may become one without a change to the directory that it is in.
+                _ => {
+                    let git = directory.join(".git");
+                    self.listing.seen.extend([Seen::at(&git), Seen::at(&git.join("HEAD"))]);
+                }
+            }
         }
+        for name in [CACHEDIR_TAG, GITIGNORE].into_iter().filter(|name| has(name)) {
+            self.listing.seen.push(Seen::at(&directory.join(name)));
+        }
+        let names = digest_of_names(&entries);
+        self.listing.directories.push(Directory { path: TreePath(full.to_owned()), stat, names });
         let tag = has(CACHEDIR_TAG).then(|| start_of_tag(&directory));
         let only_tracked = ignored || (!is_root && tag.as_deref() == Some(CACHEDIR_SIGNATURE));
         let unfinished_tag = tag.is_some_and(|tag| tag.is_empty());
         let outside = repository
             .rules
             .enter(&repository.root, &directory, relative.as_bstr())
-            .map_err(|error| Error::unreadable(directory.join(".gitignore"), error))?;
+            .map_err(|error| Error::unreadable(directory.join(GITIGNORE), error))?;
+        let belongs = match self.selection {
+            None => true,
+            Some(selection) => {
+                let manifest = joined_directory(relative.as_bstr(), MANIFEST.as_bstr());
+                let is_there = || {
+                    let on_disk = entries.iter().any(|(name, file_type)| name == MANIFEST && !file_type.is_dir());
+                    on_disk && !only_tracked && !repository.rules.ignore(manifest.as_bstr(), false)
+                };
+                let is_excluded = || {
+                    let manifest = joined_directory(full, MANIFEST.as_bstr());
+                    self.is_excluded_below_root(manifest.as_bstr())
+                };
+                let begins_package =
+                    || (repository.tracked.contains(manifest.as_bstr()) || is_there()) && !is_excluded();
+                selection.is_package(full) || (belongs && !begins_package())
+            }
+        };
         for (name, file_type) in entries {
             if name == ".git" {
                 continue;
@@ -171,16 +215,19 @@ impl Walk<'_> {
                 continue;
             }
             let full = joined(repository.prefix.as_bstr(), path.as_bstr());
-            if self.is_excluded(full.as_bstr(), is_dir) {
+            let is_outside = |selection: &Selection| {
+                !belongs && !(if is_dir { selection.leads_to(full.as_bstr()) } else { name == MANIFEST })
+            };
+            if self.is_excluded(full.as_bstr(), is_dir) || self.selection.is_some_and(is_outside) {
                 continue;
             }
             let ignored = only_tracked || repository.rules.ignore(path.as_bstr(), is_dir);
             if is_dir {
                 if !ignored || holds_tracked {
-                    self.directory(repository, path, ignored)?;
+                    self.directory(repository, path, ignored, belongs)?;
                 }
             } else if !ignored {
-                self.paths.push(Listed { path: TreePath(full), tracked: false });
+                self.listing.paths.push(Listed { path: TreePath(full), tracked: false });
             }
         }
         repository.rules.leave(outside);
@@ -204,11 +251,38 @@ impl Walk<'_> {
     }
 }
 
-/// The names in a directory; none when it is gone.
-fn entries_of(directory: &Path) -> Result<Option<Vec<(BString, fs::FileType)>>> {
+type Entries = Vec<(BString, fs::FileType)>;
+
+/// What a [`Directory`] has now; none when it is gone.
+#[cfg(unix)]
+pub(super) fn names_in(directory: &Path) -> Result<Option<(StatIdentity, Digest)>> {
+    Ok(entries_of(directory)?.map(|(stat, entries)| (stat, digest_of_names(&entries))))
+}
+
+fn digest_of_names(entries: &Entries) -> Digest {
+    let kind = |file_type: &fs::FileType| match () {
+        () if file_type.is_dir() => b'd',
+        () if file_type.is_symlink() => b'l',
+        () if file_type.is_file() => b'f',
+        () => b's',
+    };
+    let mut names: Vec<_> = entries.iter().map(|(name, file_type)| (name.as_bstr(), kind(file_type))).collect();
+    names.sort_unstable();
+    let mut bytes = Vec::with_capacity(names.iter().map(|(name, _)| name.len() + 2).sum());
+    for (name, kind) in names {
+        bytes.extend_from_slice(name);
+        // No name holds it.
+        bytes.extend_from_slice(&[0, kind]);
+    }
+    Digest::of(bytes)
+}
+
+/// A directory as it was before it was read, and the names in it; none when it is gone.
+fn entries_of(directory: &Path) -> Result<Option<(StatIdentity, Entries)>> {
     let unreadable = |error| Error::unreadable(directory, error);
-    let listing = match fs::read_dir(directory) {
-        Ok(listing) => listing,
+    let read = || Ok((StatIdentity::of(&fs::symlink_metadata(directory)?), fs::read_dir(directory)?));
+    let (stat, listing) = match read() {
+        Ok(read) => read,
         Err(error) if is_gone(&error) => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     };
@@ -223,7 +297,7 @@ fn entries_of(directory: &Path) -> Result<Option<Vec<(BString, fs::FileType)>>> 
             Err(error) => return Err(unreadable(error)),
         }
     }
-    Ok(Some(entries))
+    Ok(Some((stat, entries)))
 }
 
 /// Whether a path that was there a moment ago has gone, or lies below something that is no directory any more.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::checkout::is_gone;
+use super::seen::Watch;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::request::{Builder, Environment};
@@ -113,8 +114,8 @@ pub(super) struct CargoConfig {
 /// Every configuration file that a cargo started in `root` reads, the most important one first.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>
-pub(super) fn cargo_configs(root: &Path, env: &Environment) -> Result<Vec<CargoConfig>> {
-    let mut chain = Chain { root, found: Vec::new(), seen: HashSet::new() };
+pub(super) fn cargo_configs(root: &Path, env: &Environment, watch: &Watch) -> Result<Vec<CargoConfig>> {
+    let mut chain = Chain { root, watch, found: Vec::new(), seen: HashSet::new() };
     for directory in root.ancestors() {
         chain.either(&directory.join(".cargo"))?;
     }
@@ -137,7 +138,7 @@ pub fn target_directory(root: &Path, env: &Environment) -> Result<PathBuf> {
     let configured = || -> Result<Option<PathBuf>> {
         let directory =
             |config: &CargoConfig| Some(config.base.join(config.table.get("build")?.get("target-dir")?.as_str()?));
-        Ok(cargo_configs(root, env)?.iter().find_map(directory))
+        Ok(cargo_configs(root, env, &Watch::default())?.iter().find_map(directory))
     };
     let directory = match chosen {
         Some(directory) => directory,
@@ -165,7 +166,7 @@ pub struct Configured {
 /// [`Error::InputUnreadable`] for a configuration file that cannot be read.
 pub fn configured_variables(root: &Path, env: &Environment) -> Result<BTreeMap<String, Configured>> {
     let mut variables = BTreeMap::new();
-    for config in cargo_configs(root, env)? {
+    for config in cargo_configs(root, env, &Watch::default())? {
         let Some(table) = config.table.get("env").and_then(toml::Value::as_table) else { continue };
         for (name, value) in table {
             let is_forced = value.get("force").and_then(toml::Value::as_bool).unwrap_or(false);
@@ -180,6 +181,7 @@ pub fn configured_variables(root: &Path, env: &Environment) -> Result<BTreeMap<S
 
 struct Chain<'a> {
     root: &'a Path,
+    watch: &'a Watch,
     found: Vec<CargoConfig>,
     seen: HashSet<PathBuf>,
 }
@@ -194,6 +196,7 @@ impl Chain<'_> {
     }
 
     fn read(&mut self, path: &Path) -> Result<bool> {
+        self.watch.at(path);
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if is_gone(&error) || path.is_dir() => return Ok(false),

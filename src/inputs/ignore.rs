@@ -16,7 +16,9 @@ use gix::glob::pattern::Case;
 use gix::ignore::search::Ignore;
 use gix::index::entry::Flags;
 
-const FILE: &str = ".gitignore";
+use super::repository::excludes_file;
+
+pub(super) const GITIGNORE: &str = ".gitignore";
 const PARSE: Ignore = Ignore { support_precious: false };
 
 pub(super) struct Rules<'a> {
@@ -37,11 +39,7 @@ impl<'a> Rules<'a> {
     /// Those that hold in the whole repository.
     pub(super) fn of(repository: &'a gix::Repository, index: &'a gix::index::State) -> Result<Self, String> {
         let problem = |error: &dyn std::fmt::Display| error.to_string();
-        let configured = repository.config_snapshot().trusted_path("core.excludesFile");
-        let of_user = match configured.map_err(|error| problem(&error))? {
-            Some(path) => Some(path),
-            None => gix::path::env::xdg_config("ignore", &mut |name| std::env::var_os(name)),
-        };
+        let of_user = excludes_file(repository)?;
         let mut buffer = Vec::new();
         let search = gix::ignore::Search::from_git_dir(repository.common_dir(), of_user, &mut buffer, PARSE)
             .map_err(|error| problem(&error))?;
@@ -51,7 +49,7 @@ impl<'a> Rules<'a> {
             .iter()
             .filter(|entry| entry.flags.contains(Flags::SKIP_WORKTREE))
             .map(|entry| (entry.path(index), entry.id))
-            .filter(|(path, _)| path.rsplit_str("/").next() == Some(FILE.as_bytes()))
+            .filter(|(path, _)| path.rsplit_str("/").next() == Some(GITIGNORE.as_bytes()))
             .collect();
         let case = if options.ignore_case { Case::Fold } else { Case::Sensitive };
         Ok(Self { repository, search, case, left_out, buffer })
@@ -60,7 +58,7 @@ impl<'a> Rules<'a> {
     /// Adds the rules of a directory in the one entered last; `root` is the repository's own.
     pub(super) fn enter(&mut self, root: &Path, directory: &Path, relative: &BStr) -> io::Result<Outside> {
         let outside = Outside(self.search.patterns.len());
-        let file = directory.join(FILE);
+        let file = directory.join(GITIGNORE);
         let lists = &mut self.search.patterns;
         let found =
             gix::glob::search::add_patterns_file(lists, file.clone(), false, Some(root), &mut self.buffer, PARSE)?;
@@ -68,7 +66,7 @@ impl<'a> Rules<'a> {
         if !path.is_empty() {
             path.push(b'/');
         }
-        path.extend_from_slice(FILE.as_bytes());
+        path.extend_from_slice(GITIGNORE.as_bytes());
         if !found && let Some(id) = self.left_out.get(path.as_bstr()) {
             let blob = self.repository.find_blob(*id).map_err(|error| io::Error::other(error.to_string()))?;
             self.search.add_patterns_buffer(&blob.data, file, Some(root), PARSE)?;

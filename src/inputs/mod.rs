@@ -8,11 +8,20 @@
 
 mod checkout;
 mod closure;
+mod content;
 mod dep_info;
 mod environment;
 mod ignore;
 mod outside;
 mod path_sets;
+#[cfg(unix)]
+mod refresh;
+mod repository;
+mod seen;
+mod selection;
+mod snapshot;
+mod stat_cache;
+mod surroundings;
 mod sweep;
 mod toolchain;
 
@@ -22,8 +31,11 @@ use std::sync::Arc;
 pub use closure::{Observation, PackageReads, Run, Unobservable, observe};
 pub use environment::{Configured, configured_variables, target_directory};
 pub use path_sets::{digest_of, digest_of_package, path_set};
+pub use selection::Selection;
+pub use stat_cache::Unsaved;
+pub use sweep::{Subject, Swept, sweep};
 
-use crate::cancellation::Cancellation;
+use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::inventory::{Inventory, Tree};
@@ -67,51 +79,55 @@ pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
     dunce::canonicalize(repo).map_err(|error| not_a_checkout(&error.to_string(), "name another directory in `repo`"))
 }
 
-/// The files and HEADs of the checkout at `root`, read now.
-///
-/// # Errors
-///
-/// [`Error::NotACheckout`] when git's own files cannot be read, [`Error::InputUnreadable`] for any other file.
-pub fn sweep(root: &Path, exclude: &[String], cancellation: &Cancellation) -> Result<Tree> {
-    let listing = checkout::list(root, exclude, cancellation)?;
-    sweep::digest(root, listing, cancellation)
-}
-
-/// Everything `request` depends on besides what a path set names; `tree` is the whole checkout.
+/// Everything `request` depends on besides files of the checkout and what a path set names.
 ///
 /// # Errors
 ///
 /// [`Error::ToolNotFound`] without cargo, [`Error::InputUnreadable`] for a configuration file that cannot be read.
-pub fn survey(request: &Request, root: &Path, tree: Arc<Tree>) -> Result<Inventory> {
-    let configs = environment::cargo_configs(root, &request.env)?;
-    Ok(Inventory {
-        request: request.inputs(),
-        tree,
-        tools: toolchain::tools(request, root, &configs)?,
-        variables: environment::steering_variables(&request.env, request.builder),
-        configs: configs.into_iter().map(|config| (config.name, config.digest)).collect(),
-        ..Inventory::default()
-    })
+pub fn survey(request: &Request, root: &Path) -> Result<Inventory> {
+    let Surroundings { tools, configs } = surroundings::surroundings(request, root)?;
+    let variables = environment::steering_variables(&request.env, request.builder);
+    Ok(Inventory { request: request.inputs(), tools, variables, configs, ..Inventory::default() })
 }
 
-/// What `request` depends on if a build of it reads what `set` names: `survey` with what that adds, as it is now, and
-/// in scope `crate` without what it leaves out.
+/// The part of the checkout that counts when a build of `request` reads what `set` names; none for all of it.
+#[must_use]
+pub fn selection(request: &Request, set: &PathSet) -> Option<Selection> {
+    match request.scope {
+        Scope::Crate if !set.whole_tree => Some(Selection::of(set)),
+        Scope::Crate | Scope::Tree => None,
+    }
+}
+
+/// The part of `whole` that `selection` names.
+#[must_use]
+pub fn narrowed(whole: &Arc<Tree>, selection: Option<&Selection>) -> Arc<Tree> {
+    selection.map_or_else(|| Arc::clone(whole), |selection| Arc::new(path_sets::narrowed(whole, selection)))
+}
+
+/// What `request` depends on if a build of it reads what `set` names: `survey` with what that adds, as it is now, over
+/// the part of the checkout that is in `tree`. The last look is taken from `stat_caches`.
 ///
 /// # Errors
 ///
 /// [`Error::InputUnreadable`] for a file of the set that cannot be read.
-pub fn observing(survey: &Inventory, set: &PathSet, request: &Request, root: &Path) -> Result<Inventory> {
+pub fn observing(
+    survey: &Inventory,
+    set: &PathSet,
+    tree: Arc<Tree>,
+    request: &Request,
+    root: &Path,
+    stat_caches: &Path,
+) -> Result<(Inventory, Option<Unsaved>)> {
     let variable = |name: &String| (name.clone(), request.env.get(name).map(Digest::of));
-    Ok(Inventory {
-        tree: match request.scope {
-            Scope::Tree => Arc::clone(&survey.tree),
-            Scope::Crate if set.whole_tree => Arc::clone(&survey.tree),
-            Scope::Crate => Arc::new(path_sets::crate_tree(&survey.tree, set)),
-        },
+    let (outside, unsaved) = outside::look(set, &tree, root, stat_caches)?;
+    let inventory = Inventory {
+        tree,
         observed: set.variables.iter().map(variable).collect(),
-        outside: outside::read(set, &survey.tree, root)?,
+        outside,
         location: set.located.then(|| root.to_owned()),
         path_set: set.clone(),
         ..survey.clone()
-    })
+    };
+    Ok((inventory, unsaved))
 }

@@ -1,26 +1,23 @@
 //! From what a build was seen to read to what the next look-up reads.
 //!
 //! Promises: what the tree covers is left to the tree; everything else that was read joins by name. In scope `crate`
-//! the tree is narrowed to the directories of the packages that went into the binary, every manifest, the lock file
-//! and the toolchain file; a package's directory ends where another package begins, as it does for cargo.
-//! Does not promise: that every manifest of the checkout matters. One of another member can move a shared dependency
-//! in the lock file, so all of them count.
+//! the tree is narrowed to what [`Selection`] tells: the packages that went into the binary, and every manifest of the
+//! workspace. One of another member can move a shared dependency in the lock file, so all of them count.
+//! Does not promise: to know which member would. Each of them does.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, ByteSlice};
 
 use super::closure::Observation;
+use super::content;
 use super::outside::covers;
-use super::sweep;
+use super::selection::{MANIFEST, Selection, directory_of_manifest, matches, parents};
 use crate::fingerprint::Digest;
-use crate::inventory::{FileInput, Kind, Tree, TreePath};
+use crate::inventory::{FileInput, Heads, Kind, Tree, TreePath};
 use crate::path_set::{PathSet, Place};
 use crate::request::Scope;
-
-/// Files at the checkout's root that cargo and rustup read for every package.
-const FOR_EVERY_PACKAGE: [&str; 3] = ["Cargo.lock", "rust-toolchain", "rust-toolchain.toml"];
 
 /// What the next look-up has to read, after a build in `root` that was seen to read `observation`.
 #[must_use]
@@ -31,12 +28,17 @@ pub fn path_set(observation: &Observation, tree: &Tree, scope: Scope, root: &Pat
         Scope::Tree => directories.filter(|place| !covers(tree, place)).collect(),
     };
     let mut set = PathSet { packages, variables: observation.variables.clone(), located, ..PathSet::default() };
-    let narrowed;
+    let of_crate;
     let covered = match scope {
         Scope::Tree => tree,
         Scope::Crate => {
-            narrowed = crate_tree(tree, &set);
-            &narrowed
+            let (mut manifests, members) = workspace(tree, root);
+            let inside = set.packages.iter().map(|place| place.0.0.as_bstr()).filter(|path| !path.starts_with(b"/"));
+            manifests.extend(above(inside));
+            set.manifests = manifests.into_iter().map(Place).collect();
+            set.members = members;
+            of_crate = narrowed(tree, &Selection::of(&set));
+            &of_crate
         }
     };
     let read = observation.packages.values().flat_map(|reads| reads.files.iter().cloned());
@@ -69,31 +71,70 @@ fn manifests_above(root: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// The part of `tree` that the packages of `set` are built from.
-pub(super) fn crate_tree(tree: &Tree, set: &PathSet) -> Tree {
-    let manifest_directory = |file: &FileInput| match file.path.0.strip_suffix(b"Cargo.toml") {
-        Some(b"") => Some(b"".as_bstr().to_owned()),
-        Some(directory) => directory.strip_suffix(b"/").map(|directory| directory.as_bstr().to_owned()),
-        None => None,
-    };
-    let packages: HashSet<_> = tree.files.iter().filter_map(manifest_directory).collect();
-    let counts = |file: &&FileInput| {
-        let path = file.path.0.as_bstr();
-        let is_manifest = path.ends_with(b"Cargo.toml") && (path.len() == 10 || path.ends_with(b"/Cargo.toml"));
-        let owner = || parents(path).find(|directory| packages.contains(*directory));
-        is_manifest
-            || FOR_EVERY_PACKAGE.iter().any(|name| path == name)
-            || owner().is_some_and(|owner| set.packages.contains(&Place(TreePath(owner.to_owned()))))
-    };
-    Tree { heads: BTreeMap::new(), files: tree.files.iter().filter(counts).cloned().collect() }
+/// The part of `tree` that `selection` names.
+pub(super) fn narrowed(tree: &Tree, selection: &Selection) -> Tree {
+    let mut files = tree.files().to_vec();
+    selection.narrow(&mut files, |file| file.path.0.as_bstr());
+    Tree::of(Heads::new(), files)
 }
 
-/// The directories that hold `path`, the nearest first, the root as an empty path last.
-fn parents(path: &BStr) -> impl Iterator<Item = &BStr> {
-    std::iter::successors(Some(path), |path| {
-        (!path.is_empty()).then(|| path.rfind_byte(b'/').map_or(b"".as_bstr(), |slash| path[..slash].as_bstr()))
-    })
-    .skip(1)
+/// The workspace of the checkout at `root`: its manifests, as far as they are in `tree`, and the patterns that find
+/// more. A manifest belongs to it when `members` takes it in, or when one that does leads to it by a `path`.
+///
+/// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields>
+fn workspace(tree: &Tree, root: &Path) -> (BTreeSet<TreePath>, BTreeSet<String>) {
+    let table = |manifest: &TreePath| {
+        let text = std::fs::read_to_string(Place(manifest.clone()).on_disk(root)).unwrap_or_default();
+        text.parse::<toml::Table>().unwrap_or_default()
+    };
+    let at_root = TreePath(MANIFEST.into());
+    let workspace = table(&at_root);
+    let listed = workspace.get("workspace").and_then(|workspace| workspace.get("members")?.as_array());
+    let clean = |pattern: &str| Place::of(&root.join(pattern), root).0.to_string();
+    let members: BTreeSet<String> = listed.into_iter().flatten().filter_map(toml::Value::as_str).map(clean).collect();
+    let is_member = |file: &&FileInput| {
+        let directory = directory_of_manifest(file.path.0.as_bstr());
+        directory.is_some_and(|directory| members.iter().any(|pattern| matches(pattern, directory)))
+    };
+    let mut ahead: Vec<TreePath> = tree.files().iter().filter(is_member).map(|file| file.path.clone()).collect();
+    ahead.push(at_root);
+    let mut manifests = BTreeSet::new();
+    while let Some(manifest) = ahead.pop() {
+        let directory = Place(manifest.clone()).on_disk(root).parent().map(Path::to_owned).unwrap_or_default();
+        let mut named = Vec::new();
+        named_paths(&toml::Value::Table(table(&manifest)), &mut named);
+        if !manifests.insert(manifest) {
+            continue;
+        }
+        let leads_to = named.iter().map(|path| Place::of(&directory.join(path).join("Cargo.toml"), root).0);
+        ahead.extend(leads_to.filter(|manifest| tree.file(manifest).is_some() && !manifests.contains(manifest)));
+    }
+    (manifests, members)
+}
+
+/// Every `path` in a manifest: those of dependencies, patches and targets.
+fn named_paths(value: &toml::Value, found: &mut Vec<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            found.extend(table.get("path").and_then(toml::Value::as_str).map(str::to_owned));
+            table.values().for_each(|value| named_paths(value, found));
+        }
+        toml::Value::Array(values) => values.iter().for_each(|value| named_paths(value, found)),
+        _ => {}
+    }
+}
+
+/// The manifests that stand above `directories`, there or not: one that appears would begin another workspace.
+fn above<'a>(directories: impl Iterator<Item = &'a BStr>) -> BTreeSet<TreePath> {
+    let manifest = |directory: &BStr| {
+        let mut path = directory.to_owned();
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(MANIFEST);
+        TreePath(path)
+    };
+    directories.flat_map(|directory| parents(directory).map(manifest)).collect()
 }
 
 /// Everything in the package at `place`, which lies outside the tree, as one digest.
@@ -120,7 +161,7 @@ pub fn digest_of(place: &Place, tree: &Tree, root: &Path) -> Option<Digest> {
                 let set = PathSet { files: [place.clone()].into(), ..PathSet::default() };
                 return digest_of_all(&set, tree, root);
             }
-            sweep::content(&path, true, &mut sweep::buffer()).ok().map(|(_, digest, _)| digest)
+            content::content(&path, true, &mut content::buffer()).ok().flatten().map(|content| content.digest)
         }
     }
 }

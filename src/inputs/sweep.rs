@@ -1,98 +1,156 @@
-//! Reads what stands at each listed path.
+//! One look at everything that counts of a checkout.
 //!
-//! Promises: every regular file is digested whole, by its bytes on disk, on all cores; a symbolic link by its target;
-//! FIFOs, sockets and devices are never opened. Memory does not grow with the size of a file.
+//! Promises: what comes back is what a reading of every file would give. Where the last look is known, only what has
+//! changed since is read; where it is not, everything is, on all cores.
 //! Does not promise: one moment in time for the whole tree. Whoever needs that compares two sweeps.
 
-use std::fs::{self, File};
-use std::io;
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use gix::bstr::{BString, ByteSlice};
 use rayon::prelude::*;
+use serde::Serialize;
 
-use super::checkout::{Listed, Listing, is_gone, on_disk};
+use super::checkout::{self, Listed, on_disk};
+use super::content::{self, content};
+use super::selection::Selection;
+use super::snapshot::{Content, Snapshot};
+use super::stat_cache::{StatCache, Unsaved};
 use crate::cancellation::Cancellation;
-use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
-use crate::inventory::{FileInput, Kind, Tree, TreePath};
-use crate::stat::StatIdentity;
+use crate::error::Result;
+use crate::fingerprint::{Digest, SCHEMA};
+use crate::inventory::Tree;
+use crate::stat::{Stamp, StatIdentity};
 
-const BUFFER_BYTES: usize = 128 * 1024;
+/// What a sweep is of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subject {
+    /// The checkout's root, with links resolved.
+    pub root: PathBuf,
+    /// Patterns of paths that are no inputs.
+    pub exclude: Vec<String>,
+    /// The part of it that counts; none for all.
+    pub selection: Option<Selection>,
+}
 
-pub(super) fn digest(root: &Path, listing: Listing, cancellation: &Cancellation) -> Result<Tree> {
-    let files: Vec<Option<FileInput>> = listing
-        .paths
-        .into_par_iter()
-        .map_init(buffer, |buffer, listed| {
+impl Subject {
+    /// Of all this, and of where git finds the user's configuration.
+    pub(super) fn key(&self) -> Digest {
+        #[derive(Serialize)]
+        struct Key<'a> {
+            schema: &'a str,
+            root: &'a [u8],
+            exclude: &'a [String],
+            selection: Option<&'a Selection>,
+            homes: [Option<Vec<u8>>; 2],
+        }
+        let variable = |name| std::env::var_os(name).map(|value| value.as_encoded_bytes().to_vec());
+        let key = Key {
+            schema: SCHEMA,
+            root: self.root.as_os_str().as_encoded_bytes(),
+            exclude: &self.exclude,
+            selection: self.selection.as_ref(),
+            homes: ["HOME", "XDG_CONFIG_HOME"].map(variable),
+        };
+        Digest::of(serde_json::to_vec(&key).expect("bytes and text always become JSON"))
+    }
+}
+
+/// What a sweep found.
+pub struct Swept {
+    /// What counts, as it is now.
+    pub tree: Tree,
+    /// What makes the next sweep quicker.
+    pub unsaved: Option<Unsaved>,
+}
+
+/// What `subject` holds now. The last look at it is taken from `stat_caches`, a directory that need not be there.
+///
+/// # Errors
+///
+/// [`crate::error::Error::NotACheckout`] when git's own files cannot be read,
+/// [`crate::error::Error::InputUnreadable`] for any other file.
+pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation) -> Result<Swept> {
+    let stamp = Stamp::now();
+    let cache = StatCache::new(&subject.root, subject.key(), stat_caches);
+    let mut known = cache.load(&stamp).and_then(|(bytes, start)| Snapshot::parse(bytes, start).ok());
+    #[cfg(unix)]
+    if let Some(snapshot) = &mut known {
+        use super::refresh::{Refreshed, refresh};
+        let worth_keeping = match refresh(snapshot, &subject.root, &stamp, cancellation)? {
+            Refreshed::Same => Some(false),
+            Refreshed::Updated { worth_keeping } => Some(worth_keeping),
+            Refreshed::Outdated => None,
+        };
+        if let (Some(worth_keeping), Some(snapshot)) = (worth_keeping, known.take_if(|_| worth_keeping.is_some())) {
+            return Ok(swept(snapshot, worth_keeping, cache, stamp));
+        }
+    }
+    let mut listing = checkout::list(subject, cancellation)?;
+    let (contents, was_read) = read(&subject.root, &listing.paths, known.as_ref(), &stamp, cancellation)?;
+    let mut worth_keeping = true;
+    for seen in &mut listing.seen {
+        worth_keeping &= seen.is_settled(&stamp);
+        seen.doubt_unless_settled(&stamp);
+    }
+    Ok(swept(Snapshot::of(listing, contents), worth_keeping || was_read, cache, stamp))
+}
+
+fn swept(snapshot: Snapshot, worth_keeping: bool, cache: StatCache, stamp: Stamp) -> Swept {
+    let snapshot = Arc::new(snapshot);
+    let to_save = Arc::clone(&snapshot);
+    let unsaved = worth_keeping.then(|| cache.unsaved(stamp, move |settled| to_save.settled(settled)));
+    Swept { tree: snapshot.into_tree(), unsaved }
+}
+
+/// What stands at each of `paths`, from `known` where that still holds, and whether anything that has settled was read.
+fn read(
+    root: &Path,
+    paths: &[Listed],
+    known: Option<&Snapshot>,
+    stamp: &Stamp,
+    cancellation: &Cancellation,
+) -> Result<(Vec<Option<Content>>, bool)> {
+    let known = known.map(Known::of).unwrap_or_default();
+    let contents: Vec<(Option<Content>, bool)> = paths
+        .par_iter()
+        .map_init(content::buffer, |buffer, listed| {
             cancellation.check()?;
-            read(root, listed, buffer)
+            let path = on_disk(root, listed.path.0.as_bstr())?;
+            if let Some(content) = known.content(listed, &path) {
+                return Ok((Some(content), false));
+            }
+            let content = match content(&path, false, buffer)? {
+                None if listed.tracked => Some(content::nothing()),
+                found => found,
+            };
+            let has_settled = content.as_ref().is_some_and(|content| content.stat.is_settled(stamp));
+            Ok((content, has_settled))
         })
         .collect::<Result<_>>()?;
-    Ok(Tree { heads: listing.heads, files: files.into_iter().flatten().collect() })
+    let was_read = contents.iter().any(|(_, has_settled)| *has_settled);
+    Ok((contents.into_iter().map(|(content, _)| content).collect(), was_read))
 }
 
-fn read(root: &Path, listed: Listed, buffer: &mut [u8]) -> Result<Option<FileInput>> {
-    let Listed { path, tracked } = listed;
-    let on_disk = on_disk(root, path.0.as_ref())?;
-    match content(&on_disk, false, buffer) {
-        Ok((kind, digest, stat)) => Ok(Some(FileInput { path, kind, digest, stat })),
-        Err(error) if is_gone(&error) => Ok(tracked.then(|| absent(path))),
-        Err(error) => Err(Error::unreadable(on_disk, error)),
+/// What is known of files, by path.
+#[derive(Default)]
+struct Known(HashMap<BString, Content>);
+
+impl Known {
+    fn of(snapshot: &Snapshot) -> Self {
+        let mut path = Vec::new();
+        let file = |record: &super::snapshot::FileRecord| {
+            snapshot.path_of(record, &mut path);
+            let stat = StatIdentity::from_bytes(&record.stat);
+            (BString::from(path.clone()), Content { kind: record.kind(), digest: record.digest(), stat })
+        };
+        Self(snapshot.files().iter().map(file).collect())
     }
-}
 
-pub(super) fn absent(path: TreePath) -> FileInput {
-    FileInput { path, kind: Kind::Absent, digest: Digest::default(), stat: StatIdentity::default() }
-}
-
-/// Scratch space for reading.
-pub(super) fn buffer() -> Vec<u8> {
-    vec![0; BUFFER_BYTES]
-}
-
-/// What stands at `path`, or, to `follow` links, at what it leads to.
-pub(super) fn content(path: &Path, follow: bool, buffer: &mut [u8]) -> io::Result<(Kind, Digest, StatIdentity)> {
-    let metadata = if follow { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
-    let file_type = metadata.file_type();
-    if file_type.is_symlink() {
-        let target = fs::read_link(path)?;
-        return Ok((Kind::Symlink, Digest::of(target.as_os_str().as_encoded_bytes()), StatIdentity::of(&metadata)));
+    fn content(&self, listed: &Listed, path: &Path) -> Option<Content> {
+        let known = self.0.get(&listed.path.0)?;
+        let now = StatIdentity::of(&std::fs::symlink_metadata(path).ok()?);
+        (known.stat == now).then_some(Content { kind: known.kind, digest: known.digest, stat: now })
     }
-    if file_type.is_dir() {
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    if !file_type.is_file() {
-        return Ok((Kind::Special, Digest::default(), StatIdentity::of(&metadata)));
-    }
-    let file = open_regular(path, follow)?;
-    let metadata = file.metadata()?;
-    let kind = if is_executable(&metadata) { Kind::Executable } else { Kind::File };
-    let (digest, _) = Digest::of_file(&file, buffer)?;
-    Ok((kind, digest, StatIdentity::of(&metadata)))
-}
-
-/// Opens without waiting for the other end of a FIFO, should the file have become one.
-#[cfg(unix)]
-fn open_regular(path: &Path, follow: bool) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let links = if follow { rustix::fs::OFlags::empty() } else { rustix::fs::OFlags::NOFOLLOW };
-    let flags = links | rustix::fs::OFlags::NONBLOCK;
-    File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
-}
-
-#[cfg(not(unix))]
-fn open_regular(path: &Path, _: bool) -> io::Result<File> {
-    File::open(path)
-}
-
-/// git's own rule: a file is executable when its owner may execute it.
-#[cfg(unix)]
-fn is_executable(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o100 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &fs::Metadata) -> bool {
-    false
 }

@@ -10,28 +10,34 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::environment::CargoConfig;
+use super::seen::Watch;
 use crate::error::{Error, Result};
 use crate::inventory::Tool;
 use crate::request::{Builder, Environment, Request};
 use crate::stat::StatIdentity;
 
 /// Every program that takes part in the build of `request`, by role.
-pub(super) fn tools(request: &Request, root: &Path, configs: &[CargoConfig]) -> Result<BTreeMap<String, Tool>> {
+pub(super) fn tools(
+    request: &Request,
+    root: &Path,
+    configs: &[CargoConfig],
+    watch: &Watch,
+) -> Result<BTreeMap<String, Tool>> {
     let env = &request.env;
+    let look = Look { env, root, watch };
     let mut tools = BTreeMap::new();
-    let cargo = env.find_program("cargo", root).ok_or_else(|| Error::ToolNotFound {
+    let cargo = look.find("cargo").ok_or_else(|| Error::ToolNotFound {
         what: "cargo is not on the PATH".into(),
         hint: "install Rust from https://rustup.rs, or put cargo's directory on the PATH".into(),
     })?;
-    let rustup = Rustup::behind(&cargo, env);
-    let toolchain = rustup.as_ref().map(|rustup| rustup.toolchain(root, env));
-    tools.insert("cargo".to_owned(), real(&cargo, toolchain.as_ref()));
+    let rustup = Rustup::behind(&cargo, look);
+    let toolchain = rustup.as_ref().map(Rustup::toolchain);
+    tools.insert("cargo".to_owned(), look.real(&cargo, toolchain.as_ref()));
 
     let rustc = chosen(env, configs, &["RUSTC", "CARGO_BUILD_RUSTC"], "rustc");
     let rustc = rustc.map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
-    let rustc = located(&rustc, env, root);
-    tools.insert("rustc".to_owned(), real(&rustc, toolchain.as_ref()));
-    if let Some(driver) = compiler_library(&tools["rustc"].path) {
+    tools.insert("rustc".to_owned(), look.real(&look.located(&rustc), toolchain.as_ref()));
+    if let Some(driver) = look.compiler_library(&tools["rustc"].path) {
         tools.insert("rustc driver".to_owned(), driver);
     }
     for (role, variables, key) in [
@@ -43,11 +49,11 @@ pub(super) fn tools(request: &Request, root: &Path, configs: &[CargoConfig]) -> 
         ),
     ] {
         if let Some(wrapper) = chosen(env, configs, &variables, key) {
-            tools.insert(role.to_owned(), tool(&located(Path::new(&wrapper), env, root), None));
+            tools.insert(role.to_owned(), look.tool(&look.located(Path::new(&wrapper)), None));
         }
     }
     if request.builder == Builder::Zigbuild {
-        zig(request, root, &mut tools)?;
+        zig(request, look, &mut tools)?;
     }
     Ok(tools)
 }
@@ -66,62 +72,92 @@ fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &
     })
 }
 
-fn located(program: &Path, env: &Environment, root: &Path) -> PathBuf {
-    program.to_str().and_then(|name| env.find_program(name, root)).unwrap_or_else(|| program.to_owned())
+/// Where programs are looked for, and what takes down where.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    env: &'a Environment,
+    root: &'a Path,
+    watch: &'a Watch,
 }
 
-fn tool(path: &Path, toolchain: Option<&str>) -> Tool {
-    let path = dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    Tool {
-        stat: fs::metadata(&path).ok().map(|metadata| StatIdentity::of(&metadata)),
-        path: path.to_string_lossy().into_owned(),
-        toolchain: toolchain.map(str::to_owned),
-        version: None,
-    }
-}
-
-/// `program` itself, or what stands behind it when it is a proxy of the rustup that chose `toolchain`.
-fn real(program: &Path, toolchain: Option<&Toolchain>) -> Tool {
-    match toolchain {
-        Some(toolchain) if is_proxy(program) => {
-            let name = program.file_name().unwrap_or(program.as_os_str());
-            tool(&toolchain.directory.join("bin").join(name), Some(&toolchain.name))
+impl Look<'_> {
+    /// Finds a program as a shell in the checkout would.
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        let found = self.env.find_program(name, self.root);
+        // It would be another one if it appeared in a directory further ahead.
+        let directories = std::env::split_paths(self.env.get("PATH").unwrap_or_default());
+        let ahead = directories.map(|directory| self.root.join(directory).join(name));
+        for candidate in ahead.take_while(|candidate| found.as_ref() != Some(candidate)).chain(found.clone()) {
+            self.watch.at(&candidate);
         }
-        _ => tool(program, None),
+        found
     }
-}
 
-/// `librustc_driver`, which holds the compiler: `rustc` itself is a small program that a rebuild of the compiler leaves
-/// as it was.
-fn compiler_library(rustc: &str) -> Option<Tool> {
-    let directory = Path::new(rustc).parent()?.parent()?.join(if cfg!(windows) { "bin" } else { "lib" });
-    let mut drivers: Vec<PathBuf> = fs::read_dir(directory)
-        .ok()?
-        .flatten()
-        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains("rustc_driver-")))
-        .map(|entry| entry.path())
-        .collect();
-    drivers.sort();
-    drivers.first().map(|driver| tool(driver, None))
-}
-
-/// Whether a program is rustup under another name: a link to it, or a hard link beside it.
-fn is_proxy(program: &Path) -> bool {
-    let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
-    let is_rustup = |path: &Path| path.file_name().is_some_and(|found| found == name.as_str());
-    if dunce::canonicalize(program).is_ok_and(|target| is_rustup(&target)) {
-        return true;
+    fn located(&self, program: &Path) -> PathBuf {
+        program.to_str().and_then(|name| self.find(name)).unwrap_or_else(|| program.to_owned())
     }
-    let (Ok(one), Ok(other)) = (fs::metadata(program), fs::metadata(program.with_file_name(name))) else {
-        return false;
-    };
-    StatIdentity::of(&one) == StatIdentity::of(&other)
+
+    fn tool(&self, path: &Path, toolchain: Option<&str>) -> Tool {
+        self.watch.at(path);
+        let path = dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        Tool {
+            stat: fs::metadata(&path).ok().map(|metadata| StatIdentity::of(&metadata)),
+            path: path.to_string_lossy().into_owned(),
+            toolchain: toolchain.map(str::to_owned),
+            version: None,
+        }
+    }
+
+    /// `program` itself, or what stands behind it when it is a proxy of the rustup that chose `toolchain`.
+    fn real(&self, program: &Path, toolchain: Option<&Toolchain>) -> Tool {
+        match toolchain {
+            Some(toolchain) if self.is_proxy(program) => {
+                let name = program.file_name().unwrap_or(program.as_os_str());
+                self.tool(&toolchain.directory.join("bin").join(name), Some(&toolchain.name))
+            }
+            _ => self.tool(program, None),
+        }
+    }
+
+    /// `librustc_driver`, which holds the compiler: `rustc` itself is a small program that a rebuild of the compiler
+    /// leaves as it was.
+    fn compiler_library(&self, rustc: &str) -> Option<Tool> {
+        let directory = Path::new(rustc).parent()?.parent()?.join(if cfg!(windows) { "bin" } else { "lib" });
+        self.watch.at(&directory);
+        let mut drivers: Vec<PathBuf> = fs::read_dir(directory)
+            .ok()?
+            .flatten()
+            .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains("rustc_driver-")))
+            .map(|entry| entry.path())
+            .collect();
+        drivers.sort();
+        drivers.first().map(|driver| self.tool(driver, None))
+    }
+
+    /// Whether a program is rustup under another name: a link to it, or a hard link beside it.
+    fn is_proxy(&self, program: &Path) -> bool {
+        let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
+        let is_rustup = |path: &Path| path.file_name().is_some_and(|found| found == name.as_str());
+        if dunce::canonicalize(program).is_ok_and(|target| is_rustup(&target)) {
+            return true;
+        }
+        let beside = program.with_file_name(&name);
+        self.watch.at(&beside);
+        let (Ok(one), Ok(other)) = (fs::metadata(program), fs::metadata(beside)) else { return false };
+        StatIdentity::of(&one) == StatIdentity::of(&other)
+    }
+
+    fn table(&self, path: &Path) -> toml::Table {
+        self.watch.at(path);
+        fs::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+    }
 }
 
 /// A rustup installation.
-struct Rustup {
+struct Rustup<'a> {
     home: PathBuf,
     settings: toml::Table,
+    look: Look<'a>,
 }
 
 struct Toolchain {
@@ -138,29 +174,29 @@ enum FileSays {
     This(Toolchain),
 }
 
-impl Rustup {
-    fn behind(cargo: &Path, env: &Environment) -> Option<Self> {
-        if !is_proxy(cargo) {
+impl<'a> Rustup<'a> {
+    fn behind(cargo: &Path, look: Look<'a>) -> Option<Self> {
+        if !look.is_proxy(cargo) {
             return None;
         }
-        let home = match env.non_empty("RUSTUP_HOME") {
+        let home = match look.env.non_empty("RUSTUP_HOME") {
             Some(home) => PathBuf::from(home),
-            None => env.home()?.join(".rustup"),
+            None => look.env.home()?.join(".rustup"),
         };
-        let settings = read_table(&home.join("settings.toml"));
-        Some(Self { home, settings })
+        let settings = look.table(&home.join("settings.toml"));
+        Some(Self { home, settings, look })
     }
 
     /// rustup's rules: `RUSTUP_TOOLCHAIN`; then, from the working directory upwards, an override set for the directory
     /// or a toolchain file in it; then the default.
     ///
     /// <https://rust-lang.github.io/rustup/overrides.html>
-    fn toolchain(&self, root: &Path, env: &Environment) -> Toolchain {
-        if let Some(name) = env.non_empty("RUSTUP_TOOLCHAIN") {
+    fn toolchain(&self) -> Toolchain {
+        if let Some(name) = self.look.env.non_empty("RUSTUP_TOOLCHAIN") {
             return self.named(name);
         }
         let overrides = self.settings.get("overrides").and_then(toml::Value::as_table);
-        for directory in root.ancestors() {
+        for directory in self.look.root.ancestors() {
             let name = directory.to_str().and_then(|directory| overrides?.get(directory)?.as_str());
             if let Some(name) = name {
                 return self.named(name);
@@ -171,7 +207,7 @@ impl Rustup {
                 FileSays::This(toolchain) => return toolchain,
             }
         }
-        let fallback = || read_table(Path::new("/etc/rustup/settings.toml"));
+        let fallback = || self.look.table(Path::new("/etc/rustup/settings.toml"));
         let default = |settings: &toml::Table| Some(settings.get("default_toolchain")?.as_str()?.to_owned());
         let name = default(&self.settings).or_else(|| default(&fallback()));
         self.named(name.as_deref().unwrap_or("stable"))
@@ -179,8 +215,12 @@ impl Rustup {
 
     /// `rust-toolchain` (a bare name or TOML), which rustup prefers where both exist, and `rust-toolchain.toml`.
     fn of_file(&self, directory: &Path) -> FileSays {
-        let bare = fs::read_to_string(directory.join("rust-toolchain"));
-        let Ok(text) = bare.or_else(|_| fs::read_to_string(directory.join("rust-toolchain.toml"))) else {
+        let read = |name| {
+            let path = directory.join(name);
+            self.look.watch.at(&path);
+            fs::read_to_string(path)
+        };
+        let Ok(text) = read("rust-toolchain").or_else(|_| read("rust-toolchain.toml")) else {
             return FileSays::Nothing;
         };
         let Ok(table) = text.parse::<toml::Table>() else { return FileSays::This(self.named(text.trim())) };
@@ -198,6 +238,7 @@ impl Rustup {
         }
         let toolchains = self.home.join("toolchains");
         let exact = toolchains.join(name);
+        self.look.watch.at(&exact);
         if exact.is_dir() {
             return Toolchain { name: name.to_owned(), directory: exact };
         }
@@ -210,17 +251,13 @@ impl Rustup {
 /// The triple this addon was built for; the build script passes it on.
 const HOST: &str = env!("DEV_BIN_HOST");
 
-fn read_table(path: &Path) -> toml::Table {
-    fs::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-fn zig(request: &Request, root: &Path, tools: &mut BTreeMap<String, Tool>) -> Result<()> {
-    let env = &request.env;
+fn zig(request: &Request, look: Look<'_>, tools: &mut BTreeMap<String, Tool>) -> Result<()> {
+    let env = look.env;
     let in_cargo_home = || {
         let name = format!("cargo-zigbuild{}", std::env::consts::EXE_SUFFIX);
         env.cargo_home().map(|home| home.join("bin").join(name)).filter(|path| path.is_file())
     };
-    let zigbuild = env.find_program("cargo-zigbuild", root).or_else(in_cargo_home).ok_or_else(|| Error::ToolNotFound {
+    let zigbuild = look.find("cargo-zigbuild").or_else(in_cargo_home).ok_or_else(|| Error::ToolNotFound {
         what: format!(
             "cargo-zigbuild is not on the PATH; building `{}`{} needs it",
             request.package,
@@ -228,14 +265,13 @@ fn zig(request: &Request, root: &Path, tools: &mut BTreeMap<String, Tool>) -> Re
         ),
         hint: "install it and zig with `pip install cargo-zigbuild ziglang`, or `cargo install cargo-zigbuild` and zig from https://ziglang.org".into(),
     })?;
-    tools.insert("cargo-zigbuild".to_owned(), tool(&zigbuild, None));
+    tools.insert("cargo-zigbuild".to_owned(), look.tool(&zigbuild, None));
 
     let python = env.get("CARGO_ZIGBUILD_PYTHON_PATH").unwrap_or("python3");
     let zig = env.non_empty("CARGO_ZIGBUILD_ZIG_PATH").unwrap_or("zig");
-    let beside =
-        [Some(zigbuild), env.find_program(python, root)].into_iter().flatten().filter_map(|it| python_zig(&it));
-    for (index, path) in env.find_program(zig, root).into_iter().chain(beside).enumerate() {
-        let found = tool(&path, None);
+    let beside = [Some(zigbuild), look.find(python)].into_iter().flatten().filter_map(|it| python_zig(&it));
+    for (index, path) in look.find(zig).into_iter().chain(beside).enumerate() {
+        let found = look.tool(&path, None);
         if !tools.values().any(|known| known.path == found.path) {
             tools.insert(format!("zig {index}"), found);
         }

@@ -15,7 +15,7 @@ impl Store {
     /// The record of the build output in `directory`.
     #[must_use]
     pub fn build_record<T: DeserializeOwned + Default>(&self, directory: &Path) -> T {
-        let bytes = super::read(&self.build_record_file(directory)).ok();
+        let bytes = crate::files::read(&self.build_record_file(directory)).ok();
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 

@@ -38,7 +38,7 @@ impl Store {
     #[must_use]
     pub fn look_up(&self, fingerprint: &Fingerprint, name: &str) -> LookUp {
         let path = self.entry_directory(fingerprint).join(name);
-        let manifest = match super::read(&manifest_path(&path)) {
+        let manifest = match crate::files::read(&manifest_path(&path)) {
             Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return match fs::symlink_metadata(&path) {
@@ -67,11 +67,11 @@ impl Store {
         let entries = fs::read_dir(&self.root).ok()?.flatten();
         let manifests = entries.filter_map(|entry| {
             let path = entry.path().join(&name);
-            let manifest: Manifest = serde_json::from_slice(&super::read(&manifest_path(&path)).ok()?).ok()?;
+            let manifest: Manifest = serde_json::from_slice(&crate::files::read(&manifest_path(&path)).ok()?).ok()?;
             (manifest.format == MANIFEST_FORMAT && manifest.package == request.package).then_some((path, manifest))
         });
         let (path, _) = manifests.max_by_key(|(_, manifest)| (manifest.checkout == checkout, manifest.published_ms))?;
-        serde_json::from_slice(&super::read(&inputs_path(&path)).ok()?).ok()
+        serde_json::from_slice(&crate::files::read(&inputs_path(&path)).ok()?).ok()
     }
 
     pub(super) fn entry_directory(&self, fingerprint: &Fingerprint) -> PathBuf {

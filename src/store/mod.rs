@@ -8,6 +8,7 @@
 //! <root>/CACHEDIR.TAG                says that everything here can be made again
 //! <root>/path-sets/                  what builds were seen to read besides the tree
 //! <root>/build-records/              what was last built in a target directory, and from what
+//! <root>/stat-cache/                 what checkouts looked like, so that little is read anew
 //! <root>/locks/                      one file a build in progress
 //! <root>/tmp/                        files that are not finished
 //! ```
@@ -25,7 +26,7 @@ mod path_sets;
 mod publish;
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -36,8 +37,6 @@ pub use publish::Staged;
 
 use crate::error::{Error, Result};
 
-/// No manifest, path set or record comes near this.
-const MOST_BYTES: u64 = 256 * 1024 * 1024;
 /// Tells back-up programs, and this package's own look at a checkout, that everything here can be made again.
 ///
 /// <https://bford.info/cachedir/>
@@ -77,6 +76,7 @@ impl Store {
         }
         let metadata = fs::metadata(&self.root).map_err(|error| Error::cache(&self.root, error))?;
         private(&self.root, &metadata)?;
+        self.prepare_stat_caches();
         let tag = self.root.join("CACHEDIR.TAG");
         if !tag.exists() {
             self.write(&tag, TAG.as_bytes())?;
@@ -113,15 +113,30 @@ impl Store {
         self.root.join("build-records")
     }
 
+    /// Makes room for looks at checkouts, if there is a cache. Failing to costs the next look some time.
+    pub fn prepare_stat_caches(&self) {
+        if self.root.is_dir() && !self.stat_caches().exists() {
+            let _ = create_private(&self.stat_caches());
+        }
+    }
+
+    /// Where looks at checkouts are kept.
+    #[must_use]
+    pub fn stat_caches(&self) -> PathBuf {
+        self.root.join("stat-cache")
+    }
+
     fn locks(&self) -> PathBuf {
         self.root.join("locks")
     }
 
     /// Removes what killed processes left unfinished. It is in nobody's way, so failing to is no error.
     fn remove_rubbish(&self) {
-        let Ok(entries) = fs::read_dir(self.temporary()) else { return };
+        let in_directory = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten();
+        let is_unfinished = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".tmp");
+        let looks = in_directory(self.stat_caches()).filter(is_unfinished);
         let now = SystemTime::now();
-        for entry in entries.flatten() {
+        for entry in in_directory(self.temporary()).chain(looks) {
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|modified| now.duration_since(modified).ok());
             if age.is_some_and(|age| age > RUBBISH_AFTER) {
@@ -154,24 +169,6 @@ fn make_way(path: &Path) -> io::Result<()> {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         _ => Ok(()),
     }
-}
-
-/// What a file of ours says. Anything else in its place is an error, and neither waited for nor read without end.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut options = fs::File::options();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(unix)]

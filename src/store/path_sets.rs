@@ -23,7 +23,7 @@ impl Store {
     /// The path sets that builds under `weak_key` left, the newest first.
     #[must_use]
     pub fn path_sets_of(&self, weak_key: &Fingerprint) -> Vec<PathSet> {
-        let bytes = super::read(&self.path_set_file(weak_key)).ok();
+        let bytes = crate::files::read(&self.path_set_file(weak_key)).ok();
         bytes.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()).unwrap_or_default().sets
     }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
+use openlock_dev_bin::afterwards::Afterwards;
 use openlock_dev_bin::cancellation::Cancellation;
 use openlock_dev_bin::error::Error;
 use openlock_dev_bin::flight::Moment;
@@ -259,8 +260,11 @@ impl World {
         };
         let request = Request::try_from(options).unwrap();
         let cancellation = Cancellation::default();
-        let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &|_| {} };
-        match get_dev_binary(&request, &call) {
+        let afterwards = Afterwards::default();
+        let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &|_| {}, afterwards: &afterwards };
+        let came = get_dev_binary(&request, &call);
+        afterwards.run();
+        match came {
             Ok(binary) => Some((binary.outcome, prints(&binary.entry.path))),
             Err(Error::BuildFailed { .. }) => None,
             Err(error) => panic!("scope {scope}: {error}"),

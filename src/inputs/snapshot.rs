@@ -1,0 +1,370 @@
+//! What a sweep saw, as one piece of memory that is also the file it is kept in.
+//!
+//! ```text
+//! Header       counts, the digest of the tree
+//! Directory    × directories      path, stat, digest of the names in it
+//! File         × files            directory, name, kind, stat, digest; sorted by path
+//! names        the bytes of paths and names
+//! about        JSON: HEADs, and the files that decide what counts
+//! ```
+//!
+//! Promises: records have a fixed size and are used where they lie, so that a hundred thousand files cost no allocation
+//! each. What is read from a disk is checked once, in [`Snapshot::parse`]; after that no offset leads outside.
+//! Does not promise: to know whether anything in it is still true. `refresh` finds out.
+
+use std::ops::Range;
+
+use gix::bstr::{BStr, BString, ByteSlice};
+use serde::{Deserialize, Serialize};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian::U32};
+
+use super::checkout::{self, Listed};
+use super::seen::Seen;
+use super::stat_cache::Settled;
+use crate::fingerprint::Digest;
+use crate::inventory::{FileInput, Heads, Kind, Tree, TreeDigest, TreePath};
+use crate::stat::StatIdentity;
+
+type Stat = [u8; StatIdentity::BYTES];
+
+/// A `stat` that no file has: what was not settled when it was seen.
+const UNKNOWN: Stat = [0; StatIdentity::BYTES];
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Header {
+    directories: U32,
+    files: U32,
+    names: U32,
+    about: U32,
+    tree: [u8; 32],
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(super) struct DirectoryRecord {
+    path_at: U32,
+    path_len: U32,
+    pub(super) stat: Stat,
+    names: [u8; 32],
+    /// Zero for a directory that nobody looked into: it is gone, or a link leads to it.
+    listed: u8,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(super) struct FileRecord {
+    directory: U32,
+    name_at: U32,
+    name_len: U32,
+    kind: u8,
+    tracked: u8,
+    pub(super) stat: Stat,
+    digest: [u8; 32],
+}
+
+/// What is too irregular for records.
+#[derive(Default, Serialize, Deserialize)]
+struct About {
+    heads: Heads,
+    seen: Vec<Seen>,
+}
+
+/// What one file holds and how it looked.
+pub(super) struct Content {
+    pub(super) kind: Kind,
+    pub(super) digest: Digest,
+    pub(super) stat: StatIdentity,
+}
+
+pub(super) struct Snapshot {
+    bytes: Vec<u8>,
+    /// Where it begins in `bytes`; what stands before is the file's business.
+    start: usize,
+    about: About,
+}
+
+/// What stands in the way of using bytes as a snapshot.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not whole")]
+pub(super) struct NotWhole;
+
+impl Snapshot {
+    /// Of what was listed and what was found there; a path where nothing is and nothing need be is left out.
+    pub(super) fn of(listing: checkout::Listing, contents: Vec<Option<Content>>) -> Self {
+        let checkout::Listing { heads, paths, mut directories, seen } = listing;
+        let files: Vec<(Listed, Content)> =
+            paths.into_iter().zip(contents).filter_map(|(listed, content)| Some((listed, content?))).collect();
+        directories.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut names = Vec::new();
+        let mut add = |bytes: &[u8]| {
+            let at = length(names.len());
+            names.extend_from_slice(bytes);
+            (at, length(bytes.len()))
+        };
+        let mut records: Vec<DirectoryRecord> = Vec::with_capacity(directories.len());
+        for directory in &directories {
+            let (path_at, path_len) = add(&directory.path.0);
+            let (stat, names) = (directory.stat.to_bytes(), *directory.names.as_bytes());
+            records.push(DirectoryRecord { path_at, path_len, stat, names, listed: 1 });
+        }
+        let mut unlisted: Vec<BString> = Vec::new();
+        let mut file_records = Vec::with_capacity(files.len());
+        let mut tree = TreeDigest::new(&heads, files.len());
+        for (Listed { path, tracked }, content) in &files {
+            let (directory, name) = split(path.0.as_bstr());
+            let index = directories.binary_search_by(|known| known.path.0.as_bstr().cmp(directory));
+            let index = index.unwrap_or_else(|_| {
+                if unlisted.last().is_none_or(|last| last != directory) {
+                    let (path_at, path_len) = add(directory);
+                    unlisted.push(directory.to_owned());
+                    records.push(DirectoryRecord { path_at, path_len, stat: UNKNOWN, names: [0; 32], listed: 0 });
+                }
+                records.len() - 1
+            });
+            let (name_at, name_len) = add(name);
+            tree.file(path.0.as_bstr(), content.kind, &content.digest);
+            file_records.push(FileRecord {
+                directory: length(index),
+                name_at,
+                name_len,
+                kind: code(content.kind),
+                tracked: u8::from(*tracked),
+                stat: content.stat.to_bytes(),
+                digest: *content.digest.as_bytes(),
+            });
+        }
+        let about = About { heads, seen };
+        let json = serde_json::to_vec(&about).expect("paths are escaped, and nothing else in it can fail");
+        let header = Header {
+            directories: length(records.len()),
+            files: length(file_records.len()),
+            names: length(names.len()),
+            about: length(json.len()),
+            tree: *tree.finish().as_bytes(),
+        };
+        let parts = [header.as_bytes(), records.as_bytes(), file_records.as_bytes(), &names, &json];
+        Self { bytes: parts.concat(), start: 0, about }
+    }
+
+    /// What begins at `start` of `bytes`, which nobody need have written in one piece, or at all.
+    pub(super) fn parse(bytes: Vec<u8>, start: usize) -> Result<Self, NotWhole> {
+        let mut snapshot = Self { bytes, start, about: About::default() };
+        let (header, _) = Header::ref_from_prefix(snapshot.content()).map_err(|_| NotWhole)?;
+        let sizes = [
+            size_of::<Header>(),
+            header.directories.get() as usize * size_of::<DirectoryRecord>(),
+            header.files.get() as usize * size_of::<FileRecord>(),
+            header.names.get() as usize,
+            header.about.get() as usize,
+        ];
+        if sizes.iter().sum::<usize>() != snapshot.content().len() {
+            return Err(NotWhole);
+        }
+        let about = &snapshot.content()[snapshot.names_end()..];
+        let about = serde_json::from_slice(about).map_err(|_| NotWhole)?;
+        snapshot.about = about;
+        let names = snapshot.names().len();
+        let fits = |at: U32, length: U32| at.get() as usize + length.get() as usize <= names;
+        let directories = snapshot.directories();
+        let whole = directories.iter().all(|directory| fits(directory.path_at, directory.path_len))
+            && snapshot.files().iter().all(|file| {
+                fits(file.name_at, file.name_len)
+                    && (file.directory.get() as usize) < directories.len()
+                    && kind(file.kind).is_some()
+            });
+        if whole { Ok(snapshot) } else { Err(NotWhole) }
+    }
+
+    /// The bytes that [`Snapshot::parse`] takes, without what is not settled.
+    pub(super) fn settled(&self, settled: &mut Settled) -> Vec<u8> {
+        let mut path = Vec::new();
+        let mut keep = |stat: &Stat, path: &BStr| settled.is(&StatIdentity::from_bytes(stat), path);
+        let directories: Vec<bool> =
+            self.directories().iter().map(|record| keep(&record.stat, self.path_of_directory(record))).collect();
+        let of_file = |record: &FileRecord| {
+            self.path_of(record, &mut path);
+            keep(&record.stat, path.as_bstr())
+        };
+        let files: Vec<bool> = self.files().iter().map(of_file).collect();
+        let mut copy = Self { bytes: self.content().to_vec(), start: 0, about: About::default() };
+        let records = copy.records_mut();
+        let stats = records.0.iter_mut().map(|record| &mut record.stat).zip(directories);
+        for (stat, _) in stats.chain(records.1.iter_mut().map(|record| &mut record.stat).zip(files)).filter(|it| !it.1)
+        {
+            *stat = UNKNOWN;
+        }
+        copy.bytes
+    }
+
+    fn content(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Files that decide what counts.
+    pub(super) fn seen(&self) -> &[Seen] {
+        &self.about.seen
+    }
+
+    pub(super) fn directories(&self) -> &[DirectoryRecord] {
+        records(&self.content()[self.directories_range()])
+    }
+
+    pub(super) fn files(&self) -> &[FileRecord] {
+        records(&self.content()[self.files_range()])
+    }
+
+    pub(super) fn path_of_directory(&self, directory: &DirectoryRecord) -> &BStr {
+        self.slice(directory.path_at, directory.path_len)
+    }
+
+    /// Puts the path of `file` into `path`, in place of what is there.
+    pub(super) fn path_of(&self, file: &FileRecord, path: &mut Vec<u8>) {
+        path.clear();
+        let directory = &self.directories()[file.directory.get() as usize];
+        path.extend_from_slice(self.path_of_directory(directory));
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(self.slice(file.name_at, file.name_len));
+    }
+
+    /// Puts what was found anew in the place of what was known.
+    pub(super) fn update(&mut self, stats: &[(usize, StatIdentity)], contents: &[(usize, Content)]) {
+        let (directories, files) = self.records_mut();
+        for (index, stat) in stats {
+            directories[*index].stat = stat.to_bytes();
+        }
+        let mut changed = false;
+        for (index, content) in contents {
+            let file = &mut files[*index];
+            changed |= file.digest != *content.digest.as_bytes() || file.kind != code(content.kind);
+            file.kind = code(content.kind);
+            file.stat = content.stat.to_bytes();
+            file.digest = *content.digest.as_bytes();
+        }
+        if changed {
+            let tree = *self.digest_of_tree().as_bytes();
+            let header = &mut self.bytes[self.start..];
+            let (header, _) = Header::mut_from_prefix(header).expect("a snapshot begins with its header");
+            header.tree = tree;
+        }
+    }
+
+    fn digest_of_tree(&self) -> Digest {
+        let mut digest = TreeDigest::new(&self.about.heads, self.files().len());
+        let mut path = Vec::new();
+        for file in self.files() {
+            self.path_of(file, &mut path);
+            digest.file(path.as_bstr(), file.kind(), &file.digest());
+        }
+        digest.finish()
+    }
+
+    /// The tree it is of.
+    pub(super) fn into_tree(self: std::sync::Arc<Self>) -> Tree {
+        let (heads, digest) = (self.about.heads.clone(), Digest::from_bytes(self.header().tree));
+        Tree::known(heads, digest, move || self.spread())
+    }
+
+    fn spread(&self) -> Vec<FileInput> {
+        let mut path = Vec::new();
+        let file = |record: &FileRecord| {
+            self.path_of(record, &mut path);
+            let stat = StatIdentity::from_bytes(&record.stat);
+            FileInput { path: TreePath(path.as_bstr().to_owned()), kind: record.kind(), digest: record.digest(), stat }
+        };
+        self.files().iter().map(file).collect()
+    }
+
+    fn header(&self) -> &Header {
+        Header::ref_from_prefix(self.content()).expect("a snapshot begins with its header").0
+    }
+
+    fn directories_range(&self) -> Range<usize> {
+        let start = size_of::<Header>();
+        start..start + self.header().directories.get() as usize * size_of::<DirectoryRecord>()
+    }
+
+    fn files_range(&self) -> Range<usize> {
+        let start = self.directories_range().end;
+        start..start + self.header().files.get() as usize * size_of::<FileRecord>()
+    }
+
+    fn names_end(&self) -> usize {
+        self.files_range().end + self.header().names.get() as usize
+    }
+
+    fn names(&self) -> &[u8] {
+        &self.content()[self.files_range().end..self.names_end()]
+    }
+
+    fn slice(&self, at: U32, length: U32) -> &BStr {
+        let at = at.get() as usize;
+        self.names()[at..at + length.get() as usize].as_bstr()
+    }
+
+    fn records_mut(&mut self) -> (&mut [DirectoryRecord], &mut [FileRecord]) {
+        let (directories, files) = (self.directories_range(), self.files_range());
+        let content = &mut self.bytes[self.start..files.end + self.start];
+        let (before, of_files) = content.split_at_mut(files.start);
+        let of_directories = &mut before[directories];
+        (
+            <[DirectoryRecord]>::mut_from_bytes(of_directories).expect(WHOLE),
+            <[FileRecord]>::mut_from_bytes(of_files).expect(WHOLE),
+        )
+    }
+}
+
+impl DirectoryRecord {
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed != 0
+    }
+
+    pub(super) fn names(&self) -> Digest {
+        Digest::from_bytes(self.names)
+    }
+}
+
+impl FileRecord {
+    pub(super) fn kind(&self) -> Kind {
+        kind(self.kind).unwrap_or(Kind::Special)
+    }
+
+    pub(super) fn is_tracked(&self) -> bool {
+        self.tracked != 0
+    }
+
+    pub(super) fn digest(&self) -> Digest {
+        Digest::from_bytes(self.digest)
+    }
+}
+
+const WHOLE: &str = "records have no alignment, and their number was counted by their size";
+
+fn records<T: FromBytes + Immutable + KnownLayout>(bytes: &[u8]) -> &[T] {
+    <[T]>::ref_from_bytes(bytes).expect(WHOLE)
+}
+
+/// A checkout with names of more than 4 GiB together has more files than git's index can hold.
+fn length(length: usize) -> U32 {
+    U32::new(u32::try_from(length).unwrap_or(u32::MAX))
+}
+
+/// A path's directory and the name in it.
+fn split(path: &BStr) -> (&BStr, &BStr) {
+    match path.rfind_byte(b'/') {
+        Some(slash) => (path[..slash].as_bstr(), path[slash + 1..].as_bstr()),
+        None => (b"".as_bstr(), path),
+    }
+}
+
+const KINDS: [Kind; 5] = [Kind::File, Kind::Executable, Kind::Symlink, Kind::Absent, Kind::Special];
+
+fn code(kind: Kind) -> u8 {
+    KINDS.iter().zip(0..).find(|(known, _)| **known == kind).map_or(u8::MAX, |(_, code)| code)
+}
+
+fn kind(code: u8) -> Option<Kind> {
+    KINDS.get(usize::from(code)).copied()
+}
