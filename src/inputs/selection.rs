@@ -33,7 +33,8 @@ pub struct Selection {
 
 impl Selection {
     /// What `set` selects.
-    pub(super) fn of(set: &PathSet) -> Self {
+    #[must_use]
+    pub fn of(set: &PathSet) -> Self {
         let paths = |places: &BTreeSet<crate::path_set::Place>| places.iter().map(|place| place.0.clone()).collect();
         Self { packages: paths(&set.packages), manifests: paths(&set.manifests), members: set.members.clone() }
     }
