@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const ADDON_SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'package.json', 'src']
+const ADDON_SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'package.json', 'src', 'addon']
 
 /** Runs a program in the clone and ends this process with its status when it fails. */
 export function run(program, args, { quiet = false, ...options } = {}) {

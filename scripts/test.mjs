@@ -18,7 +18,7 @@ function nodeTestFiles() {
 }
 
 const STEPS = [
-  { title: 'cargo fmt', command: ['cargo', 'fmt', '--check'] },
+  { title: 'cargo fmt', command: ['cargo', 'fmt', '--all', '--check'] },
   { title: 'cargo clippy', command: ['cargo', 'clippy', '--all-targets', '--', '-D', 'warnings'] },
   { title: 'cargo doc', command: ['cargo', 'doc', '--no-deps'], env: { RUSTDOCFLAGS: '-D warnings' } },
   { title: 'biome', command: [local('biome'), 'ci', '.'] },
