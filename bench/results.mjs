@@ -1,0 +1,183 @@
+// Figures as tables, and the ratios that are wanted of them beside their bars. Nothing is asserted: a figure is a
+// figure, and whether a bar was met is said and not enforced.
+
+import { rounded, shown, summary } from './statistics.mjs'
+
+const MEBIBYTE = 2 ** 20
+
+/** What is wanted of a hit against the three git spawns, by tree; a real one is taken for a small one. */
+const TIMES_FASTER_THAN_SPAWNS = { small: 4, medium: 2, large: 1.4 }
+
+const table = (head, lines) =>
+  [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+
+const title = (tree) =>
+  `${tree.name}: ${tree.files.toLocaleString('en')} files, ${tree.directories.toLocaleString('en')} directories`
+
+/** Every row of every tree: median and quartiles. */
+function figuresTable(trees) {
+  const names = [...new Set(trees.flatMap(({ figures }) => [...figures.keys()]))]
+  const cell = (values) => (values?.length > 0 ? `${shown(summary(values))} ×${values.length}` : '')
+  return table(
+    ['milliseconds', ...trees.map(title)],
+    names.map((name) => [name, ...trees.map(({ figures }) => cell(figures.get(name)))]),
+  )
+}
+
+/** Rows that belong to no tree. */
+function addonTable({ bytes, loads, memory }) {
+  const lines = [['size of the addon', `${bytes.toLocaleString('en')} bytes`]]
+  for (const [figures, unit] of [
+    [loads, 'ms'],
+    [memory, 'MiB'],
+  ]) {
+    for (const [name, values] of figures) lines.push([name, `${shown(summary(values))} ${unit} ×${values.length}`])
+  }
+  return table(['the addon', 'figure'], lines)
+}
+
+/** Asks for medians by the names of rows; what was not measured makes what is computed from it `undefined`. */
+function medians(figures) {
+  return (name) => {
+    const values = figures.get(name)
+    if (values === undefined) throw new Error(`there is no row \`${name}\``)
+    return values.length > 0 ? summary(values).median : Number.NaN
+  }
+}
+
+function ratiosOf(tree) {
+  const of = medians(tree.figures)
+  const hit = of('hit, Rust')
+  const throughBun = of('hit, Bun')
+  const throughNode = of('hit, Node')
+  const one = of('lstat of every path, one thread')
+  const two = of('lstat of every path, two threads')
+  const spawns = of('three git spawns and a hash, Bun')
+  const inPlace = of('fingerprint after an edit in place, Node')
+  const byRename = of('fingerprint after an edit by rename, Node')
+  const inCrate = of('hit in scope crate, Rust')
+  const found = [
+    ['hit in Rust / `lstat` on one thread', hit / one, '≤', 1, '×'],
+    ['hit in Rust / the faster `lstat` of one thread and two', hit / Math.min(one, two), '≤', 1.1, '×'],
+    ['hit through Bun - hit in Rust', throughBun - hit, '≤', 0.3, 'ms'],
+    ['three git spawns and a hash / hit, Bun', spawns / throughBun, '≥', TIMES_FASTER_THAN_SPAWNS[tree.size] ?? 4, '×'],
+    ['`git status` / hit, Bun', of('`git status --porcelain`, Bun') / throughBun, '≥', 1, '×'],
+    ['fingerprint after an edit in place / hit, Node', inPlace / throughNode, '≤', 1.2, '×'],
+    ['fingerprint after an edit by rename / hit, Node', byRename / throughNode, '≤', 1.2, '×'],
+    [
+      'first sweep / reading and hashing every file',
+      of('first sweep, Rust') / of('reading and hashing every file, Rust'),
+      '≤',
+      1.5,
+      '×',
+    ],
+    ['event loop kept busy by a hit, Bun', of('event loop kept busy by a hit, Bun'), '≤', 1, 'ms'],
+    ['event loop kept busy by a hit, Node', of('event loop kept busy by a hit, Node'), '≤', 1, 'ms'],
+  ]
+  const crateAlone = 'hit in scope crate, its crate alone in a tree, Rust'
+  if (tree.figures.has(crateAlone)) {
+    found.push(['hit in scope crate / the same with its crate alone in a tree', inCrate / of(crateAlone), '≤', 2, '×'])
+  }
+  return found.map((ratio) => [tree.name, ...ratio])
+}
+
+/** Whether the cost of a hit grows no faster than the number of paths, by the two largest trees. */
+function growth(trees) {
+  const bySize = [...trees].sort((a, b) => a.files + a.directories - (b.files + b.directories))
+  if (bySize.length < 2) return []
+  const [smaller, larger] = bySize.slice(-2)
+  const perPath = ({ figures, files, directories }) => medians(figures)('hit, Rust') / (files + directories)
+  const what = `hit in Rust for each path / the same in \`${smaller.name}\``
+  return [[larger.name, what, perPath(larger) / perPath(smaller), '≤', 1.2, '×']]
+}
+
+function addonRatios({ bytes, loads, memory, tree }) {
+  const load = medians(loads)
+  const peak = medians(memory)
+  const found = [['', 'size of the addon', bytes / MEBIBYTE, '≤', 4, 'MiB']]
+  for (const runtime of ['Bun', 'Node']) {
+    const more = load(`loading the addon, ${runtime}`) - load(`loading an empty addon, ${runtime}`)
+    found.push(['', `loading the addon - loading an empty one, ${runtime}`, more, '≤', 5, 'ms'])
+  }
+  for (const runtime of memory.size > 0 ? ['Bun', 'Node'] : []) {
+    const more =
+      peak(`peak memory of a process that hits, ${runtime}`) - peak(`peak memory of an empty process, ${runtime}`)
+    found.push([tree, `peak memory of a process that hits - of an empty one, ${runtime}`, more, '≤', 64, 'MiB'])
+  }
+  return found
+}
+
+/** What was wanted, what this run gave, and whether the one is the other. */
+function ratiosTable(trees, addon) {
+  const lines = [
+    ...trees.filter(({ size }) => size !== 'crate').flatMap(ratiosOf),
+    ...growth(trees),
+    ...addonRatios(addon),
+  ]
+  return table(
+    ['tree', 'what', 'wanted', 'this run', 'met'],
+    lines.map(([tree, what, value, relation, bar, unit]) => {
+      const met = relation === '≤' ? value <= bar : value >= bar
+      const known = Number.isFinite(value)
+      return [
+        tree,
+        what,
+        `${relation} ${bar} ${unit}`,
+        known ? `${rounded(value)} ${unit}` : '',
+        known ? (met ? 'yes' : 'no') : 'not measured',
+      ]
+    }),
+  )
+}
+
+/** All of it, as Markdown. */
+export function page({ command, facts, trees, addon, core }) {
+  return `# Figures
+
+Made by \`${command}\`.
+
+${Object.entries(facts)
+  .map(([name, fact]) => `- ${name}: ${fact}`)
+  .join('\n')}
+
+## What must hold
+
+Ratios and differences of medians, all of this run.
+
+${ratiosTable(trees, addon)}
+
+## Trees
+
+Median, quartiles in brackets, and how often it was measured. Rows of a tree are taken in turns with a warm page cache.
+
+- \`lstat\` is the bare system call in Rust, over a list that was made before, of absolute paths: every file that git tracks
+  or does not ignore, every directory that holds one, and the root. Of two threads each takes half, and the second one is
+  started for it.
+- A hit in Rust is \`resolve::get_dev_binary\`, from options to answer; through Bun and Node it is \`getDevBinary\`, from call
+  to settled promise. Where no scope is named it is \`tree\`.
+- The spawns are \`git rev-parse HEAD\`, \`git diff HEAD\` and \`git ls-files --others --exclude-standard\`, one after the other
+  by \`Bun.spawnSync\`, their output digested by SHA-256.
+- First sweep, and reading and hashing, are taken in a new process each time, from task to answer. The cache directory of
+  the first sweep is empty; reading and hashing is done on all cores by the same implementation of SHA-256.
+- An edit adds a byte to a file that nobody had touched for two seconds, and is put back after the answer.
+- Node's event loop is busy for as long as it does not wait, from call to promise, which is no less than the longest delay
+  of anything else; in Bun it is the time from the call to the loop's next turn.
+- Processes are timed from start to end; the empty one runs an empty file.
+
+${figuresTable(trees)}
+
+## The addon
+
+Loading is \`require\` in a new process. Memory is the peak (VmHWM) of a new process on \`${addon.tree}\`.
+
+${addonTable(addon)}
+
+## The Rust core
+
+\`cargo bench --bench core\`: trees of 4 KiB files; lower bound, estimate and upper bound of the mean.
+
+\`\`\`text
+${core}
+\`\`\`
+`
+}

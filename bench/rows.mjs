@@ -1,0 +1,97 @@
+// What is measured on each tree, and how one figure of each row is taken.
+//
+// Rows are quick, slow or edits. Quick ones neither write nor leave anything warm that was not, so they are taken
+// several times a round; slow ones start processes and are taken once. An edit leaves a file that is too young to be
+// trusted by whoever remembers its state, so it comes last in a round, and the next one waits until the file has aged.
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { askAfresh } from './children.mjs'
+
+/** Milliseconds that `program` takes from its start to its end. */
+function timed(program, args, cwd) {
+  const began = performance.now()
+  const { status, error, stderr } = spawnSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] })
+  const ms = performance.now() - began
+  if (error) throw error
+  if (status !== 0) throw new Error(`\`${[program, ...args].join(' ')}\` failed:\n${stderr}`)
+  return ms
+}
+
+const milliseconds = async (answer) => (await answer).ms
+
+/**
+ * The rows of `tree`. `programs` are the paths of what is started, `children` what runs already, `alone` the tree that
+ * holds the designated crate and nothing else, if it is measured.
+ */
+export function rows(tree, { alone, programs, children, temporary }) {
+  const { rust, bun, node } = children
+  const { directory, list } = tree
+  const options = { ...tree.options, scope: 'tree' }
+  const inCrate = { ...tree.options, scope: 'crate' }
+  const quick = {
+    'lstat of every path, one thread': () => rust.ask({ do: 'lstat', paths: list, threads: 1 }),
+    'lstat of every path, two threads': () => rust.ask({ do: 'lstat', paths: list, threads: 2 }),
+    'hit, Rust': () => rust.ask({ do: 'hit', options }),
+    'hit, Bun': () => bun.ask({ do: 'hit', options }),
+    'hit, Node': () => node.ask({ do: 'hit', options }),
+    'three git spawns and a hash, Bun': () => bun.ask({ do: 'spawns', repo: directory }),
+    '`git status --porcelain`, Bun': () => bun.ask({ do: 'status', repo: directory }),
+    'hit in scope crate, Rust': () => rust.ask({ do: 'hit', options: inCrate }),
+    'hit in scope crate, Bun': () => bun.ask({ do: 'hit', options: inCrate }),
+  }
+  if (alone !== undefined && alone !== tree) {
+    const there = { ...alone.options, scope: 'crate' }
+    quick['hit in scope crate, its crate alone in a tree, Rust'] = () => rust.ask({ do: 'hit', options: there })
+  }
+  quick['event loop kept busy by a hit, Bun'] = () => bun.ask({ do: 'delay', options })
+  quick['event loop kept busy by a hit, Node'] = () => node.ask({ do: 'delay', options })
+
+  const empty = join(temporary, 'empty.mjs')
+  const cold = [programs.cold, JSON.stringify(options)]
+  const cargo = ['build', '--quiet', '--release', '--package', options.crate, '--bin', options.bin ?? options.crate]
+  if (options.features) cargo.push('--features', options.features.join(','))
+  const slow = {
+    'first sweep, Rust': async () => {
+      const cacheDir = mkdtempSync(join(temporary, 'cache-'))
+      const answer = await askAfresh(programs.probe, [], { do: 'fingerprint', options: { ...options, cacheDir } })
+      rmSync(cacheDir, { recursive: true })
+      return answer
+    },
+    'reading and hashing every file, Rust': () => askAfresh(programs.probe, [], { do: 'hash', paths: list }),
+    'cargo with nothing to do': () => ({ ms: timed('cargo', cargo, directory) }),
+    'process that hits, Bun': () => ({ ms: timed(programs.bun, cold) }),
+    'empty process, Bun': () => ({ ms: timed(programs.bun, [empty]) }),
+    'process that hits, Node': () => ({ ms: timed(programs.node, cold) }),
+    'empty process, Node': () => ({ ms: timed(programs.node, [empty]) }),
+  }
+  const edits = {
+    'fingerprint after an edit in place, Node': (file) => edited(file, writeFileSync, node, options),
+    'fingerprint after an edit by rename, Node': (file) => edited(file, writeAndRename, node, options),
+  }
+  const measured = (group) =>
+    Object.entries(group).map(([name, measure]) => ({ name, measure: (file) => milliseconds(measure(file)) }))
+  return { quick: measured(quick), slow: measured(slow), edits: measured(edits) }
+}
+
+/** As most editors save. */
+function writeAndRename(path, content) {
+  const temporary = `${path}.dev-bin-bench`
+  writeFileSync(temporary, content)
+  renameSync(temporary, path)
+}
+
+/** Edits `file`, asks for the fingerprint, and puts back what was there. */
+async function edited(file, write, child, options) {
+  const before = readFileSync(file)
+  const restore = () => writeFileSync(file, before)
+  process.once('exit', restore)
+  write(file, Buffer.concat([before, Buffer.from('\n')]))
+  try {
+    return await child.ask({ do: 'fingerprint', options })
+  } finally {
+    process.removeListener('exit', restore)
+    restore()
+  }
+}
