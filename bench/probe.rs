@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
+use openlock_dev_bin::afterwards::Afterwards;
 use openlock_dev_bin::cancellation::Cancellation;
 use openlock_dev_bin::event::Event;
 use openlock_dev_bin::flight::Moment;
@@ -195,11 +196,14 @@ impl Probe {
         wanted: Wanted,
         work: impl Fn(&Request, &Call<'_>) -> Result<u64, Failure>,
     ) -> Result<(f64, u64), Failure> {
-        timed(|| {
-            let emit = |_: Event| {};
-            let call = Call { cancellation: &Cancellation::default(), made: Moment::now(), emit: &emit };
+        let (afterwards, emit) = (Afterwards::default(), |_: Event| {});
+        let took = timed(|| {
+            let cancellation = Cancellation::default();
+            let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &emit, afterwards: &afterwards };
             work(&request(wanted, &self.env)?, &call)
-        })
+        });
+        afterwards.run();
+        took
     }
 }
 

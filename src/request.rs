@@ -107,6 +107,13 @@ impl Environment {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Those variables alone.
+    #[must_use]
+    pub fn only(&self, names: &[&str]) -> Self {
+        let variable = |name: &&str| Some(((*name).to_owned(), self.get(name)?.to_owned()));
+        Self(names.iter().filter_map(variable).collect())
+    }
+
     /// The home directory: `HOME`, on Windows `USERPROFILE`, else the account's.
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {

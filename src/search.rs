@@ -69,7 +69,9 @@ impl<'a> Search<'a> {
             Scope::Tree => OnceCell::from(self.sweep(None, since)?),
             Scope::Crate => OnceCell::new(),
         };
-        Ok(Survey { since, known: inputs::survey(self.request, &self.root)?, whole })
+        let (known, unsaved) = inputs::survey(self.request, &self.root, &self.store.stat_caches())?;
+        self.save_afterwards(unsaved);
+        Ok(Survey { since, known, whole })
     }
 
     /// Everything that counts in the whole checkout.

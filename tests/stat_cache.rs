@@ -142,8 +142,11 @@ fn set_modified(path: &Path, time: SystemTime) {
 
 const LONG_AGO: SystemTime = UNIX_EPOCH;
 
+/// What somebody does, and how.
+type Change = (&'static str, fn(&Checkout));
+
 /// Everything that somebody may do between two looks.
-const CHANGES: &[(&str, fn(&Checkout))] = &[
+const CHANGES: &[Change] = &[
     ("nothing", |_| {}),
     ("an edit", |it| it.write("src/a.rs", "changed")),
     ("an edit of the same size with the same time", |it| {

@@ -79,15 +79,16 @@ pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
     dunce::canonicalize(repo).map_err(|error| not_a_checkout(&error.to_string(), "name another directory in `repo`"))
 }
 
-/// Everything `request` depends on besides files of the checkout and what a path set names.
+/// Everything `request` depends on besides files of the checkout and what a path set names. The last look is taken from
+/// `stat_caches`.
 ///
 /// # Errors
 ///
 /// [`Error::ToolNotFound`] without cargo, [`Error::InputUnreadable`] for a configuration file that cannot be read.
-pub fn survey(request: &Request, root: &Path) -> Result<Inventory> {
-    let Surroundings { tools, configs } = surroundings::surroundings(request, root)?;
+pub fn survey(request: &Request, root: &Path, stat_caches: &Path) -> Result<(Inventory, Option<Unsaved>)> {
+    let (Surroundings { tools, configs }, unsaved) = surroundings::surroundings(request, root, stat_caches)?;
     let variables = environment::steering_variables(&request.env, request.builder);
-    Ok(Inventory { request: request.inputs(), tools, variables, configs, ..Inventory::default() })
+    Ok((Inventory { request: request.inputs(), tools, variables, configs, ..Inventory::default() }, unsaved))
 }
 
 /// The part of the checkout that counts when a build of `request` reads what `set` names; none for all of it.

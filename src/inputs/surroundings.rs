@@ -1,78 +1,128 @@
 //! What a build depends on besides its checkout: programs and cargo's configuration.
 //!
-//! Promises: nothing is spawned. What was found out once in a process is looked at again with one `stat` a file, and
-//! found out anew when any of them differs.
+//! Promises: nothing is spawned. What was found out once is looked at again with one `stat` a file, and found out anew
+//! when any of them differs.
 //! Does not promise: to remember what is said of zig, which is looked for in more places than can be watched.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::seen::{Seen, Watch};
+use super::stat_cache::{Settled, StatCache, Unsaved};
 use super::{environment, toolchain};
 use crate::error::Result;
 use crate::fingerprint::Digest;
 use crate::inventory::Tool;
-use crate::request::{Builder, Request};
+use crate::request::{Builder, Environment, Request};
 use crate::stat::Stamp;
 
+/// Every variable that says where programs and configuration are. A look sees no others, so none can be missing here.
+const VARIABLES: [&str; 13] = [
+    "PATH",
+    "HOME",
+    "USERPROFILE",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "RUSTC",
+    "CARGO_BUILD_RUSTC",
+    "RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+    "PATHEXT",
+];
+
 /// Programs by role, and digests of cargo's configuration files by path.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Surroundings {
     pub(super) tools: BTreeMap<String, Tool>,
     pub(super) configs: BTreeMap<String, Digest>,
 }
 
-struct Known {
+#[derive(Serialize, Deserialize)]
+struct Look {
     surroundings: Surroundings,
     seen: Vec<Seen>,
 }
 
-/// More environments than one process asks with, by a wide margin.
+/// More environments and checkouts than one process asks with, by a wide margin.
 const MOST_KNOWN: usize = 32;
 
-static KNOWN: LazyLock<Mutex<HashMap<Digest, Arc<Known>>>> = LazyLock::new(Mutex::default);
+/// What this process has found out already, so that it need not be read from a file each time.
+static KNOWN: LazyLock<Mutex<HashMap<Digest, Arc<Look>>>> = LazyLock::new(Mutex::default);
 
-/// Those of `request` in the checkout at `root`, as they are now.
-pub(super) fn surroundings(request: &Request, root: &Path) -> Result<Surroundings> {
+/// Those of `request` in the checkout at `root`, as they are now. The last look is taken from `stat_caches`.
+pub(super) fn surroundings(
+    request: &Request,
+    root: &Path,
+    stat_caches: &Path,
+) -> Result<(Surroundings, Option<Unsaved>)> {
     if request.builder == Builder::Zigbuild {
-        return look(request, root, &Watch::default());
+        return Ok((found(request, root, &request.env, &Watch::default())?, None));
     }
-    let key = key(request, root);
-    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let env = request.env.only(&VARIABLES);
+    let key = key(root, &env);
     let last = known().get(&key).cloned();
-    if let Some(last) = last.filter(|last| last.seen.iter().all(Seen::holds)) {
-        return Ok(last.surroundings.clone());
+    if let Some(look) = last.filter(|look| look.holds()) {
+        return Ok((look.surroundings.clone(), None));
     }
-    let (stamp, watch) = (Stamp::now(), Watch::default());
-    let surroundings = look(request, root, &watch)?;
+    let stamp = Stamp::now();
+    let cache = StatCache::new(root, key, stat_caches);
+    let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
+    if let Some(look) = kept.filter(Look::holds) {
+        let surroundings = look.surroundings.clone();
+        remember(key, Arc::new(look));
+        return Ok((surroundings, None));
+    }
+    let watch = Watch::default();
+    let surroundings = found(request, root, &env, &watch)?;
     let seen = watch.into_seen();
-    if seen.iter().all(|seen| seen.is_settled(&stamp)) {
-        let mut known = known();
-        if known.len() >= MOST_KNOWN {
-            known.clear();
-        }
-        known.insert(key, Arc::new(Known { surroundings: surroundings.clone(), seen }));
+    if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
+        return Ok((surroundings, None));
     }
-    Ok(surroundings)
+    let look = Arc::new(Look { surroundings: surroundings.clone(), seen });
+    remember(key, Arc::clone(&look));
+    Ok((surroundings, Some(cache.unsaved(stamp, move |settled| look.settled(settled)))))
 }
 
-fn look(request: &Request, root: &Path, watch: &Watch) -> Result<Surroundings> {
-    let configs = environment::cargo_configs(root, &request.env, watch)?;
-    let tools = toolchain::tools(request, root, &configs, watch)?;
+fn known() -> std::sync::MutexGuard<'static, HashMap<Digest, Arc<Look>>> {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn remember(key: Digest, look: Arc<Look>) {
+    let mut known = known();
+    if known.len() >= MOST_KNOWN {
+        known.clear();
+    }
+    known.insert(key, look);
+}
+
+impl Look {
+    fn holds(&self) -> bool {
+        self.seen.iter().all(Seen::holds)
+    }
+
+    fn settled(&self, settled: &mut Settled) -> Vec<u8> {
+        let mut seen = self.seen.clone();
+        seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
+        let look = Self { surroundings: self.surroundings.clone(), seen };
+        serde_json::to_vec(&look).expect("escaped paths and text always become JSON")
+    }
+}
+
+fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Result<Surroundings> {
+    let configs = environment::cargo_configs(root, env, watch)?;
+    let tools = toolchain::tools(request, root, env, &configs, watch)?;
     let configs = configs.into_iter().map(|config| (config.name, config.digest)).collect();
     Ok(Surroundings { tools, configs })
 }
 
-/// Any variable may say where something is.
-fn key(request: &Request, root: &Path) -> Digest {
-    let mut bytes = root.as_os_str().as_encoded_bytes().to_vec();
-    for (name, value) in request.env.iter() {
-        // Neither a path nor a variable holds it.
-        for part in [name, value] {
-            bytes.push(0);
-            bytes.extend_from_slice(part.as_bytes());
-        }
-    }
-    Digest::of(bytes)
+fn key(root: &Path, env: &Environment) -> Digest {
+    let variables: Vec<_> = env.iter().collect();
+    let key = ("surroundings", root.as_os_str().as_encoded_bytes(), variables);
+    Digest::of(serde_json::to_vec(&key).expect("bytes and text always become JSON"))
 }

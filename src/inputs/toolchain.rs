@@ -20,10 +20,10 @@ use crate::stat::StatIdentity;
 pub(super) fn tools(
     request: &Request,
     root: &Path,
+    env: &Environment,
     configs: &[CargoConfig],
     watch: &Watch,
 ) -> Result<BTreeMap<String, Tool>> {
-    let env = &request.env;
     let look = Look { env, root, watch };
     let mut tools = BTreeMap::new();
     let cargo = look.find("cargo").ok_or_else(|| Error::ToolNotFound {
