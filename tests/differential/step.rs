@@ -11,29 +11,68 @@ pub(crate) enum Times {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Edit { input: bool, which: prop::sample::Index, value: u8, times: Times },
-    Delete { which: prop::sample::Index },
-    SecondModuleFile { value: Option<u8> },
+    Edit {
+        input: bool,
+        which: prop::sample::Index,
+        value: u8,
+        times: Times,
+    },
+    Delete {
+        which: prop::sample::Index,
+    },
+    SecondModuleFile {
+        value: Option<u8>,
+    },
     SwapDirectory,
-    TouchOnly { which: prop::sample::Index },
-    Extra { which: usize, value: Option<u8> },
+    TouchOnly {
+        which: prop::sample::Index,
+    },
+    Extra {
+        which: usize,
+        value: Option<u8>,
+    },
     RenameExtra,
-    Mode { executable: bool },
+    Mode {
+        executable: bool,
+    },
     Commit,
     Amend,
     Restore,
-    Stash { build_between: bool },
+    Stash {
+        build_between: bool,
+    },
     OwnBuild,
     OtherCheckout,
-    SharedTarget { shared: bool },
-    Branch { which: u8 },
-    Tag { value: Option<u8> },
-    Noise { value: u8 },
-    ConfiguredEnv { value: Option<u8>, above: bool },
-    Feature { loud: bool },
-    Version { value: u8 },
-    Profile { checks: bool },
-    DevDependency { value: u8 },
+    SharedTarget {
+        shared: bool,
+    },
+    Branch {
+        which: u8,
+    },
+    Tag {
+        value: Option<u8>,
+    },
+    Noise {
+        value: u8,
+    },
+    ConfiguredEnv {
+        value: Option<u8>,
+        above: bool,
+    },
+    Feature {
+        loud: bool,
+    },
+    Version {
+        value: u8,
+    },
+    Profile {
+        checks: bool,
+    },
+    DevDependency {
+        value: u8,
+    },
+    /// Nothing, until everything is old enough to be kept by a stat cache.
+    Settle,
 }
 
 /// Drawn by weight: what cargo is known to be fooled by comes often.
@@ -64,5 +103,6 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         1 => (0..3u8).prop_map(|value| Step::Version { value }),
         1 => any::<bool>().prop_map(|checks| Step::Profile { checks }),
         1 => (0..2u8).prop_map(|value| Step::DevDependency { value }),
+        2 => Just(Step::Settle),
     ]
 }

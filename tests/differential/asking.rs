@@ -1,0 +1,77 @@
+//! One call, here or in a process of its own.
+//!
+//! A process that has made calls before remembers more than one that has just been started; neither may be wrong.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use openlock_dev_bin::afterwards::Afterwards;
+use openlock_dev_bin::cancellation::Cancellation;
+use openlock_dev_bin::error::Error;
+use openlock_dev_bin::flight::Moment;
+use openlock_dev_bin::request::{Options, Request};
+use openlock_dev_bin::resolve::{Call, Outcome, get_dev_binary};
+use serde::{Deserialize, Serialize};
+
+/// Tells a process that it was started for one call, and for which.
+const QUESTION: &str = "DEV_BIN_FUZZ_CALL";
+const ANSWER: &str = "answer: ";
+
+/// What is asked for.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Question {
+    pub(crate) repo: PathBuf,
+    pub(crate) cache: PathBuf,
+    pub(crate) scope: String,
+    pub(crate) features: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+/// What came; none for a build that failed.
+pub(crate) type Answer = Option<(bool, PathBuf)>;
+
+impl Question {
+    /// Asks in this process; the answer says first whether the binary was built for it.
+    pub(crate) fn ask(&self) -> Answer {
+        let options = Options {
+            crate_name: "app".into(),
+            repo: self.repo.clone(),
+            cache_dir: self.cache.clone(),
+            scope: Some(self.scope.clone()),
+            features: self.features.clone(),
+            env: self.env.clone(),
+            ..Options::default()
+        };
+        let request = Request::try_from(options).unwrap();
+        let (cancellation, afterwards) = (Cancellation::default(), Afterwards::default());
+        let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &|_| {}, afterwards: &afterwards };
+        let came = get_dev_binary(&request, &call);
+        afterwards.run();
+        match came {
+            Ok(binary) => Some((binary.outcome == Outcome::Built, binary.entry.path)),
+            Err(Error::BuildFailed { .. }) => None,
+            Err(error) => panic!("scope {}: {error}", self.scope),
+        }
+    }
+
+    /// Asks in a process of its own.
+    pub(crate) fn ask_elsewhere(&self) -> Answer {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "asking::one_call", "--ignored", "--nocapture", "--test-threads=1"])
+            .env(QUESTION, serde_json::to_string(self).unwrap())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let answer = text.lines().find_map(|line| line.split_once(ANSWER)).map(|(_, answer)| answer);
+        let answer = answer.unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)));
+        serde_json::from_str(answer).unwrap()
+    }
+}
+
+#[test]
+#[ignore = "the other end of `ask_elsewhere`"]
+fn one_call() {
+    let question: Question = serde_json::from_str(&std::env::var(QUESTION).unwrap()).unwrap();
+    println!("{ANSWER}{}", serde_json::to_string(&question.ask()).unwrap());
+}
