@@ -9,11 +9,11 @@
 //! ```text
 //! binding ─ report
 //!    │
-//! resolve ── flight, reasons
+//! resolve ── search, flight, reasons, freshness
 //!    │
 //! inputs   cargo   store          what a build reads │ running it │ keeping the result
 //!    │       │       │
-//! request  event  units  inventory  path_set  fingerprint  stat  cancellation  error
+//! request  event  units  inventory  path_set  fingerprint  stat  cancellation  error  files
 //! ```
 //!
 //! [`resolve`] is the place to start reading.
