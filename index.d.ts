@@ -40,6 +40,25 @@ export declare function explain(options: DevBinaryOptions): Promise<Explanation>
 export declare function verify(options: DevBinaryOptions): Promise<Verification>
 
 /**
+ * What the cache holds, the last used first. Takes no lock and writes nothing.
+ *
+ * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone.
+ */
+export declare function list(options?: ListOptions): Promise<CacheEntry[]>
+
+/**
+ * Removes entries, the least recently used first, until the limits hold, and what is left over from processes that were
+ * killed and checkouts that are gone. What was used within the last hour, is executed or locked, or is the newest entry
+ * of a binary of a checkout, stays.
+ *
+ * The same happens by itself after a build, at most once a day.
+ *
+ * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone,
+ * `INVALID_OPTION` for a size or an age that is none.
+ */
+export declare function prune(options?: PruneOptions): Promise<Pruning>
+
+/**
  * True when `repo` holds a checkout to build from: a directory with a `.git`. Synchronous, never throws.
  *
  * @param repo default: `openshell-fork` below the working directory
@@ -132,10 +151,23 @@ export interface DevBinaryOptions {
   /** Patterns in gitignore syntax, relative to `repo`, of paths that no build reads. They do not count as inputs. */
   exclude?: readonly string[] | undefined
   /**
-   * Where binaries are kept. Created for this user alone; refused when others may write to it.
-   * @default '~/.cache/openlock/dev-bin'
+   * Where binaries are kept. Created for this user alone; refused when others may write to it, or when it is a symbolic
+   * link.
+   * @default `DEV_BIN_CACHE_DIR` in `env`, else '~/.cache/openlock/dev-bin'
    */
   cacheDir?: string | undefined
+  /**
+   * What the cache may take on disk when it is pruned after a build: a size such as `5GiB` or `500MB`, a number of bytes,
+   * or `none`.
+   * @default `DEV_BIN_MAX_SIZE` in `env`, else '5GiB'
+   */
+  maxSize?: string | number | undefined
+  /**
+   * How long a binary is kept after its last use when the cache is pruned after a build: an age such as `30d` or `12h`, a
+   * number of milliseconds, or `none`.
+   * @default `DEV_BIN_MAX_AGE` in `env`, else '30d'
+   */
+  maxAge?: string | number | undefined
   /**
    * The environment of the build; a variable that is `undefined` is not set.
    * @default `process.env` as it is at the call
@@ -150,6 +182,85 @@ export interface DevBinaryOptions {
   report?: 'auto' | 'plain' | 'silent' | undefined
   /** Hears what happens, in order, before the promise settles. What it throws ends the call and is its rejection. */
   onEvent?: ((event: DevBinaryEvent) => void) | undefined
+}
+
+export interface ListOptions {
+  /** As in {@link DevBinaryOptions}. */
+  cacheDir?: string | undefined
+  /** Where `DEV_BIN_CACHE_DIR` and `DEV_BIN_LOG` are read from. Default: `process.env` as it is at the call. */
+  env?: Readonly<Record<string, string | undefined>> | undefined
+  /** Ends the call. The promise rejects with the signal's own reason. */
+  signal?: AbortSignal | undefined
+  /**
+   * Read every binary and compare its digest with its manifest.
+   * @default false
+   */
+  check?: boolean | undefined
+}
+
+export interface PruneOptions extends Omit<ListOptions, 'check'> {
+  /** As in {@link DevBinaryOptions}. */
+  maxSize?: string | number | undefined
+  /** As in {@link DevBinaryOptions}. */
+  maxAge?: string | number | undefined
+  /**
+   * Remove everything but what is executed or locked. A launcher that was just told a path may find it gone.
+   * @default false
+   */
+  all?: boolean | undefined
+  /**
+   * Tell what would be removed, and remove nothing.
+   * @default false
+   */
+  dryRun?: boolean | undefined
+}
+
+/** A binary in the cache. */
+export interface CacheEntry {
+  /** Where it is. */
+  path: string
+  /** Binary target. */
+  bin: string
+  /** Target triple, if one was asked for. */
+  target?: string
+  /** cargo package. */
+  crate: string
+  /** The checkout it was built in. Others may be served it, too. */
+  checkout: string
+  /** 64 hex digits. */
+  fingerprint: string
+  /** SHA-256 of the binary as it was published, 64 hex digits. */
+  sha256: string
+  /** Size of the binary in bytes. */
+  size: number
+  /** What it takes on disk with its manifest, in bytes; blocks that it shares with other entries included. */
+  diskSize: number
+  /** When it was built, in milliseconds since 1970. */
+  builtAt: number
+  /** When it was last used, in milliseconds since 1970, noted once an hour. */
+  usedAt: number
+  /** Whether a process of this user runs it; left out where the system does not tell (anywhere but on Linux). */
+  running?: boolean
+  /** With `check`: what is wrong with it; left out for what is as it was published. */
+  damage?: string
+}
+
+/** What {@link prune} did, or with `dryRun` would have done. */
+export interface Pruning {
+  /** In the order of their removal: not used for longer than `maxAge`, over `maxSize`, or because of `all`. */
+  removed: { entry: CacheEntry; reason: 'age' | 'size' | 'all'; freed: number }[]
+  /** Bytes on disk that are free now. */
+  freed: number
+  /** How many other files and directories were removed. */
+  leftovers: number
+  /** How many entries are left. */
+  kept: number
+  /** What is left, in bytes on disk; what several entries share is counted once. */
+  size: number
+  /** Whether that is more than `maxSize`, since it must stay. */
+  over: boolean
+  /** What could not be removed, and why. */
+  problems: string[]
 }
 
 export interface DevBinary {
@@ -233,15 +344,26 @@ export type DevBinaryEvent =
    * `since` is in milliseconds since 1970.
    */
   | { type: 'waiting'; on: 'entry' | 'checkout' | 'cargo' | 'zigbuild'; pid?: number; since?: number }
-  /** cargo starts; `command` is what one would type. */
-  | { type: 'building'; bin: string; command: string }
-  /** cargo's progress line changed: units done, units in all, and what compiles now. */
-  | { type: 'progress'; done: number; total: number; compiling: string[] }
+  /** cargo starts; `command` is what one would type, `expectedMs` how many milliseconds the last build took. */
+  | { type: 'building'; bin: string; command: string; expectedMs?: number }
+  /**
+   * cargo's progress line changed: units done, units in all, what compiles now, and what of that for the longest time; how
+   * many milliseconds cargo has run, and how many are left if it takes as long as the last time.
+   */
+  | {
+      type: 'progress'
+      done: number
+      total: number
+      compiling: string[]
+      slowest?: { unit: string; elapsedMs: number }
+      elapsedMs: number
+      leftMs?: number
+    }
   /** A message of the compiler's or of cargo's, rendered without colours; `level` is `error`, `warning`, `note` or `help`. */
   | { type: 'diagnostic'; level: string; rendered: string }
   /** cargo finished; milliseconds that it took. */
   | { type: 'built'; bin: string; elapsedMs: number }
-  /** The binary is in the cache now. */
-  | { type: 'published'; path: string; size: number; sha256: string }
+  /** The binary is in the cache now; `buildMs` is how many milliseconds cargo took. */
+  | { type: 'published'; bin: string; path: string; size: number; sha256: string; buildMs: number }
   /** Something is not as it should be, and the call goes on. */
   | { type: 'warning'; message: string }

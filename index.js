@@ -11,7 +11,16 @@ const DEFAULT_REPO = 'openshell-fork'
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /** The messages that end a call; what comes before is an event. */
-const TERMINAL = new Set(['binary', 'fingerprint', 'explanation', 'verification', 'failed', 'aborted'])
+const TERMINAL = new Set([
+  'binary',
+  'fingerprint',
+  'explanation',
+  'verification',
+  'list',
+  'pruning',
+  'failed',
+  'aborted',
+])
 
 /** Marks this package's own signal listeners, also those of another copy of it in the same process. */
 const OURS = Symbol.for('@openlock/dev-bin signal listener')
@@ -66,6 +75,7 @@ const isSignal = (value) =>
   value !== null &&
   isBoolean(value.aborted) &&
   typeof value.addEventListener === 'function'
+const isAmount = (value) => isString(value) || (typeof value === 'number' && value >= 0)
 const oneOf =
   (...names) =>
   (value) =>
@@ -84,10 +94,23 @@ const OPTIONS = {
   scope: [oneOf('tree', 'crate'), "'tree' or 'crate'"],
   exclude: [isStringArray, 'an array of strings'],
   cacheDir: [isString, 'a string'],
+  maxSize: [isAmount, "a size such as '5GiB', or a number of bytes"],
+  maxAge: [isAmount, "an age such as '30d', or a number of milliseconds"],
   env: [isEnvironment, 'an object of strings'],
   signal: [isSignal, 'an AbortSignal'],
   report: [oneOf('auto', 'plain', 'silent'), "'auto', 'plain' or 'silent'"],
   onEvent: [(value) => typeof value === 'function', 'a function'],
+}
+
+/** Of these, what has a meaning where no binary is asked for. */
+const CACHE_OPTIONS = Object.fromEntries(['cacheDir', 'env', 'signal'].map((name) => [name, OPTIONS[name]]))
+const LIST_OPTIONS = { ...CACHE_OPTIONS, check: [isBoolean, 'a boolean'] }
+const PRUNE_OPTIONS = {
+  ...CACHE_OPTIONS,
+  maxSize: OPTIONS.maxSize,
+  maxAge: OPTIONS.maxAge,
+  all: [isBoolean, 'a boolean'],
+  dryRun: [isBoolean, 'a boolean'],
 }
 
 function invalid(option, problem) {
@@ -95,32 +118,40 @@ function invalid(option, problem) {
 }
 
 /** What was given, each option of the right type and none of them unknown; `undefined` is as good as left out. */
-function checked(options) {
+function checked(options, known) {
   if (typeof options !== 'object' || options === null) {
-    throw new DevBinaryError('INVALID_OPTION', 'invalid options: expected an object with at least `crate`')
+    const least = known === OPTIONS ? ' with at least `crate`' : ''
+    throw new DevBinaryError('INVALID_OPTION', `invalid options: expected an object${least}`)
   }
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   for (const [option, value] of given) {
-    if (!Object.hasOwn(OPTIONS, option)) {
-      throw invalid(option, `there is no such option; there are ${Object.keys(OPTIONS).join(', ')}`)
+    if (!Object.hasOwn(known, option)) {
+      throw invalid(option, `there is no such option; there are ${Object.keys(known).join(', ')}`)
     }
-    const [fits, wanted] = OPTIONS[option]
+    const [fits, wanted] = known[option]
     if (!fits(value)) throw invalid(option, `expected ${wanted}, got ${described(value)}`)
   }
   const result = Object.fromEntries(given)
-  if (result.crate === undefined) throw invalid('crate', 'it is required')
+  if (known === OPTIONS && result.crate === undefined) throw invalid('crate', 'it is required')
   return result
 }
 
 function described(value) {
   if (isString(value)) return JSON.stringify(value)
   if (Array.isArray(value)) return value.every(isString) ? 'an array' : 'an array with something else in it'
-  return value === null ? 'null' : typeof value
+  return value === null || typeof value === 'number' ? String(value) : typeof value
+}
+
+/** A size or an age as one would type it, with the unit that a number has. */
+function typed(amount, unit) {
+  if (typeof amount !== 'number') return amount
+  return amount === Infinity ? 'none' : `${BigInt(Math.floor(amount))}${unit}`
 }
 
 /** The options as the addon takes them, with everything that only holds at the moment of the call. */
 function toRequest(task, { signal: _, onEvent, ...options }) {
-  const { repo = DEFAULT_REPO, cacheDir, env = process.env, report = 'auto' } = options
+  const { repo = DEFAULT_REPO, env = process.env, report = 'auto' } = options
+  const cacheDir = options.cacheDir ?? (env.DEV_BIN_CACHE_DIR || undefined)
   return {
     ...options,
     task,
@@ -132,6 +163,8 @@ function toRequest(task, { signal: _, onEvent, ...options }) {
         : cacheDir === ''
           ? cacheDir
           : resolve(cacheDir),
+    maxSize: typed(options.maxSize, 'B'),
+    maxAge: typed(options.maxAge, 'ms'),
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
     listening: onEvent !== undefined,
   }
@@ -179,8 +212,8 @@ function leave(end) {
   }
 }
 
-async function call(task, given) {
-  const options = checked(given)
+async function call(task, given, known = OPTIONS) {
+  const options = checked(given, known)
   const { signal, onEvent } = options
   signal?.throwIfAborted()
   const request = toRequest(task, options)
@@ -238,6 +271,14 @@ async function verify(options) {
   return await call('verification', options)
 }
 
+async function list(options = {}) {
+  return await call('list', options, LIST_OPTIONS)
+}
+
+async function prune(options = {}) {
+  return await call('pruning', options, PRUNE_OPTIONS)
+}
+
 function isDevMode(repo = DEFAULT_REPO) {
   try {
     return repo !== '' && existsSync(join(repo, '.git'))
@@ -250,5 +291,7 @@ exports.getDevBinary = getDevBinary
 exports.fingerprint = fingerprint
 exports.explain = explain
 exports.verify = verify
+exports.list = list
+exports.prune = prune
 exports.isDevMode = isDevMode
 exports.DevBinaryError = DevBinaryError

@@ -356,6 +356,7 @@ describe('options', () => {
   ]
   const isText = (value: unknown) => typeof value === 'string'
   const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText)
+  const isAmount = (value: unknown) => isText(value) || value === 0
   const wanted: Record<keyof DevBinaryOptions, [fits: (value: unknown) => boolean, words: string]> = {
     crate: [isText, 'a string'],
     bin: [isText, 'a string'],
@@ -369,6 +370,8 @@ describe('options', () => {
     scope: [() => false, "'tree' or 'crate'"],
     exclude: [isTexts, 'an array of strings'],
     cacheDir: [isText, 'a string'],
+    maxSize: [isAmount, "a size such as '5GiB', or a number of bytes"],
+    maxAge: [isAmount, "an age such as '30d', or a number of milliseconds"],
     env: [
       (value) => Bun.deepEquals(value, {}) && Object.getPrototypeOf(value) === Object.prototype,
       'an object of strings',

@@ -1,9 +1,10 @@
 //! The Node-API surface: one call, `start`, and the switch that stops it.
 //!
 //! Promises: `start` returns at once; the work happens on a thread of its own. Events and exactly one terminal message
-//! travel through one threadsafe function, so they arrive in order; it is released when what was left to do after the
-//! terminal message is done, which takes milliseconds, and nothing keeps the process alive from then on. A panic becomes
-//! a terminal message.
+//! travel through one threadsafe function, so they arrive in order. It is released when what was left to do is done, and
+//! nothing keeps the process alive from then on: that takes milliseconds, or, once a day and after a build alone, seconds at
+//! most, when the cache is pruned. A process that cannot wait for that may exit; a cache is valid at any moment of it. A
+//! panic becomes a terminal message.
 //! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
 //!
 //! This is the only module that names napi; its `convert` turns the core's types into those here.
@@ -23,10 +24,12 @@ use crate::afterwards::Afterwards;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::flight::Moment;
+use crate::limits::Limits;
 use crate::report::{Mode, Report};
-use crate::request::{Options, Request};
+use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
-use crate::{cancellation, explain, report, verify};
+use crate::store::{Pruning, Store};
+use crate::{cancellation, explain, report, request, verify};
 
 /// What `start` is to find out.
 #[napi(string_enum = "lowercase")]
@@ -40,6 +43,10 @@ pub enum Task {
     Explanation,
     /// Whether the binary is what a fresh build gives.
     Verification,
+    /// What the cache holds.
+    List,
+    /// Removing what the cache need not hold.
+    Pruning,
 }
 
 /// What is drawn on stderr.
@@ -61,7 +68,7 @@ pub struct NativeRequest {
     pub task: Task,
     /// cargo package.
     #[napi(js_name = "crate")]
-    pub crate_name: String,
+    pub crate_name: Option<String>,
     /// Binary target.
     pub bin: Option<String>,
     /// Target triple.
@@ -69,7 +76,7 @@ pub struct NativeRequest {
     /// Run cargo even when an entry exists.
     pub rebuild: Option<bool>,
     /// Root of the checkout, absolute.
-    pub repo: String,
+    pub repo: Option<String>,
     /// Features to enable.
     pub features: Option<Vec<String>>,
     /// Leave default features out.
@@ -90,6 +97,16 @@ pub struct NativeRequest {
     pub report: ReportMode,
     /// Whether anybody listens to events.
     pub listening: bool,
+    /// What the cache may hold.
+    pub max_size: Option<String>,
+    /// How long the cache keeps what is not used.
+    pub max_age: Option<String>,
+    /// Remove what is recent, too.
+    pub all: Option<bool>,
+    /// Remove nothing.
+    pub dry_run: Option<bool>,
+    /// Read the entries that are listed.
+    pub check: Option<bool>,
 }
 
 /// How one path differs.
@@ -147,6 +164,15 @@ pub enum WaitingOn {
     Cargo,
     /// zig.
     Zigbuild,
+}
+
+/// A unit that compiles.
+#[napi(object, object_from_js = false)]
+pub struct Compiling {
+    /// As cargo names it.
+    pub unit: String,
+    /// Milliseconds.
+    pub elapsed_ms: f64,
 }
 
 /// A binary that is up to date.
@@ -221,8 +247,81 @@ pub enum NativeVerdict {
     Stale,
 }
 
+/// What the cache holds.
+#[napi(object, object_from_js = false)]
+pub struct NativeEntry {
+    /// The binary.
+    pub path: String,
+    /// Its name.
+    pub bin: String,
+    /// Target triple, if one was named.
+    pub target: Option<String>,
+    /// cargo package.
+    #[napi(js_name = "crate")]
+    pub crate_name: String,
+    /// Where it was built.
+    pub checkout: String,
+    /// 64 hex digits.
+    pub fingerprint: String,
+    /// 64 hex digits.
+    pub sha256: String,
+    /// Bytes.
+    pub size: f64,
+    /// Bytes.
+    pub disk_size: f64,
+    /// Milliseconds since 1970.
+    pub built_at: f64,
+    /// Milliseconds since 1970.
+    pub used_at: f64,
+    /// Whether a process runs it.
+    pub running: Option<bool>,
+    /// What is wrong with it.
+    pub damage: Option<String>,
+}
+
+/// Why an entry was removed.
+#[napi(string_enum = "lowercase")]
+pub enum RemovalReason {
+    /// Not used for long.
+    Age,
+    /// The cache was too large.
+    Size,
+    /// All were.
+    All,
+}
+
+/// An entry that was removed.
+#[napi(object, object_from_js = false)]
+pub struct NativeRemoval {
+    /// As it was.
+    pub entry: NativeEntry,
+    /// Why.
+    pub reason: RemovalReason,
+    /// Bytes.
+    pub freed: f64,
+}
+
+/// What pruning came to.
+#[napi(object, object_from_js = false)]
+pub struct NativePruning {
+    /// What was removed.
+    pub removed: Vec<NativeRemoval>,
+    /// Bytes.
+    pub freed: f64,
+    /// Other files.
+    pub leftovers: u32,
+    /// Entries that are left.
+    pub kept: u32,
+    /// Bytes.
+    pub size: f64,
+    /// Whether that is more than the cap.
+    pub over: bool,
+    /// What could not be removed.
+    pub problems: Vec<String>,
+}
+
 /// What travels to JavaScript: events, and as the last one of `binary`, `fingerprint`, `explanation`, `verification`,
-/// `failed` and `aborted`.
+/// `list`, `pruning`, `failed` and `aborted`.
 #[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
 #[napi(discriminant = "type", discriminant_case = "lowercase", object_from_js = false)]
 pub enum Message {
@@ -233,15 +332,22 @@ pub enum Message {
     /// Someone else must finish first.
     Waiting { on: WaitingOn, pid: Option<u32>, since: Option<f64> },
     /// cargo starts.
-    Building { bin: String, command: String },
+    Building { bin: String, command: String, expected_ms: Option<f64> },
     /// cargo's progress line.
-    Progress { done: u32, total: u32, compiling: Vec<String> },
+    Progress {
+        done: u32,
+        total: u32,
+        compiling: Vec<String>,
+        slowest: Option<Compiling>,
+        elapsed_ms: f64,
+        left_ms: Option<f64>,
+    },
     /// The compiler's words.
     Diagnostic { level: String, rendered: String },
     /// cargo finished.
     Built { bin: String, elapsed_ms: f64 },
     /// The binary is in the cache.
-    Published { path: String, size: f64, sha256: String },
+    Published { bin: String, path: String, size: f64, sha256: String, build_ms: f64 },
     /// The work goes on.
     Warning { message: String },
     /// Terminal: the binary.
@@ -252,6 +358,10 @@ pub enum Message {
     Explanation { explanation: NativeExplanation },
     /// Terminal: the verification.
     Verification { verification: NativeVerification },
+    /// Terminal: the entries.
+    List { list: Vec<NativeEntry> },
+    /// Terminal: what pruning came to.
+    Pruning { pruning: NativePruning },
     /// Terminal: an error.
     Failed { code: String, message: String, hint: Option<String> },
     /// Terminal: the call was cancelled.
@@ -318,7 +428,12 @@ fn run(
     afterwards: &Afterwards,
 ) -> Result<Message> {
     let (task, mode, listening) = (request.task, Mode::from(request.report), request.listening);
-    let request = Request::try_from(Options::from(request))?;
+    let what = What::from(&request);
+    let options = Options::from(request);
+    if matches!(task, Task::List | Task::Pruning) {
+        return housekeeping(task, options, &what, cancellation);
+    }
+    let request = Request::try_from(options)?;
     report::log_as_asked(&request.env);
     let report = Report::new(mode, &request.env);
     let emit = |event: Event| {
@@ -329,12 +444,55 @@ fn run(
         }
     };
     let call = Call { cancellation, made, emit: &emit, afterwards };
-    Ok(match task {
-        Task::Binary => Message::Binary { binary: resolve::get_dev_binary(&request, &call)?.into() },
+    let message = match task {
         Task::Fingerprint => Message::Fingerprint { fingerprint: resolve::fingerprint(&request, &call)?.to_string() },
         Task::Explanation => Message::Explanation { explanation: explain::explain(&request, &call)?.into() },
         Task::Verification => Message::Verification { verification: verify::verify(&request, &call)?.into() },
-    })
+        Task::Binary | Task::List | Task::Pruning => {
+            Message::Binary { binary: resolve::get_dev_binary(&request, &call)?.into() }
+        }
+    };
+    drop(report);
+    Ok(message)
+}
+
+/// What is asked of the cache besides what it may hold.
+struct What {
+    all: bool,
+    dry_run: bool,
+    check: bool,
+}
+
+impl From<&NativeRequest> for What {
+    fn from(native: &NativeRequest) -> Self {
+        let said = Option::unwrap_or_default;
+        Self { all: said(native.all), dry_run: said(native.dry_run), check: said(native.check) }
+    }
+}
+
+/// Listing and pruning, which need no checkout.
+fn housekeeping(
+    task: Task,
+    options: Options,
+    what: &What,
+    cancellation: &cancellation::Cancellation,
+) -> Result<Message> {
+    let env = Environment::from(options.env);
+    report::log_as_asked(&env);
+    let limits = Limits::chosen(options.max_size.as_deref(), options.max_age.as_deref(), &env)?;
+    let store = Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?;
+    if let Task::List = task {
+        let listed = store.list().into_iter().map(|listed| {
+            cancellation.check()?;
+            let damage = what.check.then(|| store.damage(&listed)).flatten();
+            Ok(NativeEntry { damage, ..listed.into() })
+        });
+        return Ok(Message::List { list: listed.collect::<Result<_>>()? });
+    }
+    let pruning = Pruning { limits, all: what.all, dry_run: what.dry_run };
+    let pruned = store.prune(&pruning, &|| !cancellation.is_cancelled());
+    cancellation.check()?;
+    Ok(Message::Pruning { pruning: pruned.into() })
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -4,6 +4,7 @@
 //! Does not promise: a certain number of `progress` events; they follow cargo's own progress line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::inventory::Change;
 
@@ -52,6 +53,8 @@ pub enum Event {
         bin: String,
         /// The command line as one would type it.
         command: String,
+        /// How long the last build of the same crate and binary took, if there was one.
+        expected: Option<Duration>,
     },
     /// cargo's progress line changed.
     Progress {
@@ -61,6 +64,12 @@ pub enum Event {
         total: u32,
         /// What compiles now, as cargo names it.
         compiling: Vec<String>,
+        /// What of that compiles for the longest time.
+        slowest: Option<Compiling>,
+        /// How long cargo has run.
+        elapsed: Duration,
+        /// How much longer it would run if it took as long as the last time.
+        left: Option<Duration>,
     },
     /// The compiler or cargo has something to say.
     Diagnostic {
@@ -78,18 +87,31 @@ pub enum Event {
     },
     /// The binary is in the cache.
     Published {
+        /// The binary's name.
+        bin: String,
         /// Where.
         path: PathBuf,
         /// Size in bytes.
         size: u64,
         /// SHA-256, 64 hex digits.
         sha256: String,
+        /// Milliseconds that cargo took.
+        build_ms: u64,
     },
     /// Something is not as it should be and the call goes on.
     Warning {
         /// What, and what is done about it.
         message: String,
     },
+}
+
+/// A unit that compiles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiling {
+    /// As cargo names it.
+    pub unit: String,
+    /// For how long.
+    pub elapsed: Duration,
 }
 
 /// Why a binary was built.

@@ -32,6 +32,7 @@ pub mod freshness;
 mod guard;
 pub mod inputs;
 pub mod inventory;
+pub mod limits;
 mod names;
 pub mod path_set;
 pub mod reasons;

@@ -1,17 +1,21 @@
 //! What a person sees on stderr; stdout is never written.
 //!
-//! Promises: on a terminal one live line that warnings do not tear, elsewhere plain lines and a sign of life every ten
-//! seconds of a build. `NO_COLOR` and a `dumb` terminal are respected. Output that cannot be written is no error.
+//! Promises: on a terminal one live line that warnings do not tear, at any width; elsewhere plain lines and a sign of life
+//! every ten seconds of a build. `NO_COLOR` and a `dumb` terminal are respected. Output that cannot be written is no error.
+
+mod live;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytesize::ByteSize;
 use console::Term;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+use live::duration;
 
-use crate::event::{Event, MissReason, WaitingFor};
+use crate::event::{Compiling, Event, MissReason, WaitingFor};
 use crate::request::Environment;
 
 /// How often a build that nobody watches live says that it goes on.
@@ -54,12 +58,10 @@ pub struct Report {
 
 #[derive(Default)]
 struct State {
-    bin: String,
     reasons: Vec<MissReason>,
-    began: Option<Instant>,
     last_line: Option<Instant>,
-    elapsed_ms: u64,
-    bar: Option<ProgressBar>,
+    build: Option<live::Build>,
+    wait: Option<ProgressBar>,
 }
 
 impl Report {
@@ -87,24 +89,22 @@ impl Report {
                 state.end();
                 self.line(state, &format!("Using cached {bin} ({})", fingerprint.get(..16).unwrap_or(fingerprint)));
             }
-            Event::Miss { bin, reasons } => {
-                state.bin.clone_from(bin);
-                state.reasons.clone_from(reasons);
-            }
+            Event::Miss { reasons, .. } => state.reasons.clone_from(reasons),
             Event::Waiting { on, pid, since_ms } => self.waiting(state, *on, *pid, *since_ms),
-            Event::Building { bin, command } => {
+            Event::Building { bin, command, expected } => {
                 tracing::debug!(command, "running");
                 state.end();
                 let why = state.reasons.iter().map(MissReason::summary).collect::<Vec<_>>().join("; ");
                 let why = if why.is_empty() { why } else { format!(": {why}") };
                 self.line(state, &format!("Building {bin}{why}"));
-                state.began = Some(Instant::now());
-                state.last_line = state.began;
+                state.last_line = Some(Instant::now());
                 if self.live {
-                    state.bar = Some(bar(bin));
+                    state.build = Some(live::Build::start(&LINES, bin, *expected));
                 }
             }
-            Event::Progress { done, total, compiling } => self.progress(state, *done, *total, compiling),
+            Event::Progress { done, total, slowest, elapsed, left, .. } => {
+                self.progress(state, (*done, *total), slowest.as_ref(), *elapsed, *left);
+            }
             Event::Diagnostic { rendered, .. } => {
                 let plain;
                 let text = if self.colour {
@@ -115,13 +115,11 @@ impl Report {
                 };
                 self.line(state, text.trim_end());
             }
-            Event::Built { elapsed_ms, .. } => {
-                state.end();
-                state.elapsed_ms += *elapsed_ms;
-            }
-            Event::Published { path, .. } => {
-                let seconds = Duration::from_millis(state.elapsed_ms).as_secs_f64();
-                self.line(state, &format!("Built {} in {seconds:.1} s: {}", state.bin, path.display()));
+            Event::Built { .. } => state.end(),
+            Event::Published { bin, path, size, build_ms, .. } => {
+                let time = Duration::from_millis(*build_ms);
+                let time = if time.as_secs() < 60 { format!("{:.1} s", time.as_secs_f64()) } else { duration(time) };
+                self.line(state, &format!("Built {bin} in {time}, {}: {}", ByteSize(*size), path.display()));
             }
             Event::Warning { message } => self.line(state, &format!("warning: {message}")),
         }
@@ -142,20 +140,38 @@ impl Report {
         if let Some(since) = since_ms {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let ago = now.saturating_sub(Duration::from_millis(since));
-            let _ = write!(text, ", since {} s", ago.as_secs());
+            let _ = write!(text, " since {} ago", duration(ago));
         }
-        self.line(state, &text);
+        if !self.live {
+            return self.line(state, &text);
+        }
+        // Under the line of a build that cargo waits within, too.
+        if let Some(wait) = state.wait.replace(live::wait(&LINES, text)) {
+            wait.finish_and_clear();
+            LINES.remove(&wait);
+        }
     }
 
-    fn progress(&self, state: &mut State, done: u32, total: u32, compiling: &[String]) {
-        let names = compiling.join(", ");
-        if let Some(bar) = &state.bar {
-            bar.set_length(u64::from(total));
-            bar.set_position(u64::from(done));
-            bar.set_message(names);
+    fn progress(
+        &self,
+        state: &mut State,
+        (done, total): (u32, u32),
+        slowest: Option<&Compiling>,
+        elapsed: Duration,
+        left: Option<Duration>,
+    ) {
+        state.end_wait();
+        if let Some(build) = &state.build {
+            build.progress(done, total, slowest);
         } else if state.last_line.is_some_and(|last| last.elapsed() >= SIGN_OF_LIFE) {
-            let seconds = state.began.map_or(0, |began| began.elapsed().as_secs());
-            self.line(state, &format!("  {done}/{total} after {seconds} s: {names}"));
+            let mut text = format!("  {done}/{total} after {}", duration(elapsed));
+            if let Some(left) = left {
+                let _ = write!(text, ", about {} left", duration(left));
+            }
+            if let Some(slowest) = slowest {
+                let _ = write!(text, "; {} for {}", slowest.unit, duration(slowest.elapsed));
+            }
+            self.line(state, &text);
         }
     }
 
@@ -169,9 +185,16 @@ impl Report {
 
 impl State {
     fn end(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-            LINES.remove(&bar);
+        self.end_wait();
+        if let Some(build) = self.build.take() {
+            build.end(&LINES);
+        }
+    }
+
+    fn end_wait(&mut self) {
+        if let Some(wait) = self.wait.take() {
+            wait.finish_and_clear();
+            LINES.remove(&wait);
         }
     }
 }
@@ -180,13 +203,4 @@ impl Drop for Report {
     fn drop(&mut self) {
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner).end();
     }
-}
-
-fn bar(bin: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {elapsed} {wide_msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ");
-    let bar = LINES.add(ProgressBar::new(0)).with_style(style).with_prefix(bin.to_owned());
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::limits::Limits;
 use crate::names::{bin_name, feature_name, glibc_version, package_name, profile_name, target_triple};
 
 /// The options of one call as they arrive, with names of the JavaScript surface and nothing checked.
@@ -39,6 +40,10 @@ pub struct Options {
     pub cache_dir: PathBuf,
     /// The environment of the build.
     pub env: BTreeMap<String, String>,
+    /// What the cache may hold, as typed; default: see [`Limits`].
+    pub max_size: Option<String>,
+    /// How long it is kept after its last use, as typed; default: see [`Limits`].
+    pub max_age: Option<String>,
 }
 
 /// Which program builds.
@@ -82,6 +87,12 @@ impl Scope {
 /// The variables of a build.
 #[derive(Clone, Debug, Default)]
 pub struct Environment(BTreeMap<String, String>);
+
+impl From<BTreeMap<String, String>> for Environment {
+    fn from(variables: BTreeMap<String, String>) -> Self {
+        Self(variables)
+    }
+}
 
 impl Environment {
     /// The value of `name`; on Windows, names differ by more than case.
@@ -165,6 +176,8 @@ pub struct Request {
     pub cache_dir: PathBuf,
     /// The environment of the build.
     pub env: Environment,
+    /// What is left of the cache when it is pruned.
+    pub limits: Limits,
 }
 
 impl TryFrom<Options> for Request {
@@ -191,6 +204,7 @@ impl TryFrom<Options> for Request {
                 return Err(Error::option("env", format!("the variable {name:?} cannot be given to a process")));
             }
         }
+        let env = Environment::from(options.env);
         Ok(Self {
             package,
             bin,
@@ -204,7 +218,8 @@ impl TryFrom<Options> for Request {
             scope,
             exclude: options.exclude,
             cache_dir: absolute("cacheDir", &options.cache_dir)?,
-            env: Environment(options.env),
+            limits: Limits::chosen(options.max_size.as_deref(), options.max_age.as_deref(), &env)?,
+            env,
         })
     }
 }
@@ -255,7 +270,8 @@ impl Request {
     }
 }
 
-fn absolute(option: &'static str, path: &Path) -> Result<PathBuf> {
+/// A path that a process can be in another directory for.
+pub(crate) fn absolute(option: &'static str, path: &Path) -> Result<PathBuf> {
     let text = path.to_string_lossy();
     if text.is_empty() || text.contains('\0') {
         return Err(Error::option(option, format!("{text:?} is not a path")));

@@ -1,6 +1,7 @@
 //! From a request to a binary: the pipeline of this package, top to bottom.
 //!
-//! Promises: a hit takes no lock, writes nothing and spawns nothing. What is published was built from inputs that were
+//! Promises: a hit spawns nothing, takes no lock and writes nothing, but for noting once an hour that the entry is in use
+//! (see [`crate::store::Store::claim`]). What is published was built from inputs that were
 //! the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
 //! Does not promise: to build what changes faster than it builds; after [`MOST_BUILDS`] attempts that is an error.
 
@@ -61,10 +62,11 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
     let mut survey = search.survey(call.made)?;
     let mut found = search.look_up(&survey)?;
     if !request.rebuild
-        && let LookUp::Hit(entry) = found.entry
+        && let LookUp::Hit(entry) = &found.entry
+        && search.claim(entry, &found.inputs)
     {
-        search.tell_hit(&entry);
-        return done(*entry, Outcome::Cached, Vec::new());
+        search.tell_hit(entry);
+        return done(entry.as_ref().clone(), Outcome::Cached, Vec::new());
     }
     search.store.prepare()?;
     let mut told = None;
@@ -76,10 +78,11 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
             survey = search.survey(Moment::now())?;
             found = search.look_up(&survey)?;
             if !request.rebuild
-                && let LookUp::Hit(entry) = found.entry
+                && let LookUp::Hit(entry) = &found.entry
+                && search.claim(entry, &found.inputs)
             {
-                search.tell_hit(&entry);
-                return done(*entry, Outcome::Cached, Vec::new());
+                search.tell_hit(entry);
+                return done(entry.as_ref().clone(), Outcome::Cached, Vec::new());
             }
             continue;
         };
@@ -89,6 +92,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         found = search.look_up(&survey)?;
         if let LookUp::Hit(entry) = &found.entry
             && (!request.rebuild || flight::was_built_since(&entry.manifest.fingerprint, call.made))
+            && search.claim(entry, &found.inputs)
         {
             search.tell_hit(entry);
             return done(entry.as_ref().clone(), Outcome::Cached, Vec::new());
@@ -170,7 +174,8 @@ fn build(search: &Search<'_>, tree: &Tree) -> Result<(Built, Option<Observation>
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
     let began = SystemTime::now();
-    let mut built = cargo::build(request, root, call.cancellation, call.emit)?;
+    let expected = store.nearest_build(request, root);
+    let mut built = cargo::build(request, root, expected, call.cancellation, call.emit)?;
     let Some(observation) = observe(search, &built) else { return Ok((built, None)) };
     let present = present(search, tree)?;
     let doubts = record(search, &built).doubts(&observation, &present, began);
@@ -185,7 +190,7 @@ fn build(search: &Search<'_>, tree: &Tree) -> Result<(Built, Option<Observation>
     let packages: Vec<_> = doubts.into_iter().map(|(package, _)| package).collect();
     cargo::clean(request, root, &packages, call.cancellation, call.emit)?;
     let first_ms = built.elapsed_ms;
-    built = cargo::build(request, root, call.cancellation, call.emit)?;
+    built = cargo::build(request, root, None, call.cancellation, call.emit)?;
     built.elapsed_ms += first_ms;
     let observation = observe(search, &built);
     Ok((built, observation))
@@ -243,9 +248,13 @@ fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms:
     let known = store.nearest_inventory(request, root).unwrap_or_default();
     cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
     // First, since nobody finds the entry without.
-    store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set)?;
+    store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
     let entry = store.publish(staged, request, root, &inputs, build_ms)?;
+    let (store, limits) = (store.clone(), request.limits);
+    search.call.afterwards.add(move || store.prune_if_due(limits));
     (search.call.emit)(Event::Published {
+        bin: request.bin.clone(),
+        build_ms,
         path: entry.path.clone(),
         size: entry.manifest.size,
         sha256: entry.manifest.sha256.to_string(),

@@ -1,6 +1,6 @@
 //! One request on its way: looking at the inputs, and at what the cache has for them.
 //!
-//! Promises: nothing here writes, and a look-up spawns nothing, so a hit does neither. To tell why something was built,
+//! Promises: a look-up neither writes nor spawns anything; to serve what it found, its use is noted once an hour. To tell why something was built,
 //! a program that was not there at the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
 
@@ -20,7 +20,7 @@ use crate::inventory::{Inventory, Tree};
 use crate::path_set::PathSet;
 use crate::reasons;
 use crate::request::{Request, Scope};
-use crate::store::{Entry, LookUp, Store};
+use crate::store::{Claim, Entry, LookUp, Store};
 
 /// What a call needs besides its request.
 pub struct Call<'a> {
@@ -176,6 +176,15 @@ impl<'a> Search<'a> {
         cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root, self.call.cancellation);
         let reasons = reasons::between(&before, &now);
         Ok(if reasons.is_empty() { vec![MissReason::FirstBuild] } else { reasons })
+    }
+
+    /// Whether `entry` is still there to be served, and will be for the next hour.
+    pub(crate) fn claim(&self, entry: &Entry, inputs: &Inventory) -> bool {
+        let claim = self.store.claim(entry);
+        if claim == Claim::Noted {
+            self.store.note_owner(&Self::weak_key(inputs), &self.root);
+        }
+        claim != Claim::Gone
     }
 
     pub(crate) fn tell_hit(&self, entry: &Entry) {

@@ -74,7 +74,7 @@ fn fresh_build(search: &Search<'_>) -> Result<Digest> {
     let target = store.private_directory()?;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
-    let built = cargo::build(&request.building_in(target.path()), root, call.cancellation, call.emit)?;
+    let built = cargo::build(&request.building_in(target.path()), root, None, call.cancellation, call.emit)?;
     digest(&built.executable).map_err(|error| Error::unreadable(built.executable, error))
 }
 

@@ -1,9 +1,12 @@
 //! From the core's types to those that travel to JavaScript.
 
 use super::{
-    Change, ChangedPath, Foreseen, Message, MissReason, NativeBinary, NativeExplanation, NativeOutcome, NativeRequest,
-    NativeVerdict, NativeVerification, ReportMode, WaitingOn,
+    Change, ChangedPath, Compiling, Foreseen, Message, MissReason, NativeBinary, NativeEntry, NativeExplanation,
+    NativeOutcome, NativePruning, NativeRemoval, NativeRequest, NativeVerdict, NativeVerification, RemovalReason,
+    ReportMode, WaitingOn,
 };
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use crate::error::Error;
 use crate::event::{self, Event, WaitingFor};
 use crate::explain::Explanation;
@@ -11,6 +14,7 @@ use crate::inventory;
 use crate::report::Mode;
 use crate::request::Options;
 use crate::resolve::{DevBinary, Outcome};
+use crate::store::{Listed, Pruned, Reason, Removed};
 use crate::verify::{Verdict, Verification};
 
 /// JavaScript has no larger exact integers than 2^53, which is enough for sizes and milliseconds.
@@ -19,14 +23,27 @@ fn number(value: u64) -> f64 {
     value as f64
 }
 
+fn milliseconds(time: Duration) -> f64 {
+    number(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn since_1970(time: SystemTime) -> f64 {
+    milliseconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// More of anything than fits is as good as the most that fits.
+fn count(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
 impl From<NativeRequest> for Options {
     fn from(native: NativeRequest) -> Self {
         Self {
-            crate_name: native.crate_name,
+            crate_name: native.crate_name.unwrap_or_default(),
             bin: native.bin,
             target: native.target,
             rebuild: native.rebuild.unwrap_or_default(),
-            repo: native.repo.into(),
+            repo: native.repo.unwrap_or_default().into(),
             features: native.features.unwrap_or_default(),
             no_default_features: native.no_default_features.unwrap_or_default(),
             profile: native.profile,
@@ -35,6 +52,8 @@ impl From<NativeRequest> for Options {
             exclude: native.exclude.unwrap_or_default(),
             cache_dir: native.cache_dir.into(),
             env: native.env.into_iter().collect(),
+            max_size: native.max_size,
+            max_age: native.max_age,
         }
     }
 }
@@ -84,15 +103,29 @@ impl From<Event> for Message {
             Event::Hit { bin, fingerprint } => Self::Hit { bin, fingerprint },
             Event::Miss { bin, reasons } => Self::Miss { bin, reasons: reasons.into_iter().map(Into::into).collect() },
             Event::Waiting { on, pid, since_ms } => Self::Waiting { on: on.into(), pid, since: since_ms.map(number) },
-            Event::Building { bin, command } => Self::Building { bin, command },
-            Event::Progress { done, total, compiling } => Self::Progress { done, total, compiling },
+            Event::Building { bin, command, expected } => {
+                Self::Building { bin, command, expected_ms: expected.map(milliseconds) }
+            }
+            Event::Progress { done, total, compiling, slowest, elapsed, left } => Self::Progress {
+                done,
+                total,
+                compiling,
+                slowest: slowest
+                    .map(|slowest| Compiling { unit: slowest.unit, elapsed_ms: milliseconds(slowest.elapsed) }),
+                elapsed_ms: milliseconds(elapsed),
+                left_ms: left.map(milliseconds),
+            },
             Event::Diagnostic { level, rendered } => {
                 Self::Diagnostic { level, rendered: console::strip_ansi_codes(&rendered).into_owned() }
             }
             Event::Built { bin, elapsed_ms } => Self::Built { bin, elapsed_ms: number(elapsed_ms) },
-            Event::Published { path, size, sha256 } => {
-                Self::Published { path: path.to_string_lossy().into_owned(), size: number(size), sha256 }
-            }
+            Event::Published { bin, path, size, sha256, build_ms } => Self::Published {
+                bin,
+                path: path.to_string_lossy().into_owned(),
+                size: number(size),
+                sha256,
+                build_ms: number(build_ms),
+            },
             Event::Warning { message } => Self::Warning { message },
         }
     }
@@ -117,10 +150,9 @@ impl From<event::MissReason> for MissReason {
             Reason::Rebuild => Self::Rebuild {},
             Reason::Corrupt { detail } => Self::Corrupt { detail },
             Reason::Request { options } => Self::Request { options },
-            Reason::Source { paths, count } => Self::Source {
-                paths: paths.into_iter().map(Into::into).collect(),
-                count: u32::try_from(count).unwrap_or(u32::MAX),
-            },
+            Reason::Source { paths, count } => {
+                Self::Source { paths: paths.into_iter().map(Into::into).collect(), count: self::count(count) }
+            }
             Reason::Head { repository, from, to } => Self::Head { repository, from, to },
             Reason::Toolchain { tool, from, to } => Self::Toolchain { tool, from, to },
             Reason::Environment { names } => Self::Environment { names },
@@ -161,6 +193,55 @@ impl From<Verification> for NativeVerification {
             },
             binary: verification.binary.into(),
             fresh: verification.fresh.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl From<Listed> for NativeEntry {
+    fn from(listed: Listed) -> Self {
+        let Listed { path, manifest, used, disk, running } = listed;
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            bin: manifest.bin,
+            target: manifest.target,
+            crate_name: manifest.package,
+            checkout: manifest.checkout.to_string_lossy().into_owned(),
+            fingerprint: manifest.fingerprint.to_string(),
+            sha256: manifest.sha256.to_string(),
+            size: number(manifest.size),
+            disk_size: number(disk),
+            built_at: number(manifest.published_ms),
+            used_at: since_1970(used),
+            running,
+            damage: None,
+        }
+    }
+}
+
+impl From<Pruned> for NativePruning {
+    fn from(pruned: Pruned) -> Self {
+        Self {
+            removed: pruned.removed.into_iter().map(Into::into).collect(),
+            freed: number(pruned.freed),
+            leftovers: count(pruned.leftovers),
+            kept: count(pruned.kept),
+            size: number(pruned.size),
+            over: pruned.over,
+            problems: pruned.problems,
+        }
+    }
+}
+
+impl From<Removed> for NativeRemoval {
+    fn from(removed: Removed) -> Self {
+        Self {
+            entry: removed.entry.into(),
+            reason: match removed.reason {
+                Reason::Age => RemovalReason::Age,
+                Reason::Size => RemovalReason::Size,
+                Reason::All => RemovalReason::All,
+            },
+            freed: number(removed.freed),
         }
     }
 }

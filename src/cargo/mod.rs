@@ -10,12 +10,13 @@
 
 mod command;
 mod failure;
+mod pace;
 mod process;
 mod stderr;
 mod version;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
@@ -60,7 +61,7 @@ pub fn clean(
     emit: &dyn Fn(Event),
 ) -> Result<()> {
     let arguments = command::clean_arguments(request, packages);
-    let transcript = process::run(request, root, &arguments, cancellation, emit)?;
+    let transcript = process::run(request, root, &arguments, None, cancellation, emit)?;
     cancellation.check()?;
     if transcript.status.success() {
         return Ok(());
@@ -70,17 +71,23 @@ pub fn clean(
     Err(Error::BuildFailed { command, status, report })
 }
 
-/// Builds the binary of `request` in `root` with the `cargo` at hand.
+/// Builds the binary of `request` in `root` with the `cargo` at hand; the last time that took `expected`.
 ///
 /// # Errors
 ///
 /// [`Error::ToolNotFound`], [`Error::UnknownCrate`], [`Error::UnknownBin`] and [`Error::InvalidOption`] where cargo's
 /// complaint is understood, [`Error::BuildFailed`] with cargo's own words otherwise, [`Error::Aborted`].
-pub fn build(request: &Request, root: &Path, cancellation: &Cancellation, emit: &dyn Fn(Event)) -> Result<Built> {
+pub fn build(
+    request: &Request,
+    root: &Path,
+    expected: Option<Duration>,
+    cancellation: &Cancellation,
+    emit: &dyn Fn(Event),
+) -> Result<Built> {
     let started = Instant::now();
     let arguments = command::arguments(request);
-    emit(Event::Building { bin: request.bin.clone(), command: command::shown(&arguments) });
-    let transcript = process::run(request, root, &arguments, cancellation, emit)?;
+    emit(Event::Building { bin: request.bin.clone(), command: command::shown(&arguments), expected });
+    let transcript = process::run(request, root, &arguments, expected, cancellation, emit)?;
     cancellation.check()?;
     if !transcript.status.success() {
         return Err(failure::explain(request, root, &arguments, &transcript, cancellation));

@@ -13,6 +13,7 @@ use cargo_metadata::diagnostic::DiagnosticLevel;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
+use super::pace::Pace;
 use super::{command, stderr};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
@@ -41,6 +42,7 @@ pub(super) fn run(
     request: &Request,
     root: &Path,
     arguments: &[String],
+    expected: Option<Duration>,
     cancellation: &Cancellation,
     emit: &dyn Fn(Event),
 ) -> Result<Transcript> {
@@ -53,7 +55,7 @@ pub(super) fn run(
             let ending = group::ending(&child)?;
             Ok((child, ending))
         })?;
-        let mut transcript = Listener::new(request, emit);
+        let mut transcript = Listener::new(request, expected, emit);
         let status = transcript.follow(&mut child).await;
         drop(ending);
         let status = status.map_err(|error| Error::Internal(format!("cannot follow cargo: {error}")))?;
@@ -116,10 +118,11 @@ struct Listener<'a> {
     units: Units,
     errors: Vec<String>,
     messages: std::cell::RefCell<Vec<String>>,
+    pace: Pace,
 }
 
 impl<'a> Listener<'a> {
-    fn new(request: &'a Request, emit: &'a dyn Fn(Event)) -> Self {
+    fn new(request: &'a Request, expected: Option<Duration>, emit: &'a dyn Fn(Event)) -> Self {
         Self {
             request,
             emit,
@@ -127,6 +130,7 @@ impl<'a> Listener<'a> {
             units: Units::default(),
             errors: Vec::new(),
             messages: std::cell::RefCell::default(),
+            pace: Pace::new(expected),
         }
     }
 
@@ -147,8 +151,10 @@ impl<'a> Listener<'a> {
         };
         let messages = std::mem::take(&mut self.messages);
         let emit = self.emit;
+        let mut pace = std::mem::replace(&mut self.pace, Pace::new(None));
         let status = {
-            let reading = async { tokio::try_join!(self.json(stdout), text(stderr, emit, &messages)).map(drop) };
+            let reading =
+                async { tokio::try_join!(self.json(stdout), text(stderr, emit, &mut pace, &messages)).map(drop) };
             tokio::pin!(reading);
             tokio::select! {
                 read = &mut reading => { read?; child.wait().await }
@@ -213,11 +219,15 @@ impl<'a> Listener<'a> {
 async fn text(
     mut stderr: ChildStderr,
     emit: &dyn Fn(Event),
+    pace: &mut Pace,
     messages: &std::cell::RefCell<Vec<String>>,
 ) -> io::Result<()> {
     let mut reader = stderr::Reader::default();
-    let say = |said| match said {
+    let mut say = |said| match said {
         stderr::Said::Event(event) => emit(event),
+        stderr::Said::Progress(stderr::Progress { done, total, compiling }) => {
+            emit(pace.progress(done, total, compiling));
+        }
         stderr::Said::Message(rendered) => {
             let level = if rendered.starts_with("error") { "error" } else { "warning" };
             keep(&mut messages.borrow_mut(), rendered.clone());
@@ -228,7 +238,7 @@ async fn text(
     loop {
         match stderr.read(&mut buffer).await? {
             0 => break,
-            count => reader.feed(&buffer[..count], say),
+            count => reader.feed(&buffer[..count], &mut say),
         }
     }
     reader.finish(say);

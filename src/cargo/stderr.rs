@@ -13,10 +13,19 @@ pub(super) struct Reader {
     progress: String,
 }
 
+/// The numbers and names of a progress line.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) done: u32,
+    pub(super) total: u32,
+    pub(super) compiling: Vec<String>,
+}
+
 /// What stderr said.
 #[derive(Debug)]
 pub(super) enum Said {
     Event(Event),
+    Progress(Progress),
     /// A message to a person, whole, with its line breaks.
     Message(String),
 }
@@ -49,7 +58,7 @@ impl Reader {
             self.flush(say);
             if self.progress != line {
                 line.clone_into(&mut self.progress);
-                say(Said::Event(progress));
+                say(Said::Progress(progress));
             }
         } else if let Some((verb, rest)) = status(line) {
             self.flush(say);
@@ -78,12 +87,12 @@ fn starts_message(line: &str) -> bool {
 }
 
 /// `    Building [====>    ] 12/345: serde, syn(build)`
-fn progress(line: &str) -> Option<Event> {
+fn progress(line: &str) -> Option<Progress> {
     let (_, rest) = line.trim_start().strip_prefix("Building [")?.split_once("] ")?;
     let (counts, names) = rest.split_once(':').unwrap_or((rest, ""));
     let (done, total) = counts.trim().split_once('/')?;
     let compiling = names.split(", ").map(str::trim).filter(|name| !name.is_empty() && *name != "...");
-    Some(Event::Progress {
+    Some(Progress {
         done: done.parse().ok()?,
         total: total.parse().ok()?,
         compiling: compiling.map(str::to_owned).collect(),

@@ -2,16 +2,28 @@
 //!
 //! An entry is served when its manifest parses and carries the whole fingerprint, and the binary is a regular file of
 //! this user's with the mode and size it was published with and the same `stat` identity, or else the same bytes.
+//!
+//! Promises: [`Store::look_up`] takes no lock and writes nothing. [`Store::claim`], which comes before an entry is served,
+//! notes its use once an hour, in the time of the manifest; and once after the binary's identity has changed, as another
+//! name for the same file changes it, it notes the new one, so that the bytes are read once and not each time.
 
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use super::disk::FileId;
+use super::lock::Lock;
 use super::{MANIFEST_FORMAT, Manifest, Store};
 use crate::fingerprint::{Digest, Fingerprint};
 use crate::inventory::Inventory;
 use crate::request::Request;
 use crate::stat::StatIdentity;
+
+/// How often the use of an entry is noted.
+pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Where clocks are coarse, a file may be written to once more within this time and look the same.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// A binary that can be served.
 #[derive(Clone, Debug)]
@@ -20,6 +32,19 @@ pub struct Entry {
     pub path: PathBuf,
     /// What is known of it.
     pub manifest: Manifest,
+    /// Its `stat` when it was looked up.
+    pub(super) stat: StatIdentity,
+}
+
+/// What became of the wish to serve an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is there, and will be for another hour.
+    Granted,
+    /// It is there, and its use was noted for the first time in an hour.
+    Noted,
+    /// It has been removed since it was looked up.
+    Gone,
 }
 
 /// What stands in an entry's place.
@@ -52,10 +77,62 @@ impl Store {
             Ok(manifest) if manifest.format != MANIFEST_FORMAT => LookUp::Absent,
             Ok(manifest) if manifest.fingerprint != *fingerprint => damaged(&path, "has the manifest of another entry"),
             Ok(manifest) => match soundness(&path, &manifest) {
-                Ok(()) => LookUp::Hit(Box::new(Entry { path, manifest })),
+                Ok(stat) => LookUp::Hit(Box::new(Entry { path, manifest, stat })),
                 Err(problem) => damaged(&path, &problem),
             },
             Err(_) => damaged(&path, "has a manifest that cannot be parsed"),
+        }
+    }
+
+    /// Makes sure that `entry` stays, so that it can be served: pruning leaves alone what was used within the last hour.
+    /// A cache that cannot be written to is one that nobody prunes.
+    #[must_use]
+    pub fn claim(&self, entry: &Entry) -> Claim {
+        self.settle(entry);
+        let path = manifest_path(&entry.path);
+        let now = SystemTime::now();
+        let noted = fs::metadata(&path).and_then(|metadata| metadata.modified());
+        let is_recent = |noted: SystemTime| now.duration_since(noted).is_ok_and(|since| since < NOTED_EVERY);
+        match noted {
+            Ok(noted) if is_recent(noted) => return Claim::Granted,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Claim::Gone,
+            _ => {}
+        }
+        let note = || {
+            let manifest = File::options().write(true).open(&path)?;
+            manifest.set_modified(now)?;
+            manifest.metadata()
+        };
+        // In this order: who prunes takes the manifest away before looking at its time once more. See `prune`.
+        match note() {
+            Ok(noted) if fs::metadata(&path).is_ok_and(|there| FileId::of(&there) == FileId::of(&noted)) => {
+                Claim::Noted
+            }
+            Ok(_) => Claim::Gone,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Claim::Gone,
+            Err(error) => {
+                tracing::debug!(%error, "the use of an entry is not noted");
+                Claim::Granted
+            }
+        }
+    }
+
+    /// Has the manifest tell the identity that the binary has now, after its bytes were found to be those published.
+    fn settle(&self, entry: &Entry) {
+        let settled = SystemTime::now().checked_sub(SETTLED_AFTER);
+        if entry.stat == entry.manifest.stat || settled.is_none_or(|settled| entry.stat.is_younger_than(settled)) {
+            return;
+        }
+        // Nobody publishes or removes under the lock.
+        let short = entry.manifest.fingerprint.short();
+        let Some(_lock) = self.try_lock(&short).filter(Lock::is_held) else { return };
+        let path = manifest_path(&entry.path);
+        let there = crate::files::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
+        let Some(there) = there.filter(|there| there.stat == entry.manifest.stat) else { return };
+        let manifest = Manifest { stat: entry.stat, ..there };
+        let written = serde_json::to_vec(&manifest).map_err(io::Error::other);
+        if let Err(error) = written.map(|bytes| self.write(&path, &bytes)) {
+            tracing::debug!(%error, "a manifest stays as it is");
         }
     }
 
@@ -63,6 +140,17 @@ impl Store {
     /// comes before any other.
     #[must_use]
     pub fn nearest_inventory(&self, request: &Request, checkout: &Path) -> Option<Inventory> {
+        let (path, _) = self.nearest(request, checkout)?;
+        serde_json::from_slice(&crate::files::read(&inputs_path(&path)).ok()?).ok()
+    }
+
+    /// How long that build took.
+    #[must_use]
+    pub fn nearest_build(&self, request: &Request, checkout: &Path) -> Option<Duration> {
+        self.nearest(request, checkout).map(|(_, manifest)| Duration::from_millis(manifest.build_ms))
+    }
+
+    fn nearest(&self, request: &Request, checkout: &Path) -> Option<(PathBuf, Manifest)> {
         let name = request.binary_name();
         let entries = fs::read_dir(&self.root).ok()?.flatten();
         let manifests = entries.filter_map(|entry| {
@@ -70,8 +158,7 @@ impl Store {
             let manifest: Manifest = serde_json::from_slice(&crate::files::read(&manifest_path(&path)).ok()?).ok()?;
             (manifest.format == MANIFEST_FORMAT && manifest.package == request.package).then_some((path, manifest))
         });
-        let (path, _) = manifests.max_by_key(|(_, manifest)| (manifest.checkout == checkout, manifest.published_ms))?;
-        serde_json::from_slice(&crate::files::read(&inputs_path(&path)).ok()?).ok()
+        manifests.max_by_key(|(_, manifest)| (manifest.checkout == checkout, manifest.published_ms))
     }
 
     pub(super) fn entry_directory(&self, fingerprint: &Fingerprint) -> PathBuf {
@@ -87,7 +174,7 @@ pub(super) fn inputs_path(binary: &Path) -> PathBuf {
     with_suffix(binary, ".inputs.json")
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -97,7 +184,8 @@ fn damaged(path: &Path, problem: &str) -> LookUp {
     LookUp::Damaged(format!("the cached `{}` {problem}", path.display()))
 }
 
-fn soundness(path: &Path, manifest: &Manifest) -> Result<(), String> {
+/// The binary's identity, if it may be served.
+fn soundness(path: &Path, manifest: &Manifest) -> Result<StatIdentity, String> {
     let metadata = fs::symlink_metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "is missing".to_owned(),
         _ => format!("cannot be looked at: {error}"),
@@ -109,19 +197,24 @@ fn soundness(path: &Path, manifest: &Manifest) -> Result<(), String> {
     if metadata.len() != manifest.size {
         return Err(format!("has {} bytes instead of {}", metadata.len(), manifest.size));
     }
-    if StatIdentity::of(&metadata) == manifest.stat {
-        return Ok(());
+    let stat = StatIdentity::of(&metadata);
+    if stat == manifest.stat {
+        return Ok(stat);
     }
-    let digest = File::open(path).and_then(|file| Digest::of_file(&file, &mut vec![0; 128 * 1024]));
-    match digest {
-        Ok((digest, _)) if digest == manifest.sha256 => Ok(()),
+    let read = File::open(path).and_then(|file| {
+        let (digest, _) = Digest::of_file(&file, &mut vec![0; 128 * 1024])?;
+        Ok((digest, StatIdentity::of(&file.metadata()?)))
+    });
+    match read {
+        // One that was written to meanwhile is read again next time.
+        Ok((digest, after)) if digest == manifest.sha256 => Ok(if after == stat { stat } else { manifest.stat }),
         Ok(_) => Err("has other bytes than were published".into()),
         Err(error) => Err(format!("cannot be read: {error}")),
     }
 }
 
 #[cfg(unix)]
-fn owned_and_executable(metadata: &Metadata) -> Result<(), String> {
+pub(super) fn owned_and_executable(metadata: &Metadata) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt;
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(format!("belongs to user {}", metadata.uid()));
@@ -135,6 +228,6 @@ fn owned_and_executable(metadata: &Metadata) -> Result<(), String> {
 }
 
 #[cfg(not(unix))]
-fn owned_and_executable(_: &Metadata) -> Result<(), String> {
+pub(super) fn owned_and_executable(_: &Metadata) -> Result<(), String> {
     Ok(())
 }

@@ -68,7 +68,7 @@ impl Store {
             LockName::Output(directory) => (format!("target-{}", &directory.to_string()[..16]), WaitingFor::Checkout),
             LockName::Zigbuild => ("zigbuild".to_owned(), WaitingFor::Zigbuild),
         };
-        let path = self.locks().join(format!("{file_name}.lock"));
+        let path = self.lock_file(&file_name);
         let mut told = None;
         loop {
             cancellation.check()?;
@@ -111,9 +111,36 @@ impl Store {
             }
         }
     }
+
+    /// Takes the lock of the directory `short`, or the one called `short`, if nobody has it; waits for nobody. Where
+    /// there are no locks, there is nobody to heed either.
+    pub(super) fn try_lock(&self, short: &str) -> Option<Lock> {
+        let path = self.lock_file(short);
+        let Ok(file) = File::options().read(true).write(true).create(true).truncate(false).open(&path) else {
+            return Some(Lock { held: None });
+        };
+        match file.try_lock() {
+            Ok(()) if is_at(&file, &path) => {
+                let mut lock = Lock { held: Some((file, path)) };
+                lock.sign();
+                Some(lock)
+            }
+            Ok(()) | Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Error(_)) => Some(Lock { held: None }),
+        }
+    }
+
+    fn lock_file(&self, name: &str) -> PathBuf {
+        self.locks().join(format!("{name}.lock"))
+    }
 }
 
 impl Lock {
+    /// Whether others are kept out.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Writes into the file who holds it, and since when.
     fn sign(&mut self) {
         if let Some((file, _)) = &mut self.held

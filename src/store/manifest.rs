@@ -35,4 +35,7 @@ pub struct Manifest {
     pub published_ms: u64,
     /// Milliseconds that cargo took.
     pub build_ms: u64,
+    /// Whether the binary shares its blocks on disk with those of other entries that are equal.
+    #[serde(default)]
+    pub cloned: bool,
 }

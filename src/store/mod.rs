@@ -5,7 +5,8 @@
 //!     <bin>[-<target>]               the binary, 0755, never opened for writing again
 //!     <bin>[-<target>].inputs.json   what its build read, to say later why something else was built
 //!     <bin>[-<target>].json          its manifest, written last
-//! <root>/CACHEDIR.TAG                says that everything here can be made again
+//! <root>/CACHEDIR.TAG  README        say that everything here can be made again
+//! <root>/pruned                      its time is when the cache was last pruned by itself
 //! <root>/path-sets/                  what builds were seen to read besides the tree
 //! <root>/build-records/              what was last built in a target directory, and from what
 //! <root>/stat-cache/                 what checkouts looked like, so that little is read anew
@@ -19,20 +20,28 @@
 //! Does not promise: protection from the user who owns the cache. Other users are kept out.
 
 mod build_records;
+mod contents;
+mod disk;
 mod entry;
 mod lock;
 mod manifest;
+mod owners;
 mod path_sets;
+mod prune;
 mod publish;
+mod running;
+mod share;
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-pub use entry::{Entry, LookUp};
+pub use contents::Listed;
+pub use entry::{Claim, Entry, LookUp};
 pub use lock::{Lock, LockName};
 pub use manifest::{MANIFEST_FORMAT, Manifest};
+pub use prune::{Pruned, Pruning, Reason, Removed};
 pub use publish::Staged;
 
 use crate::error::{Error, Result};
@@ -41,6 +50,12 @@ use crate::error::{Error, Result};
 ///
 /// <https://bford.info/cachedir/>
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.\n";
+/// For whoever finds the directory and wonders.
+const README: &str = "\
+Binaries that @openlock/dev-bin built from Rust checkouts, kept so that they need not be built again. Everything here can be
+deleted at any time; what is needed is built again. Whatever was not used for long is removed by itself. `dev-bin list` shows
+what is here, and `dev-bin prune` makes room.
+";
 /// What nobody has finished within this time, nobody will.
 const RUBBISH_AFTER: Duration = Duration::from_secs(60 * 60);
 
@@ -57,7 +72,8 @@ impl Store {
     ///
     /// [`Error::CacheUnusable`] when another user owns it or may write to it: what they put there would be run.
     pub fn open(root: &Path) -> Result<Self> {
-        match fs::metadata(root) {
+        match fs::symlink_metadata(root) {
+            Ok(metadata) if metadata.is_symlink() => return Err(linked(root)),
             Ok(metadata) => private(root, &metadata)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::cache(root, error)),
@@ -77,9 +93,14 @@ impl Store {
         let metadata = fs::metadata(&self.root).map_err(|error| Error::cache(&self.root, error))?;
         private(&self.root, &metadata)?;
         self.prepare_stat_caches();
-        let tag = self.root.join("CACHEDIR.TAG");
-        if !tag.exists() {
-            self.write(&tag, TAG.as_bytes())?;
+        if !self.root.join("CACHEDIR.TAG").exists() && self.is_empty() {
+            self.note_pruning();
+        }
+        for (name, text) in [("CACHEDIR.TAG", TAG), ("README", README)] {
+            let path = self.root.join(name);
+            if !path.exists() {
+                self.write(&path, text.as_bytes())?;
+            }
         }
         self.remove_rubbish();
         Ok(())
@@ -180,6 +201,15 @@ fn create_private(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
+}
+
+/// Refuses what could lead to another place tomorrow, where things would be removed that are not ours.
+fn linked(root: &Path) -> Error {
+    let hint = match dunce::canonicalize(root) {
+        Ok(real) => format!("name the directory that it leads to, `{}`, in `cacheDir`", real.display()),
+        Err(_) => "name a directory in `cacheDir`".to_owned(),
+    };
+    Error::CacheUnusable { path: root.to_owned(), problem: "it is a symbolic link".to_owned(), hint }
 }
 
 /// Refuses a directory in which someone else could put a binary for this user to run.

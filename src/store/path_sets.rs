@@ -2,7 +2,8 @@
 //!
 //! Any doubt about a file reads as no path sets, which costs a build at most.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,32 +16,55 @@ use crate::path_set::PathSet;
 const KEPT: usize = 8;
 
 #[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Kept {
     sets: Vec<PathSet>,
+    /// The checkouts that were built or served with them; when all of these are gone, so are the sets.
+    owners: BTreeSet<PathBuf>,
 }
 
 impl Store {
     /// The path sets that builds under `weak_key` left, the newest first.
     #[must_use]
     pub fn path_sets_of(&self, weak_key: &Fingerprint) -> Vec<PathSet> {
-        let bytes = crate::files::read(&self.path_set_file(weak_key)).ok();
-        bytes.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()).unwrap_or_default().sets
+        self.kept(weak_key).sets
     }
 
-    /// Puts `set` before the others.
+    /// Puts `set` before the others, after a build in `checkout`.
     ///
     /// # Errors
     ///
     /// [`Error::CacheUnusable`] when it cannot be written.
-    pub fn remember_path_set(&self, weak_key: &Fingerprint, set: &PathSet) -> Result<()> {
-        let mut sets = self.path_sets_of(weak_key);
-        if sets.first() == Some(set) {
+    pub fn remember_path_set(&self, weak_key: &Fingerprint, set: &PathSet, checkout: &Path) -> Result<()> {
+        let mut kept = self.kept(weak_key);
+        let is_new = kept.owners.insert(checkout.to_owned());
+        if kept.sets.first() == Some(set) && !is_new {
             return Ok(());
         }
-        sets.retain(|known| known != set);
-        sets.insert(0, set.clone());
-        sets.truncate(KEPT);
-        let bytes = serde_json::to_vec(&Kept { sets })
+        kept.sets.retain(|known| known != set);
+        kept.sets.insert(0, set.clone());
+        kept.sets.truncate(KEPT);
+        self.keep(weak_key, &kept)
+    }
+
+    /// Notes that `checkout` was served what others had built. It is nothing that a call depends on.
+    pub fn note_owner(&self, weak_key: &Fingerprint, checkout: &Path) {
+        let mut kept = self.kept(weak_key);
+        if !kept.sets.is_empty()
+            && kept.owners.insert(checkout.to_owned())
+            && let Err(error) = self.keep(weak_key, &kept)
+        {
+            tracing::debug!(%error, "path sets do not tell of a checkout");
+        }
+    }
+
+    fn kept(&self, weak_key: &Fingerprint) -> Kept {
+        let bytes = crate::files::read(&self.path_set_file(weak_key)).ok();
+        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    fn keep(&self, weak_key: &Fingerprint, kept: &Kept) -> Result<()> {
+        let bytes = serde_json::to_vec(kept)
             .map_err(|error| Error::Internal(format!("a path set cannot be written as JSON: {error}")))?;
         self.write(&self.path_set_file(weak_key), &bytes)
     }

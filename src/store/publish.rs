@@ -13,6 +13,7 @@ use gix::bstr::ByteSlice;
 use tempfile::{NamedTempFile, TempPath};
 
 use super::entry::{inputs_path, manifest_path};
+use super::share::Sharing;
 use super::{Entry, MANIFEST_FORMAT, Manifest, Store, create_private, make_way};
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
@@ -29,9 +30,9 @@ const WRITER_GONE_WITHIN: Duration = Duration::from_secs(2);
 /// A copy of a built binary, complete and on disk, without a name yet.
 #[derive(Debug)]
 pub struct Staged {
-    path: TempPath,
-    sha256: Digest,
-    size: u64,
+    pub(super) path: TempPath,
+    pub(super) sha256: Digest,
+    pub(super) size: u64,
 }
 
 impl Staged {
@@ -73,24 +74,18 @@ impl Store {
     pub fn stage(&self, executable: &Path, stat: &StatIdentity) -> Result<Option<Staged>> {
         let staged = || -> io::Result<Option<Staged>> {
             let is_same = || fs::metadata(executable).is_ok_and(|now| StatIdentity::of(&now) == *stat);
-            let target = NamedTempFile::new_in(self.temporary())?;
-            // A lock lives as long as any copy of the descriptor, so it tells when the last one has been closed.
-            let locked = target.as_file().lock().is_ok();
-            match copy(executable, target.as_file(), target.path()) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                copied => copied?,
-            }
-            if !is_same() {
+            let mut is_whole = false;
+            let path = self.sealed(|file, path| {
+                is_whole = match copy(executable, file, path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                    copied => copied.map(|()| is_same())?,
+                };
+                Ok(())
+            })?;
+            if !is_whole {
                 return Ok(None);
             }
-            make_executable(target.as_file())?;
-            target.as_file().sync_all()?;
-            let path = target.into_temp_path();
-            let file = File::open(&path)?;
-            if locked {
-                await_writers(&file);
-            }
-            let (sha256, size) = Digest::of_file(&file, &mut vec![0; 128 * 1024])?;
+            let (sha256, size) = Digest::of_file(&File::open(&path)?, &mut vec![0; 128 * 1024])?;
             Ok(Some(Staged { path, sha256, size }))
         };
         staged().map_err(|error| Error::CacheUnusable {
@@ -103,6 +98,21 @@ impl Store {
         })
     }
 
+    /// A new file that `write` fills: executable, on disk, and open for writing nowhere.
+    pub(super) fn sealed(&self, write: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<TempPath> {
+        let target = NamedTempFile::new_in(self.temporary())?;
+        // A lock lives as long as any copy of the descriptor, so it tells when the last one has been closed.
+        let locked = target.as_file().lock().is_ok();
+        write(target.as_file(), target.path())?;
+        make_executable(target.as_file())?;
+        target.as_file().sync_all()?;
+        let path = target.into_temp_path();
+        if locked {
+            await_writers(&File::open(&path)?);
+        }
+        Ok(path)
+    }
+
     /// Makes `staged` the entry of `fingerprint`, in place of one that may be there: whoever runs the old binary goes
     /// on running it.
     ///
@@ -111,7 +121,7 @@ impl Store {
     /// [`Error::CacheUnusable`] when a file cannot be renamed or written.
     pub fn publish(
         &self,
-        staged: Staged,
+        mut staged: Staged,
         request: &Request,
         checkout: &Path,
         inventory: &Inventory,
@@ -126,6 +136,7 @@ impl Store {
         };
         create_private(&directory).map_err(at(&directory))?;
         make_way(&path).map_err(at(&path))?;
+        let sharing = self.share(&mut staged, &path);
         staged.path.persist(&path).map_err(|error| at(&path)(error.error))?;
         let metadata = fs::symlink_metadata(&path).map_err(at(&path))?;
         let manifest = Manifest {
@@ -140,11 +151,13 @@ impl Store {
             stat: StatIdentity::of(&metadata),
             published_ms: now_ms(),
             build_ms,
+            cloned: sharing == Sharing::Blocks,
         };
         self.write(&inputs_path(&path), &json(inventory)?)?;
         self.write(&manifest_path(&path), &json(&manifest)?)?;
         sync_directory(&directory).map_err(at(&directory))?;
-        Ok(Entry { path, manifest })
+        let stat = manifest.stat;
+        Ok(Entry { path, manifest, stat })
     }
 }
 

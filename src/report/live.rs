@@ -1,0 +1,107 @@
+//! The one line of a terminal that changes.
+//!
+//! Promises: it fits into the terminal's width as it is at each drawing, since a line that wraps cannot be taken back; and
+//! it is taken back before anything else is written.
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use console::{Term, measure_text_width, truncate_str};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+
+use crate::event::Compiling;
+
+const TICK: Duration = Duration::from_millis(200);
+/// Below this, the line does without what the terminal has no room for.
+const WIDE: u16 = 70;
+
+/// What the line of a build says besides its counts.
+#[derive(Clone, Default)]
+struct Now {
+    /// The unit that compiles for the longest time, and since when.
+    slowest: Option<(String, Instant)>,
+    /// When the build would end if it took as long as the last one.
+    end: Option<Instant>,
+}
+
+/// The line of a build.
+pub(super) struct Build {
+    bar: ProgressBar,
+    now: Arc<Mutex<Now>>,
+}
+
+impl Build {
+    pub(super) fn start(lines: &MultiProgress, bin: &str, expected: Option<Duration>) -> Self {
+        let end = expected.map(|expected| Instant::now() + expected);
+        let now = Arc::new(Mutex::new(Now { end, ..Now::default() }));
+        let (shown, bin) = (Arc::clone(&now), bin.to_owned());
+        let line = move |state: &ProgressState, out: &mut dyn Write| {
+            let now = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let _ = out.write_str(&line(&bin, state.pos(), state.len().unwrap_or(0), state.elapsed(), &now));
+        };
+        let style = ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = lines.add(ProgressBar::new(0)).with_style(style.with_key("line", line));
+        bar.enable_steady_tick(TICK);
+        Self { bar, now }
+    }
+
+    pub(super) fn progress(&self, done: u32, total: u32, slowest: Option<&Compiling>) {
+        let began = |unit: &Compiling| Instant::now().checked_sub(unit.elapsed).unwrap_or_else(Instant::now);
+        let slowest = slowest.map(|unit| (unit.unit.clone(), began(unit)));
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).slowest = slowest;
+        self.bar.set_length(u64::from(total));
+        self.bar.set_position(u64::from(done));
+    }
+
+    pub(super) fn end(&self, lines: &MultiProgress) {
+        self.bar.finish_and_clear();
+        lines.remove(&self.bar);
+    }
+}
+
+/// A line that says what is waited for, and for how long.
+pub(super) fn wait(lines: &MultiProgress, text: String) -> ProgressBar {
+    let line = move |state: &ProgressState, out: &mut dyn Write| {
+        let _ = out.write_str(&fitted(&format!("{text}; {} here", duration(state.elapsed()))));
+    };
+    let style = ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = lines.add(ProgressBar::new_spinner()).with_style(style.with_key("line", line));
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+fn line(bin: &str, done: u64, total: u64, elapsed: Duration, now: &Now) -> String {
+    let width = columns();
+    let (cells, name) = if width >= WIDE { (24, format!("{bin} ")) } else { (8, String::new()) };
+    let mut text = format!("{name}[{}] {done}/{total} {}", filled(cells, done, total), duration(elapsed));
+    let at = Instant::now();
+    if let Some(left) = now.end.and_then(|end| end.checked_duration_since(at)) {
+        let _ = write!(text, ", ~{} left", duration(left));
+    }
+    if let Some((unit, since)) = &now.slowest {
+        let _ = write!(text, " {unit} {}", duration(at - *since));
+    }
+    fitted(&text)
+}
+
+fn filled(cells: usize, done: u64, total: u64) -> String {
+    let share = usize::try_from(done.saturating_mul(cells as u64) / total.max(1)).unwrap_or(cells).min(cells);
+    let tip = if share < cells { ">" } else { "" };
+    format!("{:<cells$}", format!("{}{tip}", "=".repeat(share)))
+}
+
+/// The last column stays empty: some terminals wrap when it is written.
+fn fitted(text: &str) -> String {
+    let most = usize::from(columns()).saturating_sub(1);
+    if measure_text_width(text) <= most { text.to_owned() } else { truncate_str(text, most, "…").into_owned() }
+}
+
+fn columns() -> u16 {
+    Term::stderr().size().1
+}
+
+/// `1m 20s`; a build knows no smaller unit.
+pub(super) fn duration(time: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
+}

@@ -1,0 +1,340 @@
+//! Removing what nobody will miss.
+//!
+//! Promises: least recently used first, down to the limits. An entry stays that was used within the last hour, that a
+//! process runs (see [`super::running`]), that a lock protects, or that is the newest of its binary and checkout, as
+//! long as that checkout is there. A call that is served an entry finds it: a manifest is taken away before its binary,
+//! and put back when the entry turns out to have been used meanwhile, which those who serve make visible before they
+//! look whether the manifest is still there ([`Store::claim`]). A kill at any instruction leaves a valid cache.
+//! Does not promise: that the limits hold, where what must stay is more. That a binary is kept for those who were told
+//! its path hours ago and do not run it.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::contents::{Contents, Held, Listed};
+use super::disk::FileId;
+use super::entry::{NOTED_EVERY, inputs_path, manifest_path, with_suffix};
+use super::running::Running;
+use super::{RUBBISH_AFTER, Store, owners};
+use crate::limits::Limits;
+
+/// How long an entry stays after its last use, whatever the limits.
+const SPARED: Duration = Duration::from_secs(60 * 60);
+/// How often a cache is pruned by itself.
+const PRUNED_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long pruning by itself may keep a process that would end; the next one goes on.
+const MOST_TIME: Duration = Duration::from_secs(5);
+
+/// What to remove.
+#[derive(Clone, Copy, Debug)]
+pub struct Pruning {
+    /// What may be left.
+    pub limits: Limits,
+    /// Remove everything but what a process runs or a lock protects.
+    pub all: bool,
+    /// Say what would be removed, and remove nothing.
+    pub dry_run: bool,
+}
+
+/// Why an entry was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was not used for longer than the limit.
+    Age,
+    /// The cache was larger than the cap.
+    Size,
+    /// Everything was to be removed.
+    All,
+}
+
+/// An entry that was removed.
+#[derive(Clone, Debug)]
+pub struct Removed {
+    /// As it was.
+    pub entry: Listed,
+    /// Why.
+    pub reason: Reason,
+    /// Bytes on disk that this freed.
+    pub freed: u64,
+}
+
+/// What pruning came to.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// Entries, in the order of their removal.
+    pub removed: Vec<Removed>,
+    /// Bytes on disk that are free now, those of other files included.
+    pub freed: u64,
+    /// Files and directories that were removed besides: unfinished ones, and what belonged to checkouts that are gone.
+    pub leftovers: usize,
+    /// Entries that are left.
+    pub kept: usize,
+    /// Bytes on disk of what is left.
+    pub size: u64,
+    /// Whether that is more than the cap, since it must stay.
+    pub over: bool,
+    /// What could not be removed, and why.
+    pub problems: Vec<String>,
+}
+
+enum Removal {
+    Done,
+    /// Somebody else removed it.
+    Gone,
+    /// Used, executed or locked after all.
+    Spared,
+}
+
+impl Store {
+    /// Removes entries until `pruning.limits` hold, and leftovers. Stops early, with what it has done, when `go_on`
+    /// says no.
+    #[must_use]
+    pub fn prune(&self, pruning: &Pruning, go_on: &dyn Fn() -> bool) -> Pruned {
+        let mut pruned = Pruned::default();
+        let now = SystemTime::now();
+        self.remove_leftovers(pruning, now, go_on, &mut pruned);
+        let contents = self.contents();
+        for directory in &contents.unfinished {
+            self.remove_unfinished(directory, pruning, now, &mut pruned);
+        }
+        let mut ledger = contents.ledger();
+        let beside = self.owned_files().map(|(_, metadata)| super::disk::OnDisk::of(&metadata).bytes).sum::<u64>();
+        let newest = newest(&contents);
+        let mut order: Vec<_> = contents.entries.iter().enumerate().collect();
+        order.sort_by_key(|(_, held)| (held.listed.used, held.listed.manifest.published_ms));
+        pruned.kept = order.len();
+        for (index, held) in order {
+            if !go_on() {
+                break;
+            }
+            let Some(reason) = reason(pruning, held, now, ledger.total() + beside) else { continue };
+            let is_newest = newest.contains(&index);
+            if !pruning.all && (is_recent(held.listed.used, now) || is_newest) || held.listed.running == Some(true) {
+                continue;
+            }
+            match self.remove(held, pruning) {
+                Ok(Removal::Spared) => {}
+                Ok(removal) => {
+                    let freed = held.files().map(|file| ledger.remove(file)).sum();
+                    pruned.kept -= 1;
+                    if matches!(removal, Removal::Done) {
+                        pruned.removed.push(Removed { entry: held.listed.clone(), reason, freed });
+                        pruned.freed += freed;
+                    }
+                }
+                Err(error) => {
+                    pruned.problems.push(format!("`{}` cannot be removed: {error}", held.listed.path.display()));
+                }
+            }
+        }
+        pruned.size = ledger.total() + beside;
+        pruned.over = pruning.limits.max_size.is_some_and(|most| pruned.size > most);
+        pruned
+    }
+
+    /// Prunes if that was not done within a day and nobody is at it; waits for nobody, and not longer than a few
+    /// seconds for the file system. What is left undone then, the next call does.
+    pub fn prune_if_due(&self, limits: Limits) {
+        let now = SystemTime::now();
+        let last = fs::symlink_metadata(self.stamp()).and_then(|metadata| metadata.modified()).ok();
+        if last.and_then(|last| now.duration_since(last).ok()).is_some_and(|since| since < PRUNED_EVERY) {
+            return;
+        }
+        let Some(_lock) = self.try_lock("prune") else { return };
+        let in_time = || now.elapsed().is_ok_and(|elapsed| elapsed < MOST_TIME);
+        let pruned = self.prune(&Pruning { limits, all: false, dry_run: false }, &in_time);
+        tracing::debug!(removed = pruned.removed.len(), freed = pruned.freed, left = pruned.size, "pruned");
+        for problem in &pruned.problems {
+            tracing::debug!(problem, "not pruned");
+        }
+        if in_time() {
+            self.note_pruning();
+        }
+    }
+
+    /// Notes that the cache need not be pruned for a day. Where that fails, the next publication prunes again.
+    pub(super) fn note_pruning(&self) {
+        let mut options = fs::File::options();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let noted = options.open(self.stamp()).and_then(|stamp| stamp.set_modified(SystemTime::now()));
+        if let Err(error) = noted {
+            tracing::debug!(%error, "pruning is not noted");
+        }
+    }
+
+    fn stamp(&self) -> PathBuf {
+        self.root.join("pruned")
+    }
+
+    /// Removes an entry, unless somebody uses it after all.
+    fn remove(&self, held: &Held, pruning: &Pruning) -> io::Result<Removal> {
+        let binary = &held.listed.path;
+        let Some(directory) = binary.parent() else { return Ok(Removal::Spared) };
+        let Some(lock) = self.lock_of(directory) else { return Ok(Removal::Spared) };
+        if pruning.dry_run {
+            return Ok(Removal::Done);
+        }
+        let (manifest, aside) = (manifest_path(binary), with_suffix(binary, ".removed"));
+        match fs::rename(&manifest, &aside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Removal::Gone),
+            renamed => renamed?,
+        }
+        let used = fs::symlink_metadata(&aside).and_then(|metadata| metadata.modified());
+        let was_used = !pruning.all && used.is_ok_and(|used| used != held.listed.used);
+        let is_executed = || Running::now().executes(current(binary)) == Some(true);
+        if was_used || is_executed() {
+            fs::rename(&aside, &manifest)?;
+            return Ok(Removal::Spared);
+        }
+        match fs::remove_file(binary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                // Windows does not remove what it executes.
+                fs::rename(&aside, &manifest)?;
+                return if cfg!(windows) { Ok(Removal::Spared) } else { Err(error) };
+            }
+            _ => {}
+        }
+        // Nobody looks for the rest any more.
+        for rest in [inputs_path(binary), aside] {
+            let _ = fs::remove_file(rest);
+        }
+        let _ = fs::remove_dir(directory);
+        drop(lock);
+        Ok(Removal::Done)
+    }
+
+    fn lock_of(&self, directory: &Path) -> Option<super::Lock> {
+        self.try_lock(directory.file_name()?.to_str()?)
+    }
+
+    /// Removes the directory of an entry that nobody has finished within an hour.
+    fn remove_unfinished(&self, directory: &Path, pruning: &Pruning, now: SystemTime, pruned: &mut Pruned) {
+        let Some(_lock) = self.lock_of(directory) else { return };
+        let files: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().map(|file| file.path()).collect();
+        // Somebody may have finished it before the lock was free.
+        let is_rubbish = |path: &PathBuf| older_than(path, now, RUBBISH_AFTER) && !path.is_dir();
+        if !files.iter().all(is_rubbish) || !older_than(directory, now, RUBBISH_AFTER) {
+            return;
+        }
+        let executed = Running::now();
+        if files.iter().any(|file| executed.executes(current(file)) == Some(true)) {
+            return;
+        }
+        for file in &files {
+            pruned.take(file, pruning);
+        }
+        if !pruning.dry_run {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+
+    /// Removes what is unfinished, and what belongs to checkouts or build directories that are gone.
+    fn remove_leftovers(&self, pruning: &Pruning, now: SystemTime, go_on: &dyn Fn() -> bool, pruned: &mut Pruned) {
+        for (path, _) in files_in(&self.temporary()).take_while(|_| go_on()) {
+            if older_than(&path, now, RUBBISH_AFTER) {
+                pruned.take(&path, pruning);
+            }
+        }
+        for (path, metadata) in self.owned_files().take_while(|_| go_on()) {
+            let is_old = || match pruning.limits.max_age {
+                Some(most) => age(&metadata, now).is_some_and(|age| age > most.max(RUBBISH_AFTER)),
+                None => false,
+            };
+            let is_left_over = match owners::of(&path) {
+                owners::Owners::Known(owners) => owners.iter().all(|owner| is_gone(owner)),
+                owners::Owners::Unknown => is_old(),
+                owners::Owners::Unreadable => age(&metadata, now).is_some_and(|age| age > RUBBISH_AFTER),
+            };
+            if pruning.all || is_left_over {
+                pruned.take(&path, pruning);
+            }
+        }
+    }
+
+    /// Path sets, build records and stat caches: files that belong to a checkout or to a build in one.
+    fn owned_files(&self) -> impl Iterator<Item = (PathBuf, fs::Metadata)> {
+        [self.path_sets(), self.build_records(), self.stat_caches()].into_iter().flat_map(|directory| {
+            let is_file = |(_, metadata): &(PathBuf, fs::Metadata)| metadata.is_file();
+            files_in(&directory).filter(is_file)
+        })
+    }
+}
+
+impl Pruned {
+    /// Removes a file or directory that is in nobody's way, so that failing to is no error.
+    fn take(&mut self, path: &Path, pruning: &Pruning) {
+        let Ok(metadata) = fs::symlink_metadata(path) else { return };
+        let bytes = super::disk::OnDisk::of(&metadata).bytes;
+        let removed = match (pruning.dry_run, metadata.is_dir()) {
+            (true, _) => Ok(()),
+            (false, true) => fs::remove_dir_all(path),
+            (false, false) => fs::remove_file(path),
+        };
+        if removed.is_ok() {
+            self.leftovers += 1;
+            self.freed += bytes;
+        }
+    }
+}
+
+fn reason(pruning: &Pruning, held: &Held, now: SystemTime, size: u64) -> Option<Reason> {
+    let unused = now.duration_since(held.listed.used).unwrap_or_default();
+    if pruning.all {
+        Some(Reason::All)
+    } else if pruning.limits.max_age.is_some_and(|most| unused > most) {
+        Some(Reason::Age)
+    } else if pruning.limits.max_size.is_some_and(|most| size > most) {
+        Some(Reason::Size)
+    } else {
+        None
+    }
+}
+
+/// The newest entry of each binary of each checkout that is there, by index.
+fn newest(contents: &Contents) -> HashSet<usize> {
+    let mut newest = HashMap::new();
+    for (index, held) in contents.entries.iter().enumerate() {
+        let manifest = &held.listed.manifest;
+        let binary = (&manifest.checkout, &manifest.package, held.listed.path.file_name());
+        let found = newest.entry(binary).or_insert((manifest.published_ms, index));
+        *found = (*found).max((manifest.published_ms, index));
+    }
+    let there = newest.into_iter().filter(|((checkout, ..), _)| !is_gone(checkout));
+    there.map(|(_, (_, index))| index).collect()
+}
+
+/// Whether an entry may have been used within the last hour: its use is noted once an hour, so the last one may be an hour
+/// later than what is noted. A time that is to come is no reason to remove anything.
+fn is_recent(noted: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(noted).map_or(true, |since| since < SPARED + NOTED_EVERY)
+}
+
+/// Whether a directory is surely not there; one that cannot be looked at may be.
+fn is_gone(directory: &Path) -> bool {
+    fs::metadata(directory)
+        .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+}
+
+fn current(path: &Path) -> Option<FileId> {
+    fs::symlink_metadata(path).ok().and_then(|metadata| FileId::of(&metadata))
+}
+
+fn older_than(path: &Path, now: SystemTime, least: Duration) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| age(&metadata, now).is_some_and(|age| age > least))
+}
+
+fn age(metadata: &fs::Metadata, now: SystemTime) -> Option<Duration> {
+    now.duration_since(metadata.modified().ok()?).ok()
+}
+
+fn files_in(directory: &Path) -> impl Iterator<Item = (PathBuf, fs::Metadata)> + use<> {
+    // What is behind a link is not ours.
+    let is_ours = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
+    let entries = is_ours.then(|| fs::read_dir(directory).ok()).flatten().into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)))
+}

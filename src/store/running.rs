@@ -1,0 +1,38 @@
+//! Which files are being executed.
+//!
+//! Promises: on Linux, every process whose executable this user may look at counts, under whatever name and in whatever
+//! container it was started.
+//! Does not promise: to see processes of other users, or any elsewhere than on Linux: macOS tells only through private
+//! interfaces, and Windows refuses to delete what it executes, which is noticed then. A process that runs goes on when
+//! its file is removed; it is starting it once more that would fail.
+
+use std::collections::HashSet;
+
+use super::disk::FileId;
+
+/// A look at all processes.
+pub(super) struct Running(Option<HashSet<FileId>>);
+
+impl Running {
+    /// What is executed now.
+    #[cfg(target_os = "linux")]
+    pub(super) fn now() -> Self {
+        let Ok(processes) = std::fs::read_dir("/proc") else { return Self(None) };
+        let is_process = |name: &std::ffi::OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+        let processes = processes.flatten().filter(|process| is_process(&process.file_name()));
+        // The link leads to the file itself, also where the name it shows is another mount's or has been removed.
+        let executable = |process: std::fs::DirEntry| std::fs::metadata(process.path().join("exe")).ok();
+        Self(Some(processes.filter_map(executable).filter_map(|metadata| FileId::of(&metadata)).collect()))
+    }
+
+    /// What is executed now.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn now() -> Self {
+        Self(None)
+    }
+
+    /// Whether a file is executed; none where nobody can tell.
+    pub(super) fn executes(&self, file: Option<FileId>) -> Option<bool> {
+        Some(self.0.as_ref()?.contains(&file?))
+    }
+}
