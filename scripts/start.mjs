@@ -1,41 +1,18 @@
-// `npm start`: the main job. Without arguments a demonstration on a workspace of its own; with them, on the user's.
+// `npm start`: the main job. Without arguments a demonstration on a workspace of its own; with them, the command line of
+// `dev-bin`, in the directory where npm was called. Options without a command are those of `get`.
 
 import { createRequire } from 'node:module'
-import { commandLine } from './arguments.mjs'
 import { setUp } from './setup.mjs'
 
-const USAGE = `usage: npm start                     a demonstration on a small workspace
-       npm start -- --repo DIR --crate C [--bin B] [--target T] [--features a,b] [--rebuild]
-                                     the path of an up-to-date binary of C, on stdout`
-
-const OPTIONS = {
-  repo: { type: 'string' },
-  crate: { type: 'string' },
-  bin: { type: 'string' },
-  target: { type: 'string' },
-  features: { type: 'string' },
-  rebuild: { type: 'boolean' },
-}
-
-const { values, usageError } = commandLine(USAGE, OPTIONS)
-const { features, ...options } = values
-const isDemonstration = Object.keys(options).length === 0 && features === undefined
-if (!isDemonstration && (options.repo === undefined || options.crate === undefined)) {
-  usageError('`--repo` and `--crate` belong together')
-}
+const given = process.argv.slice(2)
 
 setUp()
-if (isDemonstration) {
+if (given.length === 0) {
   const { demonstrate } = await import('./demonstration.mjs')
   await demonstrate()
 } else {
-  const { getDevBinary } = createRequire(import.meta.url)('../index.js')
-  try {
-    const binary = await getDevBinary({ ...options, features: features?.split(',') })
-    console.log(binary.path)
-    console.error(`${binary.outcome} in ${binary.elapsedMs.toFixed(1)} ms`)
-  } catch (error) {
-    console.error(`error[${error.code}]: ${error.message}`)
-    process.exit(1)
-  }
+  if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD)
+  const { main } = createRequire(import.meta.url)('../cli/main.js')
+  const isOption = given[0].startsWith('-') && !['-h', '--help', '-V', '--version'].includes(given[0])
+  process.exitCode = await main(isOption ? ['get', ...given] : given)
 }

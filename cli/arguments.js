@@ -1,0 +1,103 @@
+'use strict'
+
+// The options of all commands, in one table: what is parsed, what help shows, and what shells complete.
+
+const { parseArgs } = require('node:util')
+
+/** A mistake in the command line itself. */
+class UsageError extends Error {}
+
+/** What a value may be: a list of words, or a kind of path that shells complete. */
+const DIRECTORY = 'directory'
+
+const OPTIONS = {
+  crate: { short: 'p', value: 'CRATE', help: 'cargo package' },
+  bin: { value: 'NAME', help: 'binary target (default: the crate)' },
+  target: { value: 'TRIPLE', help: "Rust target (default: this machine's)" },
+  repo: {
+    value: 'DIR',
+    complete: DIRECTORY,
+    help: 'checkout (default: ./openshell-fork, or else the one around here)',
+  },
+  features: { short: 'F', value: 'A,B', multiple: true, help: 'features to enable' },
+  'no-default-features': { help: 'leave the default features out' },
+  profile: { value: 'NAME', help: 'cargo profile (default: release)' },
+  builder: { value: 'NAME', complete: ['auto', 'cargo', 'zigbuild'], help: 'auto, cargo or zigbuild (default: auto)' },
+  scope: { value: 'NAME', complete: ['tree', 'crate'], help: 'which files count: tree or crate (default: tree)' },
+  exclude: { value: 'PATTERN', multiple: true, help: 'paths that no build reads, as in .gitignore' },
+  rebuild: { help: 'run cargo even if the binary is in the cache' },
+  'cache-dir': {
+    value: 'DIR',
+    complete: DIRECTORY,
+    help: 'the cache (default: DEV_BIN_CACHE_DIR, or else ~/.cache/openlock/dev-bin)',
+  },
+  'max-size': {
+    value: 'SIZE',
+    help: 'what may be left, such as 5GiB or 500MB, or none (default: DEV_BIN_MAX_SIZE, or else 5GiB)',
+  },
+  'max-age': {
+    value: 'AGE',
+    help: 'how long what is not used is kept, such as 30d or 12h, or none (default: DEV_BIN_MAX_AGE, or else 30d)',
+  },
+  all: { help: 'remove everything that is not running or being built' },
+  'dry-run': { short: 'n', help: 'tell what would be removed, and remove nothing' },
+  quiet: { short: 'q', help: 'say nothing on stderr but errors' },
+  json: { help: 'write JSON to stdout' },
+}
+
+/** Of another name. cargo calls a crate a package. */
+const ALIASES = { package: 'crate' }
+
+const REQUEST = [
+  'crate',
+  'bin',
+  'target',
+  'repo',
+  'features',
+  'no-default-features',
+  'profile',
+  'builder',
+  'scope',
+  'exclude',
+]
+
+/** A command's options, checked as far as that can be done here, and what stands after `--`. */
+function parse(command, argv) {
+  const end = command.passesOn ? argv.indexOf('--') : -1
+  const own = end < 0 ? argv : argv.slice(0, end)
+  const options = {}
+  const names = [
+    ...command.options,
+    ...Object.keys(ALIASES).filter((alias) => command.options.includes(ALIASES[alias])),
+  ]
+  for (const name of names) {
+    const { short, value, multiple } = OPTIONS[ALIASES[name] ?? name]
+    options[name] = { type: value === undefined ? 'boolean' : 'string', multiple: multiple === true }
+    if (short !== undefined && name in OPTIONS) options[name].short = short
+  }
+  let parsed
+  try {
+    parsed = parseArgs({ args: own, options, strict: true, allowPositionals: true })
+  } catch (error) {
+    // What follows the first sentence is advice for those who want to give positional arguments.
+    throw new UsageError(error.message.split('. ')[0])
+  }
+  const { values, positionals } = parsed
+  for (const [alias, name] of Object.entries(ALIASES)) {
+    if (values[alias] !== undefined) values[name] ??= values[alias]
+    delete values[alias]
+  }
+  const expected = command.positionals ?? 0
+  if (positionals.length > expected) {
+    const hint = command.passesOn
+      ? "; the binary's own arguments go after `--`"
+      : command.options.includes('crate')
+        ? '; a crate is named with `-p`'
+        : ''
+    throw new UsageError(`\`${positionals[expected]}\` is one argument too many${hint}`)
+  }
+  if (command.needsCrate && values.crate === undefined) throw new UsageError('`-p CRATE` is missing')
+  return { values, positionals, rest: end < 0 ? [] : argv.slice(end + 1) }
+}
+
+module.exports = { DIRECTORY, OPTIONS, REQUEST, UsageError, parse }

@@ -1,0 +1,275 @@
+'use strict'
+
+// The commands: what each takes, what help says of it, and what it does. Results go to stdout, everything else to stderr.
+
+const { explain, getDevBinary, list, prune, verify } = require('..')
+const { REQUEST } = require('./arguments.js')
+const { findCheckout } = require('./checkout.js')
+const { become } = require('./become.js')
+const { SHELLS, completions } = require('./completions.js')
+const { reasonLines } = require('./reasons.js')
+const { ago, count, painted, shortened, size, table } = require('./text.js')
+const { UsageError } = require('./arguments.js')
+
+const OK = 0
+const FAILED = 1
+const MISS = 3
+
+const COMMANDS = {
+  get: {
+    summary: 'print the path of a binary, built if need be',
+    usage: '-p CRATE [OPTIONS]',
+    detail: `The path alone goes to stdout, everything else to stderr. With --json, each event is a line of JSON on stdout as it
+happens, and the last line is the result (type "result") or the error (type "error").`,
+    options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet', 'json'],
+    needsCrate: true,
+    examples: [
+      'gateway=$(dev-bin get -p openshell-server --bin openshell-gateway)',
+      'dev-bin get -p openshell-sandbox --target aarch64-unknown-linux-gnu --scope crate',
+      'dev-bin get -p openshell-server --json | jq -r \'select(.type == "result").sha256\'',
+    ],
+    run: get,
+  },
+  run: {
+    summary: 'run a binary, built if need be',
+    usage: '-p CRATE [OPTIONS] [-- ARGS]',
+    detail: `What follows -- is passed on. The binary has this terminal and this standard input and output; its exit status, or the
+signal that ends it, becomes this command's own, and signals sent to this command reach it.`,
+    options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet'],
+    needsCrate: true,
+    passesOn: true,
+    examples: ['dev-bin run -p openshell-server --bin openshell-gateway -- --help', 'dev-bin run -q -p hello'],
+    run,
+  },
+  why: {
+    summary: 'tell whether a binary would be built, and why; builds nothing',
+    usage: '-p CRATE [OPTIONS]',
+    detail: 'Exits with 0 for a hit and 3 for a miss.',
+    options: [...REQUEST, 'rebuild', 'cache-dir', 'json'],
+    needsCrate: true,
+    examples: ['dev-bin why -p openshell-server', 'dev-bin why -p hello --repo ~/src/hello --json'],
+    run: why,
+  },
+  list: {
+    summary: 'list the binaries in the cache',
+    usage: '[OPTIONS]',
+    detail: `The last used come first; use is noted once an hour. Sizes are those on disk. Whether a binary is running is known on
+Linux, of processes of this user.`,
+    options: ['cache-dir', 'json'],
+    examples: ['dev-bin list', "dev-bin list --json | jq '.[] | select(.running).path'"],
+    run: listEntries,
+  },
+  prune: {
+    summary: 'make room in the cache',
+    usage: '[OPTIONS]',
+    detail: `Removes what was not used for longer than the age, and then the least recently used down to the size. What was used within
+the last hour, is running or being built, or is the newest build of a binary of a checkout, stays. With --all, so do only
+those that are running or being built. The same happens by itself after a build, once a day, without --all.`,
+    options: ['max-size', 'max-age', 'all', 'dry-run', 'cache-dir', 'json'],
+    examples: ['dev-bin prune', 'dev-bin prune --max-size 500MB --max-age 12h --dry-run', 'dev-bin prune --all'],
+    run: pruneEntries,
+  },
+  verify: {
+    summary: 'look for binaries that are not what they should be',
+    usage: '[-p CRATE [OPTIONS]]',
+    detail: `Without a crate, every binary in the cache is read and its digest compared with its manifest. With one, its binary is
+compared with a fresh build in a target directory of its own, which takes as long as a cold build, or two.
+Exits with 1 when a binary is damaged or stale.`,
+    options: [...REQUEST, 'cache-dir', 'quiet', 'json'],
+    examples: ['dev-bin verify', 'dev-bin verify -p hello'],
+    run: verifyEntries,
+  },
+  completions: {
+    summary: 'print completions for a shell',
+    usage: SHELLS.join('|'),
+    options: [],
+    positionals: 1,
+    examples: [
+      'source <(dev-bin completions bash)                                  # in ~/.bashrc',
+      'source <(dev-bin completions zsh)                                   # in ~/.zshrc, after compinit',
+      'dev-bin completions fish > ~/.config/fish/completions/dev-bin.fish',
+    ],
+    run: printCompletions,
+  },
+}
+
+/** The options of the public surface. */
+function request(values) {
+  return {
+    crate: values.crate,
+    bin: values.bin,
+    target: values.target,
+    repo: values.repo ?? findCheckout(),
+    features: values.features?.flatMap((features) => features.split(',')).filter((feature) => feature !== ''),
+    noDefaultFeatures: values['no-default-features'],
+    profile: values.profile,
+    builder: values.builder,
+    scope: values.scope,
+    exclude: values.exclude,
+    rebuild: values.rebuild,
+    cacheDir: values['cache-dir'],
+  }
+}
+
+function write(text) {
+  process.stdout.write(`${text}\n`)
+}
+
+async function get({ values }) {
+  if (!values.json) {
+    write((await built(values)).path)
+    return OK
+  }
+  const tell = (line) => write(JSON.stringify(line))
+  try {
+    tell({ type: 'result', ...(await built(values, tell)) })
+    return OK
+  } catch (error) {
+    const { code, message, hint } = error
+    tell({ type: 'error', code, message, hint })
+    throw error
+  }
+}
+
+async function built(values, onEvent) {
+  const quiet = values.quiet === true
+  try {
+    return await getDevBinary({ ...request(values), report: quiet ? 'silent' : 'auto', onEvent })
+  } catch (error) {
+    // The compiler's words have been on stderr already; once is enough.
+    if (error.code === 'BUILD_FAILED' && !quiet) error.told = error.message.split('\n\n')[0]
+    throw error
+  }
+}
+
+async function run({ values, rest }) {
+  const { path } = await built(values)
+  return become(path, rest)
+}
+
+async function why({ values }) {
+  const explanation = await explain(request(values))
+  if (values.json) {
+    write(JSON.stringify(explanation, undefined, 2))
+  } else if (explanation.outcome === 'hit') {
+    write(`hit: ${explanation.path}`)
+  } else {
+    const name = values.bin ?? values.crate
+    write([`miss: ${name} would be built`, ...explanation.reasons.flatMap(reasonLines)].join('\n'))
+  }
+  return explanation.outcome === 'hit' ? OK : MISS
+}
+
+async function listEntries({ values }) {
+  const entries = await list({ cacheDir: values['cache-dir'] })
+  if (values.json) {
+    write(JSON.stringify(entries, undefined, 2))
+  } else if (entries.length === 0) {
+    console.error('The cache is empty.')
+  } else {
+    write(table([HEADINGS, ...entries.map(row)]))
+  }
+  return OK
+}
+
+const HEADINGS = ['BINARY', 'TARGET', 'CRATE', 'FINGERPRINT', 'SIZE', 'BUILT', 'USED', 'RUNNING', 'CHECKOUT']
+
+function row(entry) {
+  return [
+    entry.bin,
+    entry.target ?? 'host',
+    entry.crate,
+    entry.fingerprint.slice(0, 16),
+    size(entry.diskSize),
+    ago(entry.builtAt),
+    ago(entry.usedAt),
+    entry.running === undefined ? 'unknown' : entry.running ? 'yes' : 'no',
+    shortened(entry.checkout),
+  ]
+}
+
+async function pruneEntries({ values }) {
+  const dryRun = values['dry-run'] === true
+  const pruning = await prune({
+    cacheDir: values['cache-dir'],
+    maxSize: values['max-size'],
+    maxAge: values['max-age'],
+    all: values.all,
+    dryRun,
+  })
+  if (values.json) write(JSON.stringify(pruning, undefined, 2))
+  else write(pruningLines(pruning, dryRun).join('\n'))
+  for (const problem of pruning.problems) console.error(`${painted(process.stderr).yellow('warning')}: ${problem}`)
+  return pruning.problems.length === 0 ? OK : FAILED
+}
+
+function pruningLines({ removed, freed, leftovers, kept, size: left, over }, dryRun) {
+  const lines = removed.map(({ entry, reason, freed }) => {
+    const why = { age: 'too long ago', size: 'least recently', all: 'all are removed' }[reason]
+    return `${dryRun ? 'Would remove' : 'Removed'} ${entry.bin} ${entry.fingerprint.slice(0, 16)}: used ${ago(entry.usedAt)} (${why}), ${size(freed)}`
+  })
+  const others = leftovers > 0 ? ` and ${count(leftovers, 'leftover file')}` : ''
+  lines.push(
+    `${dryRun ? 'Would remove' : 'Removed'} ${count(removed.length, 'binary', 'binaries')}${others}, ${size(freed)} in all; ${count(kept, 'binary', 'binaries')} and ${size(left)} ${dryRun ? 'would be left' : 'are left'}`,
+  )
+  if (over) {
+    lines.push(
+      'That is over the cap, and stays: used within the last hour, running, being built, or the newest of a checkout',
+    )
+  }
+  return lines
+}
+
+async function verifyEntries({ values }) {
+  if (values.crate === undefined) {
+    const meant = Object.keys(values).find((name) => REQUEST.includes(name))
+    if (meant !== undefined)
+      throw new UsageError(`\`--${meant}\` says something of a crate, and \`-p CRATE\` is missing`)
+    return verifyDigests(values)
+  }
+  const verification = await verify({ ...request(values), report: values.quiet ? 'silent' : 'auto' })
+  const { verdict, binary, fresh } = verification
+  if (values.json) {
+    write(JSON.stringify(verification, undefined, 2))
+  } else {
+    const said = {
+      equal: 'a fresh build gives the same bytes',
+      'not-reproducible': 'two fresh builds differ from each other, so nothing follows from this one being different',
+      stale: 'two fresh builds agree, and this one differs; `dev-bin get --rebuild` replaces it',
+    }[verdict]
+    write(
+      [
+        `${verdict}: ${said}`,
+        `  cached  ${binary.sha256}  ${binary.path}`,
+        ...fresh.map((digest) => `  fresh   ${digest}`),
+      ].join('\n'),
+    )
+  }
+  return verdict === 'stale' ? FAILED : OK
+}
+
+async function verifyDigests(values) {
+  const entries = await list({ cacheDir: values['cache-dir'], check: true })
+  const damaged = entries.filter((entry) => entry.damage !== undefined)
+  if (values.json) {
+    write(JSON.stringify(entries, undefined, 2))
+  } else {
+    const lines = damaged.map((entry) => `damaged: ${entry.damage}`)
+    const sound = entries.length - damaged.length
+    write([...lines, `${count(sound, 'binary', 'binaries')} of ${entries.length} as published`].join('\n'))
+    if (damaged.length > 0) console.error('The next call for a damaged binary builds it again.')
+  }
+  return damaged.length === 0 ? OK : FAILED
+}
+
+async function printCompletions({ positionals: [shell] }) {
+  if (!SHELLS.includes(shell)) {
+    throw new UsageError(
+      `${shell === undefined ? 'the shell is missing' : `there are no completions for \`${shell}\``}; there are ${SHELLS.join(', ')}`,
+    )
+  }
+  process.stdout.write(completions(shell, COMMANDS))
+  return OK
+}
+
+module.exports = { COMMANDS }

@@ -1,0 +1,149 @@
+'use strict'
+
+// Completion scripts, written from the same tables that are parsed.
+
+const { DIRECTORY, OPTIONS } = require('./arguments.js')
+
+const SHELLS = ['bash', 'zsh', 'fish']
+
+/** A script that teaches `shell` the command line. */
+function completions(shell, commands) {
+  return { bash, zsh, fish }[shell](Object.entries(commands))
+}
+
+/** Options of a command with what is known of each, `--help` included. */
+function optionsOf({ options }) {
+  return [
+    ...options.map((name) => ({ name, ...OPTIONS[name] })),
+    { name: 'help', short: 'h', help: 'what there is to know' },
+  ]
+}
+
+function flags({ name, short }) {
+  return short === undefined ? [`--${name}`] : [`-${short}`, `--${name}`]
+}
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`
+
+function bash(commands) {
+  const valued = new Map()
+  for (const [, command] of commands) {
+    for (const option of optionsOf(command)) if (option.value !== undefined) valued.set(option.name, option)
+  }
+  const values = [...valued.values()].map((option) => {
+    const found =
+      option.complete === DIRECTORY
+        ? 'compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$current"))'
+        : Array.isArray(option.complete)
+          ? `COMPREPLY=($(compgen -W ${quoted(option.complete.join(' '))} -- "$current"))`
+          : ':'
+    return `    ${flags(option).join('|')}) ${found}; return ;;`
+  })
+  const words = commands.map(([name, command]) => {
+    const own = name === 'completions' ? SHELLS : []
+    return `    ${name}) words=${quoted([...own, ...optionsOf(command).flatMap(flags)].join(' '))} ;;`
+  })
+  return `# bash completions for dev-bin
+
+_dev_bin() {
+  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]} command= words= index
+  COMPREPLY=()
+  # bash makes words of \`--option=value\` at the sign.
+  if [[ $current == = ]]; then current=; elif [[ $previous == = ]]; then previous=\${COMP_WORDS[COMP_CWORD - 2]}; fi
+  for ((index = 1; index < COMP_CWORD; index++)); do
+    case \${COMP_WORDS[index]} in
+      --) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$current")); return ;;
+      -*) ;;
+      *) [[ -n $command ]] || command=\${COMP_WORDS[index]} ;;
+    esac
+  done
+  case $previous in
+${values.join('\n')}
+  esac
+  case $command in
+    '') words=${quoted([...commands.map(([name]) => name), '--help', '--version'].join(' '))} ;;
+${words.join('\n')}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+
+complete -F _dev_bin dev-bin
+`
+}
+
+function zsh(commands) {
+  // In a specification, a colon ends the description.
+  const plain = (text) => text.replaceAll(/[:[\]\\]/g, (character) => `\\${character}`)
+  const specification = (option) => {
+    const { name, short, value, multiple, help, complete } = option
+    const argument =
+      value === undefined
+        ? ''
+        : complete === DIRECTORY
+          ? `:${value}:_files -/`
+          : `:${value}:${Array.isArray(complete) ? `(${complete.join(' ')})` : ' '}`
+    const rest = quoted(`[${plain(help)}]${argument}`)
+    if (multiple) return flags(option).map((flag) => `'*'${flag}${rest}`)
+    return short === undefined ? [`--${name}${rest}`] : [`'(-${short} --${name})'{-${short},--${name}}${rest}`]
+  }
+  const cases = commands.map(([name, command]) => {
+    const last =
+      name === 'completions' ? [`'1:shell:(${SHELLS.join(' ')})'`] : command.passesOn ? ["'*::arguments:_files'"] : []
+    const lines = [...optionsOf(command).flatMap(specification), ...last]
+    return `        ${name})\n          _arguments -s ${lines.join(' \\\n            ')} ;;`
+  })
+  return `#compdef dev-bin
+# zsh completions for dev-bin
+
+_dev-bin() {
+  local context state state_descr line
+  typeset -A opt_args
+  local -a commands
+  commands=(
+${commands.map(([name, { summary }]) => `    ${quoted(`${name}:${summary}`)}`).join('\n')}
+  )
+  _arguments -C '(- *)'{-h,--help}'[what there is to know]' '(- *)'{-V,--version}'[the version]' \\
+    '1:command:->command' '*::argument:->argument'
+  case $state in
+    command) _describe -t commands command commands ;;
+    argument)
+      case $words[1] in
+${cases.join('\n')}
+      esac ;;
+  esac
+}
+
+# Loaded by name it is called at once; read by \`source\` it waits to be.
+if [[ \${funcstack[1]} == _dev-bin ]]; then _dev-bin "$@"; else compdef _dev-bin dev-bin; fi
+`
+}
+
+function fish(commands) {
+  const names = commands.map(([name]) => name).join(' ')
+  const lines = ['# fish completions for dev-bin', '', 'complete -c dev-bin -f']
+  const before = quoted(`not __fish_seen_subcommand_from ${names}`)
+  for (const [name, { summary }] of commands)
+    lines.push(`complete -c dev-bin -n ${before} -a ${name} -d ${quoted(summary)}`)
+  lines.push(`complete -c dev-bin -n ${before} -s h -l help -d 'what there is to know'`)
+  lines.push(`complete -c dev-bin -n ${before} -s V -l version -d 'the version'`)
+  for (const [name, command] of commands) {
+    const within = quoted(`__fish_seen_subcommand_from ${name}`)
+    for (const { name: long, short, value, help, complete } of optionsOf(command)) {
+      const parts = [`complete -c dev-bin -n ${within}`]
+      if (short !== undefined) parts.push(`-s ${short}`)
+      parts.push(`-l ${long}`)
+      if (value !== undefined) parts.push('-x')
+      if (complete === DIRECTORY) parts.push("-a '(__fish_complete_directories)'")
+      if (Array.isArray(complete)) parts.push(`-a ${quoted(complete.join(' '))}`)
+      lines.push(`${parts.join(' ')} -d ${quoted(help)}`)
+    }
+    if (name === 'completions') lines.push(`complete -c dev-bin -n ${within} -a ${quoted(SHELLS.join(' '))}`)
+    if (command.passesOn)
+      lines.push(
+        `complete -c dev-bin -n ${quoted(`__fish_seen_subcommand_from ${name}; and contains -- -- (commandline -opc)`)} -F`,
+      )
+  }
+  return `${lines.join('\n')}\n`
+}
+
+module.exports = { SHELLS, completions }

@@ -1,0 +1,63 @@
+'use strict'
+
+// What `--help` shows.
+
+const { OPTIONS } = require('./arguments.js')
+
+const STATUSES = `Exit status:
+  0  done; for \`why\`, a hit
+  1  the build failed, or anything else did; for \`verify\`, a binary is not what it should be
+  2  the command line or an option is wrong
+  3  for \`why\`, a miss
+  \`run\` ends as the binary does; with 126 when the binary cannot be started.
+  A command that is ended by a signal ends by that signal.`
+
+const VARIABLES = `Environment:
+  DEV_BIN_CACHE_DIR  where binaries are kept
+  DEV_BIN_MAX_SIZE   what the cache may take on disk (default: 5GiB; none for no limit)
+  DEV_BIN_MAX_AGE    how long a binary is kept after its last use (default: 30d; none for no limit)
+  DEV_BIN_LOG        debug or trace: what goes on inside, and a stack with each error
+  NO_COLOR           no colours`
+
+function aligned(rows) {
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n')
+}
+
+function help(commands) {
+  const rows = Object.entries(commands).map(([name, { summary }]) => [name, summary])
+  return `The path of an up-to-date binary of a Rust crate, built when something has changed and from a cache otherwise.
+
+Usage: dev-bin COMMAND [OPTIONS]
+
+Commands:
+${aligned(rows)}
+
+Options:
+${aligned([
+  ['-h, --help', 'this text; after a command, what there is to know about that'],
+  ['-V, --version', 'the version'],
+])}
+
+${STATUSES}
+
+${VARIABLES}`
+}
+
+function commandHelp(name, { summary, usage, options, detail, examples }) {
+  const shown = (option) => {
+    const { short, value, help } = OPTIONS[option]
+    return [`${short === undefined ? '    ' : `-${short}, `}--${option}${value === undefined ? '' : ` ${value}`}`, help]
+  }
+  const rows = [...options.map(shown), ['-h, --help', 'this text']]
+  const paragraphs = [
+    `dev-bin ${name}: ${summary}`,
+    `Usage: dev-bin ${name} ${usage}`.trimEnd(),
+    detail,
+    `Options:\n${aligned(rows)}`,
+    `Examples:\n${examples.map((example) => `  ${example}`).join('\n')}`,
+  ]
+  return paragraphs.filter((paragraph) => paragraph !== undefined).join('\n\n')
+}
+
+module.exports = { commandHelp, help }

@@ -1,0 +1,43 @@
+'use strict'
+
+// Why something would be built, in full.
+
+/** A few lines for one reason. */
+function reasonLines(reason) {
+  switch (reason.kind) {
+    case 'first-build':
+      return ['  it was not built before, or nothing is left of that']
+    case 'rebuild':
+      return ['  a rebuild was asked for']
+    case 'corrupt':
+      return [`  ${reason.detail}`]
+    case 'request':
+      return [`  options changed: ${reason.options.join(', ')}`]
+    case 'source':
+      return sourceLines(reason)
+    case 'head':
+      return [
+        `  HEAD${reason.repository === '' ? '' : ` of ${reason.repository}`} moved: ${commit(reason.from)} → ${commit(reason.to)}`,
+      ]
+    case 'toolchain':
+      return [`  ${reason.tool} changed: ${reason.from ?? 'none'} → ${reason.to ?? 'none'}`]
+    case 'environment':
+      return [`  variables changed: ${reason.names.join(', ')}`]
+    case 'cargo-config':
+      return [`  cargo's configuration changed: ${reason.files.join(', ')}`]
+    default:
+      return [`  ${reason.kind}`]
+  }
+}
+
+function sourceLines({ paths, count }) {
+  const lines = paths.map(({ path, change }) => `    ${change.padEnd(8)} ${path}`)
+  if (count > paths.length) lines.push(`    and ${count - paths.length} more`)
+  return [`  ${count === 1 ? 'a file' : `${count} files`} changed:`, ...lines]
+}
+
+function commit(id) {
+  return id === undefined ? 'an unborn branch' : id.slice(0, 12)
+}
+
+module.exports = { reasonLines }
