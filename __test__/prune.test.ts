@@ -1,0 +1,645 @@
+// What stays in the cache, what goes, and what is told of it.
+
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { list, type PruneOptions, prune } from '../index.js'
+import { canTrace, LinkGatedCheckout, Program, RUNTIMES, traced } from './program.js'
+import { Checkout, mainPrinting, output, PATIENCE_MS, rejection, temporaryDirectory, until } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const MIB = 1024 * 1024
+const isRoot = process.getuid?.() === 0
+
+/** Has a file look as if it had not been written to for so long. */
+function age(path: string, milliseconds: number): void {
+  const then = new Date(Date.now() - milliseconds)
+  utimesSync(path, then, then)
+}
+
+/** Has an entry look as if it had last been served so long ago. */
+const unused = (binary: string, milliseconds: number) => age(`${binary}.json`, milliseconds)
+
+/** Blocks on disk of everything below, each file once, in bytes: what `du` says. */
+function du(directory: string): number {
+  return Number(execFileSync('du', ['-s', '-B1', directory], { encoding: 'utf8' }).split('\t')[0])
+}
+
+class Cache extends Checkout {
+  /** A binary that prints `text`, last used so long ago. */
+  async built(text: string, milliseconds = 0): Promise<string> {
+    this.write('src/main.rs', mainPrinting(text))
+    const { path } = await this.get()
+    if (milliseconds > 0) unused(path, milliseconds)
+    return path
+  }
+
+  prune(options: PruneOptions = {}) {
+    return prune({ cacheDir: this.cacheDir, env: {}, ...options })
+  }
+
+  list(check = false) {
+    return list({ cacheDir: this.cacheDir, env: {}, check })
+  }
+}
+
+/** A cache of entries that nobody built: as many as one likes, of any size. */
+class MadeUp {
+  readonly directory = temporaryDirectory()
+  readonly cacheDir = join(this.directory, 'cache')
+  readonly checkout = join(this.directory, 'checkout')
+
+  constructor() {
+    mkdirSync(this.checkout)
+    mkdirSync(this.cacheDir, { mode: 0o700 })
+    for (const name of ['tmp', 'locks']) mkdirSync(join(this.cacheDir, name), { mode: 0o700 })
+  }
+
+  /** An entry of `bytes`, of which the file system has given blocks to the first `filled`. */
+  add(index: number, { bytes, filled = bytes, used, bin = 'hello', checkout = this.checkout }: MadeUpEntry): string {
+    const fingerprint = createHash('sha256').update(String(index)).digest('hex')
+    const directory = join(this.cacheDir, fingerprint.slice(0, 16))
+    const path = join(directory, bin)
+    mkdirSync(directory, { mode: 0o700 })
+    writeFileSync(path, Buffer.alloc(filled, index))
+    const file = openSync(path, 'r+')
+    ftruncateSync(file, bytes)
+    closeSync(file)
+    chmodSync(path, 0o755)
+    writeFileSync(`${path}.inputs.json`, '{}')
+    const manifest = {
+      format: 1,
+      fingerprint,
+      package: 'hello',
+      bin,
+      target: null,
+      checkout,
+      sha256: createHash('sha256').update(`${index}`).digest('hex'),
+      size: bytes,
+      stat: { device: 0, inode: 0, mode: 0, size: bytes, modified_ns: 0, changed_ns: 0 },
+      published_ms: Date.now() - used,
+      build_ms: 1000,
+    }
+    writeFileSync(`${path}.json`, JSON.stringify(manifest))
+    unused(path, used)
+    return path
+  }
+
+  prune(options: PruneOptions = {}) {
+    return prune({ cacheDir: this.cacheDir, env: {}, ...options })
+  }
+
+  list() {
+    return list({ cacheDir: this.cacheDir, env: {} })
+  }
+}
+
+interface MadeUpEntry {
+  bytes: number
+  filled?: number
+  used: number
+  bin?: string
+  checkout?: string
+}
+
+describe('a cache of a thousand entries', () => {
+  test('holds its cap, counted in blocks on disk, and loses the least recently used', async () => {
+    const cache = new MadeUp()
+    // 64 MiB each to look at, which would be 64 GiB, and 16 KiB on disk.
+    const paths = Array.from({ length: 1000 }, (_, index) =>
+      cache.add(index, { bytes: 64 * MIB, filled: 16_384, used: 3 * HOUR + index * 60_000 }),
+    )
+    const before = du(cache.cacheDir)
+    expect(before).toBeLessThan(64 * MIB)
+
+    const nothing = await cache.prune({ maxSize: before })
+    expect(nothing).toMatchObject({ removed: [], kept: 1000, freed: 0, over: false })
+
+    const cap = 10 * MIB
+    const pruning = await cache.prune({ maxSize: cap })
+    const after = du(cache.cacheDir)
+    expect(after).toBeLessThanOrEqual(cap + 64 * 1024)
+    expect(after).toBeGreaterThan(cap - 128 * 1024)
+    expect(pruning.size).toBeLessThanOrEqual(cap)
+    expect(pruning.freed).toBe(before - after)
+    expect(pruning.problems).toEqual([])
+    expect(pruning.removed.map(({ entry }) => entry.path)).toEqual(paths.slice(pruning.kept).reverse())
+    expect(new Set(pruning.removed.map(({ reason }) => reason))).toEqual(new Set(['size']))
+    expect((await cache.list()).map(({ path }) => path)).toEqual(paths.slice(0, pruning.kept))
+    expect(readdirSync(cache.cacheDir).filter((name) => /^[0-9a-f]{16}$/.test(name)).length).toBe(pruning.kept)
+  })
+
+  test('holds its age', async () => {
+    const cache = new MadeUp()
+    const paths = Array.from({ length: 1000 }, (_, index) => cache.add(index, { bytes: 1, used: (index + 0.5) * DAY }))
+    const { removed, kept } = await cache.prune({ maxAge: '100d' })
+    expect(kept).toBe(100)
+    expect(removed.length).toBe(900)
+    expect(new Set(removed.map(({ reason }) => reason))).toEqual(new Set(['age']))
+    expect((await cache.list()).map(({ path }) => path)).toEqual(paths.slice(0, 100))
+    expect(await cache.prune({ maxAge: 'none', maxSize: Number.POSITIVE_INFINITY })).toMatchObject({
+      removed: [],
+      kept: 100,
+    })
+    // The default is 30 days.
+    expect((await cache.prune()).kept).toBe(30)
+  })
+
+  test('loses nothing in a dry run, which tells the same', async () => {
+    const cache = new MadeUp()
+    for (let index = 0; index < 100; index++) cache.add(index, { bytes: 10_000, used: (index + 1) * DAY })
+    writeFileSync(join(cache.cacheDir, 'tmp', 'old'), 'x')
+    age(join(cache.cacheDir, 'tmp', 'old'), 2 * HOUR)
+    const before = du(cache.cacheDir)
+    const foretold = await cache.prune({ maxAge: '50d', maxSize: '300kB', dryRun: true })
+    expect([du(cache.cacheDir), (await cache.list()).length]).toEqual([before, 100])
+    expect(foretold.leftovers).toBe(1)
+    expect(await cache.prune({ maxAge: '50d', maxSize: '300kB' })).toEqual(foretold)
+  })
+})
+
+describe('what stays, whatever the limits', () => {
+  const NOTHING = { maxSize: 0, maxAge: 0 }
+
+  test('what was used within the last hour', async () => {
+    const cache = new Cache()
+    const one = await cache.built('one')
+    const two = await cache.built('two')
+    expect(await cache.prune(NOTHING)).toMatchObject({ removed: [], kept: 2, over: true })
+    // Use is noted once an hour, so what was noted two hours ago may have been used until an hour ago.
+    unused(one, 1.9 * HOUR)
+    expect(await cache.prune(NOTHING)).toMatchObject({ kept: 2 })
+    unused(one, 2.1 * HOUR)
+    expect((await cache.prune(NOTHING)).removed.map(({ entry }) => entry.path)).toEqual([one])
+    expect([existsSync(one), existsSync(two)]).toEqual([false, true])
+  })
+
+  test('what a hit was served from, though nobody had used it for long', async () => {
+    const cache = new Cache()
+    const one = await cache.built('one')
+    await cache.built('two')
+    unused(one, 40 * DAY)
+    cache.write('src/main.rs', mainPrinting('one'))
+    expect(await cache.get()).toMatchObject({ outcome: 'cached', path: one })
+    expect((await cache.list())[0]).toMatchObject({ path: one })
+    expect(await cache.prune(NOTHING)).toMatchObject({ removed: [] })
+    // A second one within the hour notes nothing.
+    const noted = statSync(`${one}.json`).mtimeMs
+    await cache.get()
+    expect(statSync(`${one}.json`).mtimeMs).toBe(noted)
+  })
+
+  test('the newest of each binary of each checkout, until that is gone', async () => {
+    const cache = new MadeUp()
+    const other = join(cache.directory, 'other')
+    mkdirSync(other)
+    const names = [
+      cache.add(1, { bytes: 1, used: 9 * DAY }),
+      cache.add(2, { bytes: 1, used: 8 * DAY }),
+      cache.add(3, { bytes: 1, used: 7 * DAY, bin: 'tool' }),
+      cache.add(4, { bytes: 1, used: 6 * DAY, bin: 'tool-x86_64-unknown-linux-musl' }),
+      cache.add(5, { bytes: 1, used: 5 * DAY, checkout: other }),
+      cache.add(6, { bytes: 1, used: 4 * DAY, checkout: join(cache.directory, 'gone') }),
+    ]
+    const left = async () => (await cache.list()).map(({ path }) => names.indexOf(path) + 1).sort()
+    await cache.prune(NOTHING)
+    expect(await left()).toEqual([2, 3, 4, 5])
+    rmSync(other, { recursive: true })
+    await cache.prune(NOTHING)
+    expect(await left()).toEqual([2, 3, 4])
+  })
+
+  test.skipIf(process.platform !== 'linux')('what a process runs, under whatever name', async () => {
+    const cache = new Cache()
+    cache.write(
+      'src/main.rs',
+      'fn main() { println!("up"); std::io::stdin().read_line(&mut String::new()).unwrap(); }\n',
+    )
+    const { path } = await cache.get()
+    unused(path, 3 * HOUR)
+    await cache.built('two')
+    // As a bind mount into a container would have it.
+    const elsewhere = join(cache.directory, 'elsewhere')
+    linkSync(path, elsewhere)
+    const child = spawn(elsewhere, { stdio: ['pipe', 'pipe', 'inherit'] })
+    const exited = new Promise((resolve) => child.on('exit', resolve))
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    expect((await cache.list()).map(({ running }) => running)).toEqual([false, true])
+    expect(await cache.prune(NOTHING)).toMatchObject({ removed: [], kept: 2 })
+    expect((await cache.prune({ all: true })).removed.map(({ entry }) => entry.running)).toEqual([false])
+    expect(existsSync(path)).toBe(true)
+    child.stdin.end('\n')
+    await exited
+    expect((await cache.prune({ all: true })).removed.map(({ entry }) => entry.path)).toEqual([path])
+  })
+
+  test('what a lock protects: an entry that is being built again', async () => {
+    const checkout = new LinkGatedCheckout()
+    const options = checkout.options()
+    checkout.linking.open()
+    const { path } = await checkout.get()
+    rmSync(checkout.linking.openFile)
+    // Or cargo would have nothing to do.
+    rmSync(join(checkout.repo, 'target'), { recursive: true })
+    unused(path, 40 * DAY)
+    const program = new Program('bun', options, 'settle(get({ rebuild: true }))')
+    await checkout.linking.reached(2)
+    expect(await prune({ cacheDir: checkout.cacheDir, all: true })).toMatchObject({ removed: [], kept: 1 })
+    checkout.linking.open()
+    expect((await program.says('resolved')).binary.path).toBe(path)
+    expect(output(path)).toBe('one -')
+    await program.ended()
+  })
+
+  test('but not for `all`, which spares what runs and what is locked alone', async () => {
+    const cache = new Cache()
+    await cache.built('one')
+    await cache.built('two')
+    const { removed, kept, size } = await cache.prune({ all: true })
+    expect([removed.length, kept, size]).toEqual([2, 0, 0])
+    expect(await cache.list()).toEqual([])
+    expect(await cache.run()).toMatchObject({ outcome: 'built', prints: 'two -' })
+  })
+})
+
+describe('leftovers go:', () => {
+  test('unfinished files and directories, when they are older than an hour', async () => {
+    const cache = new MadeUp()
+    const finished = cache.add(1, { bytes: 1, used: 40 * DAY })
+    const unfinished = (name: string, file: string, milliseconds: number) => {
+      const directory = join(cache.cacheDir, name)
+      mkdirSync(directory)
+      writeFileSync(join(directory, file), 'x')
+      age(join(directory, file), milliseconds)
+      age(directory, milliseconds)
+      return directory
+    }
+    const old = unfinished('0000000000000001', 'hello', 1.1 * HOUR)
+    const young = unfinished('0000000000000002', 'hello', 0.9 * HOUR)
+    const halfYoung = unfinished('0000000000000003', 'hello', 2 * HOUR)
+    writeFileSync(join(halfYoung, 'hello.inputs.json'), '{}')
+    age(halfYoung, 2 * HOUR)
+    const notOurs = unfinished('not-an-entry-dir', 'hello', 40 * DAY)
+    const temporary = unfinished('tmp/directory', 'file', 2 * HOUR)
+    await cache.prune({ maxAge: 'none' })
+    expect([old, young, halfYoung, notOurs, temporary].map(existsSync)).toEqual([false, true, true, true, false])
+    expect(existsSync(finished)).toBe(true)
+  })
+
+  test('path sets and build records of checkouts that are gone, and no others', async () => {
+    const cache = new Cache()
+    cache.write('build.rs', 'fn main() { println!("cargo::rerun-if-env-changed=OTHER"); }\n')
+    await cache.built('one')
+    const files = () => ['path-sets', 'build-records'].flatMap((name) => readdirSync(join(cache.cacheDir, name))).length
+    expect(files()).toBe(2)
+    await cache.prune()
+    expect(files()).toBe(2)
+    rmSync(cache.repo, { recursive: true })
+    expect((await cache.prune()).leftovers).toBe(2)
+    expect(files()).toBe(0)
+  })
+
+  test('path sets stay for another checkout that is served with them', async () => {
+    const cache = new Cache()
+    const path = await cache.built('one')
+    const clone = join(cache.directory, 'clone')
+    execFileSync('git', ['clone', '--quiet', cache.repo, clone])
+    cache.write('../clone/src/main.rs', mainPrinting('one'))
+    unused(path, 3 * HOUR)
+    expect(await cache.get({ repo: clone })).toMatchObject({ outcome: 'cached', path })
+    rmSync(cache.repo, { recursive: true })
+    await cache.prune()
+    expect(await cache.get({ repo: clone })).toMatchObject({ outcome: 'cached', path })
+  })
+
+  test('stat caches of checkouts that are gone, and what is no stat cache', async () => {
+    const cache = new MadeUp()
+    const directory = join(cache.cacheDir, 'stat-cache')
+    mkdirSync(directory)
+    const statCache = (name: string, checkout: string) => {
+      const length = Buffer.alloc(4)
+      length.writeUInt32LE(Buffer.byteLength(checkout))
+      writeFileSync(
+        join(directory, name),
+        Buffer.concat([Buffer.from('devbinS1'), length, Buffer.from(`${checkout}rest`)]),
+      )
+    }
+    statCache('there', cache.checkout)
+    statCache('gone', join(cache.directory, 'gone'))
+    writeFileSync(join(directory, 'young'), 'something else')
+    writeFileSync(join(directory, 'old'), 'something else')
+    age(join(directory, 'old'), 1.1 * HOUR)
+    expect((await cache.prune()).leftovers).toBe(2)
+    expect(readdirSync(directory).sort()).toEqual(['there', 'young'])
+  })
+})
+
+describe('by itself, the cache is pruned', () => {
+  const stamp = (cache: Cache) => join(cache.cacheDir, 'pruned')
+
+  test('after a build, once a day, with the limits of the call', async () => {
+    const cache = new Cache()
+    const old = await cache.built('old', 40 * DAY)
+    // A new cache needs none.
+    await cache.built('one')
+    expect(existsSync(old)).toBe(true)
+    age(stamp(cache), 1.1 * DAY)
+    await cache.get()
+    expect(existsSync(old)).toBe(true)
+    const before = statSync(stamp(cache)).mtimeMs
+    await cache.built('two')
+    await until(() => statSync(stamp(cache)).mtimeMs > before, 'the cache is pruned')
+    expect(existsSync(old)).toBe(false)
+
+    const second = await cache.built('three')
+    unused(second, 40 * DAY)
+    age(stamp(cache), 1.1 * DAY)
+    const again = statSync(stamp(cache)).mtimeMs
+    cache.write('src/main.rs', mainPrinting('four'))
+    await cache.get({ maxAge: 'none', env: cache.environment({ DEV_BIN_MAX_AGE: '1d' }) })
+    await until(() => statSync(stamp(cache)).mtimeMs > again, 'the cache is pruned')
+    expect(existsSync(second)).toBe(true)
+  })
+
+  for (const runtime of RUNTIMES) {
+    test(`though the process ends at once, in ${runtime}; not when it is made to`, async () => {
+      const cache = new Cache()
+      const old = await cache.built('old', 40 * DAY)
+      cache.write('src/main.rs', mainPrinting('one'))
+      age(stamp(cache), 1.1 * DAY)
+      const program = new Program(runtime, cache.options())
+      expect(await program.ended()).toBe(0)
+      expect(existsSync(old)).toBe(false)
+
+      cache.write('src/main.rs', mainPrinting('two'))
+      age(stamp(cache), 1.1 * DAY)
+      const hasty = new Program(runtime, cache.options(), 'get().then(() => process.exit(7))')
+      expect(await hasty.ended()).toBe(7)
+      expect(await cache.run()).toMatchObject({ outcome: 'cached', prints: 'two -' })
+    })
+  }
+
+  test('under a lock that nobody waits for', async () => {
+    const cache = new Cache()
+    const old = await cache.built('old', 40 * DAY)
+    age(stamp(cache), 1.1 * DAY)
+    cache.write('src/main.rs', mainPrinting('one'))
+    const lock = join(cache.cacheDir, 'locks', 'prune.lock')
+    writeFileSync(lock, '')
+    const holder = spawn('flock', [lock, 'sh', '-c', 'echo held; read line'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const exited = new Promise((resolve) => holder.on('exit', resolve))
+    await new Promise((resolve) => holder.stdout.once('data', resolve))
+    const program = new Program('node', cache.options())
+    expect(await program.ended()).toBe(0)
+    expect(existsSync(old)).toBe(true)
+    // What is asked for by name waits neither.
+    expect((await cache.prune()).removed.length).toBe(1)
+    holder.stdin.end('\n')
+    await exited
+  })
+})
+
+describe('equal binaries', () => {
+  const sameFile = (one: string, two: string) => statSync(one).ino === statSync(two).ino
+
+  /** Two entries whose inputs differ and whose bytes do not. */
+  async function twins(cache: Cache): Promise<[string, string]> {
+    const one = (await cache.get()).path
+    cache.write('notes.txt', 'no part of the binary')
+    return [one, (await cache.get()).path]
+  }
+
+  test('take disk once, and hits stay cheap', async () => {
+    const cache = new Cache()
+    const [one, two] = await twins(cache)
+    expect(one).not.toBe(two)
+    expect(sameFile(one, two)).toBe(true)
+    const { size } = await cache.prune({ maxSize: 'none', maxAge: 'none' })
+    expect(size).toBeLessThan(statSync(one).blocks * 512 * 1.5)
+    expect(size).toBeLessThanOrEqual(du(cache.cacheDir))
+    for (const path of [one, two]) expect(output(path)).toBe('one -')
+
+    // The older one has another name now, and so another change time: it is read once, and then noted.
+    rmSync(join(cache.repo, 'notes.txt'))
+    await until(async () => {
+      expect(await cache.get()).toMatchObject({ outcome: 'cached', path: one })
+      const { ctimeNs } = statSync(one, { bigint: true })
+      return readFileSync(`${one}.json`, 'utf8').includes(`"changed_ns":${ctimeNs}`)
+    }, 'the new identity is noted')
+  })
+
+  test('free nothing until the last of them goes', async () => {
+    const cache = new Cache()
+    const [one, two] = await twins(cache)
+    const blocks = statSync(one).blocks * 512
+    unused(one, 40 * DAY)
+    expect((await cache.prune()).freed).toBeLessThan(blocks)
+    expect(existsSync(one)).toBe(false)
+    expect(await cache.run()).toMatchObject({ outcome: 'cached', prints: 'one -' })
+    expect((await cache.prune({ all: true })).freed).toBeGreaterThanOrEqual(blocks)
+    expect(existsSync(two)).toBe(false)
+  })
+
+  test('are apart again after a rebuild, and a damaged one is not shared', async () => {
+    const cache = new Cache()
+    const [one, two] = await twins(cache)
+    expect(await cache.get({ rebuild: true })).toMatchObject({ outcome: 'built', path: two })
+    expect(sameFile(one, two)).toBe(false)
+    for (const path of [one, two]) {
+      const bytes = readFileSync(path)
+      writeFileSync(path, bytes.fill(0, 100, 200))
+    }
+    cache.write('notes.txt', 'still no part of it')
+    const three = await cache.run()
+    expect(three.prints).toBe('one -')
+    expect(sameFile(three.binary.path, one) || sameFile(three.binary.path, two)).toBe(false)
+    expect(readdirSync(join(cache.cacheDir, 'tmp'))).toEqual([])
+  })
+})
+
+describe('a list', () => {
+  test('has what is known of each, the last used first', async () => {
+    const cache = new Cache()
+    const began = Date.now()
+    const one = await cache.built('one', 5 * HOUR)
+    const two = await cache.built('two')
+    const entries = await cache.list()
+    expect(entries.map(({ path }) => path)).toEqual([two, one])
+    expect(entries[0]).toMatchObject({ bin: 'hello', crate: 'hello', checkout: cache.repo, size: statSync(two).size })
+    expect(entries[0]?.sha256).toBe(createHash('sha256').update(readFileSync(two)).digest('hex'))
+    expect(entries[0]?.fingerprint).toStartWith(/([0-9a-f]{16})\/hello$/.exec(two)?.[1] ?? 'no')
+    expect(entries[0]?.builtAt).toBeGreaterThanOrEqual(began - 1)
+    expect(Math.abs((entries[1]?.usedAt ?? 0) - (Date.now() - 5 * HOUR))).toBeLessThan(10 * 60_000)
+    expect(entries.some((entry) => 'damage' in entry || 'target' in entry)).toBe(false)
+  })
+
+  test('that checks reads every byte', async () => {
+    const cache = new Cache()
+    const one = await cache.built('one')
+    await cache.built('two')
+    const { atimeMs, mtimeMs } = statSync(one)
+    const bytes = readFileSync(one)
+    writeFileSync(one, bytes.fill(0, 1000, 1010))
+    utimesSync(one, atimeMs / 1000, mtimeMs / 1000)
+    const damaged = (await cache.list(true)).filter(({ damage }) => damage !== undefined)
+    expect(damaged.map(({ path }) => path)).toEqual([one])
+    expect(damaged[0]?.damage).toContain('other bytes')
+  })
+
+  test('of no cache, or of one with strange things in it, is empty', async () => {
+    const cacheDir = join(temporaryDirectory(), 'none')
+    expect(await list({ cacheDir })).toEqual([])
+    expect(await prune({ cacheDir, all: true })).toMatchObject({ removed: [], kept: 0, freed: 0 })
+    expect(existsSync(cacheDir)).toBe(false)
+    mkdirSync(join(cacheDir, '0123456789abcdef', 'hello'), { recursive: true })
+    writeFileSync(join(cacheDir, '0123456789abcdef', 'hello.json'), '{"format":1}')
+    writeFileSync(join(cacheDir, 'fedcba9876543210'), 'a file')
+    symlinkSync('/', join(cacheDir, '1111111111111111'))
+    chmodSync(cacheDir, 0o700)
+    expect(await list({ cacheDir, check: true })).toEqual([])
+    expect((await prune({ cacheDir, all: true })).problems).toEqual([])
+    expect(existsSync('/etc')).toBe(true)
+  })
+})
+
+describe('a cache is refused, and says why,', () => {
+  test('when it is a symbolic link', async () => {
+    const cache = new Cache()
+    await cache.built('one')
+    const link = join(cache.directory, 'link')
+    symlinkSync(cache.cacheDir, link)
+    const calls = [list({ cacheDir: link }), prune({ cacheDir: link }), cache.get({ cacheDir: link })]
+    for (const call of calls) {
+      const error = await rejection(call)
+      expect(error.code).toBe('CACHE_UNUSABLE')
+      expect(error.message).toContain('symbolic link')
+      expect(error.hint).toContain(cache.cacheDir)
+    }
+  })
+
+  test.skipIf(!isRoot)('when it belongs to another user, or others may write to it', async () => {
+    const cache = new Cache()
+    await cache.built('one')
+    chmodSync(cache.cacheDir, 0o777)
+    expect((await rejection(cache.prune())).message).toContain('other users may write')
+    chmodSync(cache.cacheDir, 0o700)
+    spawnSync('chown', ['12345', cache.cacheDir])
+    expect((await rejection(cache.prune({ all: true }))).message).toContain('belongs to user 12345')
+    expect((await rejection(cache.list())).code).toBe('CACHE_UNUSABLE')
+  })
+})
+
+test('limits are read as people type them, and what is none is named', async () => {
+  const cache = new MadeUp()
+  const refused: [PruneOptions, string, string][] = [
+    [{ maxSize: 'big' }, '`maxSize`', '5GiB'],
+    [{ maxAge: '30' }, '`maxAge`', '30d'],
+    [{ maxSize: -1 }, '`maxSize`', '-1'],
+    [{ maxAge: Number.NaN }, '`maxAge`', 'NaN'],
+    [{ env: { DEV_BIN_MAX_SIZE: 'huge' } }, '`DEV_BIN_MAX_SIZE`', '500MB'],
+    [{ env: { DEV_BIN_MAX_AGE: 'soon' } }, '`DEV_BIN_MAX_AGE`', '12h'],
+    [{ crate: 'hello' } as PruneOptions, '`crate`', 'maxSize'],
+  ]
+  for (const [options, name, words] of refused) {
+    const error = await rejection(cache.prune(options))
+    expect(error.code).toBe('INVALID_OPTION')
+    expect(error.message).toContain(name)
+    expect(error.message).toContain(words)
+  }
+  const checkout = new Checkout()
+  const error = await rejection(checkout.get({ env: checkout.environment({ DEV_BIN_MAX_SIZE: 'huge' }) }))
+  expect([error.code, error.message.includes('DEV_BIN_MAX_SIZE')]).toEqual(['INVALID_OPTION', true])
+})
+
+test('the environment of the call decides where no option does', async () => {
+  const cache = new MadeUp()
+  for (let index = 0; index < 10; index++) cache.add(index, { bytes: 1, used: (index + 1) * DAY })
+  const env = { DEV_BIN_CACHE_DIR: cache.cacheDir, DEV_BIN_MAX_AGE: '5.5d' }
+  expect((await list({ env })).length).toBe(10)
+  expect((await prune({ env: { ...env, DEV_BIN_MAX_AGE: '132h' }, dryRun: true })).kept).toBe(5)
+  expect((await prune({ env: { ...env, DEV_BIN_MAX_AGE: '132h' }, maxAge: '156h', dryRun: true })).kept).toBe(6)
+  expect((await prune({ env: { ...env, DEV_BIN_MAX_AGE: '' }, dryRun: true })).kept).toBe(10)
+  expect((await list({ env, cacheDir: join(cache.directory, 'another') })).length).toBe(0)
+})
+
+test('an aborted prune says so', async () => {
+  const cache = new MadeUp()
+  const reason = new Error('enough')
+  expect(await rejection(cache.prune({ signal: AbortSignal.abort(reason) }))).toBe(reason)
+})
+
+test('a cache says what it is', async () => {
+  const cache = new Cache()
+  await cache.built('one')
+  expect(readFileSync(join(cache.cacheDir, 'CACHEDIR.TAG'), 'utf8')).toStartWith(
+    'Signature: 8a477f597d28d172789f06886806bc55',
+  )
+  expect(readFileSync(join(cache.cacheDir, 'README'), 'utf8')).toContain('dev-bin prune')
+})
+
+describe('prune that is killed', () => {
+  const CALLS = 'rename,renameat,renameat2,unlink,unlinkat,rmdir'
+  test.skipIf(!canTrace)('at each of its system calls leaves a valid cache', async () => {
+    const cache = new Cache()
+    const one = await cache.built('one', 40 * DAY)
+    const source = `require(${JSON.stringify(join(import.meta.dir, '..', 'index.js'))})
+      .prune({ cacheDir: options.cacheDir }).then(note, (error) => note(error.message))`
+    const pruneOnce = async (...args: string[]) => {
+      const program = new Program('node', cache.options(), source, { prefix: traced(...args) })
+      return program.ended()
+    }
+    const log = join(cache.directory, 'trace')
+    await cache.built('two')
+    expect(await pruneOnce('-o', log, '-y', '-e', `trace=${CALLS}`)).toBe(0)
+    expect(existsSync(one)).toBe(false)
+    const all = readFileSync(log, 'utf8').split('\n')
+    const thread = all.find((line) => line.includes(cache.cacheDir))?.split(' ')[0]
+    const calls = all
+      .filter((line) => line.startsWith(`${thread} `))
+      .map((line) => /^\d+ +(\w+)\(/.exec(line)?.[1])
+      .filter((name) => name !== undefined)
+    expect(calls.length).toBeGreaterThan(4)
+
+    for (const [index, name] of calls.entries()) {
+      await cache.prune({ all: true })
+      await cache.built('one', 40 * DAY)
+      await cache.built('two')
+      const nth = calls.slice(0, index + 1).filter((other) => other === name).length
+      const inject = ['-e', `trace=${name}`, '-e', `inject=${name}:signal=KILL:when=${nth}`]
+      expect([name, await pruneOnce('-o', '/dev/null', ...inject)]).toEqual([name, 'SIGKILL'])
+      expect((await cache.list(true)).filter(({ damage }) => damage !== undefined)).toEqual([])
+      expect(await cache.run()).toMatchObject({ outcome: 'cached', prints: 'two -' })
+      cache.write('src/main.rs', mainPrinting('one'))
+      expect((await cache.run()).prints).toBe('one -')
+      // What is half there goes like everything else, an hour later.
+      await cache.prune({ all: true })
+      for (const name of readdirSync(cache.cacheDir).filter((name) => /^[0-9a-f]{16}$/.test(name))) {
+        const directory = join(cache.cacheDir, name)
+        for (const file of readdirSync(directory)) age(join(directory, file), 2 * HOUR)
+        age(directory, 2 * HOUR)
+      }
+      await cache.prune()
+      expect(readdirSync(cache.cacheDir).filter((name) => /^[0-9a-f]{16}$/.test(name))).toEqual([])
+    }
+  })
+})
