@@ -15,22 +15,29 @@ const FROM_TERMINAL = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'])
 
 /** The status to end with; never when a signal ends the program, since it ends this process, too. */
 function become(program, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'inherit' })
+  return new Promise((resolve) => {
+    let child
     const forward = (signal) => {
-      if (!(FROM_TERMINAL.has(signal) && isInForeground())) child.kill(signal)
+      if (!(FROM_TERMINAL.has(signal) && isInForeground())) child?.kill(signal)
     }
+    // Before the program can do anything that somebody might answer with a signal.
     const known = process.platform === 'win32' ? ['SIGINT', 'SIGTERM', 'SIGHUP'] : FORWARDED
     for (const signal of known) process.on(signal, forward)
     const stop = () => {
       for (const signal of known) process.removeListener(signal, forward)
     }
-    child.on('error', (error) => {
+    const fail = (error) => {
       stop()
-      if (child.pid !== undefined) return reject(error)
-      console.error(`error: \`${program}\` cannot be started: ${error.message}`)
+      process.stderr.write(`error: \`${program}\` cannot be started: ${error.message}\n`)
       resolve(CANNOT_START)
-    })
+    }
+    try {
+      child = spawn(program, args, { stdio: 'inherit' })
+    } catch (error) {
+      // Bun throws what Node tells.
+      return fail(error)
+    }
+    child.on('error', fail)
     child.on('exit', (status, signal) => {
       stop()
       if (signal === null) return resolve(status)

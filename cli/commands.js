@@ -165,7 +165,7 @@ async function listEntries({ values }) {
   if (values.json) {
     write(JSON.stringify(entries, undefined, 2))
   } else if (entries.length === 0) {
-    console.error('The cache is empty.')
+    process.stderr.write('The cache is empty.\n')
   } else {
     write(table([HEADINGS, ...entries.map(row)]))
   }
@@ -199,7 +199,8 @@ async function pruneEntries({ values }) {
   })
   if (values.json) write(JSON.stringify(pruning, undefined, 2))
   else write(pruningLines(pruning, dryRun).join('\n'))
-  for (const problem of pruning.problems) console.error(`${painted(process.stderr).yellow('warning')}: ${problem}`)
+  for (const problem of pruning.problems)
+    process.stderr.write(`${painted(process.stderr).yellow('warning')}: ${problem}\n`)
   return pruning.problems.length === 0 ? OK : FAILED
 }
 
@@ -257,7 +258,7 @@ async function verifyDigests(values) {
     const lines = damaged.map((entry) => `damaged: ${entry.damage}`)
     const sound = entries.length - damaged.length
     write([...lines, `${count(sound, 'binary', 'binaries')} of ${entries.length} as published`].join('\n'))
-    if (damaged.length > 0) console.error('The next call for a damaged binary builds it again.')
+    if (damaged.length > 0) process.stderr.write('The next call for a damaged binary builds it again.\n')
   }
   return damaged.length === 0 ? OK : FAILED
 }

@@ -63,12 +63,12 @@ function failed(error, name) {
   const code = error instanceof UsageError || error.code === undefined ? '' : `[${error.code}]`
   const wantsStack = /^(debug|trace)$/i.test(process.env.DEV_BIN_LOG ?? '')
   const text = error.told ?? error.message
-  console.error(`${paint.red(`error${code}`)}: ${text}`)
+  process.stderr.write(`${paint.red(`error${code}`)}: ${text}\n`)
   if (isUsage) {
     const about = name !== undefined && Object.hasOwn(COMMANDS, name) ? `dev-bin ${name} --help` : 'dev-bin --help'
-    console.error(`\nhint: \`${about}\` shows what there is`)
+    process.stderr.write(`\nhint: \`${about}\` shows what there is\n`)
   }
-  if (wantsStack) console.error(`\n${error.stack}`)
+  if (wantsStack) process.stderr.write(`\n${error.stack}\n`)
   return isUsage ? USAGE : FAILED
 }
 

@@ -1,0 +1,38 @@
+// The command line in a process of its own, in Bun and in Node.
+
+import { join } from 'node:path'
+import type { Runtime } from './program.js'
+import { plainEnvironment, root } from './support.js'
+
+export const COMMAND = join(root, 'cli', 'dev-bin.js')
+export const EXECUTABLES = { bun: process.execPath, node: 'node' }
+
+export interface Ended {
+  status: number | string
+  stdout: string
+  stderr: string
+}
+
+/** Starts `dev-bin` with what a shell would have split already. */
+export function start(runtime: Runtime, args: string[], { cwd = '/', env = {} }: Where = {}) {
+  return Bun.spawn([EXECUTABLES[runtime], COMMAND, ...args], {
+    cwd,
+    env: plainEnvironment(env),
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+}
+
+/** Runs `dev-bin` to its end: its exit status, or the signal that ended it. */
+export async function devBin(runtime: Runtime, args: string[], where: Where = {}): Promise<Ended> {
+  const child = start(runtime, args, where)
+  const text = (stream: ReadableStream) => new Response(stream).text()
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), child.exited])
+  return { status: child.signalCode ?? child.exitCode ?? 'neither', stdout, stderr }
+}
+
+interface Where {
+  cwd?: string
+  env?: Record<string, string | undefined>
+}

@@ -1,0 +1,188 @@
+// What a person sees: a build in a real terminal, with compiler warnings in between, at the usual width and at half of it.
+
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import { COMMAND } from './command.js'
+import { GatedCheckout, Program } from './program.js'
+import { Checkout, PATIENCE_MS, temporaryDirectory, until } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+const hasTmux = Bun.which('tmux') !== null
+if (!hasTmux) console.warn('tmux is not installed: NOTHING IS LOOKED AT IN A TERMINAL HERE')
+
+/** A terminal of so many columns that runs one command line and stays open after it. */
+class Terminal {
+  readonly socket = join(temporaryDirectory(), 'tmux')
+  /** Every different picture that was seen, in order. */
+  readonly seen: string[] = []
+
+  constructor(
+    readonly columns: number,
+    command: string,
+    env: Record<string, string>,
+  ) {
+    const variables = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`])
+    const shell = `${command}; echo ended $?; exec sleep 1000`
+    const size = ['-x', String(columns), '-y', '300']
+    this.#tmux('-f', '/dev/null', 'new-session', '-d', ...size, ...variables, 'sh', '-c', shell)
+    terminals.add(this)
+  }
+
+  /** What stands there now, line by line, blanks at the ends left out. */
+  look(): string[] {
+    const picture = this.#tmux('capture-pane', '-p').trimEnd()
+    if (picture !== this.seen.at(-1)) this.seen.push(picture)
+    return picture.split('\n')
+  }
+
+  async ends(): Promise<string[]> {
+    await until(() => this.look().some((line) => line.startsWith('ended ')), 'the command has ended')
+    return this.look()
+  }
+
+  type(key: string): void {
+    this.#tmux('send-keys', key)
+  }
+
+  close(): void {
+    this.#tmux('kill-server')
+  }
+
+  #tmux(...args: string[]): string {
+    const { stdout, stderr, exitCode } = Bun.spawnSync(['tmux', '-S', this.socket, ...args])
+    if (exitCode !== 0 && args[0] !== 'kill-server') throw new Error(`tmux ${args.join(' ')}: ${stderr}`)
+    return stdout.toString()
+  }
+}
+
+const terminals = new Set<Terminal>()
+afterEach(() => {
+  for (const terminal of terminals) terminal.close()
+  terminals.clear()
+})
+
+const PARTS = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta']
+
+/** Crates that warn and take their time, one after another, and a binary that needs them all. */
+function workspace(): Record<string, string> {
+  const files: Record<string, string> = {
+    'Cargo.toml': `[workspace]\nmembers = ["hello", ${PARTS.map((name) => `"${name}"`)}]\nresolver = "3"\n`,
+    'hello/Cargo.toml': `[package]\nname = "hello"\nversion = "0.1.0"\nedition = "2024"\n\n[dependencies]\n${PARTS.map((name) => `${name}.path = "../${name}"\n`).join('')}`,
+    'hello/src/main.rs': 'fn main() {\n    println!("hello");\n}\n',
+    '.gitignore': '/target\n/Cargo.lock\n',
+  }
+  for (const [index, name] of PARTS.entries()) {
+    const before = PARTS[index - 1]
+    const dependency = before === undefined ? '' : `\n[dependencies]\n${before}.path = "../${before}"\n`
+    files[`${name}/Cargo.toml`] = `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2024"\n${dependency}`
+    files[`${name}/build.rs`] =
+      'fn main() {\n    std::thread::sleep(std::time::Duration::from_millis(700));\n    println!("cargo::rerun-if-changed=build.rs");\n}\n'
+    files[`${name}/src/lib.rs`] = `fn unused_in_${name}() {}\n`
+  }
+  return files
+}
+
+const WARNING = (name: string) => `warning: function \`unused_in_${name}\` is never used`
+/** The live line, whole or cut off at its end. */
+const LIVE = /^(hello )?\[=*>? *\] \d+\/\d+ \d+(m \d+)?s(, ~[\dms ]+ left)?( [\w().-]*( \d+s)?)? ?…?$/
+
+describe.skipIf(!hasTmux)('in a terminal', () => {
+  for (const columns of [80, 40]) {
+    test(`of ${columns} columns, a live line goes on below warnings that stay whole`, async () => {
+      const place = new Checkout(workspace())
+      // Or the build makes it, which changes the inputs, and a second build says everything again.
+      Bun.spawnSync(['cargo', 'generate-lockfile', '--offline'], { cwd: place.repo })
+      const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, TERM: 'screen' }
+      const get = `cd '${place.repo}' && node '${COMMAND}' get -p hello 2>&1 >/dev/null`
+      const first = new Terminal(columns, get, env)
+      await first.ends()
+      place.write('alpha/src/lib.rs', 'fn unused_in_alpha() {}\n// edited\n')
+      const second = new Terminal(columns, get, env)
+      const last = await second.ends()
+
+      for (const terminal of [first, second]) {
+        const live = terminal.seen.map((picture) => picture.split('\n').filter((line) => /\d+\/\d+ \d+s/.test(line)))
+        // One at most, nothing torn, nothing left behind, and below everything else.
+        expect(live.flat().filter((line) => !LIVE.test(line))).toEqual([])
+        expect(Math.max(...live.map((lines) => lines.length))).toBe(1)
+        for (const [index, picture] of terminal.seen.entries()) {
+          if (live[index]?.length === 1) expect(picture.split('\n').at(-1)).toBe(live[index]?.[0] as string)
+          expect(picture.split('\n').every((line) => line.length <= columns)).toBe(true)
+        }
+        expect(live.at(-1)).toEqual([])
+        expect(live.flat().some((line) => / [\w().]+ \d+s$/.test(line) || line.endsWith('…'))).toBe(true)
+      }
+      expect(second.seen.some((picture) => /, ~\d+s left/.test(picture))).toBe(true)
+      if (columns >= 80) expect(first.seen.some((picture) => /^hello \[=+>/m.test(picture))).toBe(true)
+
+      // A wrapped line is one line.
+      const text = first.look().join(columns < 80 ? '' : '\n')
+      for (const name of PARTS) {
+        const warning = columns < 80 ? WARNING(name).replaceAll(' ', '') : WARNING(name)
+        const found = columns < 80 ? text.replaceAll(' ', '') : text
+        expect(found.split(warning).length).toBe(2)
+      }
+      expect(last.join('').replaceAll('\n', '')).toMatch(/Built hello in [\d.]+ s, [\d.]+ KiB: \//)
+      expect(last.at(-1)).toBe('ended 0')
+      if (process.env.DEV_BIN_SHOW_TERMINAL) {
+        for (const terminal of [first, second]) {
+          const pictures = terminal.seen
+          for (const at of [0.3, 0.6]) console.log(pictures[Math.floor(pictures.length * at)])
+          console.log(pictures.at(-1))
+        }
+      }
+    })
+
+    test(`of ${columns} columns, a wait says for whom, and since when`, async () => {
+      const place = new GatedCheckout()
+      const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, TERM: 'screen' }
+      const builder = new Program('node', place.options())
+      await place.gate.reached()
+      const get = `cd '${place.repo}' && node '${COMMAND}' get -p hello 2>&1 >/dev/null`
+      const terminal = new Terminal(columns, get, env)
+      const waits = () => terminal.look().find((line) => line.startsWith('Waiting for '))
+      await until(() => waits() !== undefined, 'it waits')
+      expect(waits()).toStartWith(`Waiting for process ${builder.pid}, which`)
+      expect((waits() ?? '').length).toBeLessThan(columns)
+      if (columns >= 80) expect(waits()).toMatch(/builds the same binary since \d+s ago/)
+      place.gate.open()
+      const last = await terminal.ends()
+      expect(last.some((line) => line.startsWith('Waiting'))).toBe(false)
+      expect(last.join('\n')).toContain('Using cached hello')
+      await builder.ended()
+    })
+  }
+
+  test('with NO_COLOR or TERM=dumb there is no live line, or no colour', async () => {
+    const place = new Checkout()
+    const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, TERM: 'dumb' }
+    const terminal = new Terminal(80, `cd '${place.repo}' && node '${COMMAND}' get -p hello`, env)
+    await terminal.ends()
+    expect(terminal.seen.some((picture) => picture.includes('[='))).toBe(false)
+  })
+
+  test('Ctrl-C reaches what `run` runs once, and ends it', async () => {
+    const place = new Checkout()
+    // A shell in the binary's place can say how often it is interrupted.
+    place.write(
+      'src/main.rs',
+      `use std::os::unix::process::CommandExt;
+fn main() {
+    let script = "trap 'echo heard; n=x$n; [ $n = xx ] && exit 5' INT; echo up; while :; do sleep 0.05; done";
+    panic!("{}", std::process::Command::new("sh").args(["-c", script]).exec());
+}
+`,
+    )
+    const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, TERM: 'screen' }
+    const terminal = new Terminal(80, `trap : INT; cd '${place.repo}' && node '${COMMAND}' run -q -p hello`, env)
+    const count = (word: string) => terminal.look().filter((line) => line.endsWith(word)).length
+    await until(() => count('up') === 1, 'it is up')
+    terminal.type('C-c')
+    await until(() => count('heard') > 0, 'it has heard')
+    terminal.type('C-c')
+    const last = await terminal.ends()
+    expect(last.filter((line) => line.endsWith('heard')).length).toBe(2)
+    expect(last.at(-1)).toBe('ended 5')
+  })
+})
