@@ -87,7 +87,7 @@ describe('completions load and complete in', () => {
       zstyle ':completion:*' verbose no
       source ${script}
       compadd() {
-        if [[ \${@[1,(i)(-|--)]} == *-(O|A|D) * ]]; then builtin compadd "$@"; return; fi
+        if [[ \${@[1,(i)(-|--)]} == *-(O|A|D)\\ * ]]; then builtin compadd "$@"; return; fi
         local -a found; builtin compadd -A found -D found "$@" 2>/dev/null
         print -rl -- "\${found[@]/#/offer:}"; builtin compadd "$@"
       }
