@@ -139,7 +139,8 @@ function checked(options, known) {
 function described(value) {
   if (isString(value)) return JSON.stringify(value)
   if (Array.isArray(value)) return value.every(isString) ? 'an array' : 'an array with something else in it'
-  return value === null || typeof value === 'number' ? String(value) : typeof value
+  if (typeof value === 'number' && !(value >= 0)) return String(value)
+  return value === null ? 'null' : typeof value
 }
 
 /** A size or an age as one would type it, with the unit that a number has. */

@@ -250,7 +250,9 @@ describe('a report', () => {
   for (const mode of ['plain', 'auto'] as const) {
     test(`'${mode}' without a terminal has one line for each step, and no colours`, async () => {
       const checkout = new Checkout()
-      expect(await report(checkout, mode)).toMatch(/^Building hello: first build\nBuilt hello in \d+\.\d s: \/.*\n$/)
+      expect(await report(checkout, mode)).toMatch(
+        /^Building hello: first build\nBuilt hello in \d+\.\d s, [\d.]+ [KM]iB: \/.*\n$/,
+      )
       checkout.write('src/main.rs', `fn unused() {}\n${mainPrinting('two')}`)
       const lines = (await report(checkout, mode)).split('\n')
       expect(lines[0]).toBe('Building hello: src/main.rs changed')
@@ -309,7 +311,7 @@ describe('a report', () => {
     expect(shown).toMatch(/hello \[[=> ]+\] \d+\/3/)
     expect(colours(shown)).not.toEqual([])
     expect(shown).toContain('is never used')
-    expect(shown.split(CLEARED).at(-1)).toMatch(/^Built hello in \d+\.\d s: \/\S+\s*$/)
+    expect(shown.split(CLEARED).at(-1)).toMatch(/^Built hello in \d+\.\d s, [\d.]+ [KM]iB: \/\S+\s*$/)
   })
 
   test("'auto' on a terminal has a live line and no colours when NO_COLOR says so", async () => {

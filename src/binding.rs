@@ -10,9 +10,9 @@
 //! This is the only module that names napi; its `convert` turns the core's types into those here.
 
 mod convert;
+mod types;
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -30,343 +30,7 @@ use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
 use crate::store::{Pruning, Store};
 use crate::{cancellation, explain, report, request, verify};
-
-/// What `start` is to find out.
-#[napi(string_enum = "lowercase")]
-#[derive(Clone, Copy)]
-pub enum Task {
-    /// An up-to-date binary.
-    Binary,
-    /// The fingerprint alone.
-    Fingerprint,
-    /// What a call for a binary would do.
-    Explanation,
-    /// Whether the binary is what a fresh build gives.
-    Verification,
-    /// What the cache holds.
-    List,
-    /// Removing what the cache need not hold.
-    Pruning,
-}
-
-/// What is drawn on stderr.
-#[napi(string_enum = "lowercase")]
-#[derive(Clone, Copy)]
-pub enum ReportMode {
-    /// A live line on a terminal, plain lines elsewhere.
-    Auto,
-    /// Plain lines.
-    Plain,
-    /// Nothing.
-    Silent,
-}
-
-/// The options of `index.d.ts`, with defaults that only JavaScript knows filled in.
-#[napi(object, object_to_js = false)]
-pub struct NativeRequest {
-    /// What to find out.
-    pub task: Task,
-    /// cargo package.
-    #[napi(js_name = "crate")]
-    pub crate_name: Option<String>,
-    /// Binary target.
-    pub bin: Option<String>,
-    /// Target triple.
-    pub target: Option<String>,
-    /// Run cargo even when an entry exists.
-    pub rebuild: Option<bool>,
-    /// Root of the checkout, absolute.
-    pub repo: Option<String>,
-    /// Features to enable.
-    pub features: Option<Vec<String>>,
-    /// Leave default features out.
-    pub no_default_features: Option<bool>,
-    /// cargo profile.
-    pub profile: Option<String>,
-    /// Who builds.
-    pub builder: Option<String>,
-    /// Which files count.
-    pub scope: Option<String>,
-    /// Paths that do not count.
-    pub exclude: Option<Vec<String>>,
-    /// Where entries are kept, absolute.
-    pub cache_dir: String,
-    /// The environment of the build.
-    pub env: HashMap<String, String>,
-    /// What is drawn on stderr.
-    pub report: ReportMode,
-    /// Whether anybody listens to events.
-    pub listening: bool,
-    /// What the cache may hold.
-    pub max_size: Option<String>,
-    /// How long the cache keeps what is not used.
-    pub max_age: Option<String>,
-    /// Remove what is recent, too.
-    pub all: Option<bool>,
-    /// Remove nothing.
-    pub dry_run: Option<bool>,
-    /// Read the entries that are listed.
-    pub check: Option<bool>,
-}
-
-/// How one path differs.
-#[napi(string_enum = "lowercase")]
-pub enum Change {
-    /// It is there now.
-    Added,
-    /// It was there.
-    Removed,
-    /// It differs.
-    Changed,
-}
-
-/// A path that made a difference.
-#[napi(object, object_from_js = false)]
-pub struct ChangedPath {
-    /// Relative to the checkout.
-    pub path: String,
-    /// How it differs.
-    pub change: Change,
-}
-
-/// Why something was built.
-#[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
-#[napi(discriminant = "kind", discriminant_case = "kebab-case", object_from_js = false)]
-pub enum MissReason {
-    /// Nothing was built before.
-    FirstBuild {},
-    /// It was asked for.
-    Rebuild {},
-    /// The entry was damaged.
-    Corrupt { detail: String },
-    /// Options differ.
-    Request { options: Vec<String> },
-    /// Files differ.
-    Source { paths: Vec<ChangedPath>, count: u32 },
-    /// HEAD is another commit.
-    Head { repository: String, from: Option<String>, to: Option<String> },
-    /// A program differs.
-    Toolchain { tool: String, from: Option<String>, to: Option<String> },
-    /// Variables differ.
-    Environment { names: Vec<String> },
-    /// cargo's configuration differs.
-    CargoConfig { files: Vec<String> },
-}
-
-/// What is waited for.
-#[napi(string_enum = "lowercase")]
-pub enum WaitingOn {
-    /// Another build of the same binary.
-    Entry,
-    /// Another build in the same checkout.
-    Checkout,
-    /// cargo's own lock.
-    Cargo,
-    /// zig.
-    Zigbuild,
-}
-
-/// A unit that compiles.
-#[napi(object, object_from_js = false)]
-pub struct Compiling {
-    /// As cargo names it.
-    pub unit: String,
-    /// Milliseconds.
-    pub elapsed_ms: f64,
-}
-
-/// A binary that is up to date.
-#[napi(object, object_from_js = false)]
-pub struct NativeBinary {
-    /// Where it is.
-    pub path: String,
-    /// Whether it was built for this call.
-    pub outcome: NativeOutcome,
-    /// 64 hex digits.
-    pub fingerprint: String,
-    /// 64 hex digits.
-    pub sha256: String,
-    /// Bytes.
-    pub size: f64,
-    /// Milliseconds.
-    pub elapsed_ms: f64,
-    /// Why it was built.
-    pub reasons: Vec<MissReason>,
-}
-
-/// Whether a binary was built.
-#[napi(string_enum = "lowercase")]
-pub enum NativeOutcome {
-    /// It was in the cache.
-    Cached,
-    /// This call built it.
-    Built,
-}
-
-/// What a call for a binary would do.
-#[napi(object, object_from_js = false)]
-pub struct NativeExplanation {
-    /// Whether the binary is in the cache.
-    pub outcome: Foreseen,
-    /// Where it is.
-    pub path: Option<String>,
-    /// 64 hex digits.
-    pub fingerprint: String,
-    /// Why it would be built.
-    pub reasons: Vec<MissReason>,
-}
-
-/// What a call would come to.
-#[napi(string_enum = "lowercase")]
-pub enum Foreseen {
-    /// The binary is in the cache.
-    Hit,
-    /// It would be built.
-    Miss,
-}
-
-/// Whether the binary is what a fresh build gives.
-#[napi(object, object_from_js = false)]
-pub struct NativeVerification {
-    /// What the comparison came to.
-    pub verdict: NativeVerdict,
-    /// The binary that was compared.
-    pub binary: NativeBinary,
-    /// SHA-256 of the fresh builds, 64 hex digits each.
-    pub fresh: Vec<String>,
-}
-
-/// What a comparison came to.
-#[napi(string_enum = "kebab-case")]
-pub enum NativeVerdict {
-    /// Equal.
-    Equal,
-    /// Fresh builds differ from each other.
-    NotReproducible,
-    /// Fresh builds agree with each other alone.
-    Stale,
-}
-
-/// What the cache holds.
-#[napi(object, object_from_js = false)]
-pub struct NativeEntry {
-    /// The binary.
-    pub path: String,
-    /// Its name.
-    pub bin: String,
-    /// Target triple, if one was named.
-    pub target: Option<String>,
-    /// cargo package.
-    #[napi(js_name = "crate")]
-    pub crate_name: String,
-    /// Where it was built.
-    pub checkout: String,
-    /// 64 hex digits.
-    pub fingerprint: String,
-    /// 64 hex digits.
-    pub sha256: String,
-    /// Bytes.
-    pub size: f64,
-    /// Bytes.
-    pub disk_size: f64,
-    /// Milliseconds since 1970.
-    pub built_at: f64,
-    /// Milliseconds since 1970.
-    pub used_at: f64,
-    /// Whether a process runs it.
-    pub running: Option<bool>,
-    /// What is wrong with it.
-    pub damage: Option<String>,
-}
-
-/// Why an entry was removed.
-#[napi(string_enum = "lowercase")]
-pub enum RemovalReason {
-    /// Not used for long.
-    Age,
-    /// The cache was too large.
-    Size,
-    /// All were.
-    All,
-}
-
-/// An entry that was removed.
-#[napi(object, object_from_js = false)]
-pub struct NativeRemoval {
-    /// As it was.
-    pub entry: NativeEntry,
-    /// Why.
-    pub reason: RemovalReason,
-    /// Bytes.
-    pub freed: f64,
-}
-
-/// What pruning came to.
-#[napi(object, object_from_js = false)]
-pub struct NativePruning {
-    /// What was removed.
-    pub removed: Vec<NativeRemoval>,
-    /// Bytes.
-    pub freed: f64,
-    /// Other files.
-    pub leftovers: u32,
-    /// Entries that are left.
-    pub kept: u32,
-    /// Bytes.
-    pub size: f64,
-    /// Whether that is more than the cap.
-    pub over: bool,
-    /// What could not be removed.
-    pub problems: Vec<String>,
-}
-
-/// What travels to JavaScript: events, and as the last one of `binary`, `fingerprint`, `explanation`, `verification`,
-/// `list`, `pruning`, `failed` and `aborted`.
-#[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
-#[napi(discriminant = "type", discriminant_case = "lowercase", object_from_js = false)]
-pub enum Message {
-    /// An entry exists.
-    Hit { bin: String, fingerprint: String },
-    /// None exists.
-    Miss { bin: String, reasons: Vec<MissReason> },
-    /// Someone else must finish first.
-    Waiting { on: WaitingOn, pid: Option<u32>, since: Option<f64> },
-    /// cargo starts.
-    Building { bin: String, command: String, expected_ms: Option<f64> },
-    /// cargo's progress line.
-    Progress {
-        done: u32,
-        total: u32,
-        compiling: Vec<String>,
-        slowest: Option<Compiling>,
-        elapsed_ms: f64,
-        left_ms: Option<f64>,
-    },
-    /// The compiler's words.
-    Diagnostic { level: String, rendered: String },
-    /// cargo finished.
-    Built { bin: String, elapsed_ms: f64 },
-    /// The binary is in the cache.
-    Published { bin: String, path: String, size: f64, sha256: String, build_ms: f64 },
-    /// The work goes on.
-    Warning { message: String },
-    /// Terminal: the binary.
-    Binary { binary: NativeBinary },
-    /// Terminal: the fingerprint.
-    Fingerprint { fingerprint: String },
-    /// Terminal: the explanation.
-    Explanation { explanation: NativeExplanation },
-    /// Terminal: the verification.
-    Verification { verification: NativeVerification },
-    /// Terminal: the entries.
-    List { list: Vec<NativeEntry> },
-    /// Terminal: what pruning came to.
-    Pruning { pruning: NativePruning },
-    /// Terminal: an error.
-    Failed { code: String, message: String, hint: Option<String> },
-    /// Terminal: the call was cancelled.
-    Aborted {},
-}
+pub use types::*;
 
 type Sink = ThreadsafeFunction<Message, (), Message, Status, false>;
 
@@ -428,11 +92,22 @@ fn run(
     afterwards: &Afterwards,
 ) -> Result<Message> {
     let (task, mode, listening) = (request.task, Mode::from(request.report), request.listening);
-    let what = What::from(&request);
+    let (all, dry_run, check) = (request.all, request.dry_run, request.check);
     let options = Options::from(request);
-    if matches!(task, Task::List | Task::Pruning) {
-        return housekeeping(task, options, &what, cancellation);
-    }
+    let ask: fn(&Request, &Call<'_>) -> Result<Message> = match task {
+        Task::List => return list(options, check.unwrap_or_default(), cancellation),
+        Task::Pruning => return prune(options, all.unwrap_or_default(), dry_run.unwrap_or_default(), cancellation),
+        Task::Binary => |request, call| Ok(Message::Binary { binary: resolve::get_dev_binary(request, call)?.into() }),
+        Task::Verification => {
+            |request, call| Ok(Message::Verification { verification: verify::verify(request, call)?.into() })
+        }
+        Task::Fingerprint => {
+            |request, call| Ok(Message::Fingerprint { fingerprint: resolve::fingerprint(request, call)?.to_string() })
+        }
+        Task::Explanation => {
+            |request, call| Ok(Message::Explanation { explanation: explain::explain(request, call)?.into() })
+        }
+    };
     let request = Request::try_from(options)?;
     report::log_as_asked(&request.env);
     let report = Report::new(mode, &request.env);
@@ -443,56 +118,32 @@ fn run(
             cancellation.cancel();
         }
     };
-    let call = Call { cancellation, made, emit: &emit, afterwards };
-    let message = match task {
-        Task::Fingerprint => Message::Fingerprint { fingerprint: resolve::fingerprint(&request, &call)?.to_string() },
-        Task::Explanation => Message::Explanation { explanation: explain::explain(&request, &call)?.into() },
-        Task::Verification => Message::Verification { verification: verify::verify(&request, &call)?.into() },
-        Task::Binary | Task::List | Task::Pruning => {
-            Message::Binary { binary: resolve::get_dev_binary(&request, &call)?.into() }
-        }
-    };
-    drop(report);
-    Ok(message)
+    ask(&request, &Call { cancellation, made, emit: &emit, afterwards })
 }
 
-/// What is asked of the cache besides what it may hold.
-struct What {
-    all: bool,
-    dry_run: bool,
-    check: bool,
+fn list(options: Options, check: bool, cancellation: &cancellation::Cancellation) -> Result<Message> {
+    let (store, _) = cache(options)?;
+    let entries = store.list().into_iter().map(|listed| {
+        cancellation.check()?;
+        let damage = check.then(|| store.damage(&listed)).flatten();
+        Ok(NativeEntry { damage, ..listed.into() })
+    });
+    Ok(Message::List { list: entries.collect::<Result<_>>()? })
 }
 
-impl From<&NativeRequest> for What {
-    fn from(native: &NativeRequest) -> Self {
-        let said = Option::unwrap_or_default;
-        Self { all: said(native.all), dry_run: said(native.dry_run), check: said(native.check) }
-    }
+fn prune(options: Options, all: bool, dry_run: bool, cancellation: &cancellation::Cancellation) -> Result<Message> {
+    let (store, limits) = cache(options)?;
+    let pruned = store.prune(&Pruning { limits, all, dry_run }, &|| !cancellation.is_cancelled());
+    cancellation.check()?;
+    Ok(Message::Pruning { pruning: pruned.into() })
 }
 
-/// Listing and pruning, which need no checkout.
-fn housekeeping(
-    task: Task,
-    options: Options,
-    what: &What,
-    cancellation: &cancellation::Cancellation,
-) -> Result<Message> {
+/// The cache of a call that asks for no binary, and what it may hold.
+fn cache(options: Options) -> Result<(Store, Limits)> {
     let env = Environment::from(options.env);
     report::log_as_asked(&env);
     let limits = Limits::chosen(options.max_size.as_deref(), options.max_age.as_deref(), &env)?;
-    let store = Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?;
-    if let Task::List = task {
-        let listed = store.list().into_iter().map(|listed| {
-            cancellation.check()?;
-            let damage = what.check.then(|| store.damage(&listed)).flatten();
-            Ok(NativeEntry { damage, ..listed.into() })
-        });
-        return Ok(Message::List { list: listed.collect::<Result<_>>()? });
-    }
-    let pruning = Pruning { limits, all: what.all, dry_run: what.dry_run };
-    let pruned = store.prune(&pruning, &|| !cancellation.is_cancelled());
-    cancellation.check()?;
-    Ok(Message::Pruning { pruning: pruned.into() })
+    Ok((Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?, limits))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
