@@ -301,8 +301,21 @@ describe('leftovers go:', () => {
     age(halfYoung, 2 * HOUR)
     const notOurs = unfinished('not-an-entry-dir', 'hello', 40 * DAY)
     const temporary = unfinished('tmp/directory', 'file', 2 * HOUR)
+    // Somebody still builds in it.
+    const busy = unfinished('tmp/busy', 'file', 2 * HOUR)
+    mkdirSync(join(busy, 'deep'))
+    for (const old of [join(busy, 'deep'), busy]) age(old, 2 * HOUR)
+    writeFileSync(join(busy, 'deep', 'young'), 'x')
+    age(join(busy, 'deep'), 2 * HOUR)
     await cache.prune({ maxAge: 'none' })
-    expect([old, young, halfYoung, notOurs, temporary].map(existsSync)).toEqual([false, true, true, true, false])
+    expect([old, young, halfYoung, notOurs, temporary, busy].map(existsSync)).toEqual([
+      false,
+      true,
+      true,
+      true,
+      false,
+      true,
+    ])
     expect(existsSync(finished)).toBe(true)
   })
 
@@ -475,6 +488,41 @@ describe('equal binaries', () => {
     expect(sameFile(three.binary.path, one) || sameFile(three.binary.path, two)).toBe(false)
     expect(readdirSync(join(cache.cacheDir, 'tmp'))).toEqual([])
   })
+})
+
+/** A file system that shares blocks between files, mounted at `directory`; says what ends it, or nothing without one. */
+function cloningFileSystem(directory: string): (() => void) | undefined {
+  if (!isRoot || Bun.which('mkfs.btrfs') === null) return undefined
+  const image = join(directory, 'image')
+  const mounted = join(directory, 'mounted')
+  mkdirSync(mounted)
+  const made = ['truncate -s 300M "$1"', 'mkfs.btrfs -q "$1"', 'mount -o loop "$1" "$2"'].join(' && ')
+  if (spawnSync('sh', ['-c', made, 'sh', image, mounted]).status !== 0) return undefined
+  return () => spawnSync('umount', [mounted])
+}
+
+test('equal binaries are clones where the file system can, and counted once', async () => {
+  const cache = new Cache()
+  const unmount = cloningFileSystem(cache.directory)
+  if (unmount === undefined) return console.warn('no btrfs can be mounted: CLONES ARE NOT TESTED HERE')
+  try {
+    const cacheDir = join(cache.directory, 'mounted', 'cache')
+    const paths = []
+    for (const note of ['one', 'two', 'three']) {
+      cache.write('notes.txt', note)
+      paths.push((await cache.get({ cacheDir })).path)
+    }
+    expect(new Set(paths.map((path) => statSync(path).ino)).size).toBe(3)
+    for (const path of paths) expect(output(path)).toBe('one -')
+    const blocks = statSync(paths[0] as string).blocks * 512
+    const { size } = await prune({ cacheDir, maxSize: 'none' })
+    expect([size > blocks, size < 1.5 * blocks]).toEqual([true, true])
+    const { removed, freed } = await prune({ cacheDir, all: true })
+    expect(removed.map(({ freed }) => freed > blocks / 2)).toEqual([false, false, true])
+    expect(freed).toBeLessThanOrEqual(size)
+  } finally {
+    unmount()
+  }
 })
 
 describe('a list', () => {

@@ -145,7 +145,7 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
       await until(() => waits() !== undefined, 'it waits')
       expect(waits()).toStartWith(`Waiting for process ${builder.pid}, which`)
       expect((waits() ?? '').length).toBeLessThan(columns)
-      if (columns >= 80) expect(waits()).toMatch(/builds the same binary since \d+s ago/)
+      if (columns >= 80) expect(waits()).toMatch(/builds the same binary \(began \d+s ago\), \d+s so far$/)
       place.gate.open()
       const last = await terminal.ends()
       expect(last.some((line) => line.startsWith('Waiting'))).toBe(false)

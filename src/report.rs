@@ -140,7 +140,7 @@ impl Report {
         if let Some(since) = since_ms {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let ago = now.saturating_sub(Duration::from_millis(since));
-            let _ = write!(text, " since {} ago", duration(ago));
+            let _ = write!(text, " (began {} ago)", duration(ago));
         }
         if !self.live {
             return self.line(state, &text);

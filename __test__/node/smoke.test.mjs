@@ -9,7 +9,16 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import imported, { DevBinaryError, explain, fingerprint, getDevBinary, isDevMode, verify } from '../../index.js'
+import imported, {
+  DevBinaryError,
+  explain,
+  fingerprint,
+  getDevBinary,
+  isDevMode,
+  list,
+  prune,
+  verify,
+} from '../../index.js'
 
 const entry = fileURLToPath(new URL('../../index.js', import.meta.url))
 const PATIENCE = { timeout: 120_000 }
@@ -65,10 +74,13 @@ const output = (program) => execFileSync(program, { encoding: 'utf8' }).trim()
 
 test('import and require give the same functions', () => {
   const required = createRequire(import.meta.url)('../../index.js')
-  const names = ['getDevBinary', 'fingerprint', 'explain', 'verify', 'isDevMode', 'DevBinaryError']
+  const names = ['getDevBinary', 'fingerprint', 'explain', 'verify', 'list', 'prune', 'isDevMode', 'DevBinaryError']
   assert.deepEqual(Object.keys(required), names)
   assert.equal(imported, required)
-  assert.deepEqual({ ...required }, { getDevBinary, fingerprint, explain, verify, isDevMode, DevBinaryError })
+  assert.deepEqual(
+    { ...required },
+    { getDevBinary, fingerprint, explain, verify, list, prune, isDevMode, DevBinaryError },
+  )
 })
 
 test('cold, cached, edited, reverted; the events tell each', PATIENCE, async () => {

@@ -158,9 +158,7 @@ impl Store {
         let looks = in_directory(self.stat_caches()).filter(is_unfinished);
         let now = SystemTime::now();
         for entry in in_directory(self.temporary()).chain(looks) {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = modified.ok().and_then(|modified| now.duration_since(modified).ok());
-            if age.is_some_and(|age| age > RUBBISH_AFTER) {
+            if is_abandoned(&entry.path(), now) {
                 tracing::debug!(path = %entry.path().display(), "removing an unfinished file");
                 let _ = match entry.file_type() {
                     Ok(file_type) if file_type.is_dir() => fs::remove_dir_all(entry.path()),
@@ -182,6 +180,15 @@ impl Store {
         };
         written().map_err(|error| Error::cache_io(path, &error))
     }
+}
+
+/// Whether nobody has written to a file, or to anything in a directory, for so long that nobody will: a build in a
+/// private directory takes its time, and writes deep down.
+fn is_abandoned(path: &Path, now: SystemTime) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
+    let age = metadata.modified().ok().and_then(|modified| now.duration_since(modified).ok());
+    let mut below = metadata.is_dir().then(|| fs::read_dir(path).ok()).flatten().into_iter().flatten().flatten();
+    age.is_some_and(|age| age > RUBBISH_AFTER) && below.all(|entry| is_abandoned(&entry.path(), now))
 }
 
 /// Removes a directory that stands where a file belongs; a file is renamed over anything else.

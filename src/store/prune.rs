@@ -18,7 +18,7 @@ use super::contents::{Contents, Held, Listed};
 use super::disk::FileId;
 use super::entry::{NOTED_EVERY, inputs_path, manifest_path, with_suffix};
 use super::running::Running;
-use super::{RUBBISH_AFTER, Store, owners};
+use super::{RUBBISH_AFTER, Store, is_abandoned, owners};
 use crate::limits::Limits;
 
 /// How long an entry stays after its last use, whatever the limits.
@@ -217,8 +217,7 @@ impl Store {
         let Some(_lock) = self.lock_of(directory) else { return };
         let files: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().map(|file| file.path()).collect();
         // Somebody may have finished it before the lock was free.
-        let is_rubbish = |path: &PathBuf| older_than(path, now, RUBBISH_AFTER) && !path.is_dir();
-        if !files.iter().all(is_rubbish) || !older_than(directory, now, RUBBISH_AFTER) {
+        if !is_abandoned(directory, now) || files.iter().any(|file| file.is_dir()) {
             return;
         }
         let executed = Running::now();
@@ -236,7 +235,7 @@ impl Store {
     /// Removes what is unfinished, and what belongs to checkouts or build directories that are gone.
     fn remove_leftovers(&self, pruning: &Pruning, now: SystemTime, go_on: &dyn Fn() -> bool, pruned: &mut Pruned) {
         for (path, _) in files_in(&self.temporary()).take_while(|_| go_on()) {
-            if older_than(&path, now, RUBBISH_AFTER) {
+            if is_abandoned(&path, now) {
                 pruned.take(&path, pruning);
             }
         }
@@ -322,10 +321,6 @@ fn is_gone(directory: &Path) -> bool {
 
 fn current(path: &Path) -> Option<FileId> {
     fs::symlink_metadata(path).ok().and_then(|metadata| FileId::of(&metadata))
-}
-
-fn older_than(path: &Path, now: SystemTime, least: Duration) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| age(&metadata, now).is_some_and(|age| age > least))
 }
 
 fn age(metadata: &fs::Metadata, now: SystemTime) -> Option<Duration> {

@@ -1,0 +1,43 @@
+// `npm run readme`: what README says to type, typed as it stands by somebody who has a clone, an empty home directory and
+// Rust, Node and git. Takes as long as a first build of the addon.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root, run } from './setup.mjs'
+
+const directory = mkdtempSync(join(tmpdir(), 'dev-bin-readme-'))
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+const clone = join(directory, 'clone')
+const home = join(directory, 'home')
+mkdirSync(home)
+run('git', ['clone', '--quiet', root, clone])
+
+const blocks = [...readFileSync(join(clone, 'README.md'), 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].map(
+  (match) => match[1],
+)
+if (blocks.length === 0) fail('README has nothing to type')
+const made = [...new Set(blocks.join('').match(/(?<= )\/tmp\/[\w-]+/g))]
+for (const path of made) if (existsSync(path)) fail(`\`${path}\`, which README makes, is there already`)
+process.once('exit', () => {
+  for (const path of made) rmSync(path, { recursive: true, force: true })
+})
+
+const { PATH, CARGO_HOME = join(homedir(), '.cargo'), RUSTUP_HOME = join(homedir(), '.rustup') } = process.env
+const env = { PATH, HOME: home, CARGO_HOME, RUSTUP_HOME, TERM: 'dumb' }
+for (const block of blocks) {
+  console.log(`${block.trimEnd().replaceAll(/^/gm, '$ ')}`)
+  const { status } = spawnSync('bash', ['-euo', 'pipefail', '-c', block], { cwd: clone, env, stdio: 'inherit' })
+  if (status !== 0) fail(`this failed with exit status ${status}`)
+}
+const list = join(clone, 'cli', 'dev-bin.js')
+const { stdout } = spawnSync('node', [list, 'list', '--json'], { env, encoding: 'utf8' })
+const [entry] = JSON.parse(stdout)
+if (!entry?.path.startsWith(join(home, '.cache', 'openlock', 'dev-bin'))) fail('nothing was built into the new home')
+console.log(`README holds: ${blocks.length} blocks, and ${entry.path}`)
+
+function fail(problem) {
+  console.error(`error: ${problem}`)
+  process.exit(1)
+}
