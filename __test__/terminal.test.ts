@@ -85,7 +85,7 @@ function workspace(): Record<string, string> {
 
 const WARNING = (name: string) => `warning: function \`unused_in_${name}\` is never used`
 /** The live line, whole or cut off at its end. */
-const LIVE = /^(hello )?\[=*>? *\] \d+\/\d+ \d+(m \d+)?s(, ~[\dms ]+ left)?( [\w().-]*( \d+s)?)? ?…?$/
+const LIVE = /^(hello )?\[=*>? *\] \d+\/\d+ \d+(m \d+)?s(, ~[\dms ]+ left)?(;( [\w().-]*( \d+s)?)?)? ?…?$/
 
 describe.skipIf(!hasTmux)('in a terminal', () => {
   for (const columns of [80, 40]) {
@@ -111,7 +111,7 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
           expect(picture.split('\n').every((line) => line.length <= columns)).toBe(true)
         }
         expect(live.at(-1)).toEqual([])
-        expect(live.flat().some((line) => / [\w().]+ \d+s$/.test(line) || line.endsWith('…'))).toBe(true)
+        expect(live.flat().some((line) => /; [\w().]+ \d+s$/.test(line) || line.endsWith('…'))).toBe(true)
       }
       expect(second.seen.some((picture) => /, ~\d+s left/.test(picture))).toBe(true)
       if (columns >= 80) expect(first.seen.some((picture) => /^hello \[=+>/m.test(picture))).toBe(true)

@@ -80,7 +80,7 @@ fn line(bin: &str, done: u64, total: u64, elapsed: Duration, now: &Now) -> Strin
         let _ = write!(text, ", ~{} left", duration(left));
     }
     if let Some((unit, since)) = &now.slowest {
-        let _ = write!(text, " {unit} {}", duration(at - *since));
+        let _ = write!(text, "; {unit} {}", duration(at - *since));
     }
     fitted(&text)
 }
