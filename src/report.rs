@@ -126,7 +126,7 @@ impl Report {
     }
 
     fn waiting(&self, state: &mut State, on: WaitingFor, pid: Option<u32>, since_ms: Option<u64>) {
-        let mut text = "Waiting for ".to_owned();
+        let mut text = "for ".to_owned();
         match (on, pid) {
             (WaitingFor::Cargo, _) => {
                 text.push_str("another cargo, which holds the lock of the build directory or the package cache")
@@ -143,7 +143,7 @@ impl Report {
             let _ = write!(text, " (began {} ago)", duration(ago));
         }
         if !self.live {
-            return self.line(state, &text);
+            return self.line(state, &format!("Waiting {text}"));
         }
         // Under the line of a build that cargo waits within, too.
         if let Some(wait) = state.wait.replace(live::wait(&LINES, text)) {

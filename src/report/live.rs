@@ -61,9 +61,9 @@ impl Build {
 }
 
 /// A line that says what is waited for, and for how long.
-pub(super) fn wait(lines: &MultiProgress, text: String) -> ProgressBar {
+pub(super) fn wait(lines: &MultiProgress, whom: String) -> ProgressBar {
     let line = move |state: &ProgressState, out: &mut dyn Write| {
-        let _ = out.write_str(&fitted(&format!("{text}, {} so far", duration(state.elapsed()))));
+        let _ = out.write_str(&fitted(&format!("Waiting {} {whom}", duration(state.elapsed()))));
     };
     let style = ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = lines.add(ProgressBar::new_spinner()).with_style(style.with_key("line", line));
