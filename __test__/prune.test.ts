@@ -54,6 +54,16 @@ class Cache extends Checkout {
     return path
   }
 
+  /** As {@link built}, by a process that has ended, so that nothing of it is still to come. */
+  async builtElsewhere(text: string, milliseconds = 0): Promise<string> {
+    this.write('src/main.rs', mainPrinting(text))
+    const program = new Program('bun', this.options())
+    const { path } = (await program.says('resolved')).binary
+    await program.ended()
+    if (milliseconds > 0) unused(path, milliseconds)
+    return path
+  }
+
   prune(options: PruneOptions = {}) {
     return prune({ cacheDir: this.cacheDir, env: {}, ...options })
   }
@@ -372,9 +382,9 @@ describe('by itself, the cache is pruned', () => {
 
   test('after a build, once a day, with the limits of the call', async () => {
     const cache = new Cache()
-    const old = await cache.built('old', 40 * DAY)
+    const old = await cache.builtElsewhere('old', 40 * DAY)
     // A new cache needs none.
-    await cache.built('one')
+    await cache.builtElsewhere('one')
     expect(existsSync(old)).toBe(true)
     age(stamp(cache), 1.1 * DAY)
     await cache.get()
@@ -384,7 +394,7 @@ describe('by itself, the cache is pruned', () => {
     await until(() => statSync(stamp(cache)).mtimeMs > before, 'the cache is pruned')
     expect(existsSync(old)).toBe(false)
 
-    const second = await cache.built('three')
+    const second = await cache.builtElsewhere('three')
     unused(second, 40 * DAY)
     age(stamp(cache), 1.1 * DAY)
     const again = statSync(stamp(cache)).mtimeMs
@@ -397,7 +407,7 @@ describe('by itself, the cache is pruned', () => {
   for (const runtime of RUNTIMES) {
     test(`though the process ends at once, in ${runtime}; not when it is made to`, async () => {
       const cache = new Cache()
-      const old = await cache.built('old', 40 * DAY)
+      const old = await cache.builtElsewhere('old', 40 * DAY)
       cache.write('src/main.rs', mainPrinting('one'))
       age(stamp(cache), 1.1 * DAY)
       const program = new Program(runtime, cache.options())
@@ -414,7 +424,7 @@ describe('by itself, the cache is pruned', () => {
 
   test('under a lock that nobody waits for', async () => {
     const cache = new Cache()
-    const old = await cache.built('old', 40 * DAY)
+    const old = await cache.builtElsewhere('old', 40 * DAY)
     age(stamp(cache), 1.1 * DAY)
     cache.write('src/main.rs', mainPrinting('one'))
     const lock = join(cache.cacheDir, 'locks', 'prune.lock')
