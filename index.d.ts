@@ -71,7 +71,7 @@ export declare class DevBinaryError extends Error {
   readonly name: 'DevBinaryError'
   /** Stable; to be matched on. */
   readonly code: DevBinaryErrorCode
-  /** What to do next, where that is known. Also the last paragraph of `message`. */
+  /** What to do next, where that is known. `message` ends with it, too. */
   readonly hint?: string
 }
 
@@ -94,7 +94,7 @@ export type DevBinaryErrorCode =
   | 'CHANGED_DURING_BUILD'
   /** The cache directory cannot be used, or not safely; the hint says how to mend it. */
   | 'CACHE_UNUSABLE'
-  /** The native addon cannot be loaded. */
+  /** The native addon cannot be loaded; the message names the platform, the package that was expected, and the cause. */
   | 'BINDING_LOAD'
   /** A defect of this package. */
   | 'INTERNAL'
@@ -180,7 +180,10 @@ export interface DevBinaryOptions {
    * @default 'auto'
    */
   report?: 'auto' | 'plain' | 'silent' | undefined
-  /** Hears what happens, in order, before the promise settles. What it throws ends the call and is its rejection. */
+  /**
+   * Hears what happens, in order, in the async context of the call. What it throws ends the call and is its rejection;
+   * so is what it rejects with, when it is async. The call settles after the promises that it returned.
+   */
   onEvent?: ((event: DevBinaryEvent) => void) | undefined
 }
 

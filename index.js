@@ -6,6 +6,9 @@
 const { existsSync } = require('node:fs')
 const { homedir } = require('node:os')
 const { join, resolve } = require('node:path')
+const { DevBinaryError } = require('./error.js')
+const { Listener } = require('./listener.js')
+const { load } = require('./load.js')
 
 const DEFAULT_REPO = 'openshell-fork'
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
@@ -24,43 +27,6 @@ const TERMINAL = new Set([
 
 /** Marks this package's own signal listeners, also those of another copy of it in the same process. */
 const OURS = Symbol.for('@openlock/dev-bin signal listener')
-
-class DevBinaryError extends Error {
-  constructor(code, message, { hint, cause } = {}) {
-    super(hint ? `${message}\n\nhint: ${hint}` : message, cause === undefined ? undefined : { cause })
-    this.name = 'DevBinaryError'
-    this.code = code
-    if (hint !== undefined) this.hint = hint
-  }
-}
-
-let binding
-
-/** The addon, loaded by the first call, so that importing the package cannot fail. */
-function load() {
-  try {
-    binding ??= require('./binding.js')
-    return binding
-  } catch (error) {
-    const first = String(rootCause(error).message).split('\n')[0]
-    throw new DevBinaryError(
-      'BINDING_LOAD',
-      `the native addon for ${process.platform}-${process.arch} cannot be loaded: ${first}`,
-      {
-        hint: first.includes('failed to map segment')
-          ? 'the temporary directory does not allow execution; set BUN_TMPDIR to one that does'
-          : 'reinstall @openlock/dev-bin with optional dependencies, or run `npm run build` in its sources',
-        cause: error,
-      },
-    )
-  }
-}
-
-function rootCause(error) {
-  let cause = error
-  while (cause?.cause instanceof Error) cause = cause.cause
-  return cause
-}
 
 const isString = (value) => typeof value === 'string'
 const isBoolean = (value) => typeof value === 'boolean'
@@ -218,6 +184,7 @@ async function call(task, given, known = OPTIONS) {
   const { signal, onEvent } = options
   signal?.throwIfAborted()
   const request = toRequest(task, options)
+  const listener = onEvent && new Listener(onEvent)
   const native = load()
   const cancellation = new native.Cancellation()
   // Calls made in the same turn of the event loop begin together and can share one look at the tree.
@@ -227,6 +194,7 @@ async function call(task, given, known = OPTIONS) {
   let failure
   const end = (error) => {
     failure ??= error
+    listener?.end()
     cancellation.cancel()
   }
   const onAbort = () => end()
@@ -235,15 +203,11 @@ async function call(task, given, known = OPTIONS) {
   try {
     const last = await new Promise((settle) => {
       native.start(request, cancellation, (message) => {
-        if (TERMINAL.has(message.type)) return settle(message)
-        if (failure !== undefined) return
-        try {
-          onEvent(message)
-        } catch (error) {
-          end(error ?? new Error('onEvent threw nothing'))
-        }
+        if (TERMINAL.has(message.type)) settle(message)
+        else listener.hear(message, end)
       })
     })
+    await listener?.settled()
     signal?.throwIfAborted()
     if (failure !== undefined) throw failure
     if (last.type === 'failed') throw new DevBinaryError(last.code, last.message, { hint: last.hint ?? undefined })

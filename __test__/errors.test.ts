@@ -538,19 +538,6 @@ describe('an error', () => {
     expect(told[1]).toMatchObject({ code: 'INVALID_OPTION' })
     expect(told[1]).not.toHaveProperty('hint')
   })
-
-  test('an addon that cannot be loaded: which one, and what to do', () => {
-    const program = `require(${JSON.stringify(entry)}).getDevBinary({ crate: 'x' }).catch((e) => console.log(JSON.stringify([e.code, e.message, e.hint, String(e.cause)])))`
-    const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: '/no/such/addon.node' }
-    for (const runtime of ['node', process.execPath]) {
-      const [code, message, hint, cause] = JSON.parse(execFileSync(runtime, ['-e', program], { env, encoding: 'utf8' }))
-      expect(code).toBe('BINDING_LOAD')
-      expect(message).toContain(`${process.platform}-${process.arch}`)
-      expect(message).toContain('/no/such/addon.node')
-      expect(hint).toContain('npm run build')
-      expect(cause).toContain('Error')
-    }
-  })
 })
 
 describe('isDevMode', () => {

@@ -4,7 +4,8 @@
 //! travel through one threadsafe function, so they arrive in order. It is released when what was left to do is done, and
 //! nothing keeps the process alive from then on: that takes milliseconds, or, once a day and after a build alone, seconds at
 //! most, when the cache is pruned. A process that cannot wait for that may exit; a cache is valid at any moment of it. A
-//! panic becomes a terminal message.
+//! panic becomes a terminal message. A call ends when the JavaScript that could end it is gone, as it is when a worker thread is
+//! terminated.
 //! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
 //!
 //! This is the only module that names napi; its `convert` turns the core's types into those here.
@@ -54,6 +55,14 @@ impl Cancellation {
     /// Ends cargo and everything it started, before this returns.
     #[napi]
     pub fn cancel(&self) {
+        self.inner.cancel();
+    }
+}
+
+/// Whoever drops the switch can no longer use it, and then nobody can: a worker thread that is terminated lets go of it
+/// without running any more JavaScript. `index.js` holds it for as long as its call is under way.
+impl Drop for Cancellation {
+    fn drop(&mut self) {
         self.inner.cancel();
     }
 }

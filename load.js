@@ -1,0 +1,132 @@
+'use strict'
+
+// The addon, or why there is none.
+//
+// Promises: nothing is loaded before the first call. A failure is told in one line: the platform, the package that was
+// expected, the first cause that says something, and what to do; all of what was tried is its `cause`.
+// Does not promise: to find an addon that the generated `binding.js` does not find.
+
+const { readFileSync } = require('node:fs')
+const { DevBinaryError } = require('./error.js')
+
+const NAME = '@openlock/dev-bin'
+/** What there are packages for; release/targets.mjs has the triples. */
+const PLATFORMS = [
+  'darwin-arm64',
+  'darwin-x64',
+  'linux-arm64-gnu',
+  'linux-arm64-musl',
+  'linux-x64-gnu',
+  'linux-x64-musl',
+  'win32-arm64-msvc',
+  'win32-x64-msvc',
+]
+
+let binding
+
+function load() {
+  try {
+    binding ??= require('./binding.js')
+    return binding
+  } catch (error) {
+    throw explained(error)
+  }
+}
+
+function explained(error) {
+  const platform = hostPlatform()
+  const expected = `${NAME}-${platform}`
+  const { cause, hint } = diagnosis(platform, triedIn(error))
+  const told = `cannot load the native addon for ${platform} from \`${expected}\`: ${cause}; ${hint}`
+  const result = new DevBinaryError('BINDING_LOAD', told, { cause: error })
+  result.hint = hint
+  return result
+}
+
+function diagnosis(platform, tried) {
+  const cause = tried.find(isTelling)
+  if (cause !== undefined) return { cause, hint: remedy(cause) }
+  if (!PLATFORMS.includes(platform)) {
+    return {
+      cause: 'there is no such package',
+      hint: `build from source with \`npm run build\`; there are packages for ${PLATFORMS.join(', ')}`,
+    }
+  }
+  if (isCompiled()) {
+    return {
+      cause: 'it is not in this program',
+      hint: "run `bun install --os='*' --cpu='*'` before `bun build --compile`, so that the target's package is there",
+    }
+  }
+  const others = PLATFORMS.filter((other) => other !== platform && isInstalled(`${NAME}-${other}`))
+  if (others.length > 0) {
+    return {
+      cause: `it is not installed, but ${others.map((other) => `\`${NAME}-${other}\``).join(', ')} is`,
+      hint: 'install on the platform that the program runs on, or for both',
+    }
+  }
+  return {
+    cause: 'it is not installed',
+    hint: `reinstall ${NAME} with optional dependencies, or run \`npm run build\` in its sources`,
+  }
+}
+
+function remedy(cause) {
+  const needed = /version `GLIBC_([\d.]+)' not found/.exec(cause)
+  if (needed) return `use a system with glibc ${needed[1]} or newer`
+  // Unpacked and not to be mapped, or not even unpacked.
+  const isNotMapped = /failed to map segment|operation not permitted/i.test(cause)
+  if (isCompiled() && (isNotMapped || IN_PROGRAM.test(cause))) {
+    return 'set BUN_TMPDIR to a directory that this user can write to, on a file system that is not mounted noexec'
+  }
+  if (isNotMapped) return 'move node_modules to a file system that is not mounted noexec'
+  return `reinstall ${NAME} on this machine`
+}
+
+/** What the loader met, the first first, each in one line. */
+function triedIn(error) {
+  const messages = []
+  for (let cause = error?.cause; cause instanceof Error; cause = cause.cause) {
+    messages.unshift(String(cause.message).split('\n')[0])
+  }
+  return messages.length > 0 ? messages : [String(error?.message ?? error).split('\n')[0]]
+}
+
+/** The generated loader tries more places than there are; that one of them is empty tells nothing. */
+function isTelling(message) {
+  return !/^Cannot (find|require) module '?(\.\/|@openlock\/)/.test(message)
+}
+
+function hostPlatform() {
+  const { platform, arch } = process
+  if (platform === 'linux') return `${platform}-${arch}-${isMusl() ? 'musl' : 'gnu'}`
+  if (platform === 'win32') return `${platform}-${arch}-msvc`
+  return `${platform}-${arch}`
+}
+
+/** Which libc this very process runs on; a system can have both. */
+function isMusl() {
+  try {
+    return /\/(ld-musl-|libc\.musl-)/.test(readFileSync('/proc/self/maps', 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** Where `bun build --compile` puts a program's own files. */
+const IN_PROGRAM = /[/\\](\$bunfs|~BUN)[/\\]/
+
+function isCompiled() {
+  return globalThis.Bun !== undefined && IN_PROGRAM.test(globalThis.Bun.main)
+}
+
+function isInstalled(name) {
+  try {
+    require.resolve(`${name}/package.json`)
+    return true
+  } catch {
+    return false
+  }
+}
+
+exports.load = load
