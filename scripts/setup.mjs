@@ -65,12 +65,18 @@ function once(stamp, current, isThere, work) {
   writeFileSync(stamp, current)
 }
 
-export function setUp() {
-  const modules = join(root, 'node_modules')
-  once(join(modules, '.dev-bin-stamp'), digest(['package-lock.json']), existsSync(local('napi')), () => {
-    console.error('Installing packages (npm ci)')
-    run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { quiet: true })
+/** Installs what a directory's lock file names, unless that has been done. */
+export function installPackages(directory = '.', ...args) {
+  const modules = join(root, directory, 'node_modules')
+  once(join(modules, '.dev-bin-stamp'), digest([join(directory, 'package-lock.json')]), existsSync(modules), () => {
+    console.error(`Installing packages (npm ci${directory === '.' ? '' : ` in ${directory}`})`)
+    const quietly = ['--no-audit', '--no-fund', '--loglevel=error']
+    run('npm', ['ci', ...args, ...quietly], { quiet: true, cwd: join(root, directory) })
   })
+}
+
+export function setUp() {
+  installPackages()
   const addon = readdirSync(root).some((name) => name.endsWith('.node')) && existsSync(join(root, 'binding.js'))
   once(join(root, 'target', '.dev-bin-stamp'), digest(ADDON_SOURCES), addon, () => {
     console.error('Building the addon (npm run build)')

@@ -1,0 +1,126 @@
+// What can be wrong with an installed package, and the one line that a user is told then.
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { RUNTIMES } from './project.mjs'
+import { manifest } from './targets.mjs'
+
+/** Asserts that `answer` is the loader's error, in one line, and says what it must. */
+function assertNotLoaded(answer, target, ...patterns) {
+  assert.equal(answer.code, 'BINDING_LOAD', `expected an error, got ${JSON.stringify(answer)}`)
+  assert.ok(!answer.message.includes('\n'), `more than one line: ${answer.message}`)
+  const naming = `cannot load the native addon for ${target.platform} from \`${target.package}\`: `
+  assert.ok(answer.message.startsWith(naming), answer.message)
+  assert.ok(answer.message.endsWith(`; ${answer.hint}`), answer.message)
+  for (const pattern of patterns) assert.match(answer.message, pattern)
+}
+
+const inEachRuntime = (work) => {
+  for (const runtime of Object.values(RUNTIMES)) work([runtime, 'job.cjs'])
+}
+
+export function withoutPlatformPackage(project, target) {
+  const there = project.directoryOf(target.package)
+  project.whileHidden(there, () => {
+    inEachRuntime((command) => {
+      assertNotLoaded(project.job(command), target, /: it is not installed; reinstall /)
+    })
+    const program = project.compile('launcher-without')
+    assertNotLoaded(project.job([program], { cwd: '/' }), target, /: it is not in this program; run `bun install /)
+  })
+}
+
+/** node_modules that were installed on another libc, say in a container, and are used here. */
+export function withTheOtherLibcsPackage(project, target) {
+  const other = target.package.replace(/gnu$|musl$/, (abi) => ({ gnu: 'musl', musl: 'gnu' })[abi])
+  const there = project.directoryOf(target.package)
+  cpSync(there, project.beside(other), { recursive: true })
+  try {
+    project.whileHidden(there, () => {
+      inEachRuntime((command) => {
+        const installed = new RegExp(`: it is not installed, but \`${other}\` is; install on the platform`)
+        assertNotLoaded(project.job(command), target, installed)
+      })
+    })
+  } finally {
+    rmSync(project.beside(other), { recursive: true })
+  }
+}
+
+/** An addon that was linked with another libc, or with a later one than there is. */
+export function withForeignAddons(project, target) {
+  const file = join(project.directoryOf(target.package), target.addon)
+  const whole = readFileSync(file)
+  const text = whole.toString('latin1')
+  const highest = /\bGLIBC_2\.\d\d\0/.exec(text)[0]
+  const foreign = [
+    // What an addon for musl asks for.
+    ['libc.so.6\0', 'libc.so\0', [/: (.*: )?(\/.*)?libc\.so: .*; reinstall /]],
+    [highest, 'GLIBC_9.99\0', [/: .*version `GLIBC_9\.99' not found.*; use a system with glibc 9\.99 or newer$/]],
+  ]
+  try {
+    for (const [from, to, patterns] of foreign) {
+      replaceFile(file, Buffer.from(text.replaceAll(from, to.padEnd(from.length, '\0')), 'latin1'))
+      inEachRuntime((command) => assertNotLoaded(project.job(command), target, ...patterns))
+    }
+  } finally {
+    replaceFile(file, whole)
+  }
+}
+
+/** Not through hard links: package managers share files between projects that way. */
+function replaceFile(file, content) {
+  const temporary = `${file}.new`
+  writeFileSync(temporary, content)
+  chmodSync(temporary, 0o755)
+  cpSync(temporary, file, { force: true })
+}
+
+/** Whether this user may mount a file system for one program; `sudo` counts when it asks nothing. */
+function mounter() {
+  const sudo = process.getuid() === 0 ? [] : ['sudo', '-n', '--preserve-env']
+  const command = [...sudo, 'unshare', '--mount', '--', 'sh', '-c']
+  const [program, ...args] = [...command, 'mount -t tmpfs none /mnt']
+  return spawnSync(program, args).status === 0 ? command : undefined
+}
+
+/** A temporary directory from which nothing may be run: told, and mended as told. False where it cannot be had. */
+export function withNoexecTemporaryDirectory(project, target, program) {
+  const mount = mounter()
+  if (mount === undefined) return false
+  const temporary = join(project.directory, 'noexec')
+  const usable = join(project.directory, 'usable')
+  for (const directory of [temporary, usable]) mkdirSync(directory, { recursive: true })
+  const script = `mount -t tmpfs -o noexec none '${temporary}' && exec '${program}'`
+  const env = { TMPDIR: temporary, BUN_TMPDIR: undefined }
+  const advice = /failed to map segment.*; set BUN_TMPDIR to a directory /
+  assertNotLoaded(project.job([...mount, script], { cwd: '/', env }), target, advice)
+  const mended = project.job([...mount, script], { cwd: '/', env: { ...env, BUN_TMPDIR: usable } })
+  assert.equal(mended.outcome, 'cached')
+  return true
+}
+
+/** A package and a dependency of it may each bring a copy; both are loaded, and wait for each other. */
+export function withTwoCopies(project, target) {
+  const nested = join(project.directory, 'node_modules', 'launcher', 'node_modules', dirname(manifest.name))
+  for (const name of [manifest.name, target.package]) {
+    cpSync(project.directoryOf(name), join(nested, name.split('/')[1]), { recursive: true, dereference: true })
+  }
+  const program = `
+    const one = require('${manifest.name}')
+    const other = require(${JSON.stringify(join(nested, manifest.name.split('/')[1]))})
+    const options = JSON.parse(process.env.REHEARSAL_OPTIONS)
+    Promise.all([one, other].map(({ getDevBinary }) => getDevBinary(options))).then(
+      (answers) => console.log(JSON.stringify({ copies: one === other ? 1 : 2, answers })),
+    )
+  `
+  writeFileSync(join(project.directory, 'copies.cjs'), program)
+  for (const [name, runtime] of Object.entries(RUNTIMES)) {
+    const { copies, answers } = project.job([runtime, 'copies.cjs'], { cache: `copies-${name}` })
+    assert.equal(copies, 2)
+    assert.equal(answers[0].path, answers[1].path)
+    assert.deepEqual(answers.map(({ outcome }) => outcome).sort(), ['built', 'cached'])
+  }
+}

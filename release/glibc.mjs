@@ -1,0 +1,42 @@
+// The oldest glibc that an addon runs on: a toolchain that links with it, and the very library, to load an addon with.
+
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { run } from '../scripts/setup.mjs'
+import { root } from './targets.mjs'
+
+/** A C compiler for `target`, to link with. */
+export function linker(target) {
+  return join(toolchain(target), 'bin', `${target.triple}-gcc`)
+}
+
+/** The words before a command that run it on the oldest glibc; for a target of this machine. */
+export function oldestGlibc(target) {
+  const libraries = join(toolchain(target), target.triple, 'sysroot', 'lib')
+  return [join(libraries, 'ld-2.17.so'), '--library-path', libraries]
+}
+
+/** The toolchain, unpacked from the package that it comes in. */
+function toolchain({ triple }) {
+  const name = `@napi-rs/cross-toolchain-${process.arch}-target-${triple.split('-')[0]}`
+  const manifest = installed(name)
+  const { version } = createRequire(import.meta.url)(manifest)
+  const unpacked = join(root, 'target', 'cross-toolchain', `${triple}-${version}`)
+  if (!existsSync(unpacked)) {
+    const temporary = `${unpacked}.${process.pid}`
+    mkdirSync(temporary, { recursive: true })
+    run('tar', ['-xJf', join(dirname(manifest), `${triple}.tar.xz`), '-C', temporary])
+    rmSync(unpacked, { recursive: true, force: true })
+    renameSync(temporary, unpacked)
+  }
+  return unpacked
+}
+
+function installed(name) {
+  try {
+    return createRequire(import.meta.url).resolve(`${name}/package.json`)
+  } catch (cause) {
+    throw new Error(`\`${name}\` is not installed; run \`npm ci --prefix release\` on x64 Linux`, { cause })
+  }
+}

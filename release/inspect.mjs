@@ -1,0 +1,70 @@
+// What an addon must be before it may be published, read from its bytes, so that any machine can look at those of all
+// targets: built for its platform, small enough, with no directory of the machine that built it, and on glibc with
+// nothing that the oldest supported one lacks.
+
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { GLIBC_FLOOR, root } from './targets.mjs'
+
+/** Bytes, of the stripped addon. */
+export const MAX_SIZE = 4 * 1024 * 1024
+
+/** Below these lies what belongs to whoever built it, and to nobody who runs it. */
+const PRIVATE_DIRECTORIES =
+  /(?:\/(?:home|Users|root|github|__w|opt\/hostedtoolcache|usr\/local\/(?:cargo|rustup))\/|[A-Za-z]:\\(?:Users|a)\\)[\w.-]+/
+
+/** What is wrong with an addon, as sentences; none if it is as it must be. */
+export function problemsOf(target, file) {
+  const bytes = readFileSync(file)
+  const text = bytes.toString('latin1')
+  const problems = []
+
+  const format = formatOf(bytes)
+  const expected = `${target.os}-${target.cpu}`
+  if (format !== expected) problems.push(`is built for ${format}, not for ${expected}`)
+  if (bytes.length > MAX_SIZE) problems.push(`has ${bytes.length} bytes, more than ${MAX_SIZE}`)
+
+  const own = [root, homedir(), process.env.CARGO_HOME, process.env.RUSTUP_HOME].filter((path) => path?.length > 1)
+  const leaked = own.find((directory) => text.includes(`${directory}/`) || text.includes(`${directory}\\`))
+  const path = leaked ?? PRIVATE_DIRECTORIES.exec(text)?.[0]
+  if (path !== undefined) problems.push(`holds a path of the machine that built it: ${path}`)
+
+  if (target.os === 'linux') {
+    const highest = highestGlibc(text)
+    const isGlibc = highest !== undefined
+    if (isGlibc !== (target.libc === 'glibc')) {
+      problems.push(`is linked with ${isGlibc ? 'glibc' : 'no glibc'}, and is for ${target.libc}`)
+    } else if (isGlibc && compare(highest, GLIBC_FLOOR) > 0) {
+      problems.push(`needs glibc ${highest}, and ${GLIBC_FLOOR} is to be enough`)
+    }
+  }
+  return problems
+}
+
+/** The highest version of glibc that any symbol asks for. */
+export function highestGlibc(text) {
+  const versions = [...text.matchAll(/\bGLIBC_(\d+(?:\.\d+)+)\0/g)].map((match) => match[1])
+  return versions.sort(compare).at(-1)
+}
+
+function compare(one, other) {
+  const [a, b] = [one, other].map((version) => version.split('.').map(Number))
+  const differing = a.findIndex((part, index) => part !== (b[index] ?? 0))
+  if (differing === -1) return a.length - b.length
+  return a[differing] - (b[differing] ?? 0)
+}
+
+function formatOf(bytes) {
+  const elf = { 62: 'linux-x64', 183: 'linux-arm64' }
+  const mach = { 16777223: 'darwin-x64', 16777228: 'darwin-arm64' }
+  const windows = { 34404: 'win32-x64', 43620: 'win32-arm64' }
+  const unknown = 'something unknown'
+  if (bytes.length < 64) return unknown
+  if (bytes.readUInt32BE(0) === 0x7f454c46) return elf[bytes.readUInt16LE(18)] ?? unknown
+  if (bytes.readUInt32LE(0) === 0xfeedfacf) return mach[bytes.readUInt32LE(4)] ?? unknown
+  if (bytes.toString('latin1', 0, 2) === 'MZ') {
+    const header = bytes.readUInt32LE(60)
+    return header + 6 <= bytes.length ? (windows[bytes.readUInt16LE(header + 4)] ?? unknown) : unknown
+  }
+  return unknown
+}

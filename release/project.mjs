@@ -1,0 +1,163 @@
+// An empty project with a home and caches of its own, into which the published package is installed, and programs in it
+// that do the main job: get a binary, twice.
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { local } from '../scripts/setup.mjs'
+import { manifest, root } from './targets.mjs'
+
+const pnpm = join(root, 'release', 'node_modules', 'pnpm', 'bin', 'pnpm.cjs')
+
+/** How each package manager adds a package to a project. */
+export const MANAGERS = {
+  npm: ['npm', 'install', '--no-audit', '--no-fund'],
+  pnpm: [process.execPath, pnpm, 'add'],
+  bun: [local('bun'), 'add'],
+}
+
+export const RUNTIMES = { node: process.execPath, bun: local('bun') }
+
+const JOB = `
+const options = JSON.parse(process.env.REHEARSAL_OPTIONS)
+const say = (answer) => console.log(JSON.stringify(answer))
+const told = ({ code, message, hint }) => ({ code, message, hint })
+`
+
+const CALL = `getDevBinary(options).then(say, (error) => say(told(error)))`
+
+/** What stands in a project, by name: the same job, imported in each way there is. */
+const PROGRAMS = {
+  'job.mjs': `import { getDevBinary } from '${manifest.name}'\n${JOB}\n${CALL}\n`,
+  'job.cjs': `const { getDevBinary } = require('${manifest.name}')\n${JOB}\n${CALL}\n`,
+  'launcher.ts': `${JOB}\nconst { getDevBinary } = await import('${manifest.name}')\nawait ${CALL}\n`,
+  'consumer.mts': `import { type DevBinary, DevBinaryError, getDevBinary } from '${manifest.name}'
+export const binary: Promise<DevBinary> = getDevBinary({ crate: 'hello' })
+export const isOurs = (error: unknown) => error instanceof DevBinaryError && error.code === 'BUILD_FAILED'
+`,
+  'consumer.cts': `import devBin = require('${manifest.name}')
+const fingerprint: Promise<string> = devBin.fingerprint({ crate: 'hello', scope: 'crate' })
+export = fingerprint
+`,
+}
+
+/** A crate in a git repository. */
+export function makeCheckout(repo) {
+  const files = {
+    'Cargo.toml': '[package]\nname = "hello"\nversion = "0.1.0"\nedition = "2024"\n',
+    'src/main.rs': 'fn main() {\n    println!("hello");\n}\n',
+    '.gitignore': '/target\n',
+  }
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(repo, path)), { recursive: true })
+    writeFileSync(join(repo, path), text)
+  }
+  execFileSync('cargo', ['generate-lockfile', '--offline', '--quiet'], { cwd: repo })
+  execFileSync('git', ['init', '--quiet', repo])
+}
+
+export class Project {
+  constructor(directory, manager, registry) {
+    this.directory = join(directory, manager)
+    this.manager = manager
+    this.registry = registry
+    this.repo = join(directory, 'checkout')
+    mkdirSync(this.directory, { recursive: true })
+    this.#write('package.json', '{ "name": "project", "private": true }\n')
+    for (const [name, text] of Object.entries(PROGRAMS)) this.#write(name, text)
+  }
+
+  /** Adds the package with a home, a cache and a store that nothing else has used. */
+  install() {
+    const [program, ...args] = MANAGERS[this.manager]
+    this.run([program, ...args, manifest.name], { shell: process.platform === 'win32' })
+  }
+
+  /** Compiles `launcher.ts`; the program. */
+  compile(name) {
+    const suffix = process.platform === 'win32' ? '.exe' : ''
+    const program = join(this.directory, name + suffix)
+    this.run([RUNTIMES.bun, 'build', '--compile', 'launcher.ts', '--outfile', program])
+    return program
+  }
+
+  /** Runs a program that does the job and gives its answer; `cache` names the cache that it uses. */
+  job(command, { cache = 'cache', cwd = this.directory, env = {} } = {}) {
+    const options = { crate: 'hello', repo: this.repo, cacheDir: join(this.directory, cache), report: 'silent' }
+    return JSON.parse(this.run(command, { cwd, env: { REHEARSAL_OPTIONS: JSON.stringify(options), ...env } }))
+  }
+
+  /** Runs something in the project; what it prints on stdout. */
+  run([program, ...args], { cwd = this.directory, env = {}, shell = false } = {}) {
+    const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
+      cwd,
+      shell,
+      encoding: 'utf8',
+      env: { ...this.#environment(), ...env },
+    })
+    if (error) throw error
+    if (status !== 0) {
+      const said = `${stdout}${stderr}`.trim()
+      throw new Error(`\`${[program, ...args].join(' ')}\` in ${cwd} ended with ${signal ?? status}:\n${said}`)
+    }
+    return stdout
+  }
+
+  /** Where the package manager put the root package; its optional dependencies lie beside it. */
+  get installed() {
+    return realpathSync(join(this.directory, 'node_modules', ...manifest.name.split('/')))
+  }
+
+  /** The platform packages that are there, by name. */
+  get platforms() {
+    const [scope, name] = manifest.name.split('/')
+    const beside = readdirSync(dirname(this.installed)).filter((entry) => entry.startsWith(`${name}-`))
+    return beside.map((entry) => `${scope}/${entry}`).sort()
+  }
+
+  /** Where a package would lie that lies beside the root package. */
+  beside(packageName) {
+    return join(dirname(this.installed), packageName.split('/')[1])
+  }
+
+  /** The one directory of a package; pnpm has several links to it. */
+  directoryOf(packageName) {
+    return realpathSync(this.beside(packageName))
+  }
+
+  /** Does `work` while one of the project's files or directories has another name. */
+  whileHidden(path, work) {
+    const hidden = `${path}.hidden`
+    renameSync(path, hidden)
+    try {
+      return work()
+    } finally {
+      renameSync(hidden, path)
+    }
+  }
+
+  #write(name, text) {
+    writeFileSync(join(this.directory, name), text)
+  }
+
+  #environment() {
+    const home = join(this.directory, 'home')
+    mkdirSync(home, { recursive: true })
+    const foreign = /^(npm_|NPM_|BUN_|PNPM_|NODE_|XDG_|CARGO_(?!HOME$)|RUST(?!UP_HOME$)|DEV_BIN_|GIT_)/
+    const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name))
+    return {
+      ...Object.fromEntries(inherited),
+      HOME: home,
+      USERPROFILE: home,
+      CARGO_HOME: process.env.CARGO_HOME || join(homedir(), '.cargo'),
+      RUSTUP_HOME: process.env.RUSTUP_HOME || join(homedir(), '.rustup'),
+      npm_config_registry: this.registry,
+      npm_config_cache: join(home, 'npm-cache'),
+      npm_config_store_dir: join(home, 'pnpm-store'),
+      npm_config_update_notifier: 'false',
+      BUN_CONFIG_REGISTRY: this.registry,
+      BUN_INSTALL_CACHE_DIR: join(home, 'bun-cache'),
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// `npm run release:rehearse`: a release from the build to the user's machine, all of it on this one.
+//
+// Builds the addon of this machine's platform as it is published, stages and checks the packages, publishes them to a
+// registry on loopback, installs them into empty projects with each package manager, and does there what users do and
+// what goes wrong for them. What stands for the other platforms' addons is never loaded.
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { commandLine } from '../scripts/arguments.mjs'
+import { installPackages, local, run } from '../scripts/setup.mjs'
+import { buildAddon } from './build.mjs'
+import * as cases from './cases.mjs'
+import { oldestGlibc } from './glibc.mjs'
+import { problemsOf } from './inspect.mjs'
+import { MANAGERS, makeCheckout, Project, RUNTIMES } from './project.mjs'
+import { startRegistry } from './registry.mjs'
+import { stagePlatform, stageRoot } from './stage.mjs'
+import { hostTarget, manifest, output, root, TARGETS } from './targets.mjs'
+
+const USAGE = `usage: npm run release:rehearse [-- --addons DIR]
+  --addons DIR  take this platform's addon and binding.js from DIR instead of building them`
+
+/** Bytes, of the packed root package. */
+const MAX_ROOT_SIZE = 50 * 1024
+
+const { values } = commandLine(USAGE, { addons: { type: 'string' } })
+const target = hostTarget()
+
+/** Says what begins, and how long it took. */
+async function step(what, work) {
+  const began = performance.now()
+  process.stdout.write(`${what} … `)
+  const said = await work()
+  console.log(`${((performance.now() - began) / 1000).toFixed(1)} s${typeof said === 'string' ? `, ${said}` : ''}`)
+  return said
+}
+
+/** A program of the packages that a release takes. */
+const tool = (name, path) => join(root, 'release', 'node_modules', name, path)
+
+function pack(directory, destination) {
+  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', destination], {
+    cwd: directory,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  return join(destination, JSON.parse(packed)[0].filename)
+}
+
+/** Packs the packages of all platforms and the root; the paths, the root's last. */
+function packAll(addons, directory) {
+  const standIn = join(directory, 'stand-in.node')
+  writeFileSync(standIn, 'the addon of a platform that this machine is not\n')
+  const staged = TARGETS.map((each) => {
+    return stagePlatform(each, each === target ? join(addons, each.addon) : standIn, output)
+  })
+  const tarballs = join(directory, 'tarballs')
+  mkdirSync(tarballs)
+  return [...staged, stageRoot(join(addons, 'binding.js'), output)].map((each) => pack(each, tarballs))
+}
+
+function publish(tarballs, { url }) {
+  const npmrc = join(dirname(tarballs[0]), 'npmrc')
+  // npm publishes nothing without a token, whatever the registry asks for.
+  writeFileSync(npmrc, `registry=${url}\n${url.replace('http:', '')}:_authToken=rehearsal\n`)
+  for (const tarball of tarballs) {
+    // There is nobody here who could attest where the packages come from.
+    const args = ['publish', tarball, '--userconfig', npmrc, '--provenance=false', '--loglevel=error']
+    run('npm', args, { quiet: true })
+  }
+}
+
+function useAs(project) {
+  const built = project.job([RUNTIMES.node, 'job.mjs'])
+  assert.equal(built.outcome, 'built', JSON.stringify(built))
+  assert.equal(execFileSync(built.path, { encoding: 'utf8' }), 'hello\n')
+  for (const runtime of Object.values(RUNTIMES)) {
+    for (const program of ['job.mjs', 'job.cjs']) {
+      const { outcome, path } = project.job([runtime, program])
+      assert.deepEqual({ outcome, path }, { outcome: 'cached', path: built.path })
+    }
+  }
+}
+
+/** Compiles the launcher, and runs it where there is nothing else of the package. */
+function useCompiled(project) {
+  const program = project.compile('launcher')
+  project.whileHidden(join(project.directory, 'node_modules'), () => {
+    const built = project.job([program], { cwd: '/', cache: 'compiled' })
+    assert.equal(built.outcome, 'built', JSON.stringify(built))
+    assert.equal(project.job([program], { cwd: '/', cache: 'compiled' }).outcome, 'cached')
+  })
+  return program
+}
+
+function checkTypes(project) {
+  const strict = ['--strict', '--isolatedModules', '--verbatimModuleSyntax', '--exactOptionalPropertyTypes', '--noEmit']
+  const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types'), '--target', 'es2023']
+  const check = (...args) => project.run([local('tsc'), '--ignoreConfig', ...strict, ...types, ...args])
+  check('--module', 'nodenext', 'consumer.mts', 'consumer.cts')
+  check('--module', 'esnext', '--moduleResolution', 'bundler', 'consumer.mts')
+}
+
+installPackages()
+installPackages('release', '--omit=dev')
+const addons = values.addons ?? join(output, 'addons')
+if (values.addons === undefined)
+  await step(`Building the addon for ${target.triple}`, () => void buildAddon(target, addons))
+
+const directory = realpathSync(mkdtempSync(join(tmpdir(), 'dev-bin-rehearsal-')))
+process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
+
+await step('Inspecting the addon', () => {
+  const addon = join(addons, target.addon)
+  assert.deepEqual(problemsOf(target, addon), [], addon)
+  return `${statSync(addon).size} bytes`
+})
+const tarballs = await step('Packing', () => packAll(addons, directory))
+const rootTarball = tarballs.at(-1)
+await step('Checking the root package', () => {
+  const { size } = statSync(rootTarball)
+  assert.ok(size <= MAX_ROOT_SIZE, `${rootTarball} has ${size} bytes, more than ${MAX_ROOT_SIZE}`)
+  execFileSync(process.execPath, [tool('publint', 'src/cli.js'), 'run', rootTarball, '--strict'], { stdio: 'pipe' })
+  execFileSync(process.execPath, [tool('@arethetypeswrong/cli', 'dist/index.js'), rootTarball], { stdio: 'pipe' })
+  return `${size} bytes packed`
+})
+
+const registry = await step('Starting a registry', () => startRegistry(join(directory, 'registry')))
+try {
+  await step('Publishing', () => publish(tarballs, registry))
+  makeCheckout(join(directory, 'checkout'))
+  for (const manager of Object.keys(MANAGERS)) {
+    const project = new Project(directory, manager, registry.url)
+    await step(`${manager}: install`, () => {
+      project.install()
+      assert.deepEqual(project.platforms, [target.package])
+      assert.equal(JSON.parse(readFileSync(join(project.installed, 'package.json'))).version, manifest.version)
+    })
+    await step(`${manager}: the job, from an ES module and from CommonJS, in Node and in Bun`, () => useAs(project))
+    await step(`${manager}: types, for nodenext and for bundlers`, () => checkTypes(project))
+    let launcher
+    await step(`${manager}: a compiled launcher, alone`, () => {
+      launcher = useCompiled(project)
+    })
+    await step(`${manager}: two copies in one process`, () => cases.withTwoCopies(project, target))
+    await step(`${manager}: no platform package`, () => cases.withoutPlatformPackage(project, target))
+    if (target.os === 'linux') {
+      await step(`${manager}: the other libc's package`, () => cases.withTheOtherLibcsPackage(project, target))
+      await step(`${manager}: a temporary directory without execution`, () => {
+        return cases.withNoexecTemporaryDirectory(project, target, launcher) || 'SKIPPED: this user may not mount'
+      })
+    }
+    if (target.libc === 'glibc') {
+      await step(`${manager}: addons for another libc, and for a later one`, () =>
+        cases.withForeignAddons(project, target),
+      )
+    }
+    if (target.libc === 'glibc' && process.arch === 'x64') {
+      await step(`${manager}: the job on the oldest glibc`, () => {
+        const { outcome } = project.job([...oldestGlibc(target), realpathSync(RUNTIMES.bun), 'job.cjs'])
+        assert.equal(outcome, 'cached')
+      })
+    }
+  }
+} finally {
+  await registry.stop()
+}

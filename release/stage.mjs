@@ -1,0 +1,76 @@
+// The packages as they are published, each in a directory of its own: one for each platform that there is an addon for,
+// and the root package, which asks for them at exactly its own version.
+//
+// The clone's package.json is not what is published: it has no optional dependencies, since a clone builds its addon,
+// and packages that are not on the registry yet would make `npm ci` fail or its lock file wrong.
+
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { licencesOf } from './licences.mjs'
+import { manifest, root, TARGETS } from './targets.mjs'
+
+/** What only a clone has a use for. */
+const DEVELOPMENT = ['devDependencies', 'overrides', 'scripts', 'napi']
+
+/** Stages the package of `target` with its addon; its directory. */
+export function stagePlatform(target, addon, directory) {
+  const { version, license, repository, engines, publishConfig, homepage, bugs } = manifest
+  const described = `The native addon of ${manifest.name} for ${target.platform}`
+  const files = { [target.addon]: readFileSync(addon) }
+  files['package.json'] = json({
+    name: target.package,
+    version,
+    description: described,
+    license,
+    repository,
+    homepage,
+    bugs,
+    main: target.addon,
+    files: [target.addon, 'THIRD-PARTY-LICENSES.txt'],
+    os: [target.os],
+    cpu: [target.cpu],
+    ...(target.libc && { libc: [target.libc] }),
+    engines,
+    publishConfig,
+  })
+  files['README.md'] = `# \`${target.package}\`
+
+${described}: \`${target.triple}\`, ${target.needs}. It is installed with
+[\`${manifest.name}\`](https://www.npmjs.com/package/${manifest.name}), where it is needed, and is of no use alone.
+
+[LICENSE](LICENSE) is this package's licence; THIRD-PARTY-LICENSES.txt has those of what is linked into it.
+`
+  files['THIRD-PARTY-LICENSES.txt'] = licencesOf(target.triple)
+  return staged(join(directory, target.platform), files)
+}
+
+/** Stages the root package with the loader that the build of an addon made; its directory. */
+export function stageRoot(loader, directory) {
+  const published = Object.entries(manifest).filter(([name]) => !DEVELOPMENT.includes(name))
+  const files = {
+    'package.json': json({
+      ...Object.fromEntries(published),
+      optionalDependencies: Object.fromEntries(TARGETS.map((target) => [target.package, manifest.version])),
+    }),
+    'README.md': readFileSync(join(root, 'README.md')),
+    'binding.js': readFileSync(loader),
+  }
+  return staged(join(directory, 'root'), files, manifest.files)
+}
+
+function staged(directory, files, listed = []) {
+  rmSync(directory, { recursive: true, force: true })
+  for (const [name, content] of Object.entries(files)) write(join(directory, name), content)
+  for (const name of ['LICENSE', ...listed]) {
+    if (name in files) continue
+    cpSync(join(root, name), join(directory, name), { recursive: true })
+  }
+  return directory
+}
+
+function write(path, content) {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, content)
+}
+
+const json = (value) => `${JSON.stringify(value, null, 2)}\n`

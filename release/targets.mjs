@@ -1,0 +1,64 @@
+// The platforms that there are packages for.
+
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+/** Where what is built here goes; cargo's own directory is ignored by git and marked as one that can be made again. */
+export const output = join(root, 'target', 'release-packages')
+
+const target = (triple, os, cpu, abi, needs) => {
+  const platform = [os, cpu, abi].filter((part) => part !== undefined).join('-')
+  const libc = { gnu: 'glibc', musl: 'musl' }[abi]
+  return {
+    triple,
+    platform,
+    os,
+    cpu,
+    libc,
+    needs,
+    package: `${manifest.name}-${platform}`,
+    addon: `${manifest.napi.binaryName}.${platform}.node`,
+  }
+}
+
+/** The oldest glibc that the addon runs on; Rust itself asks for no less. */
+export const GLIBC_FLOOR = '2.17'
+
+const glibc = `glibc ${GLIBC_FLOOR} or newer`
+const musl = 'musl 1.2 or newer'
+
+export const TARGETS = [
+  target('aarch64-apple-darwin', 'darwin', 'arm64', undefined, 'macOS 11 or newer'),
+  target('x86_64-apple-darwin', 'darwin', 'x64', undefined, 'macOS 10.12 or newer'),
+  target('aarch64-unknown-linux-gnu', 'linux', 'arm64', 'gnu', glibc),
+  target('x86_64-unknown-linux-gnu', 'linux', 'x64', 'gnu', glibc),
+  target('aarch64-unknown-linux-musl', 'linux', 'arm64', 'musl', musl),
+  target('x86_64-unknown-linux-musl', 'linux', 'x64', 'musl', musl),
+  target('aarch64-pc-windows-msvc', 'win32', 'arm64', 'msvc', 'Windows 10 or newer'),
+  target('x86_64-pc-windows-msvc', 'win32', 'x64', 'msvc', 'Windows 10 or newer'),
+]
+
+/** The target of this very process. */
+export function hostTarget() {
+  const { platform, arch } = process
+  const libc = platform === 'linux' ? (isMusl() ? 'musl' : 'glibc') : undefined
+  const found = TARGETS.find(({ os, cpu, libc: wanted }) => os === platform && cpu === arch && wanted === libc)
+  if (found === undefined) throw new Error(`there is no package for ${platform}-${arch}`)
+  return found
+}
+
+function isMusl() {
+  return /\/(ld-musl-|libc\.musl-)/.test(readFileSync('/proc/self/maps', 'utf8'))
+}
+
+export function targetOf(triple) {
+  const found = TARGETS.find((target) => target.triple === triple)
+  if (found === undefined) {
+    throw new Error(`no such target: ${triple}; there are ${TARGETS.map(({ triple }) => triple).join(', ')}`)
+  }
+  return found
+}
