@@ -5,19 +5,20 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { local } from '../scripts/setup.mjs'
 import { manifest, root } from './targets.mjs'
 
+/** Not the one in `.bin`, which is a script on Windows. */
+const bun = join(root, 'node_modules', 'bun', 'bin', 'bun.exe')
 const pnpm = join(root, 'release', 'node_modules', 'pnpm', 'bin', 'pnpm.cjs')
 
 /** How each package manager adds a package to a project. */
 export const MANAGERS = {
   npm: ['npm', 'install', '--no-audit', '--no-fund'],
   pnpm: [process.execPath, pnpm, 'add'],
-  bun: [local('bun'), 'add'],
+  bun: [bun, 'add'],
 }
 
-export const RUNTIMES = { node: process.execPath, bun: local('bun') }
+export const RUNTIMES = { node: process.execPath, bun }
 
 const JOB = `
 const options = JSON.parse(process.env.REHEARSAL_OPTIONS)

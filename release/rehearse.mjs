@@ -6,19 +6,19 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { commandLine } from '../scripts/arguments.mjs'
-import { installPackages, local, run } from '../scripts/setup.mjs'
+import { installPackages } from '../scripts/setup.mjs'
 import { buildAddon } from './build.mjs'
 import * as cases from './cases.mjs'
 import { oldestGlibc } from './glibc.mjs'
 import { problemsOf } from './inspect.mjs'
+import { packAll, publishAll } from './pack.mjs'
 import { MANAGERS, makeCheckout, Project, RUNTIMES } from './project.mjs'
 import { startRegistry } from './registry.mjs'
-import { stagePlatform, stageRoot } from './stage.mjs'
-import { hostTarget, manifest, output, root, TARGETS } from './targets.mjs'
+import { hostTarget, manifest, output, root } from './targets.mjs'
 
 const USAGE = `usage: npm run release:rehearse [-- --addons DIR]
   --addons DIR  take this platform's addon and binding.js from DIR instead of building them`
@@ -41,37 +41,24 @@ async function step(what, work) {
 /** A program of the packages that a release takes. */
 const tool = (name, path) => join(root, 'release', 'node_modules', name, path)
 
-function pack(directory, destination) {
-  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', destination], {
-    cwd: directory,
-    encoding: 'utf8',
-    shell: process.platform === 'win32',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  return join(destination, JSON.parse(packed)[0].filename)
-}
-
-/** Packs the packages of all platforms and the root; the paths, the root's last. */
-function packAll(addons, directory) {
+function packAllWithStandIns(addons, directory) {
   const standIn = join(directory, 'stand-in.node')
   writeFileSync(standIn, 'the addon of a platform that this machine is not\n')
-  const staged = TARGETS.map((each) => {
-    return stagePlatform(each, each === target ? join(addons, each.addon) : standIn, output)
-  })
-  const tarballs = join(directory, 'tarballs')
-  mkdirSync(tarballs)
-  return [...staged, stageRoot(join(addons, 'binding.js'), output)].map((each) => pack(each, tarballs))
+  const addonOf = (each) => (each === target ? join(addons, each.addon) : standIn)
+  return packAll(addonOf, join(addons, 'binding.js'), join(directory, 'tarballs'))
 }
 
-function publish(tarballs, { url }) {
-  const npmrc = join(dirname(tarballs[0]), 'npmrc')
+/** Publishes everything, and then nothing, as when a release that broke off is run again. */
+function publish(packages, { url }) {
+  const npmrc = join(directory, 'npmrc')
   // npm publishes nothing without a token, whatever the registry asks for.
   writeFileSync(npmrc, `registry=${url}\n${url.replace('http:', '')}:_authToken=rehearsal\n`)
-  for (const tarball of tarballs) {
-    // There is nobody here who could attest where the packages come from.
-    const args = ['publish', tarball, '--userconfig', npmrc, '--provenance=false', '--loglevel=error']
-    run('npm', args, { quiet: true })
-  }
+  // There is nobody here who could attest where the packages come from.
+  const args = ['--userconfig', npmrc, '--provenance=false']
+  const names = packages.map(({ name }) => name)
+  assert.deepEqual(publishAll(packages, ...args), names)
+  assert.equal(names.at(-1), manifest.name)
+  assert.deepEqual(publishAll(packages, ...args), [])
 }
 
 function useAs(project) {
@@ -100,7 +87,8 @@ function useCompiled(project) {
 function checkTypes(project) {
   const strict = ['--strict', '--isolatedModules', '--verbatimModuleSyntax', '--exactOptionalPropertyTypes', '--noEmit']
   const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types'), '--target', 'es2023']
-  const check = (...args) => project.run([local('tsc'), '--ignoreConfig', ...strict, ...types, ...args])
+  const tsc = [process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--ignoreConfig']
+  const check = (...args) => project.run([...tsc, ...strict, ...types, ...args])
   check('--module', 'nodenext', 'consumer.mts', 'consumer.cts')
   check('--module', 'esnext', '--moduleResolution', 'bundler', 'consumer.mts')
 }
@@ -119,8 +107,8 @@ await step('Inspecting the addon', () => {
   assert.deepEqual(problemsOf(target, addon), [], addon)
   return `${statSync(addon).size} bytes`
 })
-const tarballs = await step('Packing', () => packAll(addons, directory))
-const rootTarball = tarballs.at(-1)
+const packages = await step('Packing', () => packAllWithStandIns(addons, directory))
+const { tarball: rootTarball } = packages.at(-1)
 await step('Checking the root package', () => {
   const { size } = statSync(rootTarball)
   assert.ok(size <= MAX_ROOT_SIZE, `${rootTarball} has ${size} bytes, more than ${MAX_ROOT_SIZE}`)
@@ -131,7 +119,7 @@ await step('Checking the root package', () => {
 
 const registry = await step('Starting a registry', () => startRegistry(join(directory, 'registry')))
 try {
-  await step('Publishing', () => publish(tarballs, registry))
+  await step('Publishing', () => publish(packages, registry))
   makeCheckout(join(directory, 'checkout'))
   for (const manager of Object.keys(MANAGERS)) {
     const project = new Project(directory, manager, registry.url)
@@ -161,7 +149,7 @@ try {
     }
     if (target.libc === 'glibc' && process.arch === 'x64') {
       await step(`${manager}: the job on the oldest glibc`, () => {
-        const { outcome } = project.job([...oldestGlibc(target), realpathSync(RUNTIMES.bun), 'job.cjs'])
+        const { outcome } = project.job([...oldestGlibc(target), RUNTIMES.bun, 'job.cjs'])
         assert.equal(outcome, 'cached')
       })
     }

@@ -1,0 +1,61 @@
+// Tarballs of the staged packages, and sending them to a registry.
+//
+// Promises: the platform packages are published first and the root last, so that nobody can install a root whose platform
+// packages are not there; what is there already, byte for byte, is left alone, so that a release that broke off can be
+// run again.
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from '../scripts/setup.mjs'
+import { stagePlatform, stageRoot } from './stage.mjs'
+import { manifest, output, TARGETS } from './targets.mjs'
+
+const shell = process.platform === 'win32'
+
+/** Packs the package of every platform, with the addon that `addonOf` gives for it, and the root, which is the last. */
+export function packAll(addonOf, loader, destination) {
+  mkdirSync(destination, { recursive: true })
+  const platforms = TARGETS.map((target) => ({
+    name: target.package,
+    tarball: pack(stagePlatform(target, addonOf(target), output), destination),
+  }))
+  return [...platforms, { name: manifest.name, tarball: pack(stageRoot(loader, output), destination) }]
+}
+
+function pack(directory, destination) {
+  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', destination], {
+    cwd: directory,
+    encoding: 'utf8',
+    shell,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  return join(destination, JSON.parse(packed)[0].filename)
+}
+
+/** Publishes packages in their order, with more arguments for npm; the names of those that were not there yet. */
+export function publishAll(packages, ...args) {
+  return packages.filter((each) => publish(each, args)).map(({ name }) => name)
+}
+
+function publish({ name, tarball }, args) {
+  const there = integrityOf(`${name}@${manifest.version}`, args)
+  if (there !== undefined) {
+    const ours = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`
+    if (there === ours) return false
+    throw new Error(`${name}@${manifest.version} is published already, and is not what is in ${tarball}`)
+  }
+  const tag = manifest.version.includes('-') ? 'next' : 'latest'
+  run('npm', ['publish', tarball, '--tag', tag, '--loglevel=error', ...args], { quiet: true })
+  return true
+}
+
+function integrityOf(specification, args) {
+  const view = ['view', specification, 'dist.integrity', '--json', '--loglevel=silent', ...args]
+  const { status, stdout } = spawnSync('npm', view, { encoding: 'utf8', shell })
+  const answer = stdout.trim() === '' ? undefined : JSON.parse(stdout)
+  if (status === 0) return answer
+  if (answer?.error?.code === 'E404') return undefined
+  throw new Error(`\`npm view ${specification}\` failed: ${answer?.error?.summary ?? stdout}`)
+}

@@ -1,0 +1,74 @@
+// `node release/publish.mjs`: the gate of a release, and the release. Run by .github/workflows/release.yml; nothing is
+// published unless everything that is to be published is there and is what it must be.
+
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { commandLine } from '../scripts/arguments.mjs'
+import { problemsOf } from './inspect.mjs'
+import { packAll, publishAll } from './pack.mjs'
+import { manifest, root, TARGETS } from './targets.mjs'
+
+const USAGE = `usage: node release/publish.mjs --addons DIR --tag TAG --notes FILE
+  --addons DIR  where the addons of all targets are, in directories of their own
+  --tag TAG     the tag of the release: v and the version
+  --notes FILE  where the changelog's section goes`
+
+const OPTIONS = { addons: { type: 'string' }, tag: { type: 'string' }, notes: { type: 'string' } }
+
+/** The one addon of each target below `directory`, and the loader; throws what is wrong, all of it. */
+export function complete(directory) {
+  const found = readdirSync(directory, { recursive: true }).map((path) => join(directory, path))
+  const problems = []
+  const addons = new Map()
+  for (const target of TARGETS) {
+    const files = found.filter((path) => basename(path) === target.addon)
+    if (files.length === 1) {
+      addons.set(target, files[0])
+      problems.push(...problemsOf(target, files[0]).map((problem) => `${files[0]} ${problem}`))
+    } else problems.push(`there are ${files.length} files \`${target.addon}\`, and not one`)
+  }
+  const known = new Set(TARGETS.map(({ addon }) => addon))
+  const strangers = found.filter((path) => path.endsWith('.node') && !known.has(basename(path)))
+  problems.push(...strangers.map((path) => `${path} is of no target`))
+  const loaders = found.filter((path) => basename(path) === 'binding.js')
+  if (new Set(loaders.map((path) => readFileSync(path, 'utf8'))).size !== 1) {
+    problems.push(`there are ${loaders.length} files \`binding.js\`, and they are not one and the same`)
+  }
+  if (problems.length > 0) throw new Error(problems.join('\n'))
+  return { addons, loader: loaders[0] }
+}
+
+/** The section of the changelog for `version`. */
+export function notesOf(version, changelog) {
+  const sections = changelog.split(/^## /m).slice(1)
+  const section = sections.find((text) => text.startsWith(`${version} `) || text.startsWith(`[${version}]`))
+  const body = section?.slice(section.indexOf('\n')).trim()
+  if (!body) throw new Error(`CHANGELOG.md has no section for ${version}`)
+  return `${body}\n`
+}
+
+/** What a tag says must be what the manifests say, and provenance names the repository that the workflow runs in. */
+export function assertConsistent(tag, repository) {
+  const { version } = manifest
+  if (tag !== `v${version}`) throw new Error(`the tag is ${tag}, and package.json has version ${version}`)
+  const [, crate] = /^version = "(.*)"$/m.exec(readFileSync(join(root, 'Cargo.toml'), 'utf8'))
+  if (crate !== version) throw new Error(`Cargo.toml has version ${crate}, and package.json ${version}`)
+  if (repository !== undefined && manifest.repository.url !== `git+https://github.com/${repository}.git`) {
+    throw new Error(`package.json names ${manifest.repository.url}, and this is ${repository}`)
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { values, usageError } = commandLine(USAGE, OPTIONS)
+  for (const name of Object.keys(OPTIONS)) if (values[name] === undefined) usageError(`\`--${name}\` is missing`)
+  assertConsistent(values.tag, process.env.GITHUB_REPOSITORY)
+  const notes = notesOf(manifest.version, readFileSync(join(root, 'CHANGELOG.md'), 'utf8'))
+  const { addons, loader } = complete(values.addons)
+  const tarballs = join(mkdtempSync(join(tmpdir(), 'dev-bin-release-')), 'tarballs')
+  mkdirSync(tarballs)
+  const packages = packAll((target) => addons.get(target), loader, tarballs)
+  for (const name of publishAll(packages)) console.log(`published ${name}@${manifest.version}`)
+  writeFileSync(values.notes, notes)
+}
