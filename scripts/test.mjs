@@ -23,6 +23,10 @@ const STEPS = [
   { title: 'cargo doc', command: ['cargo', 'doc', '--no-deps'], env: { RUSTDOCFLAGS: '-D warnings' } },
   { title: 'biome', command: [local('biome'), 'ci', '.'] },
   { title: 'tsc', command: [local('tsc'), '--noEmit'] },
+  {
+    title: 'tsc, as a bundler resolves',
+    command: [local('tsc'), '--noEmit', '--module', 'esnext', '--moduleResolution', 'bundler'],
+  },
   { title: 'cargo test', command: ['cargo', 'test'], counts: cargoCounts },
   { title: 'bun test', command: [local('bun'), 'test'], counts: bunCounts },
   {

@@ -1,0 +1,149 @@
+// The gate of a release: what it lets through, and what it stops. The rehearsal (`npm run release:rehearse`) does the rest.
+
+import { describe, expect, test } from 'bun:test'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { highestGlibc, problemsOf } from '../release/inspect.mjs'
+import { licencesOf } from '../release/licences.mjs'
+import { assertConsistent, complete, notesOf } from '../release/publish.mjs'
+import { hostTarget, manifest, TARGETS, targetOf } from '../release/targets.mjs'
+import { root, temporaryDirectory } from './support.js'
+
+const host = hostTarget()
+const built = join(root, host.addon)
+
+/** An addon for `triple`, as far as a look at its headers goes, with `text` somewhere in it. */
+function addonFor(triple: string, text = ''): Buffer {
+  const [cpu, , system] = triple.split('-')
+  const bytes = Buffer.alloc(256)
+  if (system === 'darwin') {
+    bytes.writeUInt32LE(0xfeedfacf, 0)
+    bytes.writeUInt32LE(cpu === 'x86_64' ? 0x01000007 : 0x0100000c, 4)
+  } else if (system === 'windows') {
+    bytes.write('MZ', 0)
+    bytes.writeUInt32LE(128, 60)
+    bytes.write('PE\0\0', 128)
+    bytes.writeUInt16LE(cpu === 'x86_64' ? 0x8664 : 0xaa64, 132)
+  } else {
+    bytes.write('\x7fELF', 0)
+    bytes.writeUInt16LE(cpu === 'x86_64' ? 0x3e : 0xb7, 18)
+  }
+  const glibc = triple.endsWith('-gnu') ? '\0GLIBC_2.2.5\0GLIBC_2.17\0GLIBC_2.9\0' : ''
+  return Buffer.concat([bytes, Buffer.from(`${glibc}${text}\0`)])
+}
+
+function problems(triple: string, content: Buffer): string[] {
+  const file = join(temporaryDirectory(), 'addon.node')
+  writeFileSync(file, content)
+  return problemsOf(targetOf(triple), file)
+}
+
+/** A directory with what a release has: for each target an addon and the loader, as artifacts are downloaded. */
+function release(): string {
+  const directory = temporaryDirectory()
+  for (const { triple, addon } of TARGETS) {
+    mkdirSync(join(directory, triple))
+    writeFileSync(join(directory, triple, addon), addonFor(triple))
+    writeFileSync(join(directory, triple, 'binding.js'), 'the loader')
+  }
+  return directory
+}
+
+describe('an addon', () => {
+  for (const { triple } of TARGETS) {
+    test(`for ${triple} is known by its headers`, () => {
+      expect(problems(triple, addonFor(triple))).toEqual([])
+      const others = TARGETS.filter((other) => problems(triple, addonFor(other.triple)).length === 0)
+      expect(others.map((other) => other.triple)).toEqual([triple])
+    })
+  }
+
+  test('of everyday shows where it was built, and is not published', () => {
+    expect(problemsOf(host, built).join('\n')).toContain('holds a path of the machine that built it')
+  })
+
+  test('may hold no path of a machine that builds elsewhere', () => {
+    const triple = 'x86_64-unknown-linux-gnu'
+    for (const path of ['/home/runner/work/a.rs', '/Users/runner/a.rs', 'D:\\a\\dev-bin\\a.rs', '/root/.cargo/a.rs']) {
+      expect(problems(triple, addonFor(triple, path)).join()).toContain('holds a path')
+    }
+    expect(problems(triple, addonFor(triple, 'cargo/registry/src/a.rs /rustc/0123/library/core/src/a.rs'))).toEqual([])
+  })
+
+  test('may ask for no later glibc than the oldest that is supported', () => {
+    const triple = 'aarch64-unknown-linux-gnu'
+    expect(problems(triple, addonFor(triple, 'GLIBC_2.18'))).toEqual(['needs glibc 2.18, and 2.17 is to be enough'])
+    expect(highestGlibc('\0GLIBC_2.9\0GLIBC_2.17\0GLIBC_2.2.5\0')).toBe('2.17')
+  })
+
+  test('may not be larger than is promised', () => {
+    const triple = 'x86_64-pc-windows-msvc'
+    const large = Buffer.concat([addonFor(triple), Buffer.alloc(4 * 1024 * 1024)])
+    expect(problems(triple, large).join()).toContain('more than 4194304')
+  })
+
+  test.if(process.platform === 'linux')('is told apart by the same numbers that its own headers have', () => {
+    const flaws = problemsOf(host, built).filter((problem: string) => problem.startsWith('is built for'))
+    expect(flaws).toEqual([])
+  })
+})
+
+describe('a release', () => {
+  test('is complete with one addon for each target', () => {
+    const { addons, loader } = complete(release())
+    expect([...addons.keys()]).toEqual(TARGETS)
+    expect(readFileSync(loader ?? '', 'utf8')).toBe('the loader')
+  })
+
+  test('is stopped by an addon that is missing, double, for another platform or of none, and all of it is told', () => {
+    const directory = release()
+    const [missing, twice, wrong] = TARGETS
+    if (!missing || !twice || !wrong) throw new Error('there are eight targets')
+    rmSync(join(directory, missing.triple, missing.addon))
+    copyFileSync(join(directory, twice.triple, twice.addon), join(directory, twice.addon))
+    writeFileSync(join(directory, wrong.triple, wrong.addon), addonFor('x86_64-pc-windows-msvc'))
+    writeFileSync(join(directory, 'dev-bin.sunos-x64.node'), '')
+    writeFileSync(join(directory, 'binding.js'), 'another loader')
+    let told = ''
+    try {
+      complete(directory)
+    } catch (error) {
+      told = (error as Error).message
+    }
+    expect(told).toContain(`there are 0 files \`${missing.addon}\``)
+    expect(told).toContain(`there are 2 files \`${twice.addon}\``)
+    expect(told).toContain('is built for win32-x64, not for linux-arm64')
+    expect(told).toContain('dev-bin.sunos-x64.node is of no target')
+    expect(told).toContain('not one and the same')
+  })
+
+  test('has the tag, the version and the repository that its manifests have', () => {
+    const tag = `v${manifest.version}`
+    const repository = manifest.repository.url.slice('git+https://github.com/'.length, -'.git'.length)
+    expect(() => assertConsistent(tag, repository)).not.toThrow()
+    expect(() => assertConsistent('v999.0.0', repository)).toThrow('package.json has version')
+    expect(() => assertConsistent(tag, 'somebody/fork')).toThrow('this is somebody/fork')
+  })
+
+  test('has the section of the changelog that is about it', () => {
+    const changelog =
+      '# Changelog\n\n## [Unreleased]\n\n- Later\n\n## [1.2.0] - 2026-11-22\n\n### Added\n\n- This\n\n## 1.1.0 - 2026-01-01\n\n- Before\n'
+    expect(notesOf('1.2.0', changelog)).toBe('### Added\n\n- This\n')
+    expect(notesOf('1.1.0', changelog)).toBe('- Before\n')
+    expect(() => notesOf('1.2', changelog)).toThrow('no section for 1.2')
+  })
+
+  test('has packages for the targets that the manifest names', () => {
+    expect(TARGETS.map(({ triple }) => triple).sort()).toEqual([...manifest.napi.targets].sort())
+  })
+})
+
+test('the licences are of what is linked, and of nothing that only builds it', () => {
+  const licences = licencesOf(host.triple)
+  const listed = licences.split('\n').filter((line) => line.startsWith('- '))
+  const names = listed.map((line) => line.split(' ')[1])
+  expect(names).toContain('gix')
+  expect(names).toContain('napi')
+  for (const name of ['syn', 'napi-build', 'proptest', 'openlock-dev-bin']) expect(names).not.toContain(name)
+  for (const line of listed) expect(licences.split(line.slice(2)).length, line).toBeGreaterThan(2)
+})

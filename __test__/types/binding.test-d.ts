@@ -1,0 +1,27 @@
+// `index.d.ts` is written by hand and `binding.d.ts` is generated from the Rust code; here they are held against each
+// other, both ways, so that a field, an event or a reason cannot be in one of them alone. Checked by `tsc`, never run.
+
+import type * as native from '../../binding.js'
+import type * as surface from '../../index.js'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const holds = <_T extends true>() => {}
+
+/** The same type with its aliases resolved, `Array<T>` and `T[]` alike. */
+type Plain<T> = T extends (infer E)[] ? Plain<E>[] : T extends object ? { [K in keyof T]: Plain<T[K]> } : T
+
+type Terminal = 'binary' | 'fingerprint' | 'explanation' | 'verification' | 'failed' | 'aborted'
+type NativeEvent = Exclude<native.Message, { type: Terminal }>
+
+holds<Equal<Plain<NativeEvent>, Plain<surface.DevBinaryEvent>>>()
+holds<Equal<Plain<native.MissReason>, Plain<surface.MissReason>>>()
+holds<Equal<Plain<native.ChangedPath>, Plain<surface.ChangedPath>>>()
+holds<Equal<Plain<native.NativeBinary>, Plain<surface.DevBinary>>>()
+holds<Equal<Plain<native.NativeExplanation>, Plain<surface.Explanation>>>()
+holds<Equal<Plain<native.NativeVerification>, Plain<surface.Verification>>>()
+
+/** What JavaScript keeps for itself, and what it adds. */
+type Kept = 'signal' | 'onEvent'
+type Added = 'task' | 'listening'
+holds<Equal<Exclude<keyof surface.DevBinaryOptions, Kept>, Exclude<keyof native.NativeRequest, Added>>>()
+holds<Equal<surface.DevBinaryOptions['report'], native.ReportMode | undefined>>()

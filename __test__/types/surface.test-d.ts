@@ -1,0 +1,161 @@
+// What the types promise to a caller; checked by `tsc`, never run.
+
+import {
+  type ChangedPath,
+  type DevBinary,
+  DevBinaryError,
+  type DevBinaryErrorCode,
+  type DevBinaryEvent,
+  type DevBinaryOptions,
+  type Explanation,
+  type explain,
+  type fingerprint,
+  getDevBinary,
+  type isDevMode,
+  type MissReason,
+  type Verification,
+  type verify,
+} from '../../index.js'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const holds = <_T extends true>() => {}
+
+// Functions.
+holds<Equal<ReturnType<typeof getDevBinary>, Promise<DevBinary>>>()
+holds<Equal<ReturnType<typeof fingerprint>, Promise<string>>>()
+holds<Equal<ReturnType<typeof explain>, Promise<Explanation>>>()
+holds<Equal<ReturnType<typeof verify>, Promise<Verification>>>()
+holds<Equal<Parameters<typeof isDevMode>, [repo?: string | undefined]>>()
+holds<Equal<ReturnType<typeof isDevMode>, boolean>>()
+
+// Options: `crate` alone is required; an option that is not set may also be undefined, under exactOptionalPropertyTypes.
+const least: DevBinaryOptions = { crate: 'hello' }
+const all: Required<DevBinaryOptions> = {
+  crate: 'hello',
+  bin: undefined,
+  target: 'x86_64-unknown-linux-gnu.2.28',
+  rebuild: undefined,
+  repo: undefined,
+  features: ['a', 'b'] as const,
+  noDefaultFeatures: true,
+  profile: undefined,
+  builder: 'zigbuild',
+  scope: 'crate',
+  exclude: ['docs/**'] as const,
+  cacheDir: undefined,
+  env: { ...process.env, TAG: undefined },
+  signal: AbortSignal.timeout(1),
+  report: 'plain',
+  onEvent: undefined,
+}
+holds<Equal<Extract<keyof DevBinaryOptions, `${string}Dir`>, 'cacheDir'>>()
+void [least, all]
+// @ts-expect-error: `crate` is required
+void getDevBinary({})
+// @ts-expect-error: there is no such option
+void getDevBinary({ crate: 'hello', features_: [] })
+// @ts-expect-error: features are a list
+void getDevBinary({ crate: 'hello', features: 'a,b' })
+// @ts-expect-error: there is no such scope
+void getDevBinary({ crate: 'hello', scope: 'file' })
+// @ts-expect-error: a variable is a string
+void getDevBinary({ crate: 'hello', env: { JOBS: 4 } })
+
+// A listener may be async, and may return what nobody looks at.
+void getDevBinary({ crate: 'hello', onEvent: async ({ type }) => void type })
+void getDevBinary({ crate: 'hello', onEvent: () => {} })
+void getDevBinary({ crate: 'hello', onEvent: ({ type }) => console.log(type) })
+
+// Events narrow by their type, and a switch over all of them is exhaustive.
+const never = (value: never) => value
+function describe(event: DevBinaryEvent): string {
+  switch (event.type) {
+    case 'hit':
+      return event.fingerprint
+    case 'miss':
+      return event.reasons.map(reason).join()
+    case 'waiting':
+      holds<Equal<typeof event.on, 'entry' | 'checkout' | 'cargo' | 'zigbuild'>>()
+      return `${event.pid?.toFixed()} ${event.since?.toFixed()}`
+    case 'building':
+      return event.command
+    case 'progress':
+      return `${event.done / event.total} ${event.compiling.join()}`
+    case 'diagnostic':
+      return event.level + event.rendered
+    case 'built':
+      return event.elapsedMs.toFixed()
+    case 'published':
+      return `${event.path} ${event.size.toFixed()} ${event.sha256}`
+    case 'warning':
+      return event.message
+    default:
+      return never(event)
+  }
+}
+
+function reason(reason: MissReason): string {
+  switch (reason.kind) {
+    case 'first-build':
+    case 'rebuild':
+      return reason.kind
+    case 'corrupt':
+      return reason.detail
+    case 'request':
+      return reason.options.join()
+    case 'source':
+      holds<Equal<typeof reason.paths, ChangedPath[]>>()
+      return `${reason.count.toFixed()} ${reason.paths.map(({ path, change }) => path + change).join()}`
+    case 'head':
+      return `${reason.repository} ${reason.from} ${reason.to}`
+    case 'toolchain':
+      return `${reason.tool} ${reason.from} ${reason.to}`
+    case 'environment':
+      return reason.names.join()
+    case 'cargo-config':
+      return reason.files.join()
+    default:
+      return never(reason)
+  }
+}
+void [describe, reason]
+
+// Codes are a union of literals: a switch over all of them is exhaustive, and a mistyped one is an error.
+function advice(code: DevBinaryErrorCode): string {
+  switch (code) {
+    case 'INVALID_OPTION':
+    case 'NOT_A_CHECKOUT':
+    case 'TOOL_NOT_FOUND':
+    case 'UNKNOWN_CRATE':
+    case 'UNKNOWN_BIN':
+    case 'INPUT_UNREADABLE':
+    case 'BUILD_FAILED':
+    case 'CHANGED_DURING_BUILD':
+    case 'CACHE_UNUSABLE':
+    case 'BINDING_LOAD':
+    case 'INTERNAL':
+      return code
+    default:
+      return never(code)
+  }
+}
+try {
+  await getDevBinary({ crate: 'hello' })
+} catch (error) {
+  if (error instanceof DevBinaryError) {
+    holds<Equal<typeof error.hint, string | undefined>>()
+    holds<Equal<typeof error.name, 'DevBinaryError'>>()
+    advice(error.code)
+    // @ts-expect-error: there is no such code
+    void (error.code === 'BUILD_BROKEN')
+    // @ts-expect-error: it is stable
+    error.code = 'INTERNAL'
+  }
+}
+
+// Results.
+declare const binary: DevBinary
+holds<Equal<typeof binary.outcome, 'cached' | 'built'>>()
+declare const explanation: Explanation
+holds<Equal<typeof explanation.outcome, 'hit' | 'miss'>>()
+holds<Equal<Verification['verdict'], 'equal' | 'not-reproducible' | 'stale'>>()
