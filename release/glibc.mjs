@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { run } from '../scripts/setup.mjs'
-import { root } from './targets.mjs'
+import { GLIBC_FLOOR, root } from './targets.mjs'
 
 /** A C compiler for `target`, to link with. */
 export function linker(target) {
@@ -14,7 +14,7 @@ export function linker(target) {
 /** The words before a command that run it on the oldest glibc; for a target of this machine. */
 export function oldestGlibc(target) {
   const libraries = join(toolchain(target), target.triple, 'sysroot', 'lib')
-  return [join(libraries, 'ld-2.17.so'), '--library-path', libraries]
+  return [join(libraries, `ld-${GLIBC_FLOOR}.so`), '--library-path', libraries]
 }
 
 /** The toolchain, unpacked from the package that it comes in. */

@@ -72,7 +72,8 @@ export class Project {
   /** Adds the package with a home, a cache and a store that nothing else has used. */
   install() {
     const [program, ...args] = MANAGERS[this.manager]
-    this.run([program, ...args, manifest.name], { shell: process.platform === 'win32' })
+    // npm is a script on Windows; the others are programs, whose paths a shell might take apart.
+    this.run([program, ...args, manifest.name], { shell: program === 'npm' && process.platform === 'win32' })
   }
 
   /** Compiles `launcher.ts`; the program. */

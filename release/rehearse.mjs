@@ -18,7 +18,7 @@ import { problemsOf } from './inspect.mjs'
 import { packAll, publishAll } from './pack.mjs'
 import { MANAGERS, makeCheckout, Project, RUNTIMES } from './project.mjs'
 import { startRegistry } from './registry.mjs'
-import { hostTarget, manifest, output, root } from './targets.mjs'
+import { GLIBC_FLOOR, hostTarget, manifest, output, root } from './targets.mjs'
 
 const USAGE = `usage: npm run release:rehearse [-- --addons DIR]
   --addons DIR  take this platform's addon and binding.js from DIR instead of building them`
@@ -149,8 +149,10 @@ try {
     }
     if (target.libc === 'glibc' && process.arch === 'x64') {
       await step(`${manager}: the job on the oldest glibc`, () => {
-        const { outcome } = project.job([...oldestGlibc(target), RUNTIMES.bun, 'job.cjs'])
-        assert.equal(outcome, 'cached')
+        const bun = [...oldestGlibc(target), RUNTIMES.bun]
+        const mapped = project.run([...bun, '--print', "require('node:fs').readFileSync('/proc/self/maps', 'utf8')"])
+        assert.match(mapped, new RegExp(`/libc-${GLIBC_FLOOR}\\.so`))
+        assert.equal(project.job([...bun, 'job.cjs']).outcome, 'cached')
       })
     }
   }
