@@ -72,6 +72,9 @@ function diagnosis(platform, tried) {
 }
 
 function remedy(cause) {
+  if (process.env.NAPI_RS_NATIVE_LIBRARY_PATH) {
+    return 'unset NAPI_RS_NATIVE_LIBRARY_PATH, or have it name an addon for this platform'
+  }
   const needed = /version `GLIBC_([\d.]+)' not found/.exec(cause)
   if (needed) return `use a system with glibc ${needed[1]} or newer`
   // Unpacked and not to be mapped, or not even unpacked.

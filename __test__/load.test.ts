@@ -1,0 +1,90 @@
+// What a user is told when the addon cannot be loaded; the rehearsal of a release shows the same for installed packages.
+
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { hostTarget, manifest, TARGETS } from '../release/targets.mjs'
+import { RUNTIMES } from './program.js'
+import { PATIENCE_MS, plainEnvironment, root, temporaryDirectory } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+const host = hostTarget()
+
+/** The package as it is installed, without the package of any platform. */
+class Installed {
+  readonly directory = temporaryDirectory()
+  readonly scope = join(this.directory, 'node_modules', '@openlock')
+
+  constructor() {
+    const sources = manifest.files.filter((file: string) => file.endsWith('.js'))
+    mkdirSync(join(this.scope, 'dev-bin'), { recursive: true })
+    for (const file of [...sources, 'package.json']) copyFileSync(join(root, file), join(this.scope, 'dev-bin', file))
+    writeFileSync(
+      join(this.directory, 'call.cjs'),
+      `const { fingerprint, isDevMode } = require('@openlock/dev-bin')
+      if (isDevMode('/nowhere')) throw new Error('the rest works without the addon')
+      fingerprint({ crate: 'hello' }).catch(({ code, message, hint, cause, stack }) => {
+        console.log(JSON.stringify({ code, message, hint, hasCause: cause instanceof Error, stack }))
+      })`,
+    )
+  }
+
+  /** Puts the package of a platform beside it, with `content` for an addon. */
+  add(target: (typeof TARGETS)[number], content: string): void {
+    const directory = join(this.scope, target.package.slice('@openlock/'.length))
+    mkdirSync(directory)
+    const described = { name: target.package, version: manifest.version, main: target.addon }
+    writeFileSync(join(directory, 'package.json'), JSON.stringify(described))
+    writeFileSync(join(directory, target.addon), content)
+  }
+
+  call(runtime: string, env = {}): { code: string; message: string; hint: string; hasCause: boolean; stack: string } {
+    const program = runtime === 'bun' ? process.execPath : runtime
+    const options = { cwd: this.directory, encoding: 'utf8', env: plainEnvironment(env) } as const
+    return JSON.parse(execFileSync(program, ['call.cjs'], options))
+  }
+}
+
+for (const runtime of RUNTIMES) {
+  describe(`in ${runtime}, an addon`, () => {
+    const naming = `cannot load the native addon for ${host.platform} from \`${host.package}\`: `
+
+    test('that is not installed is named in one line, with what to do', () => {
+      const { code, message, hint, hasCause, stack } = new Installed().call(runtime)
+      expect(code).toBe('BINDING_LOAD')
+      expect(hint).toBe('reinstall @openlock/dev-bin with optional dependencies, or run `npm run build` in its sources')
+      expect(message).toBe(`${naming}it is not installed; ${hint}`)
+      expect(hasCause).toBe(true)
+      expect(stack).toContain('load.js')
+    })
+
+    test('of other platforms alone is told from one that is missing', () => {
+      const installed = new Installed()
+      const others = TARGETS.filter((target) => target !== host && target.os === host.os)
+      for (const other of others) installed.add(other, '')
+      const list = others.map((other) => `\`${other.package}\``).sort()
+      expect(installed.call(runtime).message).toBe(
+        `${naming}it is not installed, but ${list.join(', ')} is; install on the platform that the program runs on, or for both`,
+      )
+    })
+
+    test('that is broken is named by its path, and not said to be missing', () => {
+      const installed = new Installed()
+      installed.add(host, 'not an addon')
+      const { message } = installed.call(runtime)
+      expect(message).toStartWith(naming)
+      expect(message).toContain(host.addon)
+      expect(message).toEndWith('; reinstall @openlock/dev-bin on this machine')
+      expect(message).not.toContain('\n')
+    })
+
+    test('that a variable names, and is not there, is named by that path', () => {
+      const { message, hint } = new Installed().call(runtime, { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/addon.node' })
+      expect(message).toContain('/nowhere/addon.node')
+      expect(hint).toStartWith('unset NAPI_RS_NATIVE_LIBRARY_PATH')
+      expect(message).not.toContain('\n')
+    })
+  })
+}
