@@ -14,9 +14,10 @@ const DEVELOPMENT = ['devDependencies', 'overrides', 'scripts', 'napi']
 
 /** Stages the package of `target` with its addon; its directory. */
 export function stagePlatform(target, addon, directory) {
-  const { version, license, repository, engines, publishConfig, homepage, bugs } = manifest
+  const { version, license, repository, publishConfig, homepage, bugs } = manifest
   const described = `The native addon of ${manifest.name} for ${target.platform}`
   const files = { [target.addon]: readFileSync(addon) }
+  // No `engines`: pnpm leaves an optional package out when they do not fit, and only warns of the root package's.
   files['package.json'] = json({
     name: target.package,
     version,
@@ -30,7 +31,6 @@ export function stagePlatform(target, addon, directory) {
     os: [target.os],
     cpu: [target.cpu],
     ...(target.libc && { libc: [target.libc] }),
-    engines,
     publishConfig,
   })
   files['README.md'] = `# \`${target.package}\`
