@@ -133,8 +133,18 @@ describe('a release', () => {
     expect(() => notesOf('1.2', changelog)).toThrow('no section for 1.2')
   })
 
-  test('has packages for the targets that the manifest names', () => {
+  test('has packages for the same platforms wherever they are named', () => {
     expect(TARGETS.map(({ triple }) => triple).sort()).toEqual([...manifest.napi.targets].sort())
+    const text = (file: string) => readFileSync(join(root, file), 'utf8')
+    const [loader, readme, deny, workflow] = ['load.js', 'README.md', 'deny.toml', '.github/workflows/release.yml'].map(
+      text,
+    )
+    for (const target of TARGETS) {
+      expect(loader).toContain(`'${target.platform}'`)
+      expect(readme).toContain(`\`${target.package}\``)
+      expect(deny).toContain(`"${target.triple}"`)
+      expect(workflow?.split(`target: ${target.triple},`).length).toBeGreaterThanOrEqual(3)
+    }
   })
 })
 
