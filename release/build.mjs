@@ -22,7 +22,9 @@ export function buildAddon(target, directory) {
   const flags = [...remaps(), ...crtOf(target)]
   const variable = `CARGO_TARGET_${target.triple.toUpperCase().replaceAll('-', '_')}_LINKER`
   const names = ['--js', 'binding.js', '--dts', 'binding.d.ts']
-  run(local('napi'), ['build', '--platform', '--release', '--target', target.triple, '-o', directory, ...names], {
+  const crate = ['--manifest-path', join(root, 'addon', 'Cargo.toml')]
+  const build = ['build', ...crate, '--platform', '--release', '--target', target.triple, '-o', directory, ...names]
+  run(local('napi'), build, {
     env: {
       ...process.env,
       CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f'),

@@ -10,7 +10,7 @@ const holds = <_T extends true>() => {}
 /** The same type with its aliases resolved, `Array<T>` and `T[]` alike. */
 type Plain<T> = T extends (infer E)[] ? Plain<E>[] : T extends object ? { [K in keyof T]: Plain<T[K]> } : T
 
-type Terminal = 'binary' | 'fingerprint' | 'explanation' | 'verification' | 'failed' | 'aborted'
+type Terminal = native.Task | 'failed' | 'aborted'
 type NativeEvent = Exclude<native.Message, { type: Terminal }>
 
 holds<Equal<Plain<NativeEvent>, Plain<surface.DevBinaryEvent>>>()
@@ -19,9 +19,12 @@ holds<Equal<Plain<native.ChangedPath>, Plain<surface.ChangedPath>>>()
 holds<Equal<Plain<native.NativeBinary>, Plain<surface.DevBinary>>>()
 holds<Equal<Plain<native.NativeExplanation>, Plain<surface.Explanation>>>()
 holds<Equal<Plain<native.NativeVerification>, Plain<surface.Verification>>>()
+holds<Equal<Plain<native.NativeEntry>, Plain<surface.CacheEntry>>>()
+holds<Equal<Plain<native.NativePruning>, Plain<surface.Pruning>>>()
 
 /** What JavaScript keeps for itself, and what it adds. */
 type Kept = 'signal' | 'onEvent'
 type Added = 'task' | 'listening'
-holds<Equal<Exclude<keyof surface.DevBinaryOptions, Kept>, Exclude<keyof native.NativeRequest, Added>>>()
+type Options = keyof (surface.DevBinaryOptions & surface.ListOptions & surface.PruneOptions)
+holds<Equal<Exclude<Options, Kept>, Exclude<keyof native.NativeRequest, Added>>>()
 holds<Equal<surface.DevBinaryOptions['report'], native.ReportMode | undefined>>()

@@ -1,6 +1,7 @@
 // What the types promise to a caller; checked by `tsc`, never run.
 
 import {
+  type CacheEntry,
   type ChangedPath,
   type DevBinary,
   DevBinaryError,
@@ -12,7 +13,10 @@ import {
   type fingerprint,
   getDevBinary,
   type isDevMode,
+  type list,
   type MissReason,
+  type Pruning,
+  type prune,
   type Verification,
   type verify,
 } from '../../index.js'
@@ -25,6 +29,8 @@ holds<Equal<ReturnType<typeof getDevBinary>, Promise<DevBinary>>>()
 holds<Equal<ReturnType<typeof fingerprint>, Promise<string>>>()
 holds<Equal<ReturnType<typeof explain>, Promise<Explanation>>>()
 holds<Equal<ReturnType<typeof verify>, Promise<Verification>>>()
+holds<Equal<ReturnType<typeof list>, Promise<CacheEntry[]>>>()
+holds<Equal<ReturnType<typeof prune>, Promise<Pruning>>>()
 holds<Equal<Parameters<typeof isDevMode>, [repo?: string | undefined]>>()
 holds<Equal<ReturnType<typeof isDevMode>, boolean>>()
 
@@ -43,6 +49,8 @@ const all: Required<DevBinaryOptions> = {
   scope: 'crate',
   exclude: ['docs/**'] as const,
   cacheDir: undefined,
+  maxSize: '5GiB',
+  maxAge: undefined,
   env: { ...process.env, TAG: undefined },
   signal: AbortSignal.timeout(1),
   report: 'plain',
