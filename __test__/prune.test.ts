@@ -329,17 +329,19 @@ describe('leftovers go:', () => {
     expect(existsSync(finished)).toBe(true)
   })
 
-  test('path sets and build records of checkouts that are gone, and no others', async () => {
+  test('path sets, build records and stat caches of checkouts that are gone, and no others', async () => {
     const cache = new Cache()
     cache.write('build.rs', 'fn main() { println!("cargo::rerun-if-env-changed=OTHER"); }\n')
     await cache.built('one')
-    const files = () => ['path-sets', 'build-records'].flatMap((name) => readdirSync(join(cache.cacheDir, name))).length
-    expect(files()).toBe(2)
+    const files = (name: string) => readdirSync(join(cache.cacheDir, name))
+    const all = () => ['path-sets', 'build-records', 'stat-cache'].flatMap(files)
+    const before = all()
+    expect([files('path-sets').length, files('build-records').length]).toEqual([1, 1])
     await cache.prune()
-    expect(files()).toBe(2)
+    expect(all()).toEqual(before)
     rmSync(cache.repo, { recursive: true })
-    expect((await cache.prune()).leftovers).toBe(2)
-    expect(files()).toBe(0)
+    expect((await cache.prune()).leftovers).toBe(before.length)
+    expect(all()).toEqual([])
   })
 
   test('path sets stay for another checkout that is served with them', async () => {
@@ -587,8 +589,7 @@ describe('a cache is refused, and says why,', () => {
     const link = join(cache.directory, 'link')
     symlinkSync(cache.cacheDir, link)
     const calls = [list({ cacheDir: link }), prune({ cacheDir: link }), cache.get({ cacheDir: link })]
-    for (const call of calls) {
-      const error = await rejection(call)
+    for (const error of await Promise.all(calls.map(rejection))) {
       expect(error.code).toBe('CACHE_UNUSABLE')
       expect(error.message).toContain('symbolic link')
       expect(error.hint).toContain(cache.cacheDir)
