@@ -33,6 +33,10 @@ use crate::store::{Pruning, Store};
 use crate::{cancellation, explain, report, request, verify};
 pub use types::*;
 
+/// Directories are walked into one by one, as deep as paths can be long: thousands of levels. What is not used of it takes
+/// no memory.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
 type Sink = ThreadsafeFunction<Message, (), Message, Status, false>;
 
 /// Stops one call; made when the call is, so that it also knows when that was.
@@ -89,7 +93,7 @@ pub fn start(
         }
         drop(sink);
     };
-    let thread = std::thread::Builder::new().name("dev-bin".into()).spawn(work);
+    let thread = std::thread::Builder::new().name("dev-bin".into()).stack_size(STACK_BYTES).spawn(work);
     thread.map(drop).map_err(|error| napi::Error::from_reason(format!("cannot start a thread: {error}")))
 }
 

@@ -1,17 +1,47 @@
-//! Reading files of our own.
+//! Reading files that anything may stand in the place of.
 //!
-//! Promises: what stands in the place of such a file is neither waited for nor read without end.
-//! Does not promise: that it is whole. Whoever reads it finds out.
+//! Promises: what is no regular file is neither waited for nor read without end.
+//! Does not promise: that a file is whole. Whoever reads it finds out.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// No manifest, path set, record or snapshot comes near this.
+/// No manifest, path set, record, tag or configuration comes near this.
 const MOST_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// What a regular file says; anything else is an error.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let (file, metadata) = open(path)?;
+    rest(file, metadata.len(), Vec::new())
+}
+
+/// The same for text.
+pub(crate) fn read_to_string(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// What a regular file says, if its first `count` bytes and its size are those of a file that is wanted.
+pub(crate) fn read_if(
+    path: &Path,
+    count: usize,
+    is_wanted: impl FnOnce(&[u8], u64) -> bool,
+) -> io::Result<Option<Vec<u8>>> {
+    let (mut file, metadata) = open(path)?;
+    let mut start = vec![0; count];
+    file.read_exact(&mut start)?;
+    if is_wanted(&start, metadata.len()) { rest(file, metadata.len(), start).map(Some) } else { Ok(None) }
+}
+
+fn rest(file: File, size: u64, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    let size = usize::try_from(size.min(MOST_BYTES)).unwrap_or(0);
+    // One byte more than there is, so that one more read finds the end.
+    bytes.reserve_exact(size.saturating_sub(bytes.len()) + 1);
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]
@@ -21,11 +51,9 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
     let file = options.open(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"));
+    if metadata.is_file() {
+        Ok((file, metadata))
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"))
     }
-    // One byte more than there is, so that one more read finds the end.
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(MOST_BYTES)).unwrap_or(0) + 1);
-    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

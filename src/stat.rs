@@ -134,6 +134,12 @@ impl StatIdentity {
         Self { changed_ns: 0, ..self }
     }
 
+    /// Which file it is, whatever happened to it.
+    #[must_use]
+    pub(crate) fn place(self) -> Self {
+        Self { device: self.device, inode: self.inode, ..Self::default() }
+    }
+
     /// Size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -149,11 +155,13 @@ impl StatIdentity {
     }
 
     /// Whether whatever is written to the file from `stamp` on will change its identity: when it was written or changed
-    /// last, a clock of two seconds' grain had a tick before `stamp`. A time to come never settles.
+    /// last, a clock of two seconds' grain had a tick before `stamp`. A time to come never settles, and neither does what
+    /// has no identity.
     #[cfg(unix)]
     #[must_use]
     pub fn is_settled(&self, stamp: &Stamp) -> bool {
-        self.modified_ns.max(self.changed_ns) <= stamp.now_ns.saturating_sub(SETTLES_AFTER_NS)
+        let is_known = *self != Self::default();
+        is_known && self.modified_ns.max(self.changed_ns) <= stamp.now_ns.saturating_sub(SETTLES_AFTER_NS)
     }
 
     /// Windows tells programs no time of change that cannot be set.

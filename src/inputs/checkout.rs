@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -23,6 +23,7 @@ use super::seen::Seen;
 use super::selection::{MANIFEST, Selection};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::fingerprint::Digest;
 use crate::inventory::{Heads, TreePath};
 use crate::stat::StatIdentity;
@@ -103,10 +104,9 @@ impl Walk<'_> {
     /// `belongs` says whether what is around the repository counts.
     fn repository(&mut self, repository: &gix::Repository, prefix: BString, belongs: bool) -> Result<()> {
         let here = on_disk(self.root, prefix.as_bstr())?;
-        self.listing.seen.extend(repository::seen(repository, &here));
-        let head = repository.head().map_err(|error| unusable(&here, error))?;
-        let commit = head.id().map(|id| id.to_string());
-        self.listing.heads.insert(TreePath(prefix.trim_end_with(|character| character == '/').into()), commit);
+        let head = repository::head(repository).map_err(|error| unusable(&here, error))?;
+        self.listing.seen.extend(repository::seen(repository, &head, &here));
+        self.listing.heads.insert(TreePath(prefix.trim_end_with(|character| character == '/').into()), head.commit);
 
         let index = repository.index_or_empty().map_err(|error| unusable(&here, error))?;
         let rules = Rules::of(repository, &index).map_err(|error| unusable(&here, error))?;
@@ -160,11 +160,8 @@ impl Walk<'_> {
                     prefix.push(b'/');
                     return self.repository(&nested, prefix, belongs);
                 }
-                // It may become one without a change to the directory that it is in.
-                _ => {
-                    let git = directory.join(".git");
-                    self.listing.seen.extend([Seen::at(&git), Seen::at(&git.join("HEAD"))]);
-                }
+                // It may become one without a change to anything that is known to belong to it.
+                _ => self.listing.seen.push(Seen::never()),
             }
         }
         for name in [CACHEDIR_TAG, GITIGNORE].into_iter().filter(|name| has(name)) {
@@ -172,12 +169,13 @@ impl Walk<'_> {
         }
         let names = digest_of_names(&entries);
         self.listing.directories.push(Directory { path: TreePath(full.to_owned()), stat, names });
+        let has_rules = entries.iter().any(|(name, file_type)| name == GITIGNORE && file_type.is_file());
         let tag = has(CACHEDIR_TAG).then(|| start_of_tag(&directory));
         let only_tracked = ignored || (!is_root && tag.as_deref() == Some(CACHEDIR_SIGNATURE));
         let unfinished_tag = tag.is_some_and(|tag| tag.is_empty());
         let outside = repository
             .rules
-            .enter(&repository.root, &directory, relative.as_bstr())
+            .enter(&repository.root, &directory, relative.as_bstr(), has_rules)
             .map_err(|error| Error::unreadable(directory.join(GITIGNORE), error))?;
         let belongs = match self.selection {
             None => true,
@@ -216,7 +214,8 @@ impl Walk<'_> {
             }
             let full = joined(repository.prefix.as_bstr(), path.as_bstr());
             let is_outside = |selection: &Selection| {
-                !belongs && !(if is_dir { selection.leads_to(full.as_bstr()) } else { name == MANIFEST })
+                let full = full.as_bstr();
+                !belongs && !(if is_dir { selection.leads_to(full) } else { name == MANIFEST || selection.names(full) })
             };
             if self.is_excluded(full.as_bstr(), is_dir) || self.selection.is_some_and(is_outside) {
                 continue;
@@ -322,9 +321,8 @@ pub(super) fn is_cache(directory: &Path) -> bool {
 
 /// As much of a directory's tag as tells whether it is one; nothing when it is empty or has gone meanwhile.
 fn start_of_tag(directory: &Path) -> Vec<u8> {
-    let mut start = Vec::new();
-    let read = |file: fs::File| file.take(CACHEDIR_SIGNATURE.len() as u64).read_to_end(&mut start);
-    let _ = fs::File::open(directory.join(CACHEDIR_TAG)).and_then(read);
+    let mut start = files::read(&directory.join(CACHEDIR_TAG)).unwrap_or_default();
+    start.truncate(CACHEDIR_SIGNATURE.len());
     start
 }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::checkout::is_gone;
 use super::seen::Watch;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::fingerprint::Digest;
 use crate::request::{Builder, Environment};
 
@@ -197,7 +198,7 @@ impl Chain<'_> {
 
     fn read(&mut self, path: &Path) -> Result<bool> {
         self.watch.at(path);
-        let bytes = match std::fs::read(path) {
+        let bytes = match files::read(path) {
             Ok(bytes) => bytes,
             Err(error) if is_gone(&error) || path.is_dir() => return Ok(false),
             Err(error) => return Err(Error::unreadable(path, error)),

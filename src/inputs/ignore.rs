@@ -39,7 +39,12 @@ impl<'a> Rules<'a> {
     /// Those that hold in the whole repository.
     pub(super) fn of(repository: &'a gix::Repository, index: &'a gix::index::State) -> Result<Self, String> {
         let problem = |error: &dyn std::fmt::Display| error.to_string();
-        let of_user = excludes_file(repository)?;
+        // Anything else would be waited for, or is nothing to read.
+        let of_user = excludes_file(repository)?.filter(|path| path.is_file());
+        let of_repository = repository.common_dir().join("info").join("exclude");
+        if std::fs::metadata(&of_repository).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(format!("`{}` is not a regular file", of_repository.display()));
+        }
         let mut buffer = Vec::new();
         let search = gix::ignore::Search::from_git_dir(repository.common_dir(), of_user, &mut buffer, PARSE)
             .map_err(|error| problem(&error))?;
@@ -55,13 +60,20 @@ impl<'a> Rules<'a> {
         Ok(Self { repository, search, case, left_out, buffer })
     }
 
-    /// Adds the rules of a directory in the one entered last; `root` is the repository's own.
-    pub(super) fn enter(&mut self, root: &Path, directory: &Path, relative: &BStr) -> io::Result<Outside> {
+    /// Adds the rules of a directory in the one entered last; `root` is the repository's own, and `has_file` says whether
+    /// there is a file of rules in `directory`.
+    pub(super) fn enter(
+        &mut self,
+        root: &Path,
+        directory: &Path,
+        relative: &BStr,
+        has_file: bool,
+    ) -> io::Result<Outside> {
         let outside = Outside(self.search.patterns.len());
         let file = directory.join(GITIGNORE);
         let lists = &mut self.search.patterns;
-        let found =
-            gix::glob::search::add_patterns_file(lists, file.clone(), false, Some(root), &mut self.buffer, PARSE)?;
+        let found = has_file
+            && gix::glob::search::add_patterns_file(lists, file.clone(), false, Some(root), &mut self.buffer, PARSE)?;
         let mut path = BString::from(relative);
         if !path.is_empty() {
             path.push(b'/');

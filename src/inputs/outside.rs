@@ -59,7 +59,7 @@ pub(super) fn look(
     let mut reader = Reader::new(root);
     reader.known = known.map(|file| (file.path.clone(), file)).collect();
     let files = reader.all(set.files.iter(), &packages)?;
-    let look = Look { stats: files.iter().map(|file| file.stat).collect(), files, seen: reader.watch.into_seen() };
+    let look = Look { stats: files.iter().map(|file| file.stat).collect(), files, seen: reader.watch.into_parts().0 };
     let files = look.files.clone();
     let is_worth_keeping = is_first || look.seen.iter().all(|seen| seen.is_settled(&stamp));
     let unsaved = is_worth_keeping.then(|| cache.unsaved(stamp, move |settled| look.settled(settled)));

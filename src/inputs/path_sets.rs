@@ -14,6 +14,7 @@ use super::closure::Observation;
 use super::content;
 use super::outside::covers;
 use super::selection::{MANIFEST, Selection, directory_of_manifest, matches, parents};
+use crate::files;
 use crate::fingerprint::Digest;
 use crate::inventory::{FileInput, Heads, Kind, Tree, TreePath};
 use crate::path_set::{PathSet, Place};
@@ -64,7 +65,7 @@ const FOUND_BY_NAME: [&str; 3] = ["build.rs", "src/lib.rs", "src/main.rs"];
 
 /// A workspace's root may lie above a package that does not say it is one itself.
 fn manifests_above(root: &Path) -> Vec<PathBuf> {
-    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    let manifest = files::read_to_string(&root.join("Cargo.toml")).unwrap_or_default();
     match manifest.parse::<toml::Table>() {
         Ok(table) if table.contains_key("workspace") => Vec::new(),
         _ => root.ancestors().skip(1).map(|directory| directory.join("Cargo.toml")).collect(),
@@ -84,7 +85,7 @@ pub(super) fn narrowed(tree: &Tree, selection: &Selection) -> Tree {
 /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields>
 fn workspace(tree: &Tree, root: &Path) -> (BTreeSet<TreePath>, BTreeSet<String>) {
     let table = |manifest: &TreePath| {
-        let text = std::fs::read_to_string(Place(manifest.clone()).on_disk(root)).unwrap_or_default();
+        let text = files::read_to_string(&Place(manifest.clone()).on_disk(root)).unwrap_or_default();
         text.parse::<toml::Table>().unwrap_or_default()
     };
     let at_root = TreePath(MANIFEST.into());

@@ -22,7 +22,8 @@ pub(super) fn open(worktree: &Path) -> Result<gix::Repository, String> {
         gix::open::permissions::Config { git_binary: false, env: false, ..gix::open::permissions::Config::all() };
     permissions.env.home = gix::sec::Permission::Allow;
     permissions.env.xdg_config_home = gix::sec::Permission::Allow;
-    let options = gix::open::Options::default().permissions(permissions);
+    // Whose the directory is may change, and nothing that the configuration names is run here.
+    let options = gix::open::Options::default().permissions(permissions).with(gix::sec::Trust::Full);
     options.open(worktree).map(Into::into).map_err(|error| error.to_string())
 }
 
@@ -43,8 +44,43 @@ pub(super) fn excludes_file(repository: &gix::Repository) -> Result<Option<PathB
     })
 }
 
+/// What HEAD stands for.
+pub(super) struct Head {
+    /// None when there is none yet.
+    pub(super) commit: Option<String>,
+    /// The references that it stands for, one after the other.
+    names: Vec<gix::refs::FullName>,
+}
+
+/// HEAD, over as many symbolic references as lead to its commit.
+pub(super) fn head(repository: &gix::Repository) -> Result<Head, String> {
+    let mut head = Head { commit: None, names: Vec::new() };
+    let mut next = match repository.head().map_err(|error| error.to_string())?.kind {
+        gix::head::Kind::Detached { target, .. } => Some(gix::refs::Target::Object(target)),
+        gix::head::Kind::Unborn(name) => Some(gix::refs::Target::Symbolic(name)),
+        gix::head::Kind::Symbolic(reference) => {
+            head.names.push(reference.name);
+            Some(reference.target)
+        }
+    };
+    while let Some(target) = next.take() {
+        match target {
+            gix::refs::Target::Object(id) => head.commit = Some(id.to_string()),
+            gix::refs::Target::Symbolic(_) if head.names.len() > MOST_REFERENCES => {
+                return Err("HEAD is a symbolic reference that leads nowhere".into());
+            }
+            gix::refs::Target::Symbolic(name) => {
+                let found = repository.try_find_reference(name.as_ref()).map_err(|error| error.to_string())?;
+                head.names.push(name);
+                next = found.map(|found| found.inner.target);
+            }
+        }
+    }
+    Ok(head)
+}
+
 /// Every file that HEAD, the index, the configuration and the rules that hold in the whole repository come from.
-pub(super) fn seen(repository: &gix::Repository, worktree: &Path) -> Vec<Seen> {
+pub(super) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -> Vec<Seen> {
     let (git, common) = (repository.git_dir(), repository.common_dir());
     let mut paths = vec![
         repository.index_path(),
@@ -60,53 +96,57 @@ pub(super) fn seen(repository: &gix::Repository, worktree: &Path) -> Vec<Seen> {
     if pointer.is_file() {
         paths.push(pointer);
     }
-    paths.extend(references(repository).into_iter().flat_map(|name| [git.join(&name), common.join(&name)]));
-    paths.extend(configuration(repository));
+    let names = head.names.iter().filter_map(|name| path_of(name.as_bstr()));
+    paths.extend(names.flat_map(|name| [git.join(&name), common.join(&name)]));
+    let configured = configuration(repository);
+    paths.extend(configured.files);
     paths.extend(excludes_file(repository).ok().flatten());
     paths.sort();
     paths.dedup();
-    paths.iter().map(|path| Seen::at(path)).collect()
-}
-
-/// Where the references that HEAD stands for, one after the other, are kept unless they are packed.
-fn references(repository: &gix::Repository) -> Vec<PathBuf> {
-    let mut names = Vec::new();
-    let mut next = repository.head_name().ok().flatten();
-    while let Some(name) = next.take()
-        && names.len() < MOST_REFERENCES
-    {
-        names.extend(path_of(name.as_bstr()));
-        let found = repository.find_reference(name.as_ref()).ok();
-        next = found.and_then(|found| found.target().try_name().map(ToOwned::to_owned));
-    }
-    names
+    // Without these it is no repository. Their times tell of objects and references, which are none of our business.
+    let needed = [git.to_owned(), common.join("objects"), common.join("refs")];
+    let needed = needed.iter().map(|path| Seen::place(path));
+    paths.iter().map(|path| Seen::at(path)).chain(needed).chain(configured.unwatched.then(Seen::never)).collect()
 }
 
 /// The files that git's configuration is read from, and those that it would be.
 ///
 /// <https://git-scm.com/docs/git-config#FILES>
-fn configuration(repository: &gix::Repository) -> Vec<PathBuf> {
+fn configuration(repository: &gix::Repository) -> Configuration {
     let home = gix::path::env::home_dir();
     let xdg = gix::path::env::xdg_config("config", &mut |name| std::env::var_os(name));
     let mut paths: Vec<PathBuf> = home.iter().map(|home| home.join(".gitconfig")).chain(xdg).collect();
     if cfg!(unix) {
         paths.push("/etc/gitconfig".into());
     }
+    let mut unwatched = false;
     let snapshot = repository.config_snapshot();
     for section in snapshot.plumbing().sections() {
         let file = section.meta().path.as_deref();
         paths.extend(file.map(Path::to_owned));
         // `include` and `includeIf`: what they name may not be there yet.
-        if section.header().name().to_ascii_lowercase().starts_with(b"include") {
-            let named = section.value("path").and_then(|path| path_of(path.as_bstr()));
-            paths.extend(named.map(|named| match (named.strip_prefix("~"), &home, file.and_then(Path::parent)) {
-                (Ok(rest), Some(home), _) => home.join(rest),
-                (_, _, Some(directory)) => directory.join(named),
-                _ => named,
-            }));
+        if !section.header().name().to_ascii_lowercase().starts_with(b"include") {
+            continue;
+        }
+        for named in section.values("path") {
+            let Some(path) = path_of(named.as_bstr()) else { continue };
+            match (path.strip_prefix("~"), &home, file.and_then(Path::parent)) {
+                (Ok(rest), Some(home), _) => paths.push(home.join(rest)),
+                // Another user's home, or the place that git is installed in.
+                _ if named.starts_with(b"~") || named.starts_with(b"%(") => unwatched = true,
+                (_, _, Some(directory)) => paths.push(directory.join(path)),
+                _ => paths.push(path),
+            }
         }
     }
-    paths
+    Configuration { files: paths, unwatched }
+}
+
+/// Where git's configuration comes from.
+struct Configuration {
+    files: Vec<PathBuf>,
+    /// Whether it names a file whose place is not known.
+    unwatched: bool,
 }
 
 fn path_of(bytes: &BStr) -> Option<PathBuf> {

@@ -2,17 +2,18 @@
 //!
 //! Promises: if every [`Seen`] of a look [`holds`](Seen::holds), and each was settled when it was taken, the same look
 //! would find the same again. A path where nothing was counts as long as nothing is there.
-//! Does not promise: to see through a link. What stands behind it is what is compared, wherever it has moved to.
+//! Does not promise: to see a link that leads to the same file by another way, except where its target counts.
 
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gix::bstr::ByteSlice;
+use gix::bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 use super::stat_cache::Settled;
 use crate::inventory::TreePath;
+use crate::request::Environment;
 use crate::stat::{Stamp, StatIdentity};
 
 /// A path, and what stood behind it when it was looked at.
@@ -20,12 +21,34 @@ use crate::stat::{Stamp, StatIdentity};
 pub(super) struct Seen {
     path: TreePath,
     stat: Option<StatIdentity>,
+    /// What the path leads to, where that counts by its name, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<TreePath>,
+    /// Whether only which file it is counts, and not what happened to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    place_only: bool,
 }
 
 impl Seen {
     /// What stands at `path`, or at what it leads to.
     pub(super) fn at(path: &Path) -> Self {
-        Self { path: TreePath(path.as_os_str().as_encoded_bytes().into()), stat: identity(path) }
+        Self { path: bytes_of(path), stat: identity(path), target: None, place_only: false }
+    }
+
+    /// What stands at `path`, or at what it leads to, and what that is called.
+    pub(super) fn with_target(path: &Path) -> Self {
+        Self { target: target(path), ..Self::at(path) }
+    }
+
+    /// That there is something at `path`, and which directory or file.
+    pub(super) fn place(path: &Path) -> Self {
+        Self { path: bytes_of(path), stat: identity(path).map(StatIdentity::place), target: None, place_only: true }
+    }
+
+    /// A look that cannot be relied on.
+    pub(super) fn never() -> Self {
+        let path = TreePath(BString::default());
+        Self { path, stat: Some(StatIdentity::default()), target: None, place_only: false }
     }
 
     fn on_disk(&self) -> Option<PathBuf> {
@@ -34,44 +57,83 @@ impl Seen {
 
     /// Whether it is as it was.
     pub(super) fn holds(&self) -> bool {
-        self.on_disk().is_some_and(|path| identity(&path) == self.stat)
+        self.on_disk().is_some_and(|path| {
+            let now = identity(&path);
+            let now = if self.place_only { now.map(StatIdentity::place) } else { now };
+            now == self.stat && (self.target.is_none() || target(&path) == self.target)
+        })
     }
 
     /// Whether it would show if it were not; `stamp` was taken before the look.
     pub(super) fn is_settled(&self, stamp: &Stamp) -> bool {
-        self.stat.is_none_or(|stat| stat.is_settled(stamp))
+        self.place_only || self.stat.is_none_or(|stat| stat.is_settled(stamp))
     }
 
     /// Never holds, if a change to it might not show.
     pub(super) fn doubt_unless(&mut self, settled: &mut Settled) {
         if let Some(stat) = self.stat
-            && !settled.is(&stat, self.path.0.as_bstr())
+            && !(self.place_only || settled.is(&stat, self.path.0.as_bstr()))
         {
-            self.stat = Some(StatIdentity::default());
+            *self = Self::never();
         }
     }
 
     /// Never holds, if a change to it might not show.
     pub(super) fn doubt_unless_settled(&mut self, stamp: &Stamp) {
         if !self.is_settled(stamp) {
-            self.stat = Some(StatIdentity::default());
+            *self = Self::never();
         }
+    }
+}
+
+/// A program that was looked for, and where it was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Sought {
+    name: String,
+    found: Option<TreePath>,
+}
+
+impl Sought {
+    /// Whether it is still found there, by a look for it in `root`.
+    pub(super) fn holds(&self, env: &Environment, root: &Path) -> bool {
+        env.find_program(&self.name, root).map(|path| bytes_of(&path)) == self.found
     }
 }
 
 /// Takes down what a look depends on, while it is made.
 #[derive(Default)]
-pub(super) struct Watch(RefCell<Vec<Seen>>);
+pub(super) struct Watch {
+    seen: RefCell<Vec<Seen>>,
+    sought: RefCell<Vec<Sought>>,
+}
 
 impl Watch {
     /// Before `path` is looked at in whatever way.
     pub(super) fn at(&self, path: &Path) {
-        self.0.borrow_mut().push(Seen::at(path));
+        self.seen.borrow_mut().push(Seen::at(path));
     }
 
-    pub(super) fn into_seen(self) -> Vec<Seen> {
-        self.0.into_inner()
+    /// Before `path` is looked at, links to it are followed, and where they lead is part of what is found.
+    pub(super) fn with_target(&self, path: &Path) {
+        self.seen.borrow_mut().push(Seen::with_target(path));
     }
+
+    /// After a program was looked for.
+    pub(super) fn sought(&self, name: &str, found: Option<&Path>) {
+        self.sought.borrow_mut().push(Sought { name: name.to_owned(), found: found.map(bytes_of) });
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<Seen>, Vec<Sought>) {
+        (self.seen.into_inner(), self.sought.into_inner())
+    }
+}
+
+fn bytes_of(path: &Path) -> TreePath {
+    TreePath(path.as_os_str().as_encoded_bytes().into())
+}
+
+fn target(path: &Path) -> Option<TreePath> {
+    dunce::canonicalize(path).ok().map(|target| bytes_of(&target))
 }
 
 fn identity(path: &Path) -> Option<StatIdentity> {

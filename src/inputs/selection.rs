@@ -60,7 +60,8 @@ impl Selection {
         has(&self.packages) || has(&self.manifests) || self.members.iter().any(|pattern| begins(pattern, directory))
     }
 
-    fn names(&self, path: &BStr) -> bool {
+    /// Whether a path counts by itself, whatever it lies in.
+    pub(super) fn names(&self, path: &BStr) -> bool {
         let is_member = || {
             let directory = directory_of_manifest(path).filter(|directory| !directory.is_empty());
             directory.is_some_and(|directory| self.members.iter().any(|pattern| matches(pattern, directory)))

@@ -64,10 +64,16 @@ pub(super) struct FileRecord {
 }
 
 /// What is too irregular for records.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct About {
     heads: Heads,
     seen: Vec<Seen>,
+}
+
+impl About {
+    fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("paths are escaped, and nothing else in it can fail")
+    }
 }
 
 /// What one file holds and how it looked.
@@ -135,7 +141,7 @@ impl Snapshot {
             });
         }
         let about = About { heads, seen };
-        let json = serde_json::to_vec(&about).expect("paths are escaped, and nothing else in it can fail");
+        let json = about.to_json();
         let header = Header {
             directories: length(records.len()),
             files: length(file_records.len()),
@@ -194,6 +200,13 @@ impl Snapshot {
         {
             *stat = UNKNOWN;
         }
+        let mut about = self.about.clone();
+        about.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
+        let json = about.to_json();
+        let end = copy.names_end();
+        copy.bytes.truncate(end);
+        copy.bytes.extend_from_slice(&json);
+        copy.header_mut().about = length(json.len());
         copy.bytes
     }
 
@@ -245,9 +258,7 @@ impl Snapshot {
         }
         if changed {
             let tree = *self.digest_of_tree().as_bytes();
-            let header = &mut self.bytes[self.start..];
-            let (header, _) = Header::mut_from_prefix(header).expect("a snapshot begins with its header");
-            header.tree = tree;
+            self.header_mut().tree = tree;
         }
     }
 
@@ -279,6 +290,10 @@ impl Snapshot {
 
     fn header(&self) -> &Header {
         Header::ref_from_prefix(self.content()).expect("a snapshot begins with its header").0
+    }
+
+    fn header_mut(&mut self) -> &mut Header {
+        Header::mut_from_prefix(&mut self.bytes[self.start..]).expect("a snapshot begins with its header").0
     }
 
     fn directories_range(&self) -> Range<usize> {

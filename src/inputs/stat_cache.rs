@@ -3,7 +3,7 @@
 //! ```text
 //! <directory>/<16 hex digits of what it is of>.1
 //!     devbinS1, u32 length, the checkout's path    for whoever tidies up
-//!     u64 XXH3 of everything behind it
+//!     u64 length of everything behind the sum, u64 XXH3 of it
 //!     32 bytes: what it is of, all of it           16 digits may be those of another subject
 //!     i64: how far the clock was ahead             Stamp::ahead_ns
 //!     what was seen
@@ -63,8 +63,14 @@ impl StatCache {
 
     /// What was kept, if it can be relied on: bytes, and where in them it begins.
     pub(super) fn load(&self, stamp: &Stamp) -> Option<(Vec<u8>, usize)> {
-        let bytes = files::read(&self.file).ok()?;
-        let rest = bytes.strip_prefix(self.head().as_slice())?;
+        let head = self.head();
+        let bytes = files::read_if(&self.file, head.len() + 2 * size_of::<u64>(), |start, size| {
+            let rest = start.strip_prefix(head.as_slice()).and_then(|rest| rest.split_first_chunk());
+            let whole = |length: [u8; 8]| (start.len() as u64).saturating_add(u64::from_le_bytes(length));
+            rest.is_some_and(|(length, _)| size == whole(*length))
+        });
+        let bytes = bytes.ok()??;
+        let rest = bytes.get(head.len() + size_of::<u64>()..)?;
         let (sum, rest) = rest.split_at_checked(size_of::<u64>())?;
         if sum != xxh3_64(rest).to_le_bytes() {
             return None;
@@ -94,6 +100,7 @@ impl StatCache {
     fn write(&self, content: &[u8]) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
         file.write_all(&self.head())?;
+        file.write_all(&(content.len() as u64).to_le_bytes())?;
         file.write_all(&xxh3_64(content).to_le_bytes())?;
         file.write_all(content)?;
         file.persist(&self.file)?;
@@ -107,7 +114,8 @@ impl Unsaved {
         let Self { cache, stamp, content } = self;
         let mut settled = Settled { stamp, root: cache.root.clone(), file_systems: HashMap::new() };
         let content = content(&mut settled);
-        if settled.file_systems.values().any(|is_trusted| *is_trusted) {
+        let is_kept = || cache.load(&stamp).is_some_and(|(bytes, start)| bytes[start..] == content);
+        if is_local(&cache.root) && !is_kept() {
             let content = [cache.key.as_bytes().as_slice(), &stamp.ahead_ns().to_le_bytes(), &content].concat();
             if let Err(error) = cache.write(&content) {
                 tracing::debug!(path = %cache.file.display(), %error, "a stat cache was not written");
@@ -146,9 +154,7 @@ fn is_local(path: &Path) -> bool {
     const ZFS: u64 = 0x2fc1_2fc1;
     const TMPFS: u64 = 0x0102_1994;
     const OVERLAY: u64 = 0x794c_7630;
-    const FAT: u64 = 0x4d44;
-    const EXFAT: u64 = 0x2011_bab0;
-    const LOCAL: [u64; 10] = [EXT, XFS, BTRFS, BCACHEFS, F2FS, ZFS, TMPFS, OVERLAY, FAT, EXFAT];
+    const LOCAL: [u64; 8] = [EXT, XFS, BTRFS, BCACHEFS, F2FS, ZFS, TMPFS, OVERLAY];
     // The field is signed or not, by architecture.
     #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "a magic number of 32 bits")]
     rustix::fs::statfs(path).is_ok_and(|found| LOCAL.contains(&(found.f_type as u64 & 0xffff_ffff)))

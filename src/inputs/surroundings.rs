@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::seen::{Seen, Watch};
+use super::seen::{Seen, Sought, Watch};
 use super::stat_cache::{Settled, StatCache, Unsaved};
 use super::{environment, toolchain};
 use crate::error::Result;
@@ -19,9 +19,9 @@ use crate::inventory::Tool;
 use crate::request::{Builder, Environment, Request};
 use crate::stat::Stamp;
 
-/// Every variable that says where programs and configuration are. A look sees no others, so none can be missing here.
-const VARIABLES: [&str; 13] = [
-    "PATH",
+/// Every variable that says where programs and configuration are, but `PATH`: a program that is sought is sought anew
+/// each time. A look sees no others, so none can be missing here.
+const VARIABLES: [&str; 11] = [
     "HOME",
     "USERPROFILE",
     "CARGO_HOME",
@@ -33,7 +33,6 @@ const VARIABLES: [&str; 13] = [
     "CARGO_BUILD_RUSTC_WRAPPER",
     "RUSTC_WORKSPACE_WRAPPER",
     "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
-    "PATHEXT",
 ];
 
 /// Programs by role, and digests of cargo's configuration files by path.
@@ -47,6 +46,7 @@ pub(super) struct Surroundings {
 struct Look {
     surroundings: Surroundings,
     seen: Vec<Seen>,
+    sought: Vec<Sought>,
 }
 
 /// More environments and checkouts than one process asks with, by a wide margin.
@@ -64,29 +64,28 @@ pub(super) fn surroundings(
     if request.builder == Builder::Zigbuild {
         return Ok((found(request, root, &request.env, &Watch::default())?, None));
     }
-    let env = request.env.only(&VARIABLES);
-    let key = key(root, &env);
+    let key = key(root, &request.env.only(&VARIABLES));
+    let env = request.env.only(&[&VARIABLES[..], &["PATH"]].concat());
     let last = known().get(&key).cloned();
-    if let Some(look) = last.filter(|look| look.holds()) {
+    if let Some(look) = last.filter(|look| look.holds(&env, root)) {
         return Ok((look.surroundings.clone(), None));
     }
     let stamp = Stamp::now();
     let cache = StatCache::new(root, key, stat_caches);
     let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
-    if let Some(look) = kept.filter(Look::holds) {
+    if let Some(look) = kept.filter(|look| look.holds(&env, root)) {
         let surroundings = look.surroundings.clone();
         remember(key, Arc::new(look));
         return Ok((surroundings, None));
     }
     let watch = Watch::default();
     let surroundings = found(request, root, &env, &watch)?;
-    let seen = watch.into_seen();
+    let (seen, sought) = watch.into_parts();
     if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
         return Ok((surroundings, None));
     }
-    let look = Arc::new(Look { surroundings: surroundings.clone(), seen });
-    remember(key, Arc::clone(&look));
-    Ok((surroundings, Some(cache.unsaved(stamp, move |settled| look.settled(settled)))))
+    let look = Look { surroundings: surroundings.clone(), seen, sought };
+    Ok((surroundings, Some(cache.unsaved(stamp, move |settled| look.settled(settled, key)))))
 }
 
 fn known() -> std::sync::MutexGuard<'static, HashMap<Digest, Arc<Look>>> {
@@ -102,15 +101,16 @@ fn remember(key: Digest, look: Arc<Look>) {
 }
 
 impl Look {
-    fn holds(&self) -> bool {
-        self.seen.iter().all(Seen::holds)
+    fn holds(&self, env: &Environment, root: &Path) -> bool {
+        self.seen.iter().all(Seen::holds) && self.sought.iter().all(|sought| sought.holds(env, root))
     }
 
-    fn settled(&self, settled: &mut Settled) -> Vec<u8> {
-        let mut seen = self.seen.clone();
-        seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
-        let look = Self { surroundings: self.surroundings.clone(), seen };
-        serde_json::to_vec(&look).expect("escaped paths and text always become JSON")
+    /// As it may be relied on, in this process and by others.
+    fn settled(mut self, settled: &mut Settled, key: Digest) -> Vec<u8> {
+        self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
+        let json = serde_json::to_vec(&self).expect("escaped paths and text always become JSON");
+        remember(key, Arc::new(self));
+        json
     }
 }
 
@@ -123,6 +123,9 @@ fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Re
 
 fn key(root: &Path, env: &Environment) -> Digest {
     let variables: Vec<_> = env.iter().collect();
-    let key = ("surroundings", root.as_os_str().as_encoded_bytes(), variables);
+    // They do not come from variables alone.
+    let homes =
+        [env.home(), env.cargo_home()].map(|home| home.map(|home| home.as_os_str().as_encoded_bytes().to_vec()));
+    let key = ("surroundings", root.as_os_str().as_encoded_bytes(), variables, homes);
     Digest::of(serde_json::to_vec(&key).expect("bytes and text always become JSON"))
 }

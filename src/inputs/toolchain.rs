@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::environment::CargoConfig;
 use super::seen::Watch;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::inventory::Tool;
 use crate::request::{Builder, Environment, Request};
 use crate::stat::StatIdentity;
@@ -84,12 +85,7 @@ impl Look<'_> {
     /// Finds a program as a shell in the checkout would.
     fn find(&self, name: &str) -> Option<PathBuf> {
         let found = self.env.find_program(name, self.root);
-        // It would be another one if it appeared in a directory further ahead.
-        let directories = std::env::split_paths(self.env.get("PATH").unwrap_or_default());
-        let ahead = directories.map(|directory| self.root.join(directory).join(name));
-        for candidate in ahead.take_while(|candidate| found.as_ref() != Some(candidate)).chain(found.clone()) {
-            self.watch.at(&candidate);
-        }
+        self.watch.sought(name, found.as_deref());
         found
     }
 
@@ -98,7 +94,7 @@ impl Look<'_> {
     }
 
     fn tool(&self, path: &Path, toolchain: Option<&str>) -> Tool {
-        self.watch.at(path);
+        self.watch.with_target(path);
         let path = dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         Tool {
             stat: fs::metadata(&path).ok().map(|metadata| StatIdentity::of(&metadata)),
@@ -137,6 +133,7 @@ impl Look<'_> {
     /// Whether a program is rustup under another name: a link to it, or a hard link beside it.
     fn is_proxy(&self, program: &Path) -> bool {
         let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
+        self.watch.with_target(program);
         let is_rustup = |path: &Path| path.file_name().is_some_and(|found| found == name.as_str());
         if dunce::canonicalize(program).is_ok_and(|target| is_rustup(&target)) {
             return true;
@@ -149,7 +146,7 @@ impl Look<'_> {
 
     fn table(&self, path: &Path) -> toml::Table {
         self.watch.at(path);
-        fs::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+        files::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 }
 
@@ -218,7 +215,7 @@ impl<'a> Rustup<'a> {
         let read = |name| {
             let path = directory.join(name);
             self.look.watch.at(&path);
-            fs::read_to_string(path)
+            files::read_to_string(&path)
         };
         let Ok(text) = read("rust-toolchain").or_else(|_| read("rust-toolchain.toml")) else {
             return FileSays::Nothing;

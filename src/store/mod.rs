@@ -92,7 +92,6 @@ impl Store {
         }
         let metadata = fs::metadata(&self.root).map_err(|error| Error::cache(&self.root, error))?;
         private(&self.root, &metadata)?;
-        self.prepare_stat_caches();
         if !self.root.join("CACHEDIR.TAG").exists() && self.is_empty() {
             self.note_pruning();
         }
@@ -102,6 +101,7 @@ impl Store {
                 self.write(&path, text.as_bytes())?;
             }
         }
+        self.prepare_stat_caches();
         self.remove_rubbish();
         Ok(())
     }
@@ -134,9 +134,10 @@ impl Store {
         self.root.join("build-records")
     }
 
-    /// Makes room for looks at checkouts, if there is a cache. Failing to costs the next look some time.
+    /// Makes room for looks at checkouts, if there is a cache that says it is one: it may lie in a checkout, and must be no
+    /// part of what is looked at. Failing to costs the next look some time.
     pub fn prepare_stat_caches(&self) {
-        if self.root.is_dir() && !self.stat_caches().exists() {
+        if self.root.join("CACHEDIR.TAG").exists() && !self.stat_caches().exists() {
             let _ = create_private(&self.stat_caches());
         }
     }

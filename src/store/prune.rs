@@ -245,7 +245,10 @@ impl Store {
                 None => false,
             };
             let is_left_over = match owners::of(&path) {
-                owners::Owners::Known(owners) => owners.iter().all(|owner| is_gone(owner)),
+                // A stat cache says when it was written, and not when it was of use; it is soon made anew.
+                owners::Owners::Known(owners) => {
+                    owners.iter().all(|owner| is_gone(owner)) || (path.starts_with(self.stat_caches()) && is_old())
+                }
                 owners::Owners::Unknown => is_old(),
                 owners::Owners::Unreadable => age(&metadata, now).is_some_and(|age| age > RUBBISH_AFTER),
             };
