@@ -413,12 +413,34 @@ test.if(unix)('without git on the machine everything works', async () => {
 test('a hit writes nothing, neither to the cache nor to the checkout', async () => {
   const checkout = new Checkout()
   const first = await checkout.get()
-  const before = listing(checkout.directory)
-  expect(Object.keys(before).length).toBeGreaterThan(20)
+  // What was too young to be kept by the build may be old enough now: that is written, once.
+  const all = () =>
+    Object.entries(listing(checkout.directory)).filter(([path]) => !path.startsWith(join('cache', 'stat-cache')))
+  const before = all()
+  expect(before.length).toBeGreaterThan(20)
   expect(await checkout.get()).toMatchObject({ outcome: 'cached', path: first.path })
   expect(inChild('getDevBinary', checkout.options(), plainEnvironment())).toMatchObject({ outcome: 'cached' })
   await checkout.fingerprint()
-  expect(listing(checkout.directory)).toEqual(before)
+  expect(all()).toEqual(before)
+})
+
+test('directories may be as deep as paths can be long', async () => {
+  const checkout = new Checkout()
+  checkout.write(`${'d/'.repeat(1500)}file`, 'one\n')
+  const first = await checkout.run()
+  expect(first.outcome).toBe('built')
+  expect((await checkout.run()).outcome).toBe('cached')
+  checkout.write(`${'d/'.repeat(1500)}file`, 'two\n')
+  expect((await checkout.run()).outcome).toBe('built')
+})
+
+test('what stands where a file of rules would be, and is none, is not waited for', async () => {
+  const checkout = new Checkout({ ...HELLO, 'docs/text.md': 'one\n', 'notes/text.md': 'one\n' })
+  for (const path of ['docs/.gitignore', 'notes/CACHEDIR.TAG', '.git/excludes'])
+    execFileSync('mkfifo', [join(checkout.repo, path)])
+  checkout.git('config', 'core.excludesFile', join(checkout.repo, '.git', 'excludes'))
+  expect((await checkout.run()).outcome).toBe('built')
+  expect((await checkout.run()).outcome).toBe('cached')
 })
 
 test('asking for a fingerprint makes no cache', async () => {

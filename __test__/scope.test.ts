@@ -172,6 +172,33 @@ async function walk(world: World, expected: string, steps: [step: string, () => 
   }
 }
 
+test('a toolchain file at the root counts, tracked or not, and costs one build', async () => {
+  const world = new World()
+  world.write('rust-toolchain.toml', '[toolchain]\nprofile = "minimal"\n')
+  expect((await world.look()).outcome).toBe('built')
+  await walk(world, 'cached', [
+    ['nothing', () => {}],
+    ['nothing, again', () => {}],
+  ])
+  await walk(world, 'built', [
+    ['another text', () => world.write('rust-toolchain.toml', '[toolchain]\nprofile = "default"\n')],
+    ['no such file', () => world.remove('rust-toolchain.toml')],
+  ])
+  await walk(world, 'cached', [['nothing', () => {}]])
+})
+
+test('a crate that comes to match a pattern of members counts by its manifest, and one elsewhere does not', async () => {
+  const patterns = workspace().replace('members = [', 'members = ["more/*", ')
+  const world = new World({ ...WORKSPACE, 'Cargo.toml': patterns, 'more/README.md': 'none yet\n' })
+  expect((await world.look()).outcome).toBe('built')
+  await walk(world, 'cached', [
+    ['a manifest elsewhere', () => world.write('docs/example/Cargo.toml', '[workspace]\n')],
+    ['a directory without a manifest', () => world.write('more/new/src/lib.rs', '')],
+  ])
+  await walk(world, 'built', [['its manifest', () => world.write('more/new/Cargo.toml', manifest('new'))]])
+  await walk(world, 'cached', [['its source', () => world.write('more/new/src/lib.rs', 'pub fn two() {}\n')]])
+})
+
 test('what the crate is not built from costs no build, and neither does git', async () => {
   const world = new World()
   const cold = await world.look()

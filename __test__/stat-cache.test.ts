@@ -135,6 +135,36 @@ test('whatever stands in its place, the answer stays the same', async () => {
   for (const scope of SCOPES) expect(await called(checkout, { scope })).toBe('built: two -')
 })
 
+test('a program that is found elsewhere, and a home that moves, count at once', async () => {
+  const checkout = new Checkout()
+  const bin = join(checkout.directory, 'bin')
+  const env = (extra: Record<string, string>) => checkout.environment(extra)
+  const first = await checkout.fingerprint()
+  await checkout.get()
+  await settled(checkout)
+  expect(await checkout.fingerprint()).toBe(first)
+  const path = `${bin}:${process.env.PATH}`
+  expect(await checkout.fingerprint({ env: env({ PATH: path }) })).toBe(first)
+  const cargo = execFileSync('sh', ['-c', 'command -v cargo'], { encoding: 'utf8', env: env({}) }).trim()
+  checkout.write('../bin/cargo', `#!/bin/sh\nexec '${cargo}' "$@"\n`, 0o755)
+  expect(await checkout.fingerprint({ env: env({ PATH: path }) })).not.toBe(first)
+  expect(await checkout.fingerprint()).toBe(first)
+  checkout.write('../other-home/config.toml', '[build]\nrustflags = []\n')
+  expect(await checkout.fingerprint({ env: env({ CARGO_HOME: join(checkout.directory, 'other-home') }) })).not.toBe(
+    first,
+  )
+  expect(await checkout.fingerprint()).toBe(first)
+})
+
+test('a cache inside the checkout, before its first build, is no part of what is looked at', async () => {
+  const checkout = new Checkout()
+  const cacheDir = join(checkout.repo, 'cache')
+  mkdirSync(cacheDir, { mode: 0o700 })
+  await settled(checkout)
+  const first = await checkout.fingerprint({ cacheDir })
+  expect(await checkout.fingerprint({ cacheDir })).toBe(first)
+})
+
 test.skipIf(!canTrace)('a process that is killed while it writes leaves what the next one can use', async () => {
   const checkout = await warm()
   for (const [call, nth] of [

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::inventory::Change;
+use crate::tree::Change;
 
 /// What [`Event::Waiting`] waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! Promises: what is no regular file is neither waited for nor read without end.
 //! Does not promise: that a file is whole. Whoever reads it finds out.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -12,8 +12,8 @@ const MOST_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// What a regular file says; anything else is an error.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let (file, metadata) = open(path)?;
-    rest(file, metadata.len(), Vec::new())
+    let (file, size) = open(path)?;
+    rest(file, size, Vec::new())
 }
 
 /// The same for text.
@@ -27,21 +27,21 @@ pub(crate) fn read_if(
     count: usize,
     is_wanted: impl FnOnce(&[u8], u64) -> bool,
 ) -> io::Result<Option<Vec<u8>>> {
-    let (mut file, metadata) = open(path)?;
+    let (mut file, size) = open(path)?;
     let mut start = vec![0; count];
     file.read_exact(&mut start)?;
-    if is_wanted(&start, metadata.len()) { rest(file, metadata.len(), start).map(Some) } else { Ok(None) }
+    if is_wanted(&start, size) { rest(file, size, start).map(Some) } else { Ok(None) }
 }
 
-fn rest(file: File, size: u64, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
-    let size = usize::try_from(size.min(MOST_BYTES)).unwrap_or(0);
+fn rest(mut file: File, size: u64, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     // One byte more than there is, so that one more read finds the end.
-    bytes.reserve_exact(size.saturating_sub(bytes.len()) + 1);
-    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    bytes.reserve_exact(usize::try_from(size).unwrap_or(0).saturating_sub(bytes.len()) + 1);
+    file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-fn open(path: &Path) -> io::Result<(File, Metadata)> {
+/// A regular file and its size.
+fn open(path: &Path) -> io::Result<(File, u64)> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]
@@ -51,9 +51,10 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
     }
     let file = options.open(path)?;
     let metadata = file.metadata()?;
-    if metadata.is_file() {
-        Ok((file, metadata))
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"))
+    let refused = |problem| Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+    match metadata.len() {
+        _ if !metadata.is_file() => refused("it is not a regular file"),
+        size if size > MOST_BYTES => refused("it is larger than anything of the kind can be"),
+        size => Ok((file, size)),
     }
 }

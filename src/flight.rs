@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::event::{Event, WaitingFor};
 use crate::fingerprint::Fingerprint;
 use crate::inputs::Subject;
-use crate::inventory::Tree;
+use crate::tree::Tree;
 
 /// How long a wait goes on before it looks whether its call was aborted.
 const POLL: Duration = Duration::from_millis(20);

@@ -20,10 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Digest;
 use crate::inputs::{self, Configured, Observation, PackageReads, Run};
-use crate::inventory::Tree;
 use crate::path_set::Place;
 use crate::request::Environment;
 use crate::stat::StatIdentity;
+use crate::tree::Tree;
 use crate::units::Package;
 
 /// What is in a target directory, and what it was built from when this package last built there.

@@ -7,8 +7,9 @@
 use std::time::SystemTime;
 
 use crate::event::MissReason;
-use crate::inventory::{FileInput, Inventory, Kind, TreePath};
+use crate::inventory::Inventory;
 use crate::reasons;
+use crate::tree::{FileInput, Kind, TreePath};
 
 /// What happened to the inputs during a build.
 #[derive(Debug, Default)]

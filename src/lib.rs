@@ -42,5 +42,6 @@ pub mod resolve;
 mod search;
 pub mod stat;
 pub mod store;
+pub mod tree;
 pub mod units;
 pub mod verify;

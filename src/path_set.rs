@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use gix::bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::TreePath;
+use crate::tree::TreePath;
 
 /// Names of what one build was seen to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,12 +15,13 @@ use crate::flight::{self, Moment};
 use crate::freshness::{BuildRecord, Present};
 use crate::guard::Disturbance;
 use crate::inputs::{self, Observation};
-use crate::inventory::{Inventory, Tree, TreePath};
+use crate::inventory::Inventory;
 use crate::path_set::PathSet;
 use crate::request::{Builder, Request};
 pub use crate::search::Call;
 use crate::search::{Search, Survey};
 use crate::store::{Entry, LockName, LookUp, Staged};
+use crate::tree::{Tree, TreePath};
 
 /// How often one call runs cargo while its inputs keep changing.
 pub const MOST_BUILDS: u32 = 3;

@@ -16,11 +16,12 @@ use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
 use crate::inputs::{self, Observation, Selection, Subject, Swept, Unsaved};
-use crate::inventory::{Inventory, Tree};
+use crate::inventory::Inventory;
 use crate::path_set::PathSet;
 use crate::reasons;
 use crate::request::{Request, Scope};
 use crate::store::{Claim, Entry, LookUp, Store};
+use crate::tree::Tree;
 
 /// What a call needs besides its request.
 pub struct Call<'a> {

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use openlock_dev_bin::cancellation::Cancellation;
 use openlock_dev_bin::fingerprint::Digest;
 use openlock_dev_bin::inputs::{self, Subject};
-use openlock_dev_bin::inventory::Tree;
+use openlock_dev_bin::tree::Tree;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed};

@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use openlock_dev_bin::cancellation::Cancellation;
 use openlock_dev_bin::fingerprint::Digest;
 use openlock_dev_bin::inputs::{self, Selection, Subject};
-use openlock_dev_bin::inventory::Tree;
 use openlock_dev_bin::path_set::{PathSet, Place};
+use openlock_dev_bin::tree::Tree;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed};
@@ -234,6 +234,24 @@ const CHANGES: &[Change] = &[
     }),
     ("a repository inside that is none any more", |it| fs::remove_dir_all(it.at("nested/.git")).unwrap()),
     ("a broken repository that is mended", |it| fs::rename(it.at("broken/HEAD"), it.at("broken/.git/HEAD")).unwrap()),
+    ("a repository inside that lacks what one needs", |it| fs::remove_dir_all(it.at("nested/.git/objects")).unwrap()),
+    ("a repository elsewhere that a directory belongs to, and that appears", |it| {
+        git_in(&it.at(".git"), &["init", "--quiet", "--template=", "--bare", "elsewhere"]);
+        it.write(".git/elsewhere/info/exclude", "file\n");
+    }),
+    ("a broken configuration that is mended", |it| {
+        it.write("garbled/.git/config", "[core]\n\trepositoryformatversion = 0\n");
+    }),
+    ("a second configuration of one include that appears", |it| {
+        let excludes = it.at(".git/more-excludes");
+        it.write(".git/more-excludes", "untracked\n");
+        it.write(".git/also-included", &format!("[core]\n\texcludesFile = {}\n", excludes.display()));
+    }),
+    ("a commit on a branch that HEAD stands for by another name", |it| {
+        let commit = "-c user.name=t -c user.email=t@localhost commit-tree -m more HEAD^{tree}";
+        let output = Command::new("git").current_dir(&it.root).args(commit.split(' ')).output().unwrap();
+        it.git(&["update-ref", "refs/heads/main", String::from_utf8(output.stdout).unwrap().trim()]);
+    }),
     ("a tag that makes a directory a cache", |it| {
         it.write("lib/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
     }),
@@ -263,6 +281,15 @@ fn with_everything() -> Checkout {
     it.git(&["add", "--force", "src", "lib/a.rs", "lib/b.rs", "tracked.log", ".gitignore", "link"]);
     it.git(&["commit", "--quiet", "--message", "all"]);
     it.git(&["config", "include.path", "included"]);
+    it.git(&["config", "--add", "include.path", "also-included"]);
+    it.git(&["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+    it.git(&["symbolic-ref", "HEAD", "refs/heads/alias"]);
+    it.write("belongs/.git", "gitdir: ../.git/elsewhere\n");
+    it.write("belongs/file", "1");
+    it.write("garbled/file", "1");
+    it.write("garbled/.gitignore", "file\n");
+    git_in(&it.at("garbled"), &["init", "--quiet", "--template="]);
+    it.write("garbled/.git/config", "[core\n");
     git_in(&it.at("nested"), &["init", "--quiet", "--template="]);
     git_in(&it.at("nested"), &["commit", "--quiet", "--allow-empty", "--message", "first"]);
     it.write("broken/file", "1");

@@ -10,11 +10,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::error::Error;
 use crate::event::{self, Event, WaitingFor};
 use crate::explain::Explanation;
-use crate::inventory;
 use crate::report::Mode;
 use crate::request::Options;
 use crate::resolve::{DevBinary, Outcome};
 use crate::store::{Listed, Pruned, Reason, Removed};
+use crate::tree;
 use crate::verify::{Verdict, Verification};
 
 /// JavaScript has no larger exact integers than 2^53, which is enough for sizes and milliseconds.
@@ -164,9 +164,9 @@ impl From<event::MissReason> for MissReason {
 impl From<event::ChangedPath> for ChangedPath {
     fn from(changed: event::ChangedPath) -> Self {
         let change = match changed.change {
-            inventory::Change::Added => Change::Added,
-            inventory::Change::Removed => Change::Removed,
-            inventory::Change::Changed => Change::Changed,
+            tree::Change::Added => Change::Added,
+            tree::Change::Removed => Change::Removed,
+            tree::Change::Changed => Change::Changed,
         };
         Self { path: changed.path, change }
     }

@@ -18,6 +18,7 @@ use gix::index::entry::Mode;
 
 use super::Subject;
 use super::ignore::{GITIGNORE, Rules};
+use super::index::Index;
 use super::repository::{self, unusable};
 use super::seen::Seen;
 use super::selection::{MANIFEST, Selection};
@@ -25,8 +26,8 @@ use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::fingerprint::Digest;
-use crate::inventory::{Heads, TreePath};
 use crate::stat::StatIdentity;
+use crate::tree::{Heads, TreePath};
 
 /// Read by cargo from the root whatever git thinks of them.
 const ALWAYS: [&str; 2] = ["Cargo.lock", "Cargo.toml"];
@@ -44,6 +45,8 @@ pub(super) struct Listing {
     pub(super) directories: Vec<Directory>,
     /// Files that decide what counts, and what git's own files were.
     pub(super) seen: Vec<Seen>,
+    /// Those of all repositories.
+    pub(super) indices: Vec<Index>,
 }
 
 /// A directory as it was before it was looked into.
@@ -60,12 +63,19 @@ pub(super) struct Listed {
     pub(super) tracked: bool,
 }
 
-/// What `subject` has on disk.
-pub(super) fn list(subject: &Subject, cancellation: &Cancellation) -> Result<Listing> {
+/// What `subject` has on disk. `ahead` hears of paths that count before directories are looked into, as far as that is
+/// known by then.
+pub(super) fn list(subject: &Subject, cancellation: &Cancellation, ahead: &dyn Fn(Vec<TreePath>)) -> Result<Listing> {
     let Subject { root, exclude, selection } = subject;
     let exclude = gix::ignore::Search::from_overrides(exclude, gix::ignore::search::Ignore { support_precious: false });
-    let listing = Listing { heads: Heads::new(), paths: Vec::new(), directories: Vec::new(), seen: Vec::new() };
-    let mut walk = Walk { root, exclude, selection: selection.as_ref(), cancellation, listing };
+    let listing = Listing {
+        heads: Heads::new(),
+        paths: Vec::new(),
+        directories: Vec::new(),
+        seen: Vec::new(),
+        indices: Vec::new(),
+    };
+    let mut walk = Walk { root, exclude, selection: selection.as_ref(), cancellation, ahead, listing };
     let repository = repository::open(root).map_err(|error| repository::unusable(root, error))?;
     walk.repository(&repository, BString::default(), selection.is_none())?;
     let mut listing = walk.listing;
@@ -86,6 +96,7 @@ struct Walk<'a> {
     exclude: gix::ignore::Search,
     selection: Option<&'a Selection>,
     cancellation: &'a Cancellation,
+    ahead: &'a dyn Fn(Vec<TreePath>),
     listing: Listing,
 }
 
@@ -109,6 +120,7 @@ impl Walk<'_> {
         self.listing.heads.insert(TreePath(prefix.trim_end_with(|character| character == '/').into()), head.commit);
 
         let index = repository.index_or_empty().map_err(|error| unusable(&here, error))?;
+        self.listing.indices.push(Index::of(repository, &index));
         let rules = Rules::of(repository, &index).map_err(|error| unusable(&here, error))?;
         let mut tracked = HashSet::with_capacity(index.entries().len());
         let mut tracked_directories = HashSet::new();
@@ -127,12 +139,18 @@ impl Walk<'_> {
                 }
             }
         }
-        for path in &tracked {
+        let mut counting = Vec::with_capacity(tracked.len());
+        // In the index's own order, which is nearly that of the result.
+        for path in index.entries().iter().map(|entry| entry.path(&index)).filter(|path| tracked.contains(path)) {
             let full = joined(prefix.as_bstr(), path);
             let may_count = self.selection.is_none_or(|selection| selection.may_count(full.as_bstr()));
             if may_count && !self.is_excluded_below_root(full.as_bstr()) {
-                self.listing.paths.push(Listed { path: TreePath(full), tracked: true });
+                counting.push(TreePath(full));
             }
+        }
+        self.listing.paths.extend(counting.iter().map(|path| Listed { path: path.clone(), tracked: true }));
+        if self.selection.is_none() {
+            (self.ahead)(counting);
         }
         let mut inside = Repository { prefix, root: here, rules, tracked, tracked_directories };
         self.directory(&mut inside, BString::default(), false, belongs)

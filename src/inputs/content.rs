@@ -5,6 +5,7 @@
 //! does not grow with the size of a file.
 //! Does not promise: one moment in time for several paths. Whoever needs that compares two looks.
 
+use std::cell::RefCell;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::Path;
@@ -13,16 +14,16 @@ use super::checkout::is_gone;
 use super::snapshot::Content;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
-use crate::inventory::{FileInput, Kind, TreePath};
 use crate::stat::StatIdentity;
+use crate::tree::{FileInput, Kind, TreePath};
 
 const BUFFER_BYTES: usize = 128 * 1024;
 /// How often a file that is being written to is read again before it is taken as it comes.
 const MOST_READS: u32 = 3;
 
-/// Scratch space for reading.
-pub(super) fn buffer() -> Vec<u8> {
-    vec![0; BUFFER_BYTES]
+thread_local! {
+    /// Scratch space, for one file after the other.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_BYTES]);
 }
 
 /// What a path holds where nothing is.
@@ -31,8 +32,8 @@ pub(super) fn nothing() -> Content {
 }
 
 /// What stands at `path`, or, to `follow` links, at what it leads to; none when nothing is there, or a directory.
-pub(super) fn content(path: &Path, follow: bool, buffer: &mut [u8]) -> Result<Option<Content>> {
-    match read(path, follow, buffer) {
+pub(super) fn content(path: &Path, follow: bool) -> Result<Option<Content>> {
+    match BUFFER.with_borrow_mut(|buffer| read(path, follow, buffer)) {
         Ok(content) => Ok(Some(content)),
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(Error::unreadable(path, error)),

@@ -12,6 +12,7 @@ mod content;
 mod dep_info;
 mod environment;
 mod ignore;
+mod index;
 mod outside;
 mod path_sets;
 #[cfg(unix)]
@@ -38,9 +39,10 @@ pub use sweep::{Subject, Swept, sweep};
 use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
-use crate::inventory::{Inventory, Tree};
+use crate::inventory::Inventory;
 use crate::path_set::PathSet;
 use crate::request::{Request, Scope};
+use crate::tree::Tree;
 
 /// The root of the checkout that `repo` names, with links resolved.
 ///

@@ -14,16 +14,16 @@ use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 
 use super::checkout::{is_cache, is_gone};
-use super::content::{self, content, file_input};
+use super::content::{content, file_input};
 use super::seen::{Seen, Watch};
 use super::selection::MANIFEST;
 use super::snapshot::Content;
 use super::stat_cache::{Settled, StatCache, Unsaved};
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
-use crate::inventory::{FileInput, Tree, TreePath};
 use crate::path_set::{PathSet, Place};
 use crate::stat::{Stamp, StatIdentity};
+use crate::tree::{FileInput, Tree, TreePath};
 
 /// A look at everything that a path set names.
 #[derive(Default, Serialize, Deserialize)]
@@ -104,13 +104,12 @@ struct Reader<'a> {
     watch: Watch,
     known: HashMap<TreePath, FileInput>,
     found: Vec<FileInput>,
-    buffer: Vec<u8>,
 }
 
 impl<'a> Reader<'a> {
     fn new(root: &'a Path) -> Self {
         let (watch, known) = (Watch::default(), HashMap::new());
-        Self { root, watch, known, found: Vec::new(), buffer: content::buffer() }
+        Self { root, watch, known, found: Vec::new() }
     }
 
     fn all<'p>(&mut self, files: impl Iterator<Item = &'p Place>, packages: &[&Place]) -> Result<Vec<FileInput>> {
@@ -181,7 +180,7 @@ impl<'a> Reader<'a> {
         let Place(name) = Place::of(path, self.root);
         let content = match self.known_content(&name, path, follow) {
             Some(content) => Some(content),
-            None => content(path, follow, &mut self.buffer)?,
+            None => content(path, follow)?,
         };
         self.found.push(file_input(name, content));
         Ok(())

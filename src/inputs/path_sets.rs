@@ -16,9 +16,9 @@ use super::outside::covers;
 use super::selection::{MANIFEST, Selection, directory_of_manifest, matches, parents};
 use crate::files;
 use crate::fingerprint::Digest;
-use crate::inventory::{FileInput, Heads, Kind, Tree, TreePath};
 use crate::path_set::{PathSet, Place};
 use crate::request::Scope;
+use crate::tree::{FileInput, Heads, Kind, Tree, TreePath};
 
 /// What the next look-up has to read, after a build in `root` that was seen to read `observation`.
 #[must_use]
@@ -162,7 +162,7 @@ pub fn digest_of(place: &Place, tree: &Tree, root: &Path) -> Option<Digest> {
                 let set = PathSet { files: [place.clone()].into(), ..PathSet::default() };
                 return digest_of_all(&set, tree, root);
             }
-            content::content(&path, true, &mut content::buffer()).ok().flatten().map(|content| content.digest)
+            content::content(&path, true).ok().flatten().map(|content| content.digest)
         }
     }
 }

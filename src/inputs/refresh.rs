@@ -20,14 +20,15 @@ use rustix::io::Errno;
 
 use super::checkout::{names_in, on_disk};
 use super::content::{self, content};
+use super::seen::Seen;
 use super::snapshot::{Content, Snapshot};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
-use crate::inventory::Kind;
 use crate::stat::{Stamp, StatIdentity};
+use crate::tree::Kind;
 
-/// Starting a thread takes as long as looking at so many paths, several times over.
-const PATHS_PER_THREAD: usize = 600;
+/// For fewer, the first thread is done before another has begun.
+const PATHS_PER_THREAD: usize = 800;
 /// Beyond this, threads wait for each other in the kernel.
 const MOST_THREADS: usize = 8;
 /// What a thread takes at a time, so that none has much left when the others are done.
@@ -37,11 +38,9 @@ const FILES_FOR_A_POOL: usize = 8;
 
 /// What has become of a snapshot.
 pub(super) enum Refreshed {
-    /// All is as it was.
-    Same,
-    /// The files that count are the same ones; some were read again.
+    /// The files that count are the same ones; what has changed was read again.
     Updated {
-        /// Whether any of them has settled, so that it is worth keeping.
+        /// Whether any of that has settled, so that it is worth keeping.
         worth_keeping: bool,
     },
     /// Other files may count now.
@@ -55,14 +54,23 @@ pub(super) fn refresh(
     stamp: &Stamp,
     cancellation: &Cancellation,
 ) -> Result<Refreshed> {
-    if !snapshot.seen().iter().all(super::seen::Seen::holds) {
+    if !snapshot.seen().iter().all(Seen::holds) {
         return Ok(Refreshed::Outdated);
+    }
+    let mut worth_keeping = false;
+    for at in 0..snapshot.indices().len() {
+        let index = &snapshot.indices()[at];
+        if !index.holds() {
+            let Some(index) = index.read_again() else { return Ok(Refreshed::Outdated) };
+            worth_keeping |= index.is_settled(stamp);
+            snapshot.replace_index(at, index);
+        }
     }
     let differing = differing(snapshot, root, cancellation)?;
     let count = snapshot.directories().len();
     let (directories, files) = differing.split_at(differing.partition_point(|index| *index < count));
     if differing.is_empty() {
-        return Ok(Refreshed::Same);
+        return Ok(Refreshed::Updated { worth_keeping });
     }
     let mut stats = Vec::with_capacity(directories.len());
     for index in directories {
@@ -74,18 +82,17 @@ pub(super) fn refresh(
         }
         stats.push((*index, stat));
     }
-    let read = |buffer: &mut Vec<u8>, index: &usize| {
+    let read = |index: &usize| {
         cancellation.check()?;
         let index = index - count;
         let mut path = Vec::new();
         snapshot.path_of(&snapshot.files()[index], &mut path);
-        Ok((index, content(&on_disk(root, path.as_bstr())?, false, buffer)?))
+        Ok((index, content(&on_disk(root, path.as_bstr())?, false)?))
     };
     let found: Vec<(usize, Option<Content>)> = if files.len() < FILES_FOR_A_POOL {
-        let mut buffer = content::buffer();
-        files.iter().map(|index| read(&mut buffer, index)).collect::<Result<_>>()?
+        files.iter().map(read).collect::<Result<_>>()?
     } else {
-        files.par_iter().map_init(content::buffer, read).collect::<Result<_>>()?
+        files.par_iter().map(read).collect::<Result<_>>()?
     };
     let mut contents = Vec::with_capacity(found.len());
     for (index, content) in found {
@@ -97,7 +104,8 @@ pub(super) fn refresh(
     }
     snapshot.update(&stats, &contents);
     let identities = stats.iter().map(|(_, stat)| stat).chain(contents.iter().map(|(_, content)| &content.stat));
-    Ok(Refreshed::Updated { worth_keeping: identities.into_iter().any(|stat| stat.is_settled(stamp)) })
+    worth_keeping |= identities.into_iter().any(|stat| stat.is_settled(stamp));
+    Ok(Refreshed::Updated { worth_keeping })
 }
 
 /// The directories, and behind them the files, that are not as they were, in order.

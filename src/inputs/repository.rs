@@ -79,11 +79,10 @@ pub(super) fn head(repository: &gix::Repository) -> Result<Head, String> {
     Ok(head)
 }
 
-/// Every file that HEAD, the index, the configuration and the rules that hold in the whole repository come from.
+/// Every file that HEAD, the configuration and the rules that hold in the whole repository come from.
 pub(super) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -> Vec<Seen> {
     let (git, common) = (repository.git_dir(), repository.common_dir());
     let mut paths = vec![
-        repository.index_path(),
         git.join("HEAD"),
         git.join("commondir"),
         git.join("config.worktree"),

@@ -12,9 +12,9 @@ use gix::bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 use super::stat_cache::Settled;
-use crate::inventory::TreePath;
 use crate::request::Environment;
 use crate::stat::{Stamp, StatIdentity};
+use crate::tree::TreePath;
 
 /// A path, and what stood behind it when it was looked at.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Seen {
         Self { path, stat: Some(StatIdentity::default()), target: None, place_only: false }
     }
 
-    fn on_disk(&self) -> Option<PathBuf> {
+    pub(super) fn on_disk(&self) -> Option<PathBuf> {
         gix::path::from_bstr(self.path.0.as_bstr()).ok().map(|path| path.into_owned())
     }
 
@@ -74,7 +74,7 @@ impl Seen {
         if let Some(stat) = self.stat
             && !(self.place_only || settled.is(&stat, self.path.0.as_bstr()))
         {
-            *self = Self::never();
+            self.stat = Some(StatIdentity::default());
         }
     }
 

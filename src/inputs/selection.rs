@@ -12,8 +12,8 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use gix::glob::wildmatch;
 use serde::Serialize;
 
-use crate::inventory::TreePath;
 use crate::path_set::PathSet;
+use crate::tree::TreePath;
 
 pub(super) const MANIFEST: &[u8] = b"Cargo.toml";
 

@@ -19,11 +19,12 @@ use serde::{Deserialize, Serialize};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian::U32};
 
 use super::checkout::{self, Listed};
+use super::index::Index;
 use super::seen::Seen;
 use super::stat_cache::Settled;
 use crate::fingerprint::Digest;
-use crate::inventory::{FileInput, Heads, Kind, Tree, TreeDigest, TreePath};
 use crate::stat::StatIdentity;
+use crate::tree::{FileInput, Heads, Kind, Tree, TreeDigest, TreePath};
 
 type Stat = [u8; StatIdentity::BYTES];
 
@@ -68,6 +69,7 @@ pub(super) struct FileRecord {
 struct About {
     heads: Heads,
     seen: Vec<Seen>,
+    indices: Vec<Index>,
 }
 
 impl About {
@@ -98,7 +100,7 @@ pub(super) struct NotWhole;
 impl Snapshot {
     /// Of what was listed and what was found there; a path where nothing is and nothing need be is left out.
     pub(super) fn of(listing: checkout::Listing, contents: Vec<Option<Content>>) -> Self {
-        let checkout::Listing { heads, paths, mut directories, seen } = listing;
+        let checkout::Listing { heads, paths, mut directories, seen, indices } = listing;
         let files: Vec<(Listed, Content)> =
             paths.into_iter().zip(contents).filter_map(|(listed, content)| Some((listed, content?))).collect();
         directories.sort_by(|a, b| a.path.cmp(&b.path));
@@ -140,7 +142,7 @@ impl Snapshot {
                 digest: *content.digest.as_bytes(),
             });
         }
-        let about = About { heads, seen };
+        let about = About { heads, seen, indices };
         let json = about.to_json();
         let header = Header {
             directories: length(records.len()),
@@ -202,6 +204,7 @@ impl Snapshot {
         }
         let mut about = self.about.clone();
         about.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
+        about.indices.iter_mut().for_each(|index| index.doubt_unless(settled));
         let json = about.to_json();
         let end = copy.names_end();
         copy.bytes.truncate(end);
@@ -217,6 +220,15 @@ impl Snapshot {
     /// Files that decide what counts.
     pub(super) fn seen(&self) -> &[Seen] {
         &self.about.seen
+    }
+
+    pub(super) fn indices(&self) -> &[Index] {
+        &self.about.indices
+    }
+
+    /// Takes down that an index which was written again tracks the same.
+    pub(super) fn replace_index(&mut self, at: usize, index: Index) {
+        self.about.indices[at] = index;
     }
 
     pub(super) fn directories(&self) -> &[DirectoryRecord] {

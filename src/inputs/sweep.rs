@@ -6,13 +6,13 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::ByteSlice;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::checkout::{self, Listed, on_disk};
+use super::checkout::{self, Listing, on_disk};
 use super::content::{self, content};
 use super::selection::Selection;
 use super::snapshot::{Content, Snapshot};
@@ -20,8 +20,8 @@ use super::stat_cache::{StatCache, Unsaved};
 use crate::cancellation::Cancellation;
 use crate::error::Result;
 use crate::fingerprint::{Digest, SCHEMA};
-use crate::inventory::Tree;
 use crate::stat::{Stamp, StatIdentity};
+use crate::tree::{Tree, TreePath};
 
 /// What a sweep is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +79,6 @@ pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation)
     if let Some(snapshot) = &mut known {
         use super::refresh::{Refreshed, refresh};
         let worth_keeping = match refresh(snapshot, &subject.root, &stamp, cancellation)? {
-            Refreshed::Same => Some(false),
             Refreshed::Updated { worth_keeping } => Some(worth_keeping),
             Refreshed::Outdated => None,
         };
@@ -87,13 +86,16 @@ pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation)
             return Ok(swept(snapshot, worth_keeping, cache, stamp));
         }
     }
-    let mut listing = checkout::list(subject, cancellation)?;
-    let (contents, was_read) = read(&subject.root, &listing.paths, known.as_ref(), &stamp, cancellation)?;
+    let reader = Reader { root: &subject.root, known: known.as_ref().map(Known::of), stamp: &stamp, cancellation };
+    let (mut listing, found) = reader.everything(subject)?;
+    let was_read = found.iter().any(|found| found.has_settled);
+    let contents = found.into_iter().map(|found| found.content).collect();
     let mut worth_keeping = true;
     for seen in &mut listing.seen {
         worth_keeping &= seen.is_settled(&stamp);
         seen.doubt_unless_settled(&stamp);
     }
+    worth_keeping &= listing.indices.iter().all(|index| index.is_settled(&stamp));
     Ok(swept(Snapshot::of(listing, contents), worth_keeping || was_read, cache, stamp))
 }
 
@@ -104,38 +106,73 @@ fn swept(snapshot: Snapshot, worth_keeping: bool, cache: StatCache, stamp: Stamp
     Swept { tree: snapshot.into_tree(), unsaved }
 }
 
-/// What stands at each of `paths`, from `known` where that still holds, and whether anything that has settled was read.
-fn read(
-    root: &Path,
-    paths: &[Listed],
-    known: Option<&Snapshot>,
-    stamp: &Stamp,
-    cancellation: &Cancellation,
-) -> Result<(Vec<Option<Content>>, bool)> {
-    let known = known.map(Known::of).unwrap_or_default();
-    let contents: Vec<(Option<Content>, bool)> = paths
-        .par_iter()
-        .map_init(content::buffer, |buffer, listed| {
-            cancellation.check()?;
-            let path = on_disk(root, listed.path.0.as_bstr())?;
-            if let Some(content) = known.content(listed, &path) {
-                return Ok((Some(content), false));
-            }
-            let content = match content(&path, false, buffer)? {
-                None if listed.tracked => Some(content::nothing()),
-                found => found,
-            };
-            let has_settled = content.as_ref().is_some_and(|content| content.stat.is_settled(stamp));
-            Ok((content, has_settled))
-        })
-        .collect::<Result<_>>()?;
-    let was_read = contents.iter().any(|(_, has_settled)| *has_settled);
-    Ok((contents.into_iter().map(|(content, _)| content).collect(), was_read))
+/// How many files a thread takes at a time.
+const FILES_AT_ONCE: usize = 64;
+
+/// Reads what stands at paths, or takes it from the last look where that still holds.
+struct Reader<'a> {
+    root: &'a Path,
+    known: Option<Known>,
+    stamp: &'a Stamp,
+    cancellation: &'a Cancellation,
+}
+
+/// What stands at a path.
+struct Found {
+    content: Option<Content>,
+    /// Whether it was read, and will be known by its identity.
+    has_settled: bool,
+}
+
+impl Reader<'_> {
+    /// All of `subject`, and what stands at each path. What git tracks is read on other threads while this one walks.
+    fn everything(&self, subject: &Subject) -> Result<(Listing, Vec<Found>)> {
+        let ahead: Mutex<HashMap<TreePath, Result<Found>>> = Mutex::default();
+        let listing = rayon::in_place_scope(|scope| {
+            checkout::list(subject, self.cancellation, &|paths| {
+                let mut paths = paths.into_iter().peekable();
+                while paths.peek().is_some() {
+                    let share: Vec<TreePath> = paths.by_ref().take(FILES_AT_ONCE).collect();
+                    let ahead = &ahead;
+                    scope.spawn(move |_| {
+                        let found: Vec<_> = share.into_iter().map(|path| (self.tracked(&path), path)).collect();
+                        let mut ahead = ahead.lock().unwrap_or_else(PoisonError::into_inner);
+                        ahead.extend(found.into_iter().map(|(found, path)| (path, found)));
+                    });
+                }
+            })
+        })?;
+        let mut ahead = ahead.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ahead: Vec<_> = listing.paths.iter().map(|listed| (listed, ahead.remove(&listed.path))).collect();
+        let found = ahead.into_par_iter().map(|(listed, found)| match found {
+            Some(found) => found,
+            None if listed.tracked => self.tracked(&listed.path),
+            None => self.found(&listed.path),
+        });
+        let found = found.collect::<Result<_>>()?;
+        Ok((listing, found))
+    }
+
+    /// A path that git tracks counts, whether something is there or not.
+    fn tracked(&self, path: &TreePath) -> Result<Found> {
+        let found = self.found(path)?;
+        Ok(Found { content: found.content.or_else(|| Some(content::nothing())), ..found })
+    }
+
+    fn found(&self, path: &TreePath) -> Result<Found> {
+        self.cancellation.check()?;
+        let on_disk = on_disk(self.root, path.0.as_bstr())?;
+        if let Some(content) = self.known.as_ref().and_then(|known| known.content(path, &on_disk)) {
+            return Ok(Found { content: Some(content), has_settled: false });
+        }
+        let content = content(&on_disk, false)?;
+        let has_settled = content.as_ref().is_some_and(|content| content.stat.is_settled(self.stamp));
+        Ok(Found { content, has_settled })
+    }
 }
 
 /// What is known of files, by path.
-#[derive(Default)]
-struct Known(HashMap<BString, Content>);
+struct Known(HashMap<TreePath, Content>);
 
 impl Known {
     fn of(snapshot: &Snapshot) -> Self {
@@ -143,14 +180,14 @@ impl Known {
         let file = |record: &super::snapshot::FileRecord| {
             snapshot.path_of(record, &mut path);
             let stat = StatIdentity::from_bytes(&record.stat);
-            (BString::from(path.clone()), Content { kind: record.kind(), digest: record.digest(), stat })
+            (TreePath(path.as_bstr().to_owned()), Content { kind: record.kind(), digest: record.digest(), stat })
         };
         Self(snapshot.files().iter().map(file).collect())
     }
 
-    fn content(&self, listed: &Listed, path: &Path) -> Option<Content> {
-        let known = self.0.get(&listed.path.0)?;
-        let now = StatIdentity::of(&std::fs::symlink_metadata(path).ok()?);
+    fn content(&self, path: &TreePath, on_disk: &Path) -> Option<Content> {
+        let known = self.0.get(path)?;
+        let now = StatIdentity::of(&std::fs::symlink_metadata(on_disk).ok()?);
         (known.stat == now).then_some(Content { kind: known.kind, digest: known.digest, stat: now })
     }
 }
