@@ -174,14 +174,14 @@ async function walk(world: World, expected: string, steps: [step: string, () => 
 
 test('a toolchain file at the root counts, tracked or not, and costs one build', async () => {
   const world = new World()
-  world.write('rust-toolchain.toml', '[toolchain]\nprofile = "minimal"\n')
+  world.write('rust-toolchain.toml', '[toolchain]\ncomponents = ["rustc"]\n')
   expect((await world.look()).outcome).toBe('built')
   await walk(world, 'cached', [
     ['nothing', () => {}],
     ['nothing, again', () => {}],
   ])
   await walk(world, 'built', [
-    ['another text', () => world.write('rust-toolchain.toml', '[toolchain]\nprofile = "default"\n')],
+    ['another text', () => world.write('rust-toolchain.toml', '[toolchain]\ncomponents = ["cargo"]\n')],
     ['no such file', () => world.remove('rust-toolchain.toml')],
   ])
   await walk(world, 'cached', [['nothing', () => {}]])
