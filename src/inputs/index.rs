@@ -1,8 +1,13 @@
 //! git's index, as far as it says which paths are tracked.
 //!
 //! Promises: an index that was written again, as git does whenever it has looked at files, and still tracks the same
-//! paths, says nothing new; finding that out takes one reading of it, and no look at the files.
+//! paths, says nothing new; finding that out takes one reading of it, and no look at the files. One that is only too young
+//! to be known by its times is known by the checksum at its end.
 //! Does not promise: to believe what an index says about the files themselves. They are looked at.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
 use gix::bstr::ByteSlice;
 use gix::index::entry::{Flags, Mode};
@@ -19,13 +24,16 @@ use crate::stat::Stamp;
 pub(super) struct Index {
     seen: Seen,
     sha256: bool,
+    /// The last bytes of the file: git's own checksum, or zeros where `index.skipHash` is set.
+    checksum: Vec<u8>,
     tracked: Digest,
 }
 
 impl Index {
     pub(super) fn of(repository: &gix::Repository, index: &gix::index::State) -> Self {
         let sha256 = repository.object_hash() == gix::hash::Kind::Sha256;
-        Self { seen: Seen::at(&repository.index_path()), sha256, tracked: tracked(index) }
+        let checksum = index_checksum(&repository.index_path(), sha256);
+        Self { seen: Seen::at(&repository.index_path()), sha256, checksum, tracked: tracked(index) }
     }
 
     /// Whether it is the same file.
@@ -37,9 +45,19 @@ impl Index {
     pub(super) fn read_again(&self) -> Option<Self> {
         let path = self.seen.on_disk()?;
         let seen = Seen::at(&path);
+        let checksum = index_checksum(&path, self.sha256);
+        if checksum == self.checksum && checksum.iter().any(|byte| *byte != 0) {
+            return Some(Self { seen, ..self.clone() });
+        }
         let hash = if self.sha256 { gix::hash::Kind::Sha256 } else { gix::hash::Kind::Sha1 };
         let index = gix::index::File::at_or_default(path, hash, true, gix::index::decode::Options::default()).ok()?;
-        (tracked(&index) == self.tracked).then_some(Self { seen, ..*self })
+        // As it was before it was read, in case it is written meanwhile.
+        (tracked(&index) == self.tracked).then_some(Self { seen, checksum, ..*self })
+    }
+
+    /// Whether `before` has another content.
+    pub(super) fn differs(&self, before: &Self) -> bool {
+        self.checksum != before.checksum
     }
 
     pub(super) fn is_settled(&self, stamp: &Stamp) -> bool {
@@ -49,6 +67,23 @@ impl Index {
     /// Is read again, if a change to it might not show.
     pub(super) fn doubt_unless(&mut self, settled: &mut Settled) {
         self.seen.doubt_unless(settled);
+    }
+}
+
+/// The checksum that ends an index; nothing when it cannot be read.
+///
+/// <https://git-scm.com/docs/index-format>
+fn index_checksum(path: &Path, sha256: bool) -> Vec<u8> {
+    let length: u8 = if sha256 { 32 } else { 20 };
+    let mut checksum = Vec::new();
+    let mut read = || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::End(-i64::from(length)))?;
+        file.take(length.into()).read_to_end(&mut checksum)
+    };
+    match read() {
+        Ok(_) => checksum,
+        Err(_) => Vec::new(),
     }
 }
 

@@ -61,9 +61,9 @@ pub(super) fn refresh(
     for at in 0..snapshot.indices().len() {
         let index = &snapshot.indices()[at];
         if !index.holds() {
-            let Some(index) = index.read_again() else { return Ok(Refreshed::Outdated) };
-            worth_keeping |= index.is_settled(stamp);
-            snapshot.replace_index(at, index);
+            let Some(now) = index.read_again() else { return Ok(Refreshed::Outdated) };
+            worth_keeping |= now.is_settled(stamp) || now.differs(index);
+            snapshot.replace_index(at, now);
         }
     }
     let differing = differing(snapshot, root, cancellation)?;
