@@ -19,7 +19,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { list, type PruneOptions, prune } from '../index.js'
 import { canTrace, LinkGatedCheckout, Program, RUNTIMES, traced } from './program.js'
 import { Checkout, mainPrinting, output, PATIENCE_MS, rejection, temporaryDirectory, until } from './support.js'
@@ -83,6 +83,8 @@ class MadeUp {
     mkdirSync(this.checkout)
     mkdirSync(this.cacheDir, { mode: 0o700 })
     for (const name of ['tmp', 'locks']) mkdirSync(join(this.cacheDir, name), { mode: 0o700 })
+    const tag = 'Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.\n'
+    writeFileSync(join(this.cacheDir, 'CACHEDIR.TAG'), tag)
   }
 
   /** An entry of `bytes`, of which the file system has given blocks to the first `filled`. */
@@ -178,8 +180,8 @@ describe('a cache of a thousand entries', () => {
   test('loses nothing in a dry run, which tells the same', async () => {
     const cache = new MadeUp()
     for (let index = 0; index < 100; index++) cache.add(index, { bytes: 10_000, used: (index + 1) * DAY })
-    writeFileSync(join(cache.cacheDir, 'tmp', 'old'), 'x')
-    age(join(cache.cacheDir, 'tmp', 'old'), 2 * HOUR)
+    writeFileSync(join(cache.cacheDir, 'tmp', '.tmpOld'), 'x')
+    age(join(cache.cacheDir, 'tmp', '.tmpOld'), 2 * HOUR)
     const before = du(cache.cacheDir)
     const foretold = await cache.prune({ maxAge: '50d', maxSize: '300kB', dryRun: true })
     expect([du(cache.cacheDir), (await cache.list()).length]).toEqual([before, 100])
@@ -310,9 +312,9 @@ describe('leftovers go:', () => {
     writeFileSync(join(halfYoung, 'hello.inputs.json'), '{}')
     age(halfYoung, 2 * HOUR)
     const notOurs = unfinished('not-an-entry-dir', 'hello', 40 * DAY)
-    const temporary = unfinished('tmp/directory', 'file', 2 * HOUR)
+    const temporary = unfinished('tmp/.tmpDirectory', 'file', 2 * HOUR)
     // Somebody still builds in it.
-    const busy = unfinished('tmp/busy', 'file', 2 * HOUR)
+    const busy = unfinished('tmp/.tmpBusy', 'file', 2 * HOUR)
     mkdirSync(join(busy, 'deep'))
     for (const old of [join(busy, 'deep'), busy]) age(old, 2 * HOUR)
     writeFileSync(join(busy, 'deep', 'young'), 'x')
@@ -577,9 +579,28 @@ describe('a list', () => {
     symlinkSync('/', join(cacheDir, '1111111111111111'))
     chmodSync(cacheDir, 0o700)
     expect(await list({ cacheDir, check: true })).toEqual([])
+    writeFileSync(join(cacheDir, 'CACHEDIR.TAG'), 'Signature: 8a477f597d28d172789f06886806bc55\n@openlock/dev-bin\n')
     expect((await prune({ cacheDir, all: true })).problems).toEqual([])
     expect(existsSync('/etc')).toBe(true)
   })
+})
+
+test('a directory that does not say it is a cache is left as it is', async () => {
+  const cacheDir = join(temporaryDirectory(), 'project')
+  const files = ['tmp/thesis.txt', '0123456789abcdef/key.pem', 'path-sets/mine.json'].map((file) =>
+    join(cacheDir, file),
+  )
+  for (const file of files) {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, 'mine')
+    age(file, 40 * DAY)
+  }
+  chmodSync(cacheDir, 0o700)
+  expect(await prune({ cacheDir, all: true })).toMatchObject({ removed: [], leftovers: 0 })
+  expect(files.map(existsSync)).toEqual([true, true, true])
+  const cache = new Cache()
+  await cache.get({ cacheDir })
+  expect(existsSync(join(cacheDir, 'tmp', 'thesis.txt'))).toBe(true)
 })
 
 describe('a cache is refused, and says why,', () => {

@@ -274,15 +274,15 @@ test('unfinished files older than an hour are removed by the next build, younger
   await checkout.get()
   const temporary = join(checkout.cacheDir, 'tmp')
   const hours = (count: number) => (Date.now() - count * 3_600_000) / 1000
-  for (const [name, age] of Object.entries({ old: 1.1, young: 0.9, future: -1 })) {
+  for (const [name, age] of Object.entries({ '.tmpOld': 1.1, '.tmpYoung': 0.9, '.tmpFuture': -1, mine: 9 })) {
     writeFileSync(join(temporary, name), 'x')
     utimesSync(join(temporary, name), hours(age), hours(age))
   }
   await checkout.get()
-  expect(readdirSync(temporary).sort()).toEqual(['future', 'old', 'young'])
+  expect(readdirSync(temporary).sort()).toEqual(['.tmpFuture', '.tmpOld', '.tmpYoung', 'mine'])
   checkout.write('src/main.rs', mainPrinting('two'))
   await checkout.get()
-  expect(readdirSync(temporary).sort()).toEqual(['future', 'young'])
+  expect(readdirSync(temporary).sort()).toEqual(['.tmpFuture', '.tmpYoung', 'mine'])
 })
 
 describe('a cache directory is refused, and the error says how to mend it, when', () => {

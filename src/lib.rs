@@ -13,7 +13,7 @@
 //!    │
 //! inputs   cargo   store          what a build reads │ running it │ keeping the result
 //!    │       │       │
-//! request  event  units  inventory  path_set  fingerprint  stat  cancellation  error  files
+//! request  event  units  inventory  tree  path_set  fingerprint  stat  cancellation  error  files
 //! ```
 //!
 //! [`resolve`] is the place to start reading.

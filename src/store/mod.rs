@@ -37,6 +37,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use gix::bstr::ByteSlice;
+
 pub use contents::Listed;
 pub use entry::{Claim, Entry, LookUp};
 pub use lock::{Lock, LockName};
@@ -152,13 +154,19 @@ impl Store {
         self.root.join("locks")
     }
 
+    /// Whether the directory says that it is a cache of this package.
+    fn is_ours(&self) -> bool {
+        crate::files::read(&self.root.join("CACHEDIR.TAG")).is_ok_and(|tag| tag.contains_str("@openlock/dev-bin"))
+    }
+
     /// Removes what killed processes left unfinished. It is in nobody's way, so failing to is no error.
     fn remove_rubbish(&self) {
-        let in_directory = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten();
-        let is_unfinished = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".tmp");
-        let looks = in_directory(self.stat_caches()).filter(is_unfinished);
+        // What a link leads to is somebody else's.
+        let is_directory = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+        let directories = [self.temporary(), self.stat_caches()].into_iter().filter(is_directory);
+        let entries = directories.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
         let now = SystemTime::now();
-        for entry in in_directory(self.temporary()).chain(looks) {
+        for entry in entries.filter(|entry| is_unfinished(&entry.path())) {
             if is_abandoned(&entry.path(), now) {
                 tracing::debug!(path = %entry.path().display(), "removing an unfinished file");
                 let _ = match entry.file_type() {
@@ -249,4 +257,9 @@ fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
 #[cfg(not(unix))]
 fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     if metadata.is_dir() { Ok(()) } else { Err(Error::cache(path, "it is not a directory")) }
+}
+
+/// Whether a path has the name that files and directories of ours have until they are finished.
+fn is_unfinished(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp"))
 }

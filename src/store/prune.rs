@@ -18,7 +18,7 @@ use super::contents::{Contents, Held, Listed};
 use super::disk::FileId;
 use super::entry::{NOTED_EVERY, inputs_path, manifest_path, with_suffix};
 use super::running::Running;
-use super::{RUBBISH_AFTER, Store, is_abandoned, owners};
+use super::{RUBBISH_AFTER, Store, is_abandoned, is_unfinished, owners};
 use crate::limits::Limits;
 
 /// How long an entry stays after its last use, whatever the limits.
@@ -94,6 +94,10 @@ impl Store {
     #[must_use]
     pub fn prune(&self, pruning: &Pruning, go_on: &dyn Fn() -> bool) -> Pruned {
         let mut pruned = Pruned::default();
+        // Somebody may have named another directory by mistake.
+        if !self.is_ours() {
+            return pruned;
+        }
         let now = SystemTime::now();
         self.remove_leftovers(pruning, now, go_on, &mut pruned);
         let contents = self.contents();
@@ -235,7 +239,7 @@ impl Store {
     /// Removes what is unfinished, and what belongs to checkouts or build directories that are gone.
     fn remove_leftovers(&self, pruning: &Pruning, now: SystemTime, go_on: &dyn Fn() -> bool, pruned: &mut Pruned) {
         for (path, _) in files_in(&self.temporary()).take_while(|_| go_on()) {
-            if is_abandoned(&path, now) {
+            if is_unfinished(&path) && is_abandoned(&path, now) {
                 pruned.take(&path, pruning);
             }
         }
