@@ -336,14 +336,16 @@ describe('leftovers go:', () => {
     cache.write('build.rs', 'fn main() { println!("cargo::rerun-if-env-changed=OTHER"); }\n')
     await cache.built('one')
     const files = (name: string) => readdirSync(join(cache.cacheDir, name))
-    const all = () => ['path-sets', 'build-records', 'stat-cache'].flatMap(files)
-    const before = all()
-    expect([files('path-sets').length, files('build-records').length]).toEqual([1, 1])
+    const counts = () => [files('path-sets').length, files('build-records').length]
+    expect(counts()).toEqual([1, 1])
     await cache.prune()
-    expect(all()).toEqual(before)
+    expect(counts()).toEqual([1, 1])
     rmSync(cache.repo, { recursive: true })
-    expect((await cache.prune()).leftovers).toBe(before.length)
-    expect(all()).toEqual([])
+    expect((await cache.prune()).leftovers).toBeGreaterThanOrEqual(2)
+    expect(counts()).toEqual([0, 0])
+    // A stat cache is written when its call has the answer, which may be after all this.
+    const areGone = async () => (await cache.prune()) && files('stat-cache').length === 0
+    await until(areGone, 'stat caches are gone')
   })
 
   test('path sets stay for another checkout that is served with them', async () => {
