@@ -8,7 +8,7 @@
 //! thread is terminated.
 //! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
 //!
-//! This is the only module that names napi; its `convert` turns the core's types into those here.
+//! This module and its `types` alone name napi; its `convert` turns the core's types into those.
 
 mod convert;
 mod types;
