@@ -1,27 +1,29 @@
 //! Looking whether what a snapshot says is still so.
 //!
 //! Promises: one `stat` for each directory and file, on as many threads as the number of paths pays for; nothing is
-//! opened or read while nothing has changed. A directory that has changed is read again; if the names in it are the
+//! read while nothing has changed. A directory that holds several files is opened, to look at them from there: the
+//! system then walks the path to it once. A directory that has changed is read again; if the names in it are the
 //! same, it says nothing new. A file that has changed is read again.
 //! Does not promise: to find out what follows when names come or go, or when a file changes that decides what counts.
 //! Then everything is listed anew.
 
-use std::ffi::CStr;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use gix::bstr::{BStr, ByteSlice};
+use gix::bstr::ByteSlice;
 use rayon::prelude::*;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::checkout::{names_in, on_disk};
 use super::content::{self, content};
 use super::seen::Seen;
-use super::snapshot::{Content, Snapshot};
+use super::snapshot::{Content, DirectoryRecord, FileRecord, Snapshot};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::stat::{Stamp, StatIdentity};
@@ -33,6 +35,8 @@ const PATHS_PER_THREAD: usize = 800;
 const MOST_THREADS: usize = 8;
 /// What a thread takes at a time, so that none has much left when the others are done.
 const PATHS_AT_ONCE: usize = 256;
+/// For fewer files in a directory, opening and closing it costs more than walking the path to it again.
+const FILES_TO_OPEN_FOR: usize = 2;
 /// Fewer files are read sooner than a pool of threads wakes up.
 const FILES_FOR_A_POOL: usize = 8;
 
@@ -110,23 +114,21 @@ pub(super) fn refresh(
 
 /// The directories, and behind them the files, that are not as they were, in order.
 fn differing(snapshot: &Snapshot, root: &Path, cancellation: &Cancellation) -> Result<Vec<usize>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory =
-        rustix::fs::open(root, flags, Mode::empty()).map_err(|error| Error::unreadable(root, error.into()))?;
-    let count = snapshot.directories().len() + snapshot.files().len();
+    let at = open(CWD, root).map_err(|error| Error::unreadable(root, error.into()))?;
+    let visits = snapshot.visits();
     let next = AtomicUsize::new(0);
     let look = || -> Result<Vec<usize>> {
-        let mut look = Look { snapshot, root, directory: &directory, path: Vec::new(), found: Vec::new() };
+        let mut look = Look { snapshot, root, at: &at, directory: None, path: Vec::new(), found: Vec::new() };
         loop {
             let start = next.fetch_add(PATHS_AT_ONCE, Ordering::Relaxed);
-            if start >= count {
+            if start >= visits.len() {
                 return Ok(look.found);
             }
             cancellation.check()?;
-            look.at(start..count.min(start + PATHS_AT_ONCE))?;
+            look.at(start..visits.len().min(start + PATHS_AT_ONCE))?;
         }
     };
-    let threads = threads_for(count);
+    let threads = threads_for(visits.len());
     let mut found = thread::scope(|scope| {
         // A thread that cannot be started leaves its part to the others.
         let others: Vec<_> =
@@ -148,31 +150,44 @@ fn threads_for(paths: usize) -> usize {
     if most < 2 { 1 } else { most.min(MOST_THREADS).min(*CORES) }
 }
 
+/// A directory to look from, not into.
+fn open(at: impl AsFd, path: impl Arg) -> rustix::io::Result<OwnedFd> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let access = OFlags::PATH;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let access = OFlags::RDONLY;
+    rustix::fs::openat(at, path, access | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
 /// One thread's part of a look.
 struct Look<'a> {
     snapshot: &'a Snapshot,
     root: &'a Path,
-    directory: &'a rustix::fd::OwnedFd,
-    /// The path at hand, with a NUL behind it.
+    /// The root.
+    at: &'a OwnedFd,
+    /// The directory at hand: its number, and itself if looking from it pays and can be done.
+    directory: Option<(usize, Option<OwnedFd>)>,
+    /// Scratch space.
     path: Vec<u8>,
     found: Vec<usize>,
 }
 
 impl Look<'_> {
     fn at(&mut self, range: Range<usize>) -> Result<()> {
-        let (directories, files) = (self.snapshot.directories(), self.snapshot.files());
-        for index in range {
-            let is_same = match directories.get(index) {
-                Some(directory) if !directory.is_listed() => true,
-                Some(directory) => {
-                    self.path.clear();
-                    self.path.extend_from_slice(self.snapshot.path_of_directory(directory));
-                    self.identity()?.is_some_and(|stat| stat.to_bytes() == directory.stat)
-                }
+        let (directories, files, visits) = (self.snapshot.directories(), self.snapshot.files(), self.snapshot.visits());
+        for at in range {
+            let index = visits[at].get() as usize;
+            let is_same = match index.checked_sub(directories.len()) {
                 None => {
-                    let file = &files[index - directories.len()];
-                    self.snapshot.path_of(file, &mut self.path);
-                    match self.identity()? {
+                    self.enter(index, at);
+                    let directory = &directories[index];
+                    !directory.is_listed()
+                        || self.identity_of_directory(directory)?.is_some_and(|stat| stat.to_bytes() == directory.stat)
+                }
+                Some(number) => {
+                    let file = &files[number];
+                    self.enter(file.directory(), at);
+                    match self.identity_of_file(file)? {
                         Some(stat) => stat.to_bytes() == file.stat,
                         None => file.kind() == Kind::Absent,
                     }
@@ -185,23 +200,56 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Of what stands at the path at hand.
-    fn identity(&mut self) -> Result<Option<StatIdentity>> {
-        if self.path.is_empty() {
-            self.path.push(b'.');
+    /// Makes the directory of number `index` the one at hand; `at` is the first place in it to be visited.
+    fn enter(&mut self, index: usize, at: usize) {
+        if self.directory.as_ref().is_some_and(|(at_hand, _)| *at_hand == index) {
+            return;
         }
-        self.path.push(0);
-        let unreadable = |path: &[u8], error: Errno| {
-            let path: &BStr = path.strip_suffix(b"\0").unwrap_or(path).as_bstr();
-            Error::unreadable(on_disk(self.root, path).unwrap_or_else(|_| self.root.to_owned()), error.into())
+        let (directories, visits) = (self.snapshot.directories(), self.snapshot.visits());
+        let ahead = visits.get(at + FILES_TO_OPEN_FOR);
+        let ahead = ahead.and_then(|visit| (visit.get() as usize).checked_sub(directories.len()));
+        let pays = ahead.is_some_and(|file| self.snapshot.files()[file].directory() == index);
+        let path = self.snapshot.system_path_of_directory(&directories[index]);
+        // What cannot be opened is looked at by its path, which says why.
+        let opened = path.filter(|_| pays).and_then(|path| open(self.at, path).ok());
+        self.directory = Some((index, opened));
+    }
+
+    fn identity_of_directory(&self, directory: &DirectoryRecord) -> Result<Option<StatIdentity>> {
+        let found = match (&self.directory, self.snapshot.system_path_of_directory(directory)) {
+            (Some((_, Some(directory))), _) => rustix::fs::fstat(directory),
+            (_, Some(path)) => rustix::fs::statat(self.at, path, AtFlags::SYMLINK_NOFOLLOW),
+            (_, None) => Err(Errno::INVAL),
         };
-        let Ok(path) = CStr::from_bytes_with_nul(&self.path) else {
-            return Err(unreadable(&self.path, Errno::INVAL));
+        self.identity(found, |snapshot, path| path.extend_from_slice(snapshot.path_of_directory(directory)))
+    }
+
+    fn identity_of_file(&mut self, file: &FileRecord) -> Result<Option<StatIdentity>> {
+        let found = match (&self.directory, self.snapshot.system_name_of(file)) {
+            (Some((_, Some(directory))), Some(name)) => rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW),
+            (_, Some(_)) => {
+                self.snapshot.path_of(file, &mut self.path);
+                rustix::fs::statat(self.at, self.path.as_slice(), AtFlags::SYMLINK_NOFOLLOW)
+            }
+            (_, None) => Err(Errno::INVAL),
         };
-        match rustix::fs::statat(self.directory, path, AtFlags::SYMLINK_NOFOLLOW) {
+        self.identity(found, |snapshot, path| snapshot.path_of(file, path))
+    }
+
+    fn identity(
+        &self,
+        found: rustix::io::Result<Stat>,
+        put_path: impl FnOnce(&Snapshot, &mut Vec<u8>),
+    ) -> Result<Option<StatIdentity>> {
+        match found {
             Ok(stat) => Ok(Some(StatIdentity::of_stat(&stat))),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-            Err(error) => Err(unreadable(&self.path, error)),
+            Err(error) => {
+                let mut path = Vec::new();
+                put_path(self.snapshot, &mut path);
+                let path = on_disk(self.root, path.as_bstr()).unwrap_or_else(|_| self.root.to_owned());
+                Err(Error::unreadable(path, error.into()))
+            }
         }
     }
 }

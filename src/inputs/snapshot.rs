@@ -4,7 +4,8 @@
 //! Header       counts, the digest of the tree
 //! Directory    × directories      path, stat, digest of the names in it
 //! File         × files            directory, name, kind, stat, digest; sorted by path
-//! names        the bytes of paths and names
+//! Visit        × both             each directory, and behind it the files in it
+//! names        the bytes of paths and names, with a NUL behind each
 //! about        JSON: HEADs, and the files that decide what counts
 //! ```
 //!
@@ -12,6 +13,7 @@
 //! each. What is read from a disk is checked once, in [`Snapshot::parse`]; after that no offset leads outside.
 //! Does not promise: to know whether anything in it is still true. `refresh` finds out.
 
+use std::ffi::CStr;
 use std::ops::Range;
 
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -64,6 +66,9 @@ pub(super) struct FileRecord {
     digest: [u8; 32],
 }
 
+/// A directory by its number, or a file by its number behind that of the last directory.
+type Visit = U32;
+
 /// What is too irregular for records.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct About {
@@ -108,6 +113,7 @@ impl Snapshot {
         let mut add = |bytes: &[u8]| {
             let at = length(names.len());
             names.extend_from_slice(bytes);
+            names.push(0);
             (at, length(bytes.len()))
         };
         let mut records: Vec<DirectoryRecord> = Vec::with_capacity(directories.len());
@@ -142,6 +148,7 @@ impl Snapshot {
                 digest: *content.digest.as_bytes(),
             });
         }
+        let visits = visits(records.len(), &file_records);
         let about = About { heads, seen, indices };
         let json = about.to_json();
         let header = Header {
@@ -151,7 +158,7 @@ impl Snapshot {
             about: length(json.len()),
             tree: *tree.finish().as_bytes(),
         };
-        let parts = [header.as_bytes(), records.as_bytes(), file_records.as_bytes(), &names, &json];
+        let parts = [header.as_bytes(), records.as_bytes(), file_records.as_bytes(), visits.as_bytes(), &names, &json];
         Self { bytes: parts.concat(), start: 0, about }
     }
 
@@ -163,6 +170,7 @@ impl Snapshot {
             size_of::<Header>(),
             header.directories.get() as usize * size_of::<DirectoryRecord>(),
             header.files.get() as usize * size_of::<FileRecord>(),
+            (header.directories.get() as usize + header.files.get() as usize) * size_of::<Visit>(),
             header.names.get() as usize,
             header.about.get() as usize,
         ];
@@ -172,15 +180,14 @@ impl Snapshot {
         let about = &snapshot.content()[snapshot.names_end()..];
         let about = serde_json::from_slice(about).map_err(|_| NotWhole)?;
         snapshot.about = about;
-        let names = snapshot.names().len();
-        let fits = |at: U32, length: U32| at.get() as usize + length.get() as usize <= names;
+        let names = snapshot.names();
+        let fits = |at: U32, length: U32| names.get(at.get() as usize + length.get() as usize) == Some(&0);
         let directories = snapshot.directories();
         let whole = directories.iter().all(|directory| fits(directory.path_at, directory.path_len))
             && snapshot.files().iter().all(|file| {
-                fits(file.name_at, file.name_len)
-                    && (file.directory.get() as usize) < directories.len()
-                    && kind(file.kind).is_some()
-            });
+                fits(file.name_at, file.name_len) && file.directory() < directories.len() && kind(file.kind).is_some()
+            })
+            && snapshot.visits().iter().all(|visit| (visit.get() as usize) < snapshot.visits().len());
         if whole { Ok(snapshot) } else { Err(NotWhole) }
     }
 
@@ -239,6 +246,21 @@ impl Snapshot {
         records(&self.content()[self.files_range()])
     }
 
+    /// In which order to look at all of them.
+    pub(super) fn visits(&self) -> &[Visit] {
+        records(&self.content()[self.visits_range()])
+    }
+
+    /// The path of `directory` as the system takes it, unless there is a NUL in it.
+    pub(super) fn system_path_of_directory(&self, directory: &DirectoryRecord) -> Option<&CStr> {
+        self.system_path(directory.path_at, directory.path_len).map(|path| if path.is_empty() { c"." } else { path })
+    }
+
+    /// The name of `file` in its directory as the system takes it, unless there is a NUL in it.
+    pub(super) fn system_name_of(&self, file: &FileRecord) -> Option<&CStr> {
+        self.system_path(file.name_at, file.name_len)
+    }
+
     pub(super) fn path_of_directory(&self, directory: &DirectoryRecord) -> &BStr {
         self.slice(directory.path_at, directory.path_len)
     }
@@ -246,7 +268,7 @@ impl Snapshot {
     /// Puts the path of `file` into `path`, in place of what is there.
     pub(super) fn path_of(&self, file: &FileRecord, path: &mut Vec<u8>) {
         path.clear();
-        let directory = &self.directories()[file.directory.get() as usize];
+        let directory = &self.directories()[file.directory()];
         path.extend_from_slice(self.path_of_directory(directory));
         if !path.is_empty() {
             path.push(b'/');
@@ -318,17 +340,27 @@ impl Snapshot {
         start..start + self.header().files.get() as usize * size_of::<FileRecord>()
     }
 
+    fn visits_range(&self) -> Range<usize> {
+        let start = self.files_range().end;
+        start..start + (self.directories().len() + self.files().len()) * size_of::<Visit>()
+    }
+
     fn names_end(&self) -> usize {
-        self.files_range().end + self.header().names.get() as usize
+        self.visits_range().end + self.header().names.get() as usize
     }
 
     fn names(&self) -> &[u8] {
-        &self.content()[self.files_range().end..self.names_end()]
+        &self.content()[self.visits_range().end..self.names_end()]
     }
 
     fn slice(&self, at: U32, length: U32) -> &BStr {
         let at = at.get() as usize;
         self.names()[at..at + length.get() as usize].as_bstr()
+    }
+
+    fn system_path(&self, at: U32, length: U32) -> Option<&CStr> {
+        let at = at.get() as usize;
+        CStr::from_bytes_with_nul(&self.names()[at..=at + length.get() as usize]).ok()
     }
 
     fn records_mut(&mut self) -> (&mut [DirectoryRecord], &mut [FileRecord]) {
@@ -354,6 +386,11 @@ impl DirectoryRecord {
 }
 
 impl FileRecord {
+    /// The number of the directory it lies in.
+    pub(super) fn directory(&self) -> usize {
+        self.directory.get() as usize
+    }
+
     pub(super) fn kind(&self) -> Kind {
         kind(self.kind).unwrap_or(Kind::Special)
     }
@@ -376,6 +413,26 @@ fn records<T: FromBytes + Immutable + KnownLayout>(bytes: &[u8]) -> &[T] {
 /// A checkout with names of more than 4 GiB together has more files than git's index can hold.
 fn length(length: usize) -> U32 {
     U32::new(u32::try_from(length).unwrap_or(u32::MAX))
+}
+
+/// Each of `directories` directories, and behind it the files in it, in their order.
+fn visits(directories: usize, files: &[FileRecord]) -> Vec<Visit> {
+    let mut next = vec![1_usize; directories];
+    for file in files {
+        next[file.directory()] += 1;
+    }
+    let mut start = 0;
+    let mut visits = vec![Visit::default(); directories + files.len()];
+    for (directory, next) in next.iter_mut().enumerate() {
+        visits[start] = length(directory);
+        start += std::mem::replace(next, start + 1);
+    }
+    for (number, file) in files.iter().enumerate() {
+        let next = &mut next[file.directory()];
+        visits[*next] = length(directories + number);
+        *next += 1;
+    }
+    visits
 }
 
 /// A path's directory and the name in it.

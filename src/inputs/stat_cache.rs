@@ -1,7 +1,7 @@
 //! What was seen of a checkout, on disk, so that the next look need only find out whether it is still so.
 //!
 //! ```text
-//! <directory>/<16 hex digits of what it is of>.1
+//! <directory>/<16 hex digits of what it is of>.2
 //!     devbinS1, u32 length, the checkout's path    for whoever tidies up
 //!     u64 length of everything behind the sum, u64 XXH3 of it
 //!     32 bytes: what it is of, all of it           16 digits may be those of another subject
@@ -29,9 +29,10 @@ use crate::files;
 use crate::fingerprint::Digest;
 use crate::stat::{Stamp, StatIdentity};
 
-/// Raised together with the name's extension when the meaning of a byte changes.
+/// Raised when what stands before the sum changes.
 const MAGIC: &[u8; 8] = b"devbinS1";
-const VERSION: &str = "1";
+/// Raised when anything changes.
+const VERSION: &str = "2";
 
 /// Two clocks cannot be read at once; one that is set moves further than this.
 const CLOCKS_DIFFER_BY_NS: u64 = 10_000_000;
