@@ -7,21 +7,22 @@
 //! counts, ignored or not. The lock file and the manifest at the root count even when they are ignored.
 //! Does not promise: to look at content. The index is read and never refreshed; nothing is written.
 
-use std::collections::HashSet;
-use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, BString, ByteSlice};
 use gix::glob::pattern::Case;
-use gix::index::entry::Mode;
 
 use super::Subject;
+use super::directory::Directory;
 use super::ignore::{GITIGNORE, Rules};
 use super::index::Index;
+use super::place::FileType;
 use super::repository::{self, unusable};
 use super::seen::Seen;
 use super::selection::{MANIFEST, Selection};
+use super::tracked::Tracked;
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::files;
@@ -39,10 +40,11 @@ const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55"
 /// The paths that count, and where that comes from.
 pub(super) struct Listing {
     pub(super) heads: Heads,
-    /// Sorted by bytes.
+    /// As the walk came past them: in order, and once, but for repositories in directories of which the repository around
+    /// them tracks something.
     pub(super) paths: Vec<Listed>,
     /// Those that were looked into.
-    pub(super) directories: Vec<Directory>,
+    pub(super) directories: Vec<ListedDirectory>,
     /// Files that decide what counts, and what git's own files were.
     pub(super) seen: Vec<Seen>,
     /// Those of all repositories.
@@ -50,7 +52,7 @@ pub(super) struct Listing {
 }
 
 /// A directory as it was before it was looked into.
-pub(super) struct Directory {
+pub(super) struct ListedDirectory {
     pub(super) path: TreePath,
     pub(super) stat: StatIdentity,
     /// Of the names in it and what each is, whether it counts or not.
@@ -59,13 +61,23 @@ pub(super) struct Directory {
 
 pub(super) struct Listed {
     pub(super) path: TreePath,
+    /// The number of the directory it was found in.
+    pub(super) directory: Option<usize>,
     /// A tracked path counts as absent when nothing is there; any other path is just not there.
     pub(super) tracked: bool,
 }
 
-/// What `subject` has on disk. `ahead` hears of paths that count before directories are looked into, as far as that is
-/// known by then.
-pub(super) fn list(subject: &Subject, cancellation: &Cancellation, ahead: &dyn Fn(Vec<TreePath>)) -> Result<Listing> {
+/// Files of one directory that count.
+pub(super) struct Files {
+    pub(super) path: TreePath,
+    pub(super) directory: Directory,
+    /// Which of its entries, and for each, its place in [`Listing::paths`].
+    pub(super) positions: Vec<(usize, usize)>,
+}
+
+/// What `subject` has on disk. `found` hears of files that count as the walk comes past them, unless some of them must be
+/// left out in the end.
+pub(super) fn list(subject: &Subject, cancellation: &Cancellation, found: &dyn Fn(Files)) -> Result<Listing> {
     let Subject { root, exclude, selection } = subject;
     let exclude = gix::ignore::Search::from_overrides(exclude, gix::ignore::search::Ignore { support_precious: false });
     let listing = Listing {
@@ -75,16 +87,19 @@ pub(super) fn list(subject: &Subject, cancellation: &Cancellation, ahead: &dyn F
         seen: Vec::new(),
         indices: Vec::new(),
     };
-    let mut walk = Walk { root, exclude, selection: selection.as_ref(), cancellation, ahead, listing };
+    let (selection, full) = (selection.as_ref(), BString::default());
+    let mut walk = Walk { root, exclude, selection, cancellation, found, full, listing };
     let repository = repository::open(root).map_err(|error| repository::unusable(root, error))?;
-    walk.repository(&repository, BString::default(), selection.is_none())?;
+    walk.repository(&repository, selection.is_none())?;
     let mut listing = walk.listing;
-    let paths = &mut listing.paths;
-    paths.extend(ALWAYS.map(|name| Listed { path: TreePath(name.into()), tracked: false }));
-    paths.sort_by(|a, b| a.path.cmp(&b.path).then(b.tracked.cmp(&a.tracked)));
-    paths.dedup_by(|later, earlier| later.path == earlier.path);
-    if let Some(selection) = selection {
-        selection.narrow(paths, |listed| listed.path.0.as_bstr());
+    for name in ALWAYS {
+        let path = TreePath(name.into());
+        // Sorted but for repositories in directories of which another repository tracks something.
+        if listing.paths.binary_search_by(|listed| listed.path.cmp(&path)).is_err() {
+            listing.paths.push(Listed { path, directory: None, tracked: false });
+        }
+    }
+    if selection.is_some() {
         // The commit is no input of a part.
         listing.heads.clear();
     }
@@ -96,159 +111,204 @@ struct Walk<'a> {
     exclude: gix::ignore::Search,
     selection: Option<&'a Selection>,
     cancellation: &'a Cancellation,
-    ahead: &'a dyn Fn(Vec<TreePath>),
+    found: &'a dyn Fn(Files),
+    /// The path at hand below the root.
+    full: BString,
     listing: Listing,
 }
 
 /// One repository during the walk; paths in it are relative to its own worktree.
 struct Repository<'a> {
-    /// Where its worktree stands below the checkout's root: empty, or ending in `/`.
-    prefix: BString,
+    /// The length of the path to its worktree below the checkout's root, with the slash behind it.
+    prefix: usize,
     root: PathBuf,
     rules: Rules<'a>,
-    tracked: HashSet<&'a BStr>,
-    /// Every directory that holds something tracked, and every submodule.
-    tracked_directories: HashSet<&'a BStr>,
+    tracked: Tracked<'a>,
+}
+
+/// What is known of a directory from what is around it.
+#[derive(Clone, Copy)]
+struct Around {
+    ignored: bool,
+    /// Whether what is around it counts.
+    belongs: bool,
 }
 
 impl Walk<'_> {
-    /// `belongs` says whether what is around the repository counts.
-    fn repository(&mut self, repository: &gix::Repository, prefix: BString, belongs: bool) -> Result<()> {
-        let here = on_disk(self.root, prefix.as_bstr())?;
+    /// The repository whose worktree is at the path at hand. `belongs` says whether what is around it counts.
+    fn repository(&mut self, repository: &gix::Repository, belongs: bool) -> Result<()> {
+        let here = on_disk(self.root, self.full.as_bstr())?;
         let head = repository::head(repository).map_err(|error| unusable(&here, error))?;
         self.listing.seen.extend(repository::seen(repository, &head, &here));
-        self.listing.heads.insert(TreePath(prefix.trim_end_with(|character| character == '/').into()), head.commit);
+        self.listing.heads.insert(TreePath(self.full.clone()), head.commit);
 
-        let index = repository.index_or_empty().map_err(|error| unusable(&here, error))?;
-        self.listing.indices.push(Index::of(repository, &index));
-        let rules = Rules::of(repository, &index).map_err(|error| unusable(&here, error))?;
-        let mut tracked = HashSet::with_capacity(index.entries().len());
-        let mut tracked_directories = HashSet::new();
-        for entry in index.entries() {
-            let path = entry.path(&index);
-            if entry.mode.contains(Mode::COMMIT) {
-                tracked_directories.insert(path);
-            } else if !entry.mode.contains(Mode::DIR) {
-                tracked.insert(path);
-            }
-            let mut rest = path;
-            while let Some(slash) = rest.rfind_byte(b'/') {
-                rest = &rest[..slash];
-                if !tracked_directories.insert(rest) {
-                    break;
-                }
-            }
-        }
-        let mut counting = Vec::with_capacity(tracked.len());
-        // In the index's own order, which is nearly that of the result.
-        for path in index.entries().iter().map(|entry| entry.path(&index)).filter(|path| tracked.contains(path)) {
-            let full = joined(prefix.as_bstr(), path);
-            let may_count = self.selection.is_none_or(|selection| selection.may_count(full.as_bstr()));
-            if may_count && !self.is_excluded_below_root(full.as_bstr()) {
-                counting.push(TreePath(full));
-            }
-        }
-        self.listing.paths.extend(counting.iter().map(|path| Listed { path: path.clone(), tracked: true }));
-        if self.selection.is_none() {
-            (self.ahead)(counting);
-        }
-        let mut inside = Repository { prefix, root: here, rules, tracked, tracked_directories };
-        self.directory(&mut inside, BString::default(), false, belongs)
+        let (index, file) = Index::read(repository).map_err(|error| unusable(&here, error))?;
+        self.listing.indices.push(index);
+        let rules = Rules::of(repository, &file).map_err(|error| unusable(&here, error))?;
+        let tracked = Tracked::of(&file);
+        let prefix = if self.full.is_empty() { 0 } else { self.full.len() + 1 };
+        let all = tracked.all();
+        let mut inside = Repository { prefix, root: here, rules, tracked };
+        self.directory(&mut inside, all, Around { ignored: false, belongs })
     }
 
-    /// `belongs` says whether what is around the directory counts.
-    fn directory(
-        &mut self,
-        repository: &mut Repository<'_>,
-        relative: BString,
-        ignored: bool,
-        belongs: bool,
-    ) -> Result<()> {
+    /// The directory at the path at hand, below which git tracks `tracked`.
+    fn directory(&mut self, repository: &mut Repository<'_>, mut tracked: Range<usize>, around: Around) -> Result<()> {
         self.cancellation.check()?;
-        let full = joined(repository.prefix.as_bstr(), relative.as_bstr());
-        let full = full.trim_end_with(|character| character == '/').as_bstr();
-        let directory = on_disk(self.root, full)?;
-        let Some((stat, entries)) = entries_of(&directory)? else { return Ok(()) };
+        let Some(directory) = Directory::read(on_disk(self.root, self.full.as_bstr())?)? else {
+            self.not_there(repository, tracked);
+            return Ok(());
+        };
+        let relative = BString::from(self.full.get(repository.prefix..).unwrap_or_default());
         let is_root = relative.is_empty();
-        let has = |name: &str| entries.iter().any(|(entry, _)| entry == name);
+        let has = |name: &str| directory.entry(name).is_some();
         if !is_root && has(".git") {
-            match repository::open(&directory) {
+            match repository::open(directory.path()) {
                 Ok(nested) if nested.workdir().is_some() => {
-                    let mut prefix = full.to_owned();
-                    prefix.push(b'/');
-                    return self.repository(&nested, prefix, belongs);
+                    self.not_there(repository, tracked);
+                    return self.repository(&nested, around.belongs);
                 }
                 // It may become one without a change to anything that is known to belong to it.
                 _ => self.listing.seen.push(Seen::never()),
             }
         }
         for name in [CACHEDIR_TAG, GITIGNORE].into_iter().filter(|name| has(name)) {
-            self.listing.seen.push(Seen::at(&directory.join(name)));
+            self.listing.seen.push(Seen::at(&directory.path().join(name)));
         }
-        let names = digest_of_names(&entries);
-        self.listing.directories.push(Directory { path: TreePath(full.to_owned()), stat, names });
-        let has_rules = entries.iter().any(|(name, file_type)| name == GITIGNORE && file_type.is_file());
-        let tag = has(CACHEDIR_TAG).then(|| start_of_tag(&directory));
-        let only_tracked = ignored || (!is_root && tag.as_deref() == Some(CACHEDIR_SIGNATURE));
+        let number = self.listing.directories.len();
+        let (stat, names) = (directory.stat, directory.names());
+        self.listing.directories.push(ListedDirectory { path: TreePath(self.full.clone()), stat, names });
+        let has_rules = directory.entry(GITIGNORE).is_some_and(|entry| entry.file_type == FileType::Regular);
+        let tag = has(CACHEDIR_TAG).then(|| start_of_tag(directory.path()));
+        let only_tracked = around.ignored || (!is_root && tag.as_deref() == Some(CACHEDIR_SIGNATURE));
         let unfinished_tag = tag.is_some_and(|tag| tag.is_empty());
         let outside = repository
             .rules
-            .enter(&repository.root, &directory, relative.as_bstr(), has_rules)
-            .map_err(|error| Error::unreadable(directory.join(GITIGNORE), error))?;
+            .enter(&repository.root, directory.path(), relative.as_bstr(), has_rules)
+            .map_err(|error| Error::unreadable(directory.path().join(GITIGNORE), error))?;
         let belongs = match self.selection {
             None => true,
-            Some(selection) => {
-                let manifest = joined_directory(relative.as_bstr(), MANIFEST.as_bstr());
-                let is_there = || {
-                    let on_disk = entries.iter().any(|(name, file_type)| name == MANIFEST && !file_type.is_dir());
-                    on_disk && !only_tracked && !repository.rules.ignore(manifest.as_bstr(), false)
-                };
-                let is_excluded = || {
-                    let manifest = joined_directory(full, MANIFEST.as_bstr());
-                    self.is_excluded_below_root(manifest.as_bstr())
-                };
-                let begins_package =
-                    || (repository.tracked.contains(manifest.as_bstr()) || is_there()) && !is_excluded();
-                selection.is_package(full) || (belongs && !begins_package())
-            }
+            Some(selection) if selection.is_package(self.full.as_bstr()) => true,
+            Some(_) => around.belongs && !self.begins_package(repository, &directory, relative.as_bstr(), only_tracked),
         };
-        for (name, file_type) in entries {
-            if name == ".git" {
+        let mut positions = Vec::with_capacity(directory.entries.len());
+        let length = self.full.len();
+        for (at, entry) in directory.entries.iter().enumerate() {
+            if entry.name == ".git" {
                 continue;
             }
-            let path = joined_directory(relative.as_bstr(), name.as_bstr());
-            let is_dir = file_type.is_dir();
-            if !is_dir && repository.tracked.contains(path.as_bstr()) {
+            self.full.truncate(length);
+            push_name(&mut self.full, entry.name.as_bstr());
+            if entry.is_directory() {
+                self.subdirectory(repository, &mut tracked, Around { ignored: only_tracked, belongs })?;
                 continue;
             }
+            let path = self.full[repository.prefix..].as_bstr();
+            let gone = repository.tracked.take_before(&mut tracked, path);
+            let is_tracked = repository.tracked.take_file(&mut tracked, path);
+            self.not_there(repository, gone);
             // cargo makes its target directory under another name, which nothing ignores, and renames it when this is
             // written. A sweep of that moment must not take it for an input.
-            if unfinished_tag && name == CACHEDIR_TAG {
-                continue;
-            }
-            let holds_tracked = is_dir && repository.tracked_directories.contains(path.as_bstr());
-            if only_tracked && !holds_tracked {
-                continue;
-            }
-            let full = joined(repository.prefix.as_bstr(), path.as_bstr());
-            let is_outside = |selection: &Selection| {
-                let full = full.as_bstr();
-                !belongs && !(if is_dir { selection.leads_to(full) } else { name == MANIFEST || selection.names(full) })
+            let is_unfinished_tag = unfinished_tag && entry.name == CACHEDIR_TAG;
+            let counts = if is_tracked {
+                self.tracked_counts()
+            } else {
+                !is_unfinished_tag && !only_tracked && self.untracked_counts(repository, belongs)
             };
-            if self.is_excluded(full.as_bstr(), is_dir) || self.selection.is_some_and(is_outside) {
-                continue;
-            }
-            let ignored = only_tracked || repository.rules.ignore(path.as_bstr(), is_dir);
-            if is_dir {
-                if !ignored || holds_tracked {
-                    self.directory(repository, path, ignored, belongs)?;
-                }
-            } else if !ignored {
-                self.listing.paths.push(Listed { path: TreePath(full), tracked: false });
+            if counts {
+                positions.push((at, self.listing.paths.len()));
+                let path = TreePath(self.full.clone());
+                self.listing.paths.push(Listed { path, directory: Some(number), tracked: is_tracked });
             }
         }
+        self.full.truncate(length);
+        self.not_there(repository, tracked);
         repository.rules.leave(outside);
+        if self.selection.is_none() && !positions.is_empty() {
+            (self.found)(Files { path: TreePath(self.full.clone()), directory, positions });
+        }
         Ok(())
+    }
+
+    /// A directory at the path at hand, in one that is `around` it. What git tracks below it is
+    /// taken from `tracked`.
+    fn subdirectory(
+        &mut self,
+        repository: &mut Repository<'_>,
+        tracked: &mut Range<usize>,
+        around: Around,
+    ) -> Result<()> {
+        self.full.push(b'/');
+        let path = self.full[repository.prefix..].as_bstr();
+        let gone = repository.tracked.take_before(tracked, path);
+        let below = repository.tracked.take_below(tracked, path);
+        self.full.pop();
+        self.not_there(repository, gone);
+        let path = self.full[repository.prefix..].as_bstr();
+        let holds_tracked = !below.is_empty() || repository.tracked.is_submodule(path);
+        let is_outside = |selection: &Selection| !around.belongs && !selection.leads_to(self.full.as_bstr());
+        let is_passed = (around.ignored && !holds_tracked)
+            || self.is_excluded(self.full.as_bstr(), true)
+            || self.selection.is_some_and(is_outside);
+        let ignored = around.ignored || (!is_passed && repository.rules.ignore(path, true));
+        if is_passed || (ignored && !holds_tracked) {
+            self.not_there(repository, below);
+            return Ok(());
+        }
+        self.directory(repository, below, Around { ignored, ..around })
+    }
+
+    /// Takes down what git tracks and the walk does not come past.
+    fn not_there(&mut self, repository: &Repository<'_>, tracked: Range<usize>) {
+        if tracked.is_empty() {
+            return;
+        }
+        let here = self.full.clone();
+        for path in repository.tracked.files(tracked) {
+            self.full.truncate(repository.prefix.saturating_sub(1));
+            push_name(&mut self.full, path);
+            if self.tracked_counts() {
+                let path = TreePath(self.full.clone());
+                self.listing.paths.push(Listed { path, directory: None, tracked: true });
+            }
+        }
+        self.full = here;
+    }
+
+    /// Whether what git tracks at the path at hand counts.
+    fn tracked_counts(&self) -> bool {
+        let full = self.full.as_bstr();
+        self.selection.is_none_or(|selection| selection.may_count(full)) && !self.is_excluded_below_root(full)
+    }
+
+    /// Whether the file at the path at hand counts, which git does not track, in a directory that `belongs` to what counts.
+    fn untracked_counts(&self, repository: &Repository<'_>, belongs: bool) -> bool {
+        let full = self.full.as_bstr();
+        let names = |selection: &Selection| selection.names(full) || full.rsplit_str("/").next() == Some(MANIFEST);
+        (belongs || self.selection.is_none_or(names))
+            && !self.is_excluded(full, false)
+            && !repository.rules.ignore(full[repository.prefix..].as_bstr(), false)
+    }
+
+    /// Whether a package begins in `directory`, at the path at hand.
+    fn begins_package(
+        &self,
+        repository: &Repository<'_>,
+        directory: &Directory,
+        relative: &BStr,
+        only_tracked: bool,
+    ) -> bool {
+        let in_directory = |directory: &BStr| {
+            let mut path = directory.to_owned();
+            push_name(&mut path, MANIFEST.as_bstr());
+            path
+        };
+        let (manifest, full) = (in_directory(relative), in_directory(self.full.as_bstr()));
+        let is_there = || {
+            let on_disk = directory.entries.iter().any(|entry| entry.name == MANIFEST && !entry.is_directory());
+            on_disk && !only_tracked && !repository.rules.ignore(manifest.as_bstr(), false)
+        };
+        (repository.tracked.is_file(manifest.as_bstr()) || is_there()) && !self.is_excluded_below_root(full.as_bstr())
     }
 
     /// Whether the caller's patterns name this very path.
@@ -266,60 +326,6 @@ impl Walk<'_> {
         let parents = full.find_iter("/").any(|slash| self.is_excluded(full[..slash].as_bstr(), true));
         parents || self.is_excluded(full, false)
     }
-}
-
-type Entries = Vec<(BString, fs::FileType)>;
-
-/// What a [`Directory`] has now; none when it is gone.
-#[cfg(unix)]
-pub(super) fn names_in(directory: &Path) -> Result<Option<(StatIdentity, Digest)>> {
-    Ok(entries_of(directory)?.map(|(stat, entries)| (stat, digest_of_names(&entries))))
-}
-
-fn digest_of_names(entries: &Entries) -> Digest {
-    let kind = |file_type: &fs::FileType| match () {
-        () if file_type.is_dir() => b'd',
-        () if file_type.is_symlink() => b'l',
-        () if file_type.is_file() => b'f',
-        () => b's',
-    };
-    let mut names: Vec<_> = entries.iter().map(|(name, file_type)| (name.as_bstr(), kind(file_type))).collect();
-    names.sort_unstable();
-    let mut bytes = Vec::with_capacity(names.iter().map(|(name, _)| name.len() + 2).sum());
-    for (name, kind) in names {
-        bytes.extend_from_slice(name);
-        // No name holds it.
-        bytes.extend_from_slice(&[0, kind]);
-    }
-    Digest::of(bytes)
-}
-
-/// A directory as it was before it was read, and the names in it; none when it is gone.
-fn entries_of(directory: &Path) -> Result<Option<(StatIdentity, Entries)>> {
-    let unreadable = |error| Error::unreadable(directory, error);
-    let read = || Ok((StatIdentity::of(&fs::symlink_metadata(directory)?), fs::read_dir(directory)?));
-    let (stat, listing) = match read() {
-        Ok(read) => read,
-        Err(error) if is_gone(&error) => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut entries = Vec::new();
-    for entry in listing {
-        let entry = entry.map_err(unreadable)?;
-        let name = gix::path::os_string_into_bstring(entry.file_name())
-            .map_err(|error| unreadable(io::Error::other(error.to_string())))?;
-        match entry.file_type() {
-            Ok(file_type) => entries.push((name, file_type)),
-            Err(error) if is_gone(&error) => {}
-            Err(error) => return Err(unreadable(error)),
-        }
-    }
-    Ok(Some((stat, entries)))
-}
-
-/// Whether a path that was there a moment ago has gone, or lies below something that is no directory any more.
-pub(super) fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// The path below `root` in the system's own form; every path has one but for ill-formed ones on Windows.
@@ -344,21 +350,10 @@ fn start_of_tag(directory: &Path) -> Vec<u8> {
     start
 }
 
-/// `prefix` is empty or ends in a slash.
-fn joined(prefix: &BStr, path: &BStr) -> BString {
-    let mut full = BString::new(Vec::with_capacity(prefix.len() + path.len()));
-    full.extend_from_slice(prefix);
-    full.extend_from_slice(path);
-    full
-}
-
-fn joined_directory(directory: &BStr, name: &BStr) -> BString {
-    if directory.is_empty() {
-        return name.into();
+/// Makes the path of a directory that of `name` in it.
+fn push_name(path: &mut BString, name: &BStr) {
+    if !path.is_empty() {
+        path.push(b'/');
     }
-    let mut path = BString::new(Vec::with_capacity(directory.len() + 1 + name.len()));
-    path.extend_from_slice(directory);
-    path.push(b'/');
     path.extend_from_slice(name);
-    path
 }

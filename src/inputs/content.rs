@@ -6,11 +6,12 @@
 //! Does not promise: one moment in time for several paths. Whoever needs that compares two looks.
 
 use std::cell::RefCell;
-use std::fs::{self, File, Metadata};
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::checkout::is_gone;
+use super::directory::{Directory, Entry, is_gone};
+use super::place::{FileType, Look, Place};
 use super::snapshot::Content;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
@@ -33,10 +34,22 @@ pub(super) fn nothing() -> Content {
 
 /// What stands at `path`, or, to `follow` links, at what it leads to; none when nothing is there, or a directory.
 pub(super) fn content(path: &Path, follow: bool) -> Result<Option<Content>> {
-    match BUFFER.with_borrow_mut(|buffer| read(path, follow, buffer)) {
+    let read = BUFFER.with_borrow_mut(|buffer| read(&Place::at(path), follow, false, buffer));
+    unless_gone(read, || path.to_owned())
+}
+
+/// The same for `entry` of `directory`, links not followed.
+pub(super) fn content_in(directory: &Directory, entry: &Entry) -> Result<Option<Content>> {
+    let is_regular = entry.file_type == FileType::Regular;
+    let read = |place: &Place<'_>| BUFFER.with_borrow_mut(|buffer| read(place, false, is_regular, buffer));
+    unless_gone(directory.place_of(entry).and_then(|place| read(&place)), || directory.path_of(entry))
+}
+
+fn unless_gone(read: io::Result<Content>, path: impl FnOnce() -> PathBuf) -> Result<Option<Content>> {
+    match read {
         Ok(content) => Ok(Some(content)),
         Err(error) if is_gone(&error) => Ok(None),
-        Err(error) => Err(Error::unreadable(path, error)),
+        Err(error) => Err(Error::unreadable(path(), error)),
     }
 }
 
@@ -46,68 +59,55 @@ pub(super) fn file_input(name: TreePath, content: Option<Content>) -> FileInput 
     FileInput { path: name, kind, digest, stat }
 }
 
-fn read(path: &Path, follow: bool, buffer: &mut [u8]) -> io::Result<Content> {
+fn read(place: &Place<'_>, follow: bool, is_regular: bool, buffer: &mut [u8]) -> io::Result<Content> {
+    if is_regular
+        && let Ok(file) = place.open(follow)
+        && let Some(content) = read_at_rest(&file, &Look::of(&file)?, buffer)?
+    {
+        return Ok(content);
+    }
     for _ in 0..MOST_READS {
-        let before = if follow { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
-        let stat = StatIdentity::of(&before);
-        let file_type = before.file_type();
-        if file_type.is_symlink() {
-            let target = fs::read_link(path)?;
-            let digest = Digest::of(target.as_os_str().as_encoded_bytes());
-            return Ok(Content { kind: Kind::Symlink, digest, stat });
+        let before = place.look(follow)?;
+        match before.file_type {
+            FileType::Directory => return Err(io::ErrorKind::NotFound.into()),
+            FileType::Symlink => {
+                let digest = Digest::of(place.read_link()?.as_encoded_bytes());
+                return Ok(Content { kind: Kind::Symlink, digest, stat: before.identity });
+            }
+            FileType::Other => {
+                return Ok(Content { kind: Kind::Special, digest: Digest::default(), stat: before.identity });
+            }
+            FileType::Regular => {}
         }
-        if file_type.is_dir() {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        if !file_type.is_file() {
-            return Ok(Content { kind: Kind::Special, digest: Digest::default(), stat });
-        }
-        let file = open_regular(path, follow)?;
-        // That there is no more than there should be, the identity afterwards tells.
-        let digest = Digest::of_start(&file, before.len(), buffer)?;
-        if StatIdentity::of(&file.metadata()?) == stat {
-            let kind = if is_executable(&before) { Kind::Executable } else { Kind::File };
-            return Ok(Content { kind, digest, stat });
+        if let Some(content) = read_at_rest(&place.open(follow)?, &before, buffer)? {
+            return Ok(content);
         }
     }
-    in_motion(path, follow, buffer)
+    in_motion(&place.open(follow)?, buffer)
+}
+
+/// The content of `file`, if it is the regular file that it was `before`, and still is when it has been read.
+fn read_at_rest(file: &File, before: &Look, buffer: &mut [u8]) -> io::Result<Option<Content>> {
+    if before.file_type != FileType::Regular {
+        return Ok(None);
+    }
+    // That there is no more than there should be, the identity afterwards tells.
+    let digest = Digest::of_start(file, before.size, buffer)?;
+    let is_same = Look::of(file)?.identity == before.identity;
+    Ok(is_same.then_some(Content { kind: kind(before), digest, stat: before.identity }))
 }
 
 /// Of a file that never stands still, its bytes of some moment. It has no identity, so it is read again the next time,
 /// and counts as touched meanwhile.
-fn in_motion(path: &Path, follow: bool, buffer: &mut [u8]) -> io::Result<Content> {
-    let file = open_regular(path, follow)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
+fn in_motion(file: &File, buffer: &mut [u8]) -> io::Result<Content> {
+    let look = Look::of(file)?;
+    if look.file_type != FileType::Regular {
         return Ok(Content { kind: Kind::Special, digest: Digest::default(), stat: StatIdentity::default() });
     }
-    let (digest, _) = Digest::of_file(&file, buffer)?;
-    let kind = if is_executable(&metadata) { Kind::Executable } else { Kind::File };
-    Ok(Content { kind, digest, stat: StatIdentity::default() })
+    let (digest, _) = Digest::of_file(file, buffer)?;
+    Ok(Content { kind: kind(&look), digest, stat: StatIdentity::default() })
 }
 
-/// Opens without waiting for the other end of a FIFO, should the file have become one.
-#[cfg(unix)]
-fn open_regular(path: &Path, follow: bool) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let links = if follow { rustix::fs::OFlags::empty() } else { rustix::fs::OFlags::NOFOLLOW };
-    let flags = links | rustix::fs::OFlags::NONBLOCK;
-    File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
-}
-
-#[cfg(not(unix))]
-fn open_regular(path: &Path, _: bool) -> io::Result<File> {
-    File::open(path)
-}
-
-/// git's own rule: a file is executable when its owner may execute it.
-#[cfg(unix)]
-fn is_executable(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o100 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &Metadata) -> bool {
-    false
+fn kind(look: &Look) -> Kind {
+    if look.is_executable { Kind::Executable } else { Kind::File }
 }

@@ -9,8 +9,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::checkout::is_gone;
 use super::closure::Unobservable;
+use super::directory::is_gone;
 use crate::units::{Unit, Units};
 
 /// Variables that cargo sets by itself for some programs, so that the caller's value is never read by them.

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::checkout::is_gone;
+use super::directory::is_gone;
 use super::seen::Watch;
 use crate::error::{Error, Result};
 use crate::files;

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice;
 use gix::index::entry::{Flags, Mode};
@@ -30,10 +30,14 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn of(repository: &gix::Repository, index: &gix::index::State) -> Self {
+    /// Reads the one of `repository`. Like git, without adding up whether it is damaged.
+    pub(super) fn read(repository: &gix::Repository) -> Result<(Self, gix::index::File), String> {
+        let path = repository.index_path();
         let sha256 = repository.object_hash() == gix::hash::Kind::Sha256;
-        let checksum = index_checksum(&repository.index_path(), sha256);
-        Self { seen: Seen::at(&repository.index_path()), sha256, checksum, tracked: tracked(index) }
+        // As it was before it was read, in case it is written meanwhile.
+        let (seen, checksum) = (Seen::at(&path), index_checksum(&path, sha256));
+        let index = decode(path, sha256)?;
+        Ok((Self { seen, sha256, checksum, tracked: tracked(&index) }, index))
     }
 
     /// Whether it is the same file.
@@ -49,9 +53,7 @@ impl Index {
         if checksum == self.checksum && checksum.iter().any(|byte| *byte != 0) {
             return Some(Self { seen, ..self.clone() });
         }
-        let hash = if self.sha256 { gix::hash::Kind::Sha256 } else { gix::hash::Kind::Sha1 };
-        let index = gix::index::File::at_or_default(path, hash, true, gix::index::decode::Options::default()).ok()?;
-        // As it was before it was read, in case it is written meanwhile.
+        let index = decode(path, self.sha256).ok()?;
         (tracked(&index) == self.tracked).then_some(Self { seen, checksum, ..*self })
     }
 
@@ -85,6 +87,12 @@ fn index_checksum(path: &Path, sha256: bool) -> Vec<u8> {
         Ok(_) => checksum,
         Err(_) => Vec::new(),
     }
+}
+
+fn decode(path: PathBuf, sha256: bool) -> Result<gix::index::File, String> {
+    let hash = if sha256 { gix::hash::Kind::Sha256 } else { gix::hash::Kind::Sha1 };
+    gix::index::File::at_or_default(path, hash, true, gix::index::decode::Options::default())
+        .map_err(|error| error.to_string())
 }
 
 /// Everything that a walk asks of an index.

@@ -10,11 +10,13 @@ mod checkout;
 mod closure;
 mod content;
 mod dep_info;
+mod directory;
 mod environment;
 mod ignore;
 mod index;
 mod outside;
 mod path_sets;
+mod place;
 #[cfg(unix)]
 mod refresh;
 mod repository;
@@ -25,6 +27,7 @@ mod stat_cache;
 mod surroundings;
 mod sweep;
 mod toolchain;
+mod tracked;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

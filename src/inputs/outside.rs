@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 
-use super::checkout::{is_cache, is_gone};
+use super::checkout::is_cache;
 use super::content::{content, file_input};
+use super::directory::is_gone;
 use super::seen::{Seen, Watch};
 use super::selection::MANIFEST;
 use super::snapshot::Content;

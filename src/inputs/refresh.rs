@@ -20,8 +20,9 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-use super::checkout::{names_in, on_disk};
+use super::checkout::on_disk;
 use super::content::{self, content};
+use super::directory::Directory;
 use super::seen::Seen;
 use super::snapshot::{Content, DirectoryRecord, FileRecord, Snapshot};
 use crate::cancellation::Cancellation;
@@ -80,11 +81,11 @@ pub(super) fn refresh(
     for index in directories {
         let directory = &snapshot.directories()[*index];
         let path = on_disk(root, snapshot.path_of_directory(directory))?;
-        let Some((stat, names)) = names_in(&path)? else { return Ok(Refreshed::Outdated) };
-        if names != directory.names() {
+        let Some(now) = Directory::read(path)? else { return Ok(Refreshed::Outdated) };
+        if now.names() != directory.names() {
             return Ok(Refreshed::Outdated);
         }
-        stats.push((*index, stat));
+        stats.push((*index, now.stat));
     }
     let read = |index: &usize| {
         cancellation.check()?;

@@ -13,14 +13,15 @@
 //! each. What is read from a disk is checked once, in [`Snapshot::parse`]; after that no offset leads outside.
 //! Does not promise: to know whether anything in it is still true. `refresh` finds out.
 
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::ops::Range;
 
-use gix::bstr::{BStr, BString, ByteSlice};
+use gix::bstr::{BStr, ByteSlice};
 use serde::{Deserialize, Serialize};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian::U32};
 
-use super::checkout::{self, Listed};
+use super::checkout::{Listed, Listing};
 use super::index::Index;
 use super::seen::Seen;
 use super::stat_cache::Settled;
@@ -103,12 +104,9 @@ pub(super) struct Snapshot {
 pub(super) struct NotWhole;
 
 impl Snapshot {
-    /// Of what was listed and what was found there; a path where nothing is and nothing need be is left out.
-    pub(super) fn of(listing: checkout::Listing, contents: Vec<Option<Content>>) -> Self {
-        let checkout::Listing { heads, paths, mut directories, seen, indices } = listing;
-        let files: Vec<(Listed, Content)> =
-            paths.into_iter().zip(contents).filter_map(|(listed, content)| Some((listed, content?))).collect();
-        directories.sort_by(|a, b| a.path.cmp(&b.path));
+    /// Of what was listed, and of `files` with what was found there, sorted by path.
+    pub(super) fn of(listing: Listing, files: &[(Listed, Content)]) -> Self {
+        let Listing { heads, directories, seen, indices, .. } = listing;
         let mut names = Vec::new();
         let mut add = |bytes: &[u8]| {
             let at = length(names.len());
@@ -122,24 +120,26 @@ impl Snapshot {
             let (stat, names) = (directory.stat.to_bytes(), *directory.names.as_bytes());
             records.push(DirectoryRecord { path_at, path_len, stat, names, listed: 1 });
         }
-        let mut unlisted: Vec<BString> = Vec::new();
+        // Directories of paths that nobody came past.
+        let mut others: HashMap<&BStr, usize> = HashMap::new();
+        if files.iter().any(|(listed, _)| listed.directory.is_none()) {
+            others.extend(directories.iter().map(|directory| directory.path.0.as_bstr()).zip(0..));
+        }
         let mut file_records = Vec::with_capacity(files.len());
         let mut tree = TreeDigest::new(&heads, files.len());
-        for (Listed { path, tracked }, content) in &files {
-            let (directory, name) = split(path.0.as_bstr());
-            let index = directories.binary_search_by(|known| known.path.0.as_bstr().cmp(directory));
-            let index = index.unwrap_or_else(|_| {
-                if unlisted.last().is_none_or(|last| last != directory) {
-                    let (path_at, path_len) = add(directory);
-                    unlisted.push(directory.to_owned());
+        for (Listed { path, directory, tracked }, content) in files {
+            let (parent, name) = split(path.0.as_bstr());
+            let directory = directory.unwrap_or_else(|| {
+                *others.entry(parent).or_insert_with(|| {
+                    let (path_at, path_len) = add(parent);
                     records.push(DirectoryRecord { path_at, path_len, stat: UNKNOWN, names: [0; 32], listed: 0 });
-                }
-                records.len() - 1
+                    records.len() - 1
+                })
             });
             let (name_at, name_len) = add(name);
             tree.file(path.0.as_bstr(), content.kind, &content.digest);
             file_records.push(FileRecord {
-                directory: length(index),
+                directory: length(directory),
                 name_at,
                 name_len,
                 kind: code(content.kind),
@@ -249,6 +249,27 @@ impl Snapshot {
     /// In which order to look at all of them.
     pub(super) fn visits(&self) -> &[Visit] {
         records(&self.content()[self.visits_range()])
+    }
+
+    /// Each directory's path, and which visits are those of the files in it.
+    pub(super) fn files_by_directory(&self) -> impl Iterator<Item = (&BStr, Range<usize>)> {
+        let directories = self.directories();
+        let is_directory = |at: &usize| (self.visits()[*at].get() as usize) < directories.len();
+        let mut starts = (0..self.visits().len()).filter(is_directory).peekable();
+        std::iter::from_fn(move || {
+            let start = starts.next()?;
+            let end = starts.peek().copied().unwrap_or(self.visits().len());
+            let directory = &directories[self.visits()[start].get() as usize];
+            Some((self.path_of_directory(directory), start + 1..end))
+        })
+    }
+
+    /// The file of this name among those of `visits`, which are those of one directory.
+    pub(super) fn file_in(&self, visits: &Range<usize>, name: &BStr) -> Option<&FileRecord> {
+        let file = |visit: &Visit| self.files().get((visit.get() as usize).checked_sub(self.directories().len())?);
+        let name_of = |visit: &Visit| file(visit).map(|file| self.slice(file.name_at, file.name_len));
+        let visits = &self.visits()[visits.clone()];
+        visits.binary_search_by_key(&Some(name), name_of).ok().and_then(|at| file(&visits[at]))
     }
 
     /// The path of `directory` as the system takes it, unless there is a NUL in it.
@@ -436,7 +457,7 @@ fn visits(directories: usize, files: &[FileRecord]) -> Vec<Visit> {
 }
 
 /// A path's directory and the name in it.
-fn split(path: &BStr) -> (&BStr, &BStr) {
+pub(super) fn split(path: &BStr) -> (&BStr, &BStr) {
     match path.rfind_byte(b'/') {
         Some(slash) => (path[..slash].as_bstr(), path[slash + 1..].as_bstr()),
         None => (b"".as_bstr(), path),

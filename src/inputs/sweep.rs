@@ -4,21 +4,25 @@
 //! changed since is read; where it is not, everything is, on all cores.
 //! Does not promise: one moment in time for the whole tree. Whoever needs that compares two sweeps.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gix::bstr::ByteSlice;
+use gix::bstr::{BStr, ByteSlice};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::checkout::{self, Listing, on_disk};
-use super::content::{self, content};
+use super::checkout::{self, Files, Listed, Listing, on_disk};
+use super::content::{self, content, content_in};
+use super::place::Place;
 use super::selection::Selection;
-use super::snapshot::{Content, Snapshot};
+use super::snapshot::{Content, Snapshot, split};
 use super::stat_cache::{StatCache, Unsaved};
 use crate::cancellation::Cancellation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fingerprint::{Digest, SCHEMA};
 use crate::stat::{Stamp, StatIdentity};
 use crate::tree::{Tree, TreePath};
@@ -86,17 +90,19 @@ pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation)
             return Ok(swept(snapshot, worth_keeping, cache, stamp));
         }
     }
-    let reader = Reader { root: &subject.root, known: known.as_ref().map(Known::of), stamp: &stamp, cancellation };
+    let known = known.as_ref().map(Known::of);
+    let reader = Reader { root: &subject.root, known, stamp: &stamp, cancellation };
     let (mut listing, found) = reader.everything(subject)?;
-    let was_read = found.iter().any(|found| found.has_settled);
-    let contents = found.into_iter().map(|found| found.content).collect();
+    let was_read = found.iter().any(|(_, found)| found.has_settled);
+    let files = found.into_iter().filter_map(|(listed, found)| Some((listed, found.content?)));
+    let files: Vec<(Listed, Content)> = files.collect();
     let mut worth_keeping = true;
     for seen in &mut listing.seen {
         worth_keeping &= seen.is_settled(&stamp);
         seen.doubt_unless_settled(&stamp);
     }
     worth_keeping &= listing.indices.iter().all(|index| index.is_settled(&stamp));
-    Ok(swept(Snapshot::of(listing, contents), worth_keeping || was_read, cache, stamp))
+    Ok(swept(Snapshot::of(listing, &files), worth_keeping || was_read, cache, stamp))
 }
 
 fn swept(snapshot: Snapshot, worth_keeping: bool, cache: StatCache, stamp: Stamp) -> Swept {
@@ -108,11 +114,13 @@ fn swept(snapshot: Snapshot, worth_keeping: bool, cache: StatCache, stamp: Stamp
 
 /// How many files a thread takes at a time.
 const FILES_AT_ONCE: usize = 64;
+/// Directories that wait for a thread are open, of which a process may have few.
+const MOST_OPEN: usize = 128;
 
 /// Reads what stands at paths, or takes it from the last look where that still holds.
 struct Reader<'a> {
     root: &'a Path,
-    known: Option<Known>,
+    known: Option<Known<'a>>,
     stamp: &'a Stamp,
     cancellation: &'a Cancellation,
 }
@@ -125,69 +133,115 @@ struct Found {
 }
 
 impl Reader<'_> {
-    /// All of `subject`, and what stands at each path. What git tracks is read on other threads while this one walks.
-    fn everything(&self, subject: &Subject) -> Result<(Listing, Vec<Found>)> {
-        let ahead: Mutex<HashMap<TreePath, Result<Found>>> = Mutex::default();
-        let listing = rayon::in_place_scope(|scope| {
-            checkout::list(subject, self.cancellation, &|paths| {
-                let mut paths = paths.into_iter().peekable();
-                while paths.peek().is_some() {
-                    let share: Vec<TreePath> = paths.by_ref().take(FILES_AT_ONCE).collect();
-                    let ahead = &ahead;
-                    scope.spawn(move |_| {
-                        let found: Vec<_> = share.into_iter().map(|path| (self.tracked(&path), path)).collect();
-                        let mut ahead = ahead.lock().unwrap_or_else(PoisonError::into_inner);
-                        ahead.extend(found.into_iter().map(|(found, path)| (path, found)));
-                    });
+    /// All of `subject`, and what stands at each path, sorted. Other threads read while this one walks.
+    fn everything(&self, subject: &Subject) -> Result<(Listing, Vec<(Listed, Found)>)> {
+        let (found, open) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+        let read = |share: Vec<Files>| {
+            let content = |files: &Files| {
+                files
+                    .positions
+                    .iter()
+                    .map(|(at, position)| (*position, self.in_directory(files, *at)))
+                    .collect::<Vec<_>>()
+            };
+            let read: Vec<_> = share.iter().flat_map(content).collect();
+            open.fetch_sub(share.len(), Ordering::Relaxed);
+            found.lock().unwrap_or_else(PoisonError::into_inner).extend(read);
+        };
+        let mut listing = rayon::in_place_scope(|scope| {
+            let share = RefCell::new((Vec::new(), 0));
+            let listing = checkout::list(subject, self.cancellation, &|files| {
+                let (mut directories, mut count) = share.take();
+                count += files.positions.len();
+                directories.push(files);
+                if count < FILES_AT_ONCE {
+                    share.replace((directories, count));
+                } else if open.fetch_add(directories.len(), Ordering::Relaxed) < MOST_OPEN {
+                    scope.spawn(|_| read(directories));
+                } else {
+                    read(directories);
                 }
-            })
+            })?;
+            let (rest, _) = share.take();
+            open.fetch_add(rest.len(), Ordering::Relaxed);
+            read(rest);
+            Ok::<_, Error>(listing)
         })?;
-        let mut ahead = ahead.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let ahead: Vec<_> = listing.paths.iter().map(|listed| (listed, ahead.remove(&listed.path))).collect();
-        let found = ahead.into_par_iter().map(|(listed, found)| match found {
-            Some(found) => found,
-            None if listed.tracked => self.tracked(&listed.path),
-            None => self.found(&listed.path),
-        });
-        let found = found.collect::<Result<_>>()?;
-        Ok((listing, found))
+        let mut paths: Vec<_> = std::mem::take(&mut listing.paths).into_iter().map(|listed| (listed, None)).collect();
+        for (position, found) in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            paths[position].1 = Some(found?);
+        }
+        paths.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path).then(b.tracked.cmp(&a.tracked)));
+        paths.dedup_by(|(later, _), (earlier, _)| later.path == earlier.path);
+        if let Some(selection) = &subject.selection {
+            selection.narrow(&mut paths, |(listed, _)| listed.path.0.as_bstr());
+        }
+        let rest = |(listed, found): (Listed, Option<Found>)| {
+            let mut found = match found {
+                Some(found) => found,
+                None => self.found(&listed.path)?,
+            };
+            // A path that git tracks counts, whether something is there or not.
+            if listed.tracked && found.content.is_none() {
+                found.content = Some(content::nothing());
+            }
+            Ok((listed, found))
+        };
+        let paths = if paths.iter().all(|(_, found)| found.is_some()) {
+            paths.into_iter().map(rest).collect::<Result<_>>()?
+        } else {
+            paths.into_par_iter().map(rest).collect::<Result<_>>()?
+        };
+        Ok((listing, paths))
     }
 
-    /// A path that git tracks counts, whether something is there or not.
-    fn tracked(&self, path: &TreePath) -> Result<Found> {
-        let found = self.found(path)?;
-        Ok(Found { content: found.content.or_else(|| Some(content::nothing())), ..found })
+    fn in_directory(&self, files: &Files, at: usize) -> Result<Found> {
+        self.cancellation.check()?;
+        let Files { path, directory, .. } = files;
+        let entry = &directory.entries[at];
+        let known = self.known.as_ref().and_then(|known| known.content(path.0.as_bstr(), entry.name.as_bstr()));
+        let is_same = |known: &Content| {
+            let now = directory.place_of(entry).and_then(|place| place.look(false));
+            now.is_ok_and(|now| now.identity == known.stat)
+        };
+        match known.filter(is_same) {
+            Some(content) => Ok(Found { content: Some(content), has_settled: false }),
+            None => Ok(self.read(content_in(directory, entry)?)),
+        }
     }
 
     fn found(&self, path: &TreePath) -> Result<Found> {
         self.cancellation.check()?;
         let on_disk = on_disk(self.root, path.0.as_bstr())?;
-        if let Some(content) = self.known.as_ref().and_then(|known| known.content(path, &on_disk)) {
-            return Ok(Found { content: Some(content), has_settled: false });
+        let (directory, name) = split(path.0.as_bstr());
+        let known = self.known.as_ref().and_then(|known| known.content(directory, name));
+        let is_same = |known: &Content| Place::at(&*on_disk).look(false).is_ok_and(|now| now.identity == known.stat);
+        match known.filter(is_same) {
+            Some(content) => Ok(Found { content: Some(content), has_settled: false }),
+            None => Ok(self.read(content(&on_disk, false)?)),
         }
-        let content = content(&on_disk, false)?;
+    }
+
+    fn read(&self, content: Option<Content>) -> Found {
         let has_settled = content.as_ref().is_some_and(|content| content.stat.is_settled(self.stamp));
-        Ok(Found { content, has_settled })
+        Found { content, has_settled }
     }
 }
 
-/// What is known of files, by path.
-struct Known(HashMap<TreePath, Content>);
+/// What is known of files, by their directories.
+struct Known<'a> {
+    snapshot: &'a Snapshot,
+    directories: HashMap<&'a BStr, Range<usize>>,
+}
 
-impl Known {
-    fn of(snapshot: &Snapshot) -> Self {
-        let mut path = Vec::new();
-        let file = |record: &super::snapshot::FileRecord| {
-            snapshot.path_of(record, &mut path);
-            let stat = StatIdentity::from_bytes(&record.stat);
-            (TreePath(path.as_bstr().to_owned()), Content { kind: record.kind(), digest: record.digest(), stat })
-        };
-        Self(snapshot.files().iter().map(file).collect())
+impl<'a> Known<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, directories: snapshot.files_by_directory().collect() }
     }
 
-    fn content(&self, path: &TreePath, on_disk: &Path) -> Option<Content> {
-        let known = self.0.get(path)?;
-        let now = StatIdentity::of(&std::fs::symlink_metadata(on_disk).ok()?);
-        (known.stat == now).then_some(Content { kind: known.kind, digest: known.digest, stat: now })
+    fn content(&self, directory: &BStr, name: &BStr) -> Option<Content> {
+        let files = self.directories.get(directory)?;
+        let file = self.snapshot.file_in(files, name)?;
+        Some(Content { kind: file.kind(), digest: file.digest(), stat: StatIdentity::from_bytes(&file.stat) })
     }
 }

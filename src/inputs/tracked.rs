@@ -1,0 +1,77 @@
+//! What git's index tracks, in the order in which a walk comes past it.
+//!
+//! Promises: a path counts as tracked whatever the index says of the file (assume-unchanged, skip-worktree,
+//! intent-to-add, unmerged).
+//! Does not promise: anything about what is on disk.
+
+use std::ops::Range;
+
+use gix::bstr::BStr;
+use gix::index::entry::Mode;
+
+/// Tracked paths, sorted by bytes.
+pub(super) struct Tracked<'a>(Vec<Path<'a>>);
+
+struct Path<'a> {
+    path: &'a BStr,
+    /// Neither a submodule nor, in a sparse index, a directory.
+    is_file: bool,
+}
+
+impl<'a> Tracked<'a> {
+    pub(super) fn of(index: &'a gix::index::State) -> Self {
+        let path = |entry: &'a gix::index::Entry| {
+            let is_file = !entry.mode.contains(Mode::COMMIT) && !entry.mode.contains(Mode::DIR);
+            Path { path: entry.path(index), is_file }
+        };
+        let mut paths: Vec<_> = index.entries().iter().map(path).collect();
+        // git keeps it sorted; whoever else has written it may not have.
+        paths.sort_by_key(|path| path.path);
+        // An unmerged path is there up to three times.
+        paths.dedup_by_key(|path| path.path);
+        Self(paths)
+    }
+
+    pub(super) fn is_file(&self, path: &BStr) -> bool {
+        self.0.binary_search_by_key(&path, |tracked| tracked.path).is_ok_and(|at| self.0[at].is_file)
+    }
+
+    /// The files of `range`.
+    pub(super) fn files(&self, range: Range<usize>) -> impl Iterator<Item = &'a BStr> {
+        self.0[range].iter().filter(|tracked| tracked.is_file).map(|tracked| tracked.path)
+    }
+
+    /// A walk past all of them.
+    pub(super) fn all(&self) -> Range<usize> {
+        0..self.0.len()
+    }
+
+    /// Takes what stands before `path` from the start of `rest`.
+    pub(super) fn take_before(&self, rest: &mut Range<usize>, path: &BStr) -> Range<usize> {
+        let count = self.0[rest.clone()].iter().take_while(|tracked| tracked.path < path).count();
+        take(rest, count)
+    }
+
+    /// Takes `path` from the start of `rest`, if it is the file that stands there.
+    pub(super) fn take_file(&self, rest: &mut Range<usize>, path: &BStr) -> bool {
+        let is_next = rest.clone().next().is_some_and(|next| self.0[next].path == path && self.0[next].is_file);
+        is_next && !take(rest, 1).is_empty()
+    }
+
+    /// Takes what is below `directory`, which ends in a slash, from the start of `rest`.
+    pub(super) fn take_below(&self, rest: &mut Range<usize>, directory: &BStr) -> Range<usize> {
+        let count = self.0[rest.clone()].partition_point(|tracked| tracked.path.starts_with(directory));
+        take(rest, count)
+    }
+
+    /// Whether `path` is a submodule.
+    pub(super) fn is_submodule(&self, path: &BStr) -> bool {
+        self.0.binary_search_by_key(&path, |tracked| tracked.path).is_ok_and(|at| !self.0[at].is_file)
+    }
+}
+
+fn take(rest: &mut Range<usize>, count: usize) -> Range<usize> {
+    let taken = rest.start..rest.start + count;
+    rest.start = taken.end;
+    taken
+}
