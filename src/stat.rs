@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 #[cfg(unix)]
 const SETTLES_AFTER_NS: i64 = 2_000_000_000;
 
+/// Two clocks cannot be read at once; one that is set moves further than this.
+const CLOCKS_DIFFER_BY_NS: u64 = 10_000_000;
+
 /// A moment by two clocks, taken before looking at files: the one that stamps them, which can be set, and one that
 /// cannot.
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +37,16 @@ impl Stamp {
         Self { now_ns, ahead_ns: now_ns.saturating_sub(steady_ns()) }
     }
 
-    /// How far the clock that can be set is ahead of the other one, in nanoseconds. As long as that stays the same,
-    /// nobody has set it, and the machine has not been started anew.
+    /// How far the clock that can be set is ahead of the other one, in nanoseconds.
     #[must_use]
     pub fn ahead_ns(&self) -> i64 {
         self.ahead_ns
+    }
+
+    /// Whether nobody has set the clock since it was this far ahead, and the machine has not been started anew.
+    #[must_use]
+    pub fn is_by_the_same_clock(&self, ahead_ns: i64) -> bool {
+        self.ahead_ns.abs_diff(ahead_ns) < CLOCKS_DIFFER_BY_NS
     }
 }
 

@@ -65,15 +65,28 @@ impl Checkout {
         Subject { root: self.root.clone(), exclude: Vec::new(), selection }
     }
 
-    /// With what the cache has, which then has this.
+    /// With what the cache has, which then has this; what this process remembers must not be anything else.
     fn warm(&self) -> Tree {
         self.warm_of(None)
     }
 
     fn warm_of(&self, selection: Option<Selection>) -> Tree {
-        let swept = inputs::sweep(&self.subject(selection), &self.cache, &Cancellation::default()).unwrap();
+        let (subject, cancellation) = (self.subject(selection), Cancellation::default());
+        let from_files = inputs::sweep(&subject, &self.copy_of_cache(), &cancellation).unwrap();
+        let swept = inputs::sweep(&subject, &self.cache, &cancellation).unwrap();
+        assert_eq!(from_files.tree.digest(), swept.tree.digest());
         swept.unsaved.into_iter().for_each(inputs::Unsaved::save);
         swept.tree
+    }
+
+    /// Of what can be read of it, under a path that this process remembers nothing of.
+    fn copy_of_cache(&self) -> PathBuf {
+        let copy = tempfile::tempdir_in(self.cache.parent().unwrap()).unwrap().keep();
+        let files = fs::read_dir(&self.cache).into_iter().flatten().map(|file| file.unwrap().path());
+        for file in files.filter(|path| path.is_file()) {
+            fs::write(copy.join(file.file_name().unwrap()), fs::read(&file).unwrap_or_default()).unwrap();
+        }
+        copy
     }
 
     fn cold(&self) -> Tree {

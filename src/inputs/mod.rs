@@ -14,6 +14,7 @@ mod directory;
 mod environment;
 mod ignore;
 mod index;
+mod memo;
 mod outside;
 mod path_sets;
 mod place;

@@ -9,8 +9,8 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use gix::bstr::ByteSlice;
@@ -43,49 +43,51 @@ const FILES_FOR_A_POOL: usize = 8;
 
 /// What has become of a snapshot.
 pub(super) enum Refreshed {
+    /// It holds, and says nothing that might not be relied on.
+    Same(Arc<Snapshot>),
     /// The files that count are the same ones; what has changed was read again.
     Updated {
+        snapshot: Arc<Snapshot>,
         /// Whether any of that has settled, so that it is worth keeping.
         worth_keeping: bool,
     },
     /// Other files may count now.
-    Outdated,
+    Outdated(Arc<Snapshot>),
 }
 
 /// Brings `snapshot` of the checkout at `root` up to date.
 pub(super) fn refresh(
-    snapshot: &mut Snapshot,
+    mut snapshot: Arc<Snapshot>,
     root: &Path,
     stamp: &Stamp,
     cancellation: &Cancellation,
 ) -> Result<Refreshed> {
     if !snapshot.seen().iter().all(Seen::holds) {
-        return Ok(Refreshed::Outdated);
+        return Ok(Refreshed::Outdated(snapshot));
     }
     let mut worth_keeping = false;
-    for at in 0..snapshot.indices().len() {
-        let index = &snapshot.indices()[at];
+    let mut indices = Vec::new();
+    for (at, index) in snapshot.indices().iter().enumerate() {
         if !index.holds() {
-            let Some(now) = index.read_again() else { return Ok(Refreshed::Outdated) };
+            let Some(now) = index.read_again() else { return Ok(Refreshed::Outdated(snapshot)) };
             worth_keeping |= now.is_settled(stamp) || now.differs(index);
-            snapshot.replace_index(at, now);
+            indices.push((at, now));
         }
     }
-    let differing = differing(snapshot, root, cancellation)?;
+    let differing = differing(&snapshot, root, cancellation)?;
+    if differing.is_empty() && indices.is_empty() {
+        return Ok(Refreshed::Same(snapshot));
+    }
     let count = snapshot.directories().len();
     let (directories, files) = differing.split_at(differing.partition_point(|index| *index < count));
-    if differing.is_empty() {
-        return Ok(Refreshed::Updated { worth_keeping });
-    }
     let mut stats = Vec::with_capacity(directories.len());
     for index in directories {
         let directory = &snapshot.directories()[*index];
-        let path = on_disk(root, snapshot.path_of_directory(directory))?;
-        let Some(now) = Directory::read(path)? else { return Ok(Refreshed::Outdated) };
-        if now.names() != directory.names() {
-            return Ok(Refreshed::Outdated);
+        let now = Directory::read(on_disk(root, snapshot.path_of_directory(directory))?)?;
+        match now.filter(|now| now.names() == directory.names()) {
+            Some(now) => stats.push((*index, now.stat)),
+            None => return Ok(Refreshed::Outdated(snapshot)),
         }
-        stats.push((*index, now.stat));
     }
     let read = |index: &usize| {
         cancellation.check()?;
@@ -104,13 +106,17 @@ pub(super) fn refresh(
         match content {
             Some(content) => contents.push((index, content)),
             None if snapshot.files()[index].is_tracked() => contents.push((index, content::nothing())),
-            None => return Ok(Refreshed::Outdated),
+            None => return Ok(Refreshed::Outdated(snapshot)),
         }
     }
-    snapshot.update(&stats, &contents);
     let identities = stats.iter().map(|(_, stat)| stat).chain(contents.iter().map(|(_, content)| &content.stat));
     worth_keeping |= identities.into_iter().any(|stat| stat.is_settled(stamp));
-    Ok(Refreshed::Updated { worth_keeping })
+    let changed = Arc::make_mut(&mut snapshot);
+    for (at, index) in indices {
+        changed.replace_index(at, index);
+    }
+    changed.update(&stats, &contents);
+    Ok(Refreshed::Updated { snapshot, worth_keeping })
 }
 
 /// The directories, and behind them the files, that are not as they were, in order.

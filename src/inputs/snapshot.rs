@@ -91,6 +91,7 @@ pub(super) struct Content {
     pub(super) stat: StatIdentity,
 }
 
+#[derive(Clone)]
 pub(super) struct Snapshot {
     bytes: Vec<u8>,
     /// Where it begins in `bytes`; what stands before is the file's business.

@@ -34,8 +34,8 @@ const MAGIC: &[u8; 8] = b"devbinS1";
 /// Raised when anything changes.
 const VERSION: &str = "2";
 
-/// Two clocks cannot be read at once; one that is set moves further than this.
-const CLOCKS_DIFFER_BY_NS: u64 = 10_000_000;
+/// What no other stat cache has.
+pub(super) type Id = (PathBuf, Digest);
 
 /// Where one thing that was seen of a checkout is kept.
 pub(super) struct StatCache {
@@ -62,6 +62,11 @@ impl StatCache {
         Self { directory: directory.to_owned(), file, root: root.to_owned(), key }
     }
 
+    /// Where it is kept, and what it is of.
+    pub(super) fn id(&self) -> Id {
+        (self.file.clone(), self.key)
+    }
+
     /// What was kept, if it can be relied on: bytes, and where in them it begins.
     pub(super) fn load(&self, stamp: &Stamp) -> Option<(Vec<u8>, usize)> {
         let head = self.head();
@@ -78,9 +83,8 @@ impl StatCache {
         }
         let rest = rest.strip_prefix(self.key.as_bytes())?;
         let (ahead, rest) = rest.split_first_chunk()?;
-        let moved = stamp.ahead_ns().abs_diff(i64::from_le_bytes(*ahead));
         let start = bytes.len() - rest.len();
-        (moved < CLOCKS_DIFFER_BY_NS).then_some((bytes, start))
+        stamp.is_by_the_same_clock(i64::from_le_bytes(*ahead)).then_some((bytes, start))
     }
 
     /// What is to be kept of a look that began at `stamp`: `content` makes it, and leaves out what has not settled.

@@ -4,14 +4,15 @@
 //! when any of them differs.
 //! Does not promise: to remember what is said of zig, which is looked for in more places than can be watched.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::memo::Memo;
 use super::seen::{Seen, Sought, Watch};
-use super::stat_cache::{Settled, StatCache, Unsaved};
+use super::stat_cache::{Id, Settled, StatCache, Unsaved};
 use super::{environment, toolchain};
 use crate::error::Result;
 use crate::fingerprint::Digest;
@@ -49,11 +50,8 @@ struct Look {
     sought: Vec<Sought>,
 }
 
-/// More environments and checkouts than one process asks with, by a wide margin.
-const MOST_KNOWN: usize = 32;
-
-/// What this process has found out already, so that it need not be read from a file each time.
-static KNOWN: LazyLock<Mutex<HashMap<Digest, Arc<Look>>>> = LazyLock::new(Mutex::default);
+/// For more environments and checkouts than one process asks with, by a wide margin.
+static KNOWN: Memo<Arc<Look>> = Memo::new(32);
 
 /// Those of `request` in the checkout at `root`, as they are now. The last look is taken from `stat_caches`.
 pub(super) fn surroundings(
@@ -66,16 +64,14 @@ pub(super) fn surroundings(
     }
     let key = key(root, &request.env.only(&VARIABLES));
     let env = request.env.only(&[&VARIABLES[..], &["PATH"]].concat());
-    let last = known().get(&key).cloned();
-    if let Some(look) = last.filter(|look| look.holds(&env, root)) {
+    let (stamp, cache) = (Stamp::now(), StatCache::new(root, key, stat_caches));
+    if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(|look| look.holds(&env, root)) {
         return Ok((look.surroundings.clone(), None));
     }
-    let stamp = Stamp::now();
-    let cache = StatCache::new(root, key, stat_caches);
     let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
     if let Some(look) = kept.filter(|look| look.holds(&env, root)) {
         let surroundings = look.surroundings.clone();
-        remember(key, Arc::new(look));
+        KNOWN.remember(cache.id(), stamp, Arc::new(look));
         return Ok((surroundings, None));
     }
     let watch = Watch::default();
@@ -85,19 +81,8 @@ pub(super) fn surroundings(
         return Ok((surroundings, None));
     }
     let look = Look { surroundings: surroundings.clone(), seen, sought };
-    Ok((surroundings, Some(cache.unsaved(stamp, move |settled| look.settled(settled, key)))))
-}
-
-fn known() -> std::sync::MutexGuard<'static, HashMap<Digest, Arc<Look>>> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn remember(key: Digest, look: Arc<Look>) {
-    let mut known = known();
-    if known.len() >= MOST_KNOWN {
-        known.clear();
-    }
-    known.insert(key, look);
+    let id = cache.id();
+    Ok((surroundings, Some(cache.unsaved(stamp, move |settled| look.settled(settled, id, stamp)))))
 }
 
 impl Look {
@@ -106,10 +91,10 @@ impl Look {
     }
 
     /// As it may be relied on, in this process and by others.
-    fn settled(mut self, settled: &mut Settled, key: Digest) -> Vec<u8> {
+    fn settled(mut self, settled: &mut Settled, id: Id, stamp: Stamp) -> Vec<u8> {
         self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
         let json = serde_json::to_vec(&self).expect("escaped paths and text always become JSON");
-        remember(key, Arc::new(self));
+        KNOWN.remember(id, stamp, Arc::new(self));
         json
     }
 }

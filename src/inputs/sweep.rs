@@ -17,7 +17,10 @@ use serde::Serialize;
 
 use super::checkout::{self, Files, Listed, Listing, on_disk};
 use super::content::{self, content, content_in};
+use super::memo::Memo;
 use super::place::Place;
+#[cfg(unix)]
+use super::refresh::{Refreshed, refresh};
 use super::selection::Selection;
 use super::snapshot::{Content, Snapshot, split};
 use super::stat_cache::{StatCache, Unsaved};
@@ -61,6 +64,9 @@ impl Subject {
     }
 }
 
+/// The last looks that found nothing new. Several can be of one checkout, and each may take megabytes.
+static SNAPSHOTS: Memo<Arc<Snapshot>> = Memo::new(4);
+
 /// What a sweep found.
 pub struct Swept {
     /// What counts, as it is now.
@@ -78,19 +84,23 @@ pub struct Swept {
 pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation) -> Result<Swept> {
     let stamp = Stamp::now();
     let cache = StatCache::new(&subject.root, subject.key(), stat_caches);
-    let mut known = cache.load(&stamp).and_then(|(bytes, start)| Snapshot::parse(bytes, start).ok());
+    let known = SNAPSHOTS.take(&cache.id(), &stamp).or_else(|| {
+        let (bytes, start) = cache.load(&stamp)?;
+        Snapshot::parse(bytes, start).ok().map(Arc::new)
+    });
     #[cfg(unix)]
-    if let Some(snapshot) = &mut known {
-        use super::refresh::{Refreshed, refresh};
-        let worth_keeping = match refresh(snapshot, &subject.root, &stamp, cancellation)? {
-            Refreshed::Updated { worth_keeping } => Some(worth_keeping),
-            Refreshed::Outdated => None,
-        };
-        if let (Some(worth_keeping), Some(snapshot)) = (worth_keeping, known.take_if(|_| worth_keeping.is_some())) {
-            return Ok(swept(snapshot, worth_keeping, cache, stamp));
-        }
-    }
-    let known = known.as_ref().map(Known::of);
+    let known = match known {
+        None => None,
+        Some(snapshot) => match refresh(snapshot, &subject.root, &stamp, cancellation)? {
+            Refreshed::Same(snapshot) => {
+                SNAPSHOTS.remember(cache.id(), stamp, Arc::clone(&snapshot));
+                return Ok(Swept { tree: snapshot.into_tree(), unsaved: None });
+            }
+            Refreshed::Updated { snapshot, worth_keeping } => return Ok(swept(snapshot, worth_keeping, cache, stamp)),
+            Refreshed::Outdated(snapshot) => Some(snapshot),
+        },
+    };
+    let known = known.as_deref().map(Known::of);
     let reader = Reader { root: &subject.root, known, stamp: &stamp, cancellation };
     let (mut listing, found) = reader.everything(subject)?;
     let was_read = found.iter().any(|(_, found)| found.has_settled);
@@ -102,11 +112,10 @@ pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation)
         seen.doubt_unless_settled(&stamp);
     }
     worth_keeping &= listing.indices.iter().all(|index| index.is_settled(&stamp));
-    Ok(swept(Snapshot::of(listing, &files), worth_keeping || was_read, cache, stamp))
+    Ok(swept(Arc::new(Snapshot::of(listing, &files)), worth_keeping || was_read, cache, stamp))
 }
 
-fn swept(snapshot: Snapshot, worth_keeping: bool, cache: StatCache, stamp: Stamp) -> Swept {
-    let snapshot = Arc::new(snapshot);
+fn swept(snapshot: Arc<Snapshot>, worth_keeping: bool, cache: StatCache, stamp: Stamp) -> Swept {
     let to_save = Arc::clone(&snapshot);
     let unsaved = worth_keeping.then(|| cache.unsaved(stamp, move |settled| to_save.settled(settled)));
     Swept { tree: snapshot.into_tree(), unsaved }
