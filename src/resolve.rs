@@ -63,11 +63,9 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
     let mut survey = search.survey(call.made)?;
     let mut found = search.look_up(&survey)?;
     if !request.rebuild
-        && let LookUp::Hit(entry) = &found.entry
-        && search.claim(entry, &found.inputs)
+        && let Some(entry) = search.serve(&found)
     {
-        search.tell_hit(entry);
-        return done(entry.as_ref().clone(), Outcome::Cached, Vec::new());
+        return done(entry, Outcome::Cached, Vec::new());
     }
     search.store.prepare()?;
     let mut told = None;
@@ -79,11 +77,9 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
             survey = search.survey(Moment::now())?;
             found = search.look_up(&survey)?;
             if !request.rebuild
-                && let LookUp::Hit(entry) = &found.entry
-                && search.claim(entry, &found.inputs)
+                && let Some(entry) = search.serve(&found)
             {
-                search.tell_hit(entry);
-                return done(entry.as_ref().clone(), Outcome::Cached, Vec::new());
+                return done(entry, Outcome::Cached, Vec::new());
             }
             continue;
         };
@@ -91,12 +87,11 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
             survey = search.survey(Moment::now())?;
         }
         found = search.look_up(&survey)?;
-        if let LookUp::Hit(entry) = &found.entry
-            && (!request.rebuild || flight::was_built_since(&entry.manifest.fingerprint, call.made))
-            && search.claim(entry, &found.inputs)
+        let was_built = |entry: &Entry| flight::was_built_since(&entry.manifest.fingerprint, call.made);
+        if (!request.rebuild || matches!(&found.entry, LookUp::Hit(entry) if was_built(entry)))
+            && let Some(entry) = search.serve(&found)
         {
-            search.tell_hit(entry);
-            return done(entry.as_ref().clone(), Outcome::Cached, Vec::new());
+            return done(entry, Outcome::Cached, Vec::new());
         }
         if found.inputs.fingerprint() != key {
             continue;

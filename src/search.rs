@@ -1,7 +1,7 @@
 //! One request on its way: looking at the inputs, and at what the cache has for them.
 //!
-//! Promises: a look-up neither writes nor spawns anything; to serve what it found, its use is noted once an hour. To tell why something was built,
-//! a program that was not there at the last build is asked for its version.
+//! Promises: a look-up neither writes nor spawns anything; when what it found is served, that is noted once an hour. To
+//! tell why something was built, a program that was not there at the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
 
 use std::cell::OnceCell;
@@ -179,17 +179,16 @@ impl<'a> Search<'a> {
         Ok(if reasons.is_empty() { vec![MissReason::FirstBuild] } else { reasons })
     }
 
-    /// Whether `entry` is still there to be served, and will be for the next hour.
-    pub(crate) fn claim(&self, entry: &Entry, inputs: &Inventory) -> bool {
-        let claim = self.store.claim(entry);
-        if claim == Claim::Noted {
-            self.store.note_owner(&Self::weak_key(inputs), &self.root);
+    /// The entry that was found, if it is still there, and now is for another hour. Its caller hears of a hit.
+    pub(crate) fn serve(&self, found: &Found) -> Option<Entry> {
+        let LookUp::Hit(entry) = &found.entry else { return None };
+        match self.store.claim(entry) {
+            Claim::Gone => return None,
+            Claim::Noted => self.store.note_owner(&Self::weak_key(&found.inputs), &self.root),
+            Claim::Granted => {}
         }
-        claim != Claim::Gone
-    }
-
-    pub(crate) fn tell_hit(&self, entry: &Entry) {
         let fingerprint = entry.manifest.fingerprint.to_string();
         (self.call.emit)(Event::Hit { bin: self.request.bin.clone(), fingerprint });
+        Some(entry.as_ref().clone())
     }
 }
