@@ -333,6 +333,22 @@ fn whatever_changes_a_warm_look_finds_what_a_cold_one_finds() {
 }
 
 #[test]
+fn whose_git_s_files_are_changes_nothing() {
+    let checkout = with_everything();
+    checkout.write(".git/excludes", "untracked\n");
+    checkout.settle();
+    let before = checkout.warm();
+    assert!(before.files().iter().all(|file| file.path.to_string() != "untracked"));
+    let nobody = Command::new("chown").args(["-R", "65534:65534"]).arg(checkout.at(".git")).output().unwrap();
+    if !nobody.status.success() {
+        println!("NOT TESTED: nobody but root may give files away");
+        return;
+    }
+    assert_same(&checkout.warm(), &before, "another owner, warm");
+    assert_same(&checkout.cold(), &before, "another owner, cold");
+}
+
+#[test]
 fn nothing_is_written_while_nothing_changes_and_nothing_young_is_kept() {
     let checkout = with_everything();
     checkout.settle();
