@@ -12,6 +12,7 @@ mod content;
 mod dep_info;
 mod environment;
 mod ignore;
+#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod index;
 mod outside;
 mod path_sets;
@@ -20,6 +21,7 @@ mod refresh;
 mod repository;
 mod seen;
 mod selection;
+#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod snapshot;
 mod stat_cache;
 mod surroundings;

@@ -74,6 +74,7 @@ pub struct Swept {
 pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation) -> Result<Swept> {
     let stamp = Stamp::now();
     let cache = StatCache::new(&subject.root, subject.key(), stat_caches);
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "refreshed in place where there is `refresh`"))]
     let mut known = cache.load(&stamp).and_then(|(bytes, start)| Snapshot::parse(bytes, start).ok());
     #[cfg(unix)]
     if let Some(snapshot) = &mut known {
