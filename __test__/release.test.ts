@@ -1,12 +1,16 @@
 // The gate of a release: what it lets through, and what it stops. The rehearsal (`npm run release:rehearse`) does the rest.
 
 import { describe, expect, test } from 'bun:test'
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { flagsOf } from '../release/build.mjs'
 import { highestGlibc, problemsOf } from '../release/inspect.mjs'
 import { licencesOf } from '../release/licences.mjs'
 import { assertConsistent, complete, notesOf } from '../release/publish.mjs'
 import { hostTarget, manifest, TARGETS, targetOf } from '../release/targets.mjs'
+import { napiBuild } from '../scripts/build.mjs'
 import { root, temporaryDirectory } from './support.js'
 
 const host = hostTarget()
@@ -88,7 +92,34 @@ describe('an addon', () => {
   })
 })
 
+describe('a build', () => {
+  test('that writes no loader does not pass for one that has left an old one there', () => {
+    const directory = temporaryDirectory()
+    for (const name of ['binding.js', 'binding.d.ts']) writeFileSync(join(directory, name), 'of another build')
+    // Ends well, and writes nothing.
+    expect(() => napiBuild(directory, ['--help'], { quiet: true })).toThrow('the build has not written')
+    expect(existsSync(join(directory, 'binding.js'))).toBe(false)
+  })
+
+  test('for macOS gives the library a name, or it would bear the path of the machine that links it', () => {
+    for (const target of TARGETS) {
+      const names = flagsOf(target).filter((flag: string) => flag.includes('-install_name'))
+      const expected = `-Clink-arg=-Wl,-install_name,@rpath/${target.addon}`
+      expect(names).toEqual(target.os === 'darwin' ? [expected] : [])
+    }
+  })
+})
+
 describe('a release', () => {
+  test('is no side effect of an import, nor of a command line that is not understood', () => {
+    const publish = join(root, 'release', 'publish.mjs')
+    const program = `import(${JSON.stringify(pathToFileURL(publish).href)}).then(() => console.log('imported'))`
+    expect(execFileSync('node', ['-e', program], { encoding: 'utf8' })).toBe('imported\n')
+    const { status, stderr } = spawnSync('node', [publish], { encoding: 'utf8' })
+    expect(status).toBe(2)
+    expect(stderr).toStartWith('error: `--addons` is missing\n\nusage: ')
+  })
+
   test('is complete with one addon for each target', () => {
     const { addons, loader } = complete(release())
     expect([...addons.keys()]).toEqual(TARGETS)

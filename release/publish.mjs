@@ -4,8 +4,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { commandLine } from '../scripts/arguments.mjs'
+import { commandLine, isMain } from '../scripts/arguments.mjs'
 import { problemsOf } from './inspect.mjs'
 import { packAll, publishAll } from './pack.mjs'
 import { manifest, root, TARGETS } from './targets.mjs'
@@ -60,7 +59,7 @@ export function assertConsistent(tag, repository) {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   const { values, usageError } = commandLine(USAGE, OPTIONS)
   for (const name of Object.keys(OPTIONS)) if (values[name] === undefined) usageError(`\`--${name}\` is missing`)
   assertConsistent(values.tag, process.env.GITHUB_REPOSITORY)
