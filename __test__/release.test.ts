@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { flagsOf } from '../release/build.mjs'
 import { highestGlibc, problemsOf } from '../release/inspect.mjs'
 import { licencesOf } from '../release/licences.mjs'
-import { assertConsistent, complete, notesOf } from '../release/publish.mjs'
+import { assertConsistent, assertTrustedPublishing, complete, notesOf } from '../release/publish.mjs'
 import { hostTarget, manifest, TARGETS, targetOf } from '../release/targets.mjs'
 import { napiBuild } from '../scripts/build.mjs'
 import { root, temporaryDirectory } from './support.js'
@@ -156,12 +156,44 @@ describe('a release', () => {
     expect(() => assertConsistent(tag, 'somebody/fork')).toThrow('this is somebody/fork')
   })
 
+  test('has one version, wherever it stands', () => {
+    const tag = `v${manifest.version}`
+    const files = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.lock']
+    const crate = (name: string) => `name = "${name}"\nversion = "${manifest.version}"`
+    const places = [
+      ['package-lock.json', `"version": "${manifest.version}",\n  "lockfileVersion"`],
+      ['package-lock.json', `"version": "${manifest.version}",\n      "license": "Apache-2.0",\n      "bin"`],
+      ['Cargo.toml', `[workspace.package]\nversion = "${manifest.version}"`],
+      ['Cargo.lock', crate('openlock-dev-bin')],
+      ['Cargo.lock', crate('openlock-dev-bin-addon')],
+    ] as const
+    for (const [file, place] of places) {
+      const directory = temporaryDirectory()
+      for (const name of files) copyFileSync(join(root, name), join(directory, name))
+      expect(() => assertConsistent(tag, undefined, directory)).not.toThrow()
+      const text = readFileSync(join(directory, file), 'utf8')
+      expect(text.split(place).length, place).toBe(2)
+      writeFileSync(join(directory, file), text.replace(place, place.replace(manifest.version, '9.9.9')))
+      expect(() => assertConsistent(tag, undefined, directory)).toThrow('has version 9.9.9')
+    }
+    expect(readFileSync(join(root, 'addon', 'Cargo.toml'), 'utf8')).toContain('\nversion.workspace = true\n')
+  })
+
+  test('takes an npm that knows trusted publishing', () => {
+    for (const old of ['10.9.3', '11.4.9', '11.5.0']) expect(() => assertTrustedPublishing(old)).toThrow(old)
+    for (const known of ['11.5.1', '11.5.2', '11.19.1', '12.0.0']) assertTrustedPublishing(known)
+  })
+
   test('has the section of the changelog that is about it', () => {
     const changelog =
-      '# Changelog\n\n## [Unreleased]\n\n- Later\n\n## [1.2.0] - 2026-11-22\n\n### Added\n\n- This\n\n## 1.1.0 - 2026-01-01\n\n- Before\n'
+      '# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n\n### Added\n\n- This\n\n## 1.1.0 - 2026-01-01\n\n- Before\n'
     expect(notesOf('1.2.0', changelog)).toBe('### Added\n\n- This\n')
     expect(notesOf('1.1.0', changelog)).toBe('- Before\n')
     expect(() => notesOf('1.2', changelog)).toThrow('no section for 1.2')
+    expect(() => notesOf('Unreleased', changelog)).toThrow('no section for Unreleased')
+    expect(() => notesOf('1.2.0', changelog.replace('2026-11-22', 'unreleased'))).toThrow('no date for 1.2.0')
+    const later = changelog.replace('## [Unreleased]\n', '## [Unreleased]\n\n- Later\n')
+    expect(() => notesOf('1.2.0', later)).toThrow('still lists changes as unreleased')
   })
 
   test('has packages for the same platforms wherever they are named', () => {
