@@ -84,6 +84,13 @@ function useAs(project) {
   }
 }
 
+/** The program, by the name that a package manager gives it: its version, and the path that the job has got. */
+function useProgram(project) {
+  assert.equal(project.devBin('--version').trim(), `dev-bin ${manifest.version}`)
+  const { path } = project.job([RUNTIMES.node, 'job.cjs'])
+  assert.equal(project.devBin('get', '-p', 'hello', '--repo', project.repo), `${path}\n`)
+}
+
 /** Compiles the launcher, and runs it where there is nothing else of the package. */
 function useCompiled(project) {
   const program = project.compile('launcher')
@@ -140,6 +147,7 @@ try {
       assert.equal(JSON.parse(readFileSync(join(project.installed, 'package.json'))).version, manifest.version)
     })
     await step(`${manager}: the job, from an ES module and from CommonJS, in Node and in Bun`, () => useAs(project))
+    await step(`${manager}: dev-bin`, () => useProgram(project))
     await step(`${manager}: types, for nodenext and for bundlers`, () => checkTypes(project))
     let launcher
     await step(`${manager}: a compiled launcher, alone`, () => {
