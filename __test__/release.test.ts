@@ -211,6 +211,15 @@ describe('a release', () => {
   })
 })
 
+test('Node and Bun are asked for in the versions that CI runs', () => {
+  const ci = readFileSync(join(root, '.github', 'workflows', 'ci.yml'), 'utf8')
+  const majors = /^ +node: \[(.*)\]$/m.exec(ci)?.[1]?.split(', ')
+  expect(manifest.engines.node).toBe(majors?.map((major) => `^${major}`).join(' || '))
+  const oldest = /\bbun@(\d+\.\d+)\.0\b/.exec(ci)?.[1]
+  expect(manifest.engines.bun).toBe(`~${oldest}`)
+  expect(manifest.devDependencies.bun).toStartWith(`${oldest}.`)
+})
+
 test('the licences are of what is linked, and of nothing that only builds it', () => {
   const licences = licencesOf(host.triple)
   const listed = licences.split('\n').filter((line) => line.startsWith('- '))
@@ -218,5 +227,6 @@ test('the licences are of what is linked, and of nothing that only builds it', (
   expect(names).toContain('gix')
   expect(names).toContain('napi')
   for (const name of ['syn', 'napi-build', 'proptest', 'openlock-dev-bin']) expect(names).not.toContain(name)
+  expect(listed.at(-1)).toBe("- Rust's standard library (MIT OR Apache-2.0)")
   for (const line of listed) expect(licences.split(line.slice(2)).length, line).toBeGreaterThan(2)
 })
