@@ -6,7 +6,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMain } from './arguments.mjs'
-import { local, root, run } from './setup.mjs'
+import { root, run } from './setup.mjs'
 
 const GENERATED = { '--js': 'binding.js', '--dts': 'binding.d.ts' }
 
@@ -15,11 +15,11 @@ export function napiBuild(directory, args = [], options = {}) {
   const paths = Object.values(GENERATED).map((name) => join(directory, name))
   for (const path of paths) rmSync(path, { force: true })
   const crate = ['--manifest-path', join(root, 'addon', 'Cargo.toml'), '--output-dir', directory]
-  run(
-    local('napi'),
-    ['build', ...crate, '--platform', '--release', ...Object.entries(GENERATED).flat(), ...args],
-    options,
-  )
+  const generate = Object.entries(GENERATED).flat()
+  // Not the one in `.bin`, which is a script on Windows: a shell would take paths with spaces apart.
+  const napi = [process.execPath, join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')]
+  const [program, ...rest] = [...napi, 'build', ...crate, '--platform', '--release', ...generate, ...args]
+  run(program, rest, { shell: false, ...options })
   const missing = paths.filter((path) => !existsSync(path))
   if (missing.length > 0) {
     throw new Error(`the build has not written ${missing.join(', ')}; does addon/Cargo.toml still name napi-derive?`)
