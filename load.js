@@ -4,7 +4,9 @@
 //
 // Promises: nothing is loaded before the first call. A failure is told in one line: the platform, the package that was
 // expected, the first cause that says something, and what to do; all of what was tried is its `cause`.
-// Does not promise: to find an addon that the generated `binding.js` does not find.
+// The generated `binding.js` goes by `/usr/bin/ldd` first, which on a system with two libcs may be the other one's; what
+// this very process runs on decides then.
+// Does not promise: that in a compiled program, where only what `binding.js` finds is embedded.
 
 const { readFileSync } = require('node:fs')
 const { DevBinaryError } = require('./error.js')
@@ -29,7 +31,17 @@ function load() {
     binding ??= require('./binding.js')
     return binding
   } catch (error) {
+    binding = ofThisLibc()
+    if (binding !== undefined) return binding
     throw explained(error)
+  }
+}
+
+function ofThisLibc() {
+  try {
+    return process.platform === 'linux' ? require(`${NAME}-${hostPlatform()}`) : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -107,10 +119,10 @@ function hostPlatform() {
   return `${platform}-${arch}`
 }
 
-/** Which libc this very process runs on; a system can have both. */
+/** Which libc this very process runs on; a system can have both. glibc's `libc.so` is a text, and is not mapped. */
 function isMusl() {
   try {
-    return /\/(ld-musl-|libc\.musl-)/.test(readFileSync('/proc/self/maps', 'utf8'))
+    return /\/(ld-musl-|libc\.musl-|libc\.so$)/m.test(readFileSync('/proc/self/maps', 'utf8'))
   } catch {
     return false
   }

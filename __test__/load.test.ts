@@ -70,6 +70,22 @@ for (const runtime of RUNTIMES) {
       )
     })
 
+    test.if(host.os === 'linux')(
+      'of the libc that the process runs on is found where the system has another one, too',
+      () => {
+        const installed = new Installed()
+        const other = host.package.replace(/gnu$|musl$/, (abi: string) => (abi === 'gnu' ? 'musl' : 'gnu'))
+        // What the generated loader says when it takes the system for one with the other libc.
+        const program = `throw new Error('no binding', { cause: new Error("Cannot find module '${other}'") })`
+        writeFileSync(join(installed.scope, 'dev-bin', 'binding.js'), program)
+        const broken = installed.call(runtime)
+        expect(broken.message).toBe(`${naming}it is not installed; ${broken.hint}`)
+        installed.add(host, '')
+        copyFileSync(join(root, host.addon), join(installed.scope, host.package.slice('@openlock/'.length), host.addon))
+        expect(installed.call(runtime).code).toBe('NOT_A_CHECKOUT')
+      },
+    )
+
     test('that is broken is named by its path, and not said to be missing', () => {
       const installed = new Installed()
       installed.add(host, 'not an addon')

@@ -1,12 +1,16 @@
 // The gate of a release: what it lets through, and what it stops. The rehearsal (`npm run release:rehearse`) does the rest.
 
 import { describe, expect, test } from 'bun:test'
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { flagsOf } from '../release/build.mjs'
 import { highestGlibc, problemsOf } from '../release/inspect.mjs'
 import { licencesOf } from '../release/licences.mjs'
-import { assertConsistent, complete, notesOf } from '../release/publish.mjs'
+import { assertConsistent, assertTrustedPublishing, complete, notesOf } from '../release/publish.mjs'
 import { hostTarget, manifest, TARGETS, targetOf } from '../release/targets.mjs'
+import { napiBuild } from '../scripts/build.mjs'
 import { root, temporaryDirectory } from './support.js'
 
 const host = hostTarget()
@@ -88,7 +92,34 @@ describe('an addon', () => {
   })
 })
 
+describe('a build', () => {
+  test('that writes no loader does not pass for one that has left an old one there', () => {
+    const directory = temporaryDirectory()
+    for (const name of ['binding.js', 'binding.d.ts']) writeFileSync(join(directory, name), 'of another build')
+    // Ends well, and writes nothing.
+    expect(() => napiBuild(directory, ['--help'], { quiet: true })).toThrow('the build has not written')
+    expect(existsSync(join(directory, 'binding.js'))).toBe(false)
+  })
+
+  test('for macOS gives the library a name, or it would bear the path of the machine that links it', () => {
+    for (const target of TARGETS) {
+      const names = flagsOf(target).filter((flag: string) => flag.includes('-install_name'))
+      const expected = `-Clink-arg=-Wl,-install_name,@rpath/${target.addon}`
+      expect(names).toEqual(target.os === 'darwin' ? [expected] : [])
+    }
+  })
+})
+
 describe('a release', () => {
+  test('is no side effect of an import, nor of a command line that is not understood', () => {
+    const publish = join(root, 'release', 'publish.mjs')
+    const program = `import(${JSON.stringify(pathToFileURL(publish).href)}).then(() => console.log('imported'))`
+    expect(execFileSync('node', ['-e', program], { encoding: 'utf8' })).toBe('imported\n')
+    const { status, stderr } = spawnSync('node', [publish], { encoding: 'utf8' })
+    expect(status).toBe(2)
+    expect(stderr).toStartWith('error: `--addons` is missing\n\nusage: ')
+  })
+
   test('is complete with one addon for each target', () => {
     const { addons, loader } = complete(release())
     expect([...addons.keys()]).toEqual(TARGETS)
@@ -125,12 +156,44 @@ describe('a release', () => {
     expect(() => assertConsistent(tag, 'somebody/fork')).toThrow('this is somebody/fork')
   })
 
+  test('has one version, wherever it stands', () => {
+    const tag = `v${manifest.version}`
+    const files = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.lock']
+    const crate = (name: string) => `name = "${name}"\nversion = "${manifest.version}"`
+    const places = [
+      ['package-lock.json', `"version": "${manifest.version}",\n  "lockfileVersion"`],
+      ['package-lock.json', `"version": "${manifest.version}",\n      "license": "Apache-2.0",\n      "bin"`],
+      ['Cargo.toml', `[workspace.package]\nversion = "${manifest.version}"`],
+      ['Cargo.lock', crate('openlock-dev-bin')],
+      ['Cargo.lock', crate('openlock-dev-bin-addon')],
+    ] as const
+    for (const [file, place] of places) {
+      const directory = temporaryDirectory()
+      for (const name of files) copyFileSync(join(root, name), join(directory, name))
+      expect(() => assertConsistent(tag, undefined, directory)).not.toThrow()
+      const text = readFileSync(join(directory, file), 'utf8')
+      expect(text.split(place).length, place).toBe(2)
+      writeFileSync(join(directory, file), text.replace(place, place.replace(manifest.version, '9.9.9')))
+      expect(() => assertConsistent(tag, undefined, directory)).toThrow('has version 9.9.9')
+    }
+    expect(readFileSync(join(root, 'addon', 'Cargo.toml'), 'utf8')).toContain('\nversion.workspace = true\n')
+  })
+
+  test('takes an npm that knows trusted publishing', () => {
+    for (const old of ['10.9.3', '11.4.9', '11.5.0']) expect(() => assertTrustedPublishing(old)).toThrow(old)
+    for (const known of ['11.5.1', '11.5.2', '11.19.1', '12.0.0']) assertTrustedPublishing(known)
+  })
+
   test('has the section of the changelog that is about it', () => {
     const changelog =
-      '# Changelog\n\n## [Unreleased]\n\n- Later\n\n## [1.2.0] - 2026-11-22\n\n### Added\n\n- This\n\n## 1.1.0 - 2026-01-01\n\n- Before\n'
+      '# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n\n### Added\n\n- This\n\n## 1.1.0 - 2026-01-01\n\n- Before\n'
     expect(notesOf('1.2.0', changelog)).toBe('### Added\n\n- This\n')
     expect(notesOf('1.1.0', changelog)).toBe('- Before\n')
     expect(() => notesOf('1.2', changelog)).toThrow('no section for 1.2')
+    expect(() => notesOf('Unreleased', changelog)).toThrow('no section for Unreleased')
+    expect(() => notesOf('1.2.0', changelog.replace('2026-11-22', 'unreleased'))).toThrow('no date for 1.2.0')
+    const later = changelog.replace('## [Unreleased]\n', '## [Unreleased]\n\n- Later\n')
+    expect(() => notesOf('1.2.0', later)).toThrow('still lists changes as unreleased')
   })
 
   test('has packages for the same platforms wherever they are named', () => {
@@ -148,6 +211,15 @@ describe('a release', () => {
   })
 })
 
+test('Node and Bun are asked for in the versions that CI runs', () => {
+  const ci = readFileSync(join(root, '.github', 'workflows', 'ci.yml'), 'utf8')
+  const majors = /^ +node: \[(.*)\]$/m.exec(ci)?.[1]?.split(', ')
+  expect(manifest.engines.node).toBe(majors?.map((major) => `^${major}`).join(' || '))
+  const oldest = /\bbun@(\d+\.\d+)\.0\b/.exec(ci)?.[1]
+  expect(manifest.engines.bun).toBe(`~${oldest}`)
+  expect(manifest.devDependencies.bun).toStartWith(`${oldest}.`)
+})
+
 test('the licences are of what is linked, and of nothing that only builds it', () => {
   const licences = licencesOf(host.triple)
   const listed = licences.split('\n').filter((line) => line.startsWith('- '))
@@ -155,5 +227,6 @@ test('the licences are of what is linked, and of nothing that only builds it', (
   expect(names).toContain('gix')
   expect(names).toContain('napi')
   for (const name of ['syn', 'napi-build', 'proptest', 'openlock-dev-bin']) expect(names).not.toContain(name)
+  expect(listed.at(-1)).toBe("- Rust's standard library (MIT OR Apache-2.0)")
   for (const line of listed) expect(licences.split(line.slice(2)).length, line).toBeGreaterThan(2)
 })

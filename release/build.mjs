@@ -4,11 +4,11 @@
 // glibc is the oldest supported one, and no directory of this machine stays in the file.
 
 import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { commandLine } from '../scripts/arguments.mjs'
-import { local, run } from '../scripts/setup.mjs'
+import { join, resolve } from 'node:path'
+import { commandLine, isMain } from '../scripts/arguments.mjs'
+import { napiBuild } from '../scripts/build.mjs'
 import { linker } from './glibc.mjs'
 import { problemsOf } from './inspect.mjs'
 import { hostTarget, output, root, targetOf } from './targets.mjs'
@@ -19,19 +19,16 @@ const USAGE = `usage: npm run release:build [-- --target TRIPLE] [--out DIR]
 
 /** Builds the addon of `target` into `directory`; its path. */
 export function buildAddon(target, directory) {
-  const flags = [...remaps(), ...crtOf(target)]
+  const addon = join(directory, target.addon)
+  rmSync(addon, { force: true })
   const variable = `CARGO_TARGET_${target.triple.toUpperCase().replaceAll('-', '_')}_LINKER`
-  const names = ['--js', 'binding.js', '--dts', 'binding.d.ts']
-  const crate = ['--manifest-path', join(root, 'addon', 'Cargo.toml')]
-  const build = ['build', ...crate, '--platform', '--release', '--target', target.triple, '-o', directory, ...names]
-  run(local('napi'), build, {
+  napiBuild(directory, ['--target', target.triple], {
     env: {
       ...process.env,
-      CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f'),
+      CARGO_ENCODED_RUSTFLAGS: [...remaps(), ...flagsOf(target)].join('\x1f'),
       ...(target.libc === 'glibc' && { [variable]: linker(target) }),
     },
   })
-  const addon = join(directory, target.addon)
   const problems = problemsOf(target, addon)
   if (problems.length > 0) throw new Error(`${addon}\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
   return addon
@@ -50,14 +47,18 @@ function remaps() {
   ].map(([from, to]) => `--remap-path-prefix=${from}=${to}`)
 }
 
-/** An addon is loaded into a process whose libc is there already; on Windows, where it may not be, it brings its own. */
-function crtOf({ libc, os }) {
+/** What rustc is told for the addon of `target` alone. */
+export function flagsOf({ libc, os, addon }) {
+  // It is loaded into a process whose libc is there already; on Windows, where it may not be, it brings its own.
   if (libc === 'musl') return ['-Ctarget-feature=-crt-static']
-  return os === 'win32' ? ['-Ctarget-feature=+crt-static'] : []
+  if (os === 'win32') return ['-Ctarget-feature=+crt-static']
+  // Without a name of its own, a Mach-O library bears the path that it was linked at.
+  if (os === 'darwin') return [`-Clink-arg=-Wl,-install_name,@rpath/${addon}`]
+  return []
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   const { values } = commandLine(USAGE, { target: { type: 'string' }, out: { type: 'string' } })
   const target = values.target === undefined ? hostTarget() : targetOf(values.target)
-  console.log(buildAddon(target, values.out ?? join(output, 'addons')))
+  console.log(buildAddon(target, resolve(values.out ?? join(output, 'addons'))))
 }

@@ -78,28 +78,37 @@ function replaceFile(file, content) {
   cpSync(temporary, file, { force: true })
 }
 
-/** Whether this user may mount a file system for one program; `sudo` counts when it asks nothing. */
-function mounter() {
-  const sudo = process.getuid() === 0 ? [] : ['sudo', '-n', '--preserve-env']
-  const command = [...sudo, 'unshare', '--mount', '--', 'sh', '-c']
-  const [program, ...args] = [...command, 'mount -t tmpfs none /mnt']
-  return spawnSync(program, args).status === 0 ? command : undefined
+/** Without a change of user or environment for what runs meanwhile, as under `sudo`; the reason where it cannot be done. */
+function whileMountedNoexec(directory, work) {
+  const sudo = process.getuid() === 0 ? [] : ['sudo', '-n']
+  const asRoot = (...command) => {
+    const [program, ...args] = [...sudo, ...command]
+    const { error, status, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+    if (error) return error.message
+    return status === 0 ? undefined : stderr.trim()
+  }
+  const refusal = asRoot('mount', '-t', 'tmpfs', '-o', 'noexec,nosuid,nodev,mode=1777', 'none', directory)
+  if (refusal !== undefined) return refusal
+  try {
+    work()
+  } finally {
+    const stuck = asRoot('umount', directory)
+    if (stuck !== undefined) console.error(`error: ${directory} stays mounted: ${stuck}`)
+  }
 }
 
-/** A temporary directory from which nothing may be run: told, and mended as told. False where it cannot be had. */
+/** A temporary directory from which nothing may be run: told, and mended as told. Says why where that cannot be tried. */
 export function withNoexecTemporaryDirectory(project, target, program) {
-  const mount = mounter()
-  if (mount === undefined) return false
-  const temporary = join(project.directory, 'noexec')
-  const usable = join(project.directory, 'usable')
-  for (const directory of [temporary, usable]) mkdirSync(directory, { recursive: true })
-  const script = `mount -t tmpfs -o noexec none '${temporary}' && exec '${program}'`
-  const env = { TMPDIR: temporary, BUN_TMPDIR: undefined }
-  const advice = /failed to map segment.*; set BUN_TMPDIR to a directory /
-  assertNotLoaded(project.job([...mount, script], { cwd: '/', env }), target, advice)
-  const mended = project.job([...mount, script], { cwd: '/', env: { ...env, BUN_TMPDIR: usable } })
-  assert.equal(mended.outcome, 'cached')
-  return true
+  const [noexec, usable] = ['noexec', 'usable'].map((name) => join(project.directory, name))
+  for (const directory of [noexec, usable]) mkdirSync(directory, { recursive: true })
+  const refusal = whileMountedNoexec(noexec, () => {
+    const env = { TMPDIR: noexec, BUN_TMPDIR: undefined }
+    const advice = /failed to map segment.*; set BUN_TMPDIR to a directory /
+    assertNotLoaded(project.job([program], { cwd: '/', env }), target, advice)
+    const mended = project.job([program], { cwd: '/', env: { ...env, BUN_TMPDIR: usable } })
+    assert.equal(mended.outcome, 'cached')
+  })
+  return refusal && `nothing may be mounted here: ${refusal}`
 }
 
 /** A package and a dependency of it may each bring a copy; both are loaded, and wait for each other. */

@@ -1,10 +1,11 @@
 // The licences of the crates that are linked into an addon, with their texts, for the package that it is shipped in.
 //
 // Promises: every crate that cargo links for the target is in it, by its own licence files; equal texts stand once.
+// The page follows from Cargo.lock and the target alone, so that a release that broke off can be run again elsewhere.
 // A crate that ships no text gets the standard one of its licence, if that is MIT; anything else is an error.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { root } from './targets.mjs'
 
@@ -28,9 +29,15 @@ COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER I
 OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 `
 
+/** Without its version: the toolchain that packs need not be the one that built. */
+const STANDARD_LIBRARY = {
+  title: "Rust's standard library (MIT OR Apache-2.0)",
+  texts: [MIT('The Rust Project Contributors')],
+}
+
 /** The page of licences for the addon of `triple`. */
 export function licencesOf(triple) {
-  const crates = [...linkedCrates(triple).map(described), standardLibrary()]
+  const crates = [...linkedCrates(triple).map(described), STANDARD_LIBRARY]
   const byText = new Map()
   for (const { title, texts } of crates) {
     for (const text of texts) {
@@ -68,22 +75,8 @@ function described({ name, version, license, authors, repository, manifest_path 
   const title = `${name} ${version} (${license ?? 'see below'})`
   const directory = dirname(manifest_path)
   const files = readdirSync(directory, { withFileTypes: true })
-  const named = files.filter((file) => file.isFile() && LICENCE_FILE.test(file.name)).sort()
-  if (named.length > 0) return { title, texts: named.map((file) => readFileSync(join(directory, file.name), 'utf8')) }
+  const named = files.filter((file) => file.isFile() && LICENCE_FILE.test(file.name)).map((file) => file.name)
+  if (named.length > 0) return { title, texts: named.sort().map((name) => readFileSync(join(directory, name), 'utf8')) }
   if (!/\bMIT\b/.test(license)) throw new Error(`${title} in ${directory} has no licence file, and is not under MIT`)
   return { title, texts: [MIT(`the authors of ${name}: ${authors.join(', ') || repository}`)] }
-}
-
-/** Rust's own library, whose licences are those of Rust. */
-function standardLibrary() {
-  const options = { cwd: root, encoding: 'utf8' }
-  const [version] = execFileSync('rustc', ['--version'], options).split(' (')
-  const sysroot = execFileSync('rustc', ['--print', 'sysroot'], options).trim()
-  const texts = ['MIT.txt', 'Apache-2.0.txt'].map((name) => join(sysroot, 'share', 'doc', 'rust', 'licenses', name))
-  const found = texts.filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8'))
-  const holders = 'The Rust Project Contributors'
-  return {
-    title: `The standard library of ${version} (MIT OR Apache-2.0)`,
-    texts: found.length > 0 ? found : [MIT(holders)],
-  }
 }

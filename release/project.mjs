@@ -18,6 +18,13 @@ export const MANAGERS = {
   bun: [bun, 'add'],
 }
 
+/** How each package manager runs a program of an installed package. */
+const EXECUTORS = {
+  npm: ['npx', '--no-install'],
+  pnpm: [process.execPath, pnpm, 'exec'],
+  bun: [bun, 'x', '--no-install'],
+}
+
 export const RUNTIMES = { node: process.execPath, bun }
 
 const JOB = `
@@ -58,6 +65,11 @@ export function makeCheckout(repo) {
   execFileSync('git', ['init', '--quiet', repo])
 }
 
+/** npm and npx are scripts on Windows; the others are programs, whose paths a shell might take apart. */
+function isScript([program]) {
+  return process.platform === 'win32' && ['npm', 'npx'].includes(program)
+}
+
 export class Project {
   constructor(directory, manager, registry) {
     this.directory = join(directory, manager)
@@ -71,9 +83,14 @@ export class Project {
 
   /** Adds the package with a home, a cache and a store that nothing else has used. */
   install() {
-    const [program, ...args] = MANAGERS[this.manager]
-    // npm is a script on Windows; the others are programs, whose paths a shell might take apart.
-    this.run([program, ...args, manifest.name], { shell: program === 'npm' && process.platform === 'win32' })
+    const command = [...MANAGERS[this.manager], manifest.name]
+    this.run(command, { shell: isScript(command) })
+  }
+
+  /** Runs `dev-bin`, the package's own program, as the package manager does; what it prints on stdout. */
+  devBin(...args) {
+    const command = [...EXECUTORS[this.manager], 'dev-bin', ...args]
+    return this.run(command, { shell: isScript(command), env: { DEV_BIN_CACHE_DIR: join(this.directory, 'cache') } })
   }
 
   /** Compiles `launcher.ts`; the program. */

@@ -1,11 +1,11 @@
 // `node release/publish.mjs`: the gate of a release, and the release. Run by .github/workflows/release.yml; nothing is
 // published unless everything that is to be published is there and is what it must be.
 
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { commandLine } from '../scripts/arguments.mjs'
+import { commandLine, isMain } from '../scripts/arguments.mjs'
 import { problemsOf } from './inspect.mjs'
 import { packAll, publishAll } from './pack.mjs'
 import { manifest, root, TARGETS } from './targets.mjs'
@@ -40,30 +40,68 @@ export function complete(directory) {
   return { addons, loader: loaders[0] }
 }
 
-/** The section of the changelog for `version`. */
+/** The section of the changelog for `version`, which has its date; what is listed as unreleased would be in no section. */
 export function notesOf(version, changelog) {
   const sections = changelog.split(/^## /m).slice(1)
-  const section = sections.find((text) => text.startsWith(`${version} `) || text.startsWith(`[${version}]`))
-  const body = section?.slice(section.indexOf('\n')).trim()
+  const bodyOf = (section) => section?.slice(section.indexOf('\n')).trim()
+  const unreleased = sections.find((section) => /^\[?unreleased\b/i.test(section))
+  if (bodyOf(unreleased)) throw new Error(`CHANGELOG.md still lists changes as unreleased, and this is ${version}`)
+  const titles = [`${version} - `, `[${version}] - `]
+  const section = sections.find((section) => titles.some((title) => section.startsWith(title)))
+  const body = bodyOf(section)
   if (!body) throw new Error(`CHANGELOG.md has no section for ${version}`)
+  const [title] = section.split('\n')
+  if (!/ - \d{4}-\d\d-\d\d$/.test(title)) throw new Error(`CHANGELOG.md has no date for ${version}: \`## ${title}\``)
   return `${body}\n`
 }
 
+/** Where the version stands besides package.json below `directory`. */
+function versionsIn(directory) {
+  const text = (name) => readFileSync(join(directory, name), 'utf8')
+  const match = (name, pattern) => pattern.exec(text(name))?.[1]
+  const npmLock = JSON.parse(text('package-lock.json'))
+  const crates = ['openlock-dev-bin', 'openlock-dev-bin-addon']
+  return {
+    'Cargo.toml': match('Cargo.toml', /^\[workspace\.package\]\nversion = "(.*)"$/m),
+    'package-lock.json': npmLock.version,
+    'package-lock.json (packages)': npmLock.packages[''].version,
+    ...Object.fromEntries(
+      crates.map((name) => [
+        `Cargo.lock (${name})`,
+        match('Cargo.lock', new RegExp(`^name = "${name}"\nversion = "(.*)"$`, 'm')),
+      ]),
+    ),
+  }
+}
+
 /** What a tag says must be what the manifests say, and provenance names the repository that the workflow runs in. */
-export function assertConsistent(tag, repository) {
-  const { version } = manifest
+export function assertConsistent(tag, repository, directory = root) {
+  const { version } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
   if (tag !== `v${version}`) throw new Error(`the tag is ${tag}, and package.json has version ${version}`)
-  const [, crate] = /^version = "(.*)"$/m.exec(readFileSync(join(root, 'Cargo.toml'), 'utf8'))
-  if (crate !== version) throw new Error(`Cargo.toml has version ${crate}, and package.json ${version}`)
+  for (const [where, other] of Object.entries(versionsIn(directory))) {
+    if (other !== version) throw new Error(`${where} has version ${other}, and package.json ${version}`)
+  }
   if (repository !== undefined && manifest.repository.url !== `git+https://github.com/${repository}.git`) {
     throw new Error(`package.json names ${manifest.repository.url}, and this is ${repository}`)
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+/** The first npm that knows it. */
+const TRUSTED_PUBLISHING = [11, 5, 1]
+
+/** An older npm would say that nobody is logged in, which is so, and is not the reason. */
+export function assertTrustedPublishing(version) {
+  const parts = version.split('.').map(Number)
+  const differing = TRUSTED_PUBLISHING.findIndex((part, index) => part !== parts[index])
+  if (differing === -1 || parts[differing] > TRUSTED_PUBLISHING[differing]) return
+  throw new Error(`npm is ${version}; trusted publishing takes ${TRUSTED_PUBLISHING.join('.')}`)
+}
+
+if (isMain(import.meta.url)) {
   const { values, usageError } = commandLine(USAGE, OPTIONS)
   for (const name of Object.keys(OPTIONS)) if (values[name] === undefined) usageError(`\`--${name}\` is missing`)
   assertConsistent(values.tag, process.env.GITHUB_REPOSITORY)
+  assertTrustedPublishing(execFileSync('npm', ['--version'], { encoding: 'utf8' }).trim())
   const notes = notesOf(manifest.version, readFileSync(join(root, 'CHANGELOG.md'), 'utf8'))
   const { addons, loader } = complete(values.addons)
   const tarballs = join(mkdtempSync(join(tmpdir(), 'dev-bin-release-')), 'tarballs')

@@ -28,6 +28,7 @@ const MAX_ROOT_SIZE = 50 * 1024
 
 const { values } = commandLine(USAGE, { addons: { type: 'string' } })
 const target = hostTarget()
+const untested = []
 
 /** Says what begins, and how long it took. */
 async function step(what, work) {
@@ -36,6 +37,16 @@ async function step(what, work) {
   const said = await work()
   console.log(`${((performance.now() - began) / 1000).toFixed(1)} s${typeof said === 'string' ? `, ${said}` : ''}`)
   return said
+}
+
+/** A step of which `work` may say why it cannot be tried here: that is told at once, and again at the end. */
+function tryStep(what, work) {
+  return step(what, () => {
+    const reason = work()
+    if (reason === undefined) return
+    untested.push(`${what}: ${reason}`)
+    return `NOT TESTED: ${reason}`
+  })
 }
 
 /** A program of the packages that a release takes. */
@@ -71,6 +82,13 @@ function useAs(project) {
       assert.deepEqual({ outcome, path }, { outcome: 'cached', path: built.path })
     }
   }
+}
+
+/** The program, by the name that a package manager gives it: its version, and the path that the job has got. */
+function useProgram(project) {
+  assert.equal(project.devBin('--version').trim(), `dev-bin ${manifest.version}`)
+  const { path } = project.job([RUNTIMES.node, 'job.cjs'])
+  assert.equal(project.devBin('get', '-p', 'hello', '--repo', project.repo), `${path}\n`)
 }
 
 /** Compiles the launcher, and runs it where there is nothing else of the package. */
@@ -129,6 +147,7 @@ try {
       assert.equal(JSON.parse(readFileSync(join(project.installed, 'package.json'))).version, manifest.version)
     })
     await step(`${manager}: the job, from an ES module and from CommonJS, in Node and in Bun`, () => useAs(project))
+    await step(`${manager}: dev-bin`, () => useProgram(project))
     await step(`${manager}: types, for nodenext and for bundlers`, () => checkTypes(project))
     let launcher
     await step(`${manager}: a compiled launcher, alone`, () => {
@@ -138,9 +157,9 @@ try {
     await step(`${manager}: no platform package`, () => cases.withoutPlatformPackage(project, target))
     if (target.os === 'linux') {
       await step(`${manager}: the other libc's package`, () => cases.withTheOtherLibcsPackage(project, target))
-      await step(`${manager}: a temporary directory without execution`, () => {
-        return cases.withNoexecTemporaryDirectory(project, target, launcher) || 'SKIPPED: this user may not mount'
-      })
+      await tryStep(`${manager}: a temporary directory without execution`, () =>
+        cases.withNoexecTemporaryDirectory(project, target, launcher),
+      )
     }
     if (target.libc === 'glibc') {
       await step(`${manager}: addons for another libc, and for a later one`, () =>
@@ -159,3 +178,4 @@ try {
 } finally {
   await registry.stop()
 }
+for (const what of untested) console.error(`NOT TESTED: ${what}`)

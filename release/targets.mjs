@@ -52,7 +52,7 @@ export function hostTarget() {
 }
 
 function isMusl() {
-  return /\/(ld-musl-|libc\.musl-)/.test(readFileSync('/proc/self/maps', 'utf8'))
+  return /\/(ld-musl-|libc\.musl-|libc\.so$)/m.test(readFileSync('/proc/self/maps', 'utf8'))
 }
 
 export function targetOf(triple) {

@@ -1,5 +1,7 @@
 // What the scripts do with their command lines: `--help` to stdout and 0, a mistake to stderr and 2.
 
+import { existsSync, realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 /** A script's arguments by name, and the function that ends it over one of them. */
@@ -19,4 +21,10 @@ export function commandLine(usage, options) {
   } catch (error) {
     return usageError(error.message)
   }
+}
+
+/** Whether the module at `url` is the program that was started, by whatever path, and not one that another imports. */
+export function isMain(url) {
+  const [, program] = process.argv
+  return program !== undefined && existsSync(program) && realpathSync(program) === fileURLToPath(url)
 }

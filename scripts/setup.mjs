@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const ADDON_SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'package.json', 'src', 'addon']
+const ADDON_SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'package.json', 'scripts/build.mjs', 'src', 'addon']
 
 /** Runs a program in the clone and ends this process with its status when it fails. */
 export function run(program, args, { quiet = false, ...options } = {}) {
@@ -77,7 +77,8 @@ export function installPackages(directory = '.', ...args) {
 
 export function setUp() {
   installPackages()
-  const addon = readdirSync(root).some((name) => name.endsWith('.node')) && existsSync(join(root, 'binding.js'))
+  const generated = ['binding.js', 'binding.d.ts'].every((name) => existsSync(join(root, name)))
+  const addon = readdirSync(root).some((name) => name.endsWith('.node')) && generated
   once(join(root, 'target', '.dev-bin-stamp'), digest(ADDON_SOURCES), addon, () => {
     console.error('Building the addon (npm run build)')
     run('npm', ['run', '--silent', 'build'], { quiet: true })

@@ -13,6 +13,7 @@ mod dep_info;
 mod directory;
 mod environment;
 mod ignore;
+#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod index;
 mod memo;
 mod outside;
@@ -23,6 +24,7 @@ mod refresh;
 mod repository;
 mod seen;
 mod selection;
+#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod snapshot;
 mod stat_cache;
 mod surroundings;

@@ -3,7 +3,7 @@
 //! In two steps, so that the inputs can be looked at once more between them: [`Store::stage`] copies the binary to a
 //! file without a name that anyone looks for, and [`Store::publish`] gives it one.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 use std::thread;
@@ -22,6 +22,7 @@ use crate::request::Request;
 use crate::stat::StatIdentity;
 
 /// Of every published binary.
+#[cfg(unix)]
 pub(super) const MODE: u32 = 0o755;
 const SEARCH_BYTES: usize = 1024 * 1024;
 /// How long a child between fork and exec may keep a copy of the descriptor that the binary was written through.
@@ -185,7 +186,7 @@ fn copy(from: &Path, _: &File, to: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn make_executable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(Permissions::from_mode(MODE))
+    file.set_permissions(fs::Permissions::from_mode(MODE))
 }
 
 #[cfg(not(unix))]
