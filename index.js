@@ -162,11 +162,14 @@ function onSignal(signal) {
 }
 onSignal[OURS] = true
 
-function enter(end) {
+function enter(end, native) {
   if (underWay.size === 0) {
     process.on('exit', onExit)
+    // What is ignored, as `nohup` has it, ends nothing.
+    const ignored = native.ignoredSignals()
+    const ending = ENDING_SIGNALS.filter((signal) => !ignored.includes(signal))
     // Before the others: a listener of `process.once` is gone by the time that it has been called.
-    for (const signal of ENDING_SIGNALS) process.prependListener(signal, onSignal)
+    for (const signal of ending) process.prependListener(signal, onSignal)
   }
   underWay.add(end)
 }
@@ -198,7 +201,7 @@ async function call(task, given, known = OPTIONS) {
     cancellation.cancel()
   }
   const onAbort = () => end()
-  enter(end)
+  enter(end, native)
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     const last = await new Promise((settle) => {

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { COMMAND, devBin, EXECUTABLES, start } from './command.js'
+import { COMMAND, devBin, start } from './command.js'
 import { GatedCheckout, RUNTIMES, survivors } from './program.js'
 import { Checkout, HELLO, mainPrinting, output, PATIENCE_MS, root, temporaryDirectory } from './support.js'
 
@@ -21,20 +21,6 @@ setDefaultTimeout(PATIENCE_MS)
 const HOUR = 3_600_000
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const COMMANDS = ['get', 'run', 'why', 'list', 'prune', 'verify', 'completions']
-
-const MAIN_WITH_ARGUMENTS = `fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    println!("{arguments:?}");
-    if let Some(status) = arguments.first().and_then(|first| first.parse().ok()) { std::process::exit(status) }
-}
-`
-
-/** Waits for a line on standard input after saying that it does; what it hears of signals it says, too. */
-const MAIN_WAITING = `fn main() {
-    println!("up");
-    loop { std::thread::sleep(std::time::Duration::from_secs(3600)); }
-}
-`
 
 function hours(count: number): number {
   return (Date.now() - count * HOUR) / 1000
@@ -200,71 +186,6 @@ for (const runtime of RUNTIMES) {
       expect(await survivors(place.repo)).toEqual([])
       expect(await new Response(child.stderr).text()).not.toContain('    at ')
       expect(await new Response(child.stdout).text()).toBe('')
-    })
-  })
-
-  describe(`in ${runtime}, run`, () => {
-    const files = { ...HELLO, 'src/main.rs': MAIN_WITH_ARGUMENTS }
-
-    test('passes on what follows --, and ends with the status of the binary', async () => {
-      const place = new Place(files)
-      const plain = await place.devBin(['run', '-p', 'hello'])
-      expect(plain).toMatchObject({ status: 0, stdout: '[]\n' })
-      expect(plain.stderr).toContain('Built hello')
-      const passed = await place.devBin(['run', '-q', '-p', 'hello', '--', '7', '--help', '-p', '--', 'a b'])
-      expect(passed).toEqual({ status: 7, stdout: '["7", "--help", "-p", "--", "a b"]\n', stderr: '' })
-      const extra = await place.devBin(['run', '-p', 'hello', 'stray'])
-      expect(extra.status).toBe(2)
-      expect(extra.stderr).toContain('after `--`')
-    })
-
-    test('hands over standard input and the working directory', async () => {
-      const place = new Place({
-        ...files,
-        'src/main.rs':
-          'fn main() {\n    let line = std::io::read_to_string(std::io::stdin()).unwrap();\n' +
-          '    println!("{line} in {}", std::env::current_dir().unwrap().display());\n}\n',
-      })
-      const child = Bun.spawn([EXECUTABLES[runtime], COMMAND, 'run', '-q', '-p', 'hello', '--repo', place.repo], {
-        cwd: place.directory,
-        env: { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir },
-        stdin: Buffer.from('a line'),
-        stdout: 'pipe',
-      })
-      expect(await new Response(child.stdout).text()).toBe(`a line in ${place.directory}\n`)
-    })
-
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) {
-      test(`hands on ${signal}, and ends by it`, async () => {
-        const place = new Place({ ...files, 'src/main.rs': MAIN_WAITING })
-        const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir }
-        const child = start(runtime, ['run', '-q', '-p', 'hello'], { cwd: place.repo, env })
-        const reader = child.stdout.getReader()
-        expect(new TextDecoder().decode((await reader.read()).value)).toBe('up\n')
-        child.kill(signal)
-        await child.exited
-        expect(child.signalCode).toBe(signal)
-        expect(await survivors(place.directory)).toEqual([])
-      })
-    }
-
-    test('ends by the signal that ends the binary', async () => {
-      const place = new Place({ ...files, 'src/main.rs': 'fn main() { std::process::abort() }\n' })
-      expect((await place.devBin(['run', '-q', '-p', 'hello'])).status).toBe('SIGABRT')
-    })
-
-    test('says 126 of what cannot be started', async () => {
-      const place = new Place(files)
-      const { path } = await place.get()
-      // It passes for sound by its digest, and its interpreter does not exist.
-      writeFileSync(path, '#!/no/such/interpreter\n')
-      const manifest = JSON.parse(readFileSync(`${path}.json`, 'utf8'))
-      const bytes = readFileSync(path)
-      const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
-      writeFileSync(`${path}.json`, JSON.stringify({ ...manifest, sha256, size: bytes.length }))
-      const { status, stderr } = await place.devBin(['run', '-q', '-p', 'hello'])
-      expect(status).toBe(126)
-      expect(stderr).toContain(`\`${path}\` cannot be started`)
     })
   })
 

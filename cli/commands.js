@@ -5,7 +5,7 @@
 const { explain, getDevBinary, list, prune, verify } = require('..')
 const { REQUEST } = require('./arguments.js')
 const { findCheckout } = require('./checkout.js')
-const { become } = require('./become.js')
+const { become } = require('./replace.js')
 const { SHELLS, completions } = require('./completions.js')
 const { reasonLines } = require('./reasons.js')
 const { ago, count, painted, shortened, size, table } = require('./text.js')
@@ -33,8 +33,8 @@ happens, and the last line is the result (type "result") or the error (type "err
   run: {
     summary: 'run a binary, built if need be',
     usage: '-p CRATE [OPTIONS] [-- ARGS]',
-    detail: `What follows -- is passed on. The binary has this terminal and this standard input and output; its exit status, or the
-signal that ends it, becomes this command's own, and signals sent to this command reach it.`,
+    detail: `What follows -- is passed on. The binary takes the place of this command: it is the same process, with the same terminal,
+standard input and output, and its end is this command's end.`,
     options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet'],
     needsCrate: true,
     passesOn: true,

@@ -1,4 +1,5 @@
-//! The Node-API surface: one call, `start`, and the switch that stops it.
+//! The Node-API surface: one call, `start`, and the switch that stops it; what signals mean; and, for the
+//! command line, `replaceProcess`.
 //!
 //! Promises: `start` returns at once; the work happens on a thread of its own. Events and exactly one terminal message
 //! travel through one threadsafe function, so they arrive in order. It is released when what was left to do is done, and
@@ -30,7 +31,7 @@ use crate::report::{Mode, Report};
 use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
 use crate::store::{Pruning, Store};
-use crate::{cancellation, explain, report, request, verify};
+use crate::{cancellation, explain, replace, report, request, verify};
 pub use types::*;
 
 /// Directories are walked into one by one, as deep as paths can be long: thousands of levels. What is not used of it takes
@@ -95,6 +96,21 @@ pub fn start(
     };
     let thread = std::thread::Builder::new().name("dev-bin".into()).stack_size(STACK_BYTES).spawn(work);
     thread.map(drop).map_err(|error| napi::Error::from_reason(format!("cannot start a thread: {error}")))
+}
+
+/// Runs a program in the place of this process, which has no worker threads of JavaScript's; for `dev-bin run` alone.
+/// Returns when that fails.
+#[napi]
+#[must_use]
+pub fn replace_process(program: String, args: Vec<String>) -> NotReplaced {
+    replace::replace_process(&program, &args).into()
+}
+
+/// Signals that would end this process, had whoever started it not had them ignored. `index.js` leaves them alone.
+#[napi]
+#[must_use]
+pub fn ignored_signals() -> Vec<&'static str> {
+    replace::ignored_signals()
 }
 
 fn run(

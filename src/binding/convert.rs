@@ -2,9 +2,10 @@
 
 use super::{
     Change, ChangedPath, Compiling, Foreseen, Message, MissReason, NativeBinary, NativeEntry, NativeExplanation,
-    NativeOutcome, NativePruning, NativeRemoval, NativeRequest, NativeVerdict, NativeVerification, RemovalReason,
-    ReportMode, WaitingOn,
+    NativeOutcome, NativePruning, NativeRemoval, NativeRequest, NativeVerdict, NativeVerification, NotReplaced,
+    RemovalReason, ReportMode, WaitingOn,
 };
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::Error;
@@ -76,6 +77,12 @@ impl From<Error> for Message {
                 Self::Failed { code: code.as_str().to_owned(), message: error.to_string(), hint: error.hint() }
             }
         }
+    }
+}
+
+impl From<io::Error> for NotReplaced {
+    fn from(error: io::Error) -> Self {
+        Self { missing: error.kind() == io::ErrorKind::NotFound, message: error.to_string() }
     }
 }
 
