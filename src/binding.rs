@@ -151,28 +151,29 @@ fn run(
 }
 
 fn list(options: Options, check: bool, cancellation: &cancellation::Cancellation) -> Result<Message> {
-    let (store, _) = cache(options)?;
-    let entries = store.list().into_iter().map(|listed| {
+    let (store, _) = cache(&options)?;
+    let listing = store.list();
+    let entries = listing.entries.into_iter().map(|listed| {
         cancellation.check()?;
         let damage = check.then(|| store.damage(&listed)).flatten();
         Ok(NativeEntry { damage, ..listed.into() })
     });
+    let entries = entries.chain(listing.broken.into_iter().map(|broken| Ok(broken.into())));
     Ok(Message::List { list: entries.collect::<Result<_>>()? })
 }
 
 fn prune(options: Options, all: bool, dry_run: bool, cancellation: &cancellation::Cancellation) -> Result<Message> {
-    let (store, limits) = cache(options)?;
-    let pruned = store.prune(&Pruning { limits, all, dry_run }, &|| !cancellation.is_cancelled());
-    cancellation.check()?;
+    let (store, env) = cache(&options)?;
+    let limits = Limits::chosen(options.max_size.as_deref(), options.max_age.as_deref(), &env)?;
+    let pruned = store.prune(&Pruning { limits, all, dry_run }, cancellation)?;
     Ok(Message::Pruning { pruning: pruned.into() })
 }
 
-/// The cache of a call that asks for no binary, and what it may hold.
-fn cache(options: Options) -> Result<(Store, Limits)> {
-    let env = Environment::from(options.env);
+/// The cache of a call that asks for no binary, and the environment of the call.
+fn cache(options: &Options) -> Result<(Store, Environment)> {
+    let env = Environment::from(options.env.clone());
     report::log_as_asked(&env);
-    let limits = Limits::chosen(options.max_size.as_deref(), options.max_age.as_deref(), &env)?;
-    Ok((Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?, limits))
+    Ok((Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?, env))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -1,7 +1,8 @@
 //! One request on its way: looking at the inputs, and at what the cache has for them.
 //!
-//! Promises: a look-up neither writes nor spawns anything; to serve what it found, its use is noted once an hour. To tell why something was built,
-//! a program that was not there at the last build is asked for its version.
+//! Promises: a look-up neither writes nor spawns anything; to serve what it found, its use is noted once an hour, and once
+//! that a checkout is served what another one built. To tell why something was built, a program that was not there at the
+//! last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
 
 use std::cell::OnceCell;
@@ -182,8 +183,16 @@ impl<'a> Search<'a> {
     /// Whether `entry` is still there to be served, and will be for the next hour.
     pub(crate) fn claim(&self, entry: &Entry, inputs: &Inventory) -> bool {
         let claim = self.store.claim(entry);
-        if claim == Claim::Noted {
-            self.store.note_owner(&Self::weak_key(inputs), &self.root);
+        let is_known = entry.manifest.knows(&self.root);
+        if claim == Claim::Noted || (claim == Claim::Granted && !is_known) {
+            let (store, weak_key, root) = (self.store.clone(), Self::weak_key(inputs), self.root.clone());
+            let other = (!is_known).then(|| entry.clone());
+            self.call.afterwards.add(move || {
+                store.note_owner(&weak_key, &root);
+                if let Some(entry) = other {
+                    store.note_served(&entry, &root);
+                }
+            });
         }
         claim != Claim::Gone
     }

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use super::disk::FileId;
 use super::lock::Lock;
+use super::publish::now_ms;
 use super::{MANIFEST_FORMAT, Manifest, Store};
 use crate::fingerprint::{Digest, Fingerprint};
 use crate::inventory::Inventory;
@@ -62,26 +63,7 @@ impl Store {
     /// The entry of `fingerprint`, if there is a sound one. Takes no lock and writes nothing.
     #[must_use]
     pub fn look_up(&self, fingerprint: &Fingerprint, name: &str) -> LookUp {
-        let path = self.entry_directory(fingerprint).join(name);
-        let manifest = match crate::files::read(&manifest_path(&path)) {
-            Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return match fs::symlink_metadata(&path) {
-                    Ok(_) => damaged(&path, "has no manifest"),
-                    Err(_) => LookUp::Absent,
-                };
-            }
-            Err(error) => return damaged(&path, &format!("has a manifest that cannot be read: {error}")),
-        };
-        match manifest {
-            Ok(manifest) if manifest.format != MANIFEST_FORMAT => LookUp::Absent,
-            Ok(manifest) if manifest.fingerprint != *fingerprint => damaged(&path, "has the manifest of another entry"),
-            Ok(manifest) => match soundness(&path, &manifest) {
-                Ok(stat) => LookUp::Hit(Box::new(Entry { path, manifest, stat })),
-                Err(problem) => damaged(&path, &problem),
-            },
-            Err(_) => damaged(&path, "has a manifest that cannot be parsed"),
-        }
+        look_at(self.entry_directory(fingerprint).join(name), |manifest| manifest.fingerprint == *fingerprint)
     }
 
     /// Makes sure that `entry` stays, so that it can be served: pruning leaves alone what was used within the last hour.
@@ -123,13 +105,31 @@ impl Store {
         if entry.stat == entry.manifest.stat || settled.is_none_or(|settled| entry.stat.is_younger_than(settled)) {
             return;
         }
+        self.amend(entry, |there| {
+            let is_same = there.stat == entry.manifest.stat;
+            is_same.then_some(Manifest { stat: entry.stat, ..there })
+        });
+    }
+
+    /// Has the manifest tell that `checkout` was served what another one built. It is nothing that a call depends on.
+    pub fn note_served(&self, entry: &Entry, checkout: &Path) {
+        self.amend(entry, |mut there| {
+            if there.knows(checkout) {
+                return None;
+            }
+            there.served_to.retain(|checkout, _| checkout.exists());
+            there.served_to.insert(checkout.to_owned(), now_ms());
+            Some(there)
+        });
+    }
+
+    /// Writes a manifest anew, unless `change` has nothing to say, or the entry is being built or removed.
+    fn amend(&self, entry: &Entry, change: impl FnOnce(Manifest) -> Option<Manifest>) {
         // Nobody publishes or removes under the lock.
         let short = entry.manifest.fingerprint.short();
         let Some(_lock) = self.try_lock(&short).filter(Lock::is_held) else { return };
         let path = manifest_path(&entry.path);
-        let there = crate::files::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
-        let Some(there) = there.filter(|there| there.stat == entry.manifest.stat) else { return };
-        let manifest = Manifest { stat: entry.stat, ..there };
+        let Some(manifest) = read_manifest(&path).and_then(change) else { return };
         let written = serde_json::to_vec(&manifest).map_err(io::Error::other);
         if let Err(error) = written.map(|bytes| self.write(&path, &bytes)) {
             tracing::debug!(%error, "a manifest stays as it is");
@@ -155,7 +155,7 @@ impl Store {
         let entries = fs::read_dir(&self.root).ok()?.flatten();
         let manifests = entries.filter_map(|entry| {
             let path = entry.path().join(&name);
-            let manifest: Manifest = serde_json::from_slice(&crate::files::read(&manifest_path(&path)).ok()?).ok()?;
+            let manifest = read_manifest(&manifest_path(&path))?;
             (manifest.format == MANIFEST_FORMAT && manifest.package == request.package).then_some((path, manifest))
         });
         manifests.max_by_key(|(_, manifest)| (manifest.checkout == checkout, manifest.published_ms))
@@ -164,6 +164,33 @@ impl Store {
     pub(super) fn entry_directory(&self, fingerprint: &Fingerprint) -> PathBuf {
         self.root.join(fingerprint.short())
     }
+}
+
+/// What stands at `path`, if its manifest is that of what `is_wanted`.
+pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) -> LookUp {
+    let manifest = match crate::files::read(&manifest_path(&path)) {
+        Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match fs::symlink_metadata(&path) {
+                Ok(_) => damaged(&path, "has no manifest"),
+                Err(_) => LookUp::Absent,
+            };
+        }
+        Err(error) => return damaged(&path, &format!("has a manifest that cannot be read: {error}")),
+    };
+    match manifest {
+        Ok(manifest) if manifest.format != MANIFEST_FORMAT => LookUp::Absent,
+        Ok(manifest) if !is_wanted(&manifest) => damaged(&path, "has the manifest of another entry"),
+        Ok(manifest) => match soundness(&path, &manifest) {
+            Ok(stat) => LookUp::Hit(Box::new(Entry { path, manifest, stat })),
+            Err(problem) => damaged(&path, &problem),
+        },
+        Err(_) => damaged(&path, "has a manifest that cannot be parsed"),
+    }
+}
+
+pub(super) fn read_manifest(path: &Path) -> Option<Manifest> {
+    serde_json::from_slice(&crate::files::read(path).ok()?).ok()
 }
 
 pub(super) fn manifest_path(binary: &Path) -> PathBuf {
