@@ -12,7 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { COMMAND, devBin, start } from './command.js'
+import { MadeUp } from './cache.js'
+import { COMMAND, devBin, EXECUTABLES, start } from './command.js'
 import { GatedCheckout, RUNTIMES, survivors } from './program.js'
 import { Checkout, HELLO, mainPrinting, output, PATIENCE_MS, root, temporaryDirectory } from './support.js'
 
@@ -141,6 +142,22 @@ for (const runtime of RUNTIMES) {
       })
     })
 
+    test('ends in JSON with --json whatever goes wrong', async () => {
+      const where = { cwd: temporaryDirectory() }
+      const wrong: [string[], string, string][] = [
+        [['--json'], 'INVALID_OPTION', '`-p CRATE` is missing'],
+        [['--json', '-p', 'hello', '--frob'], 'INVALID_OPTION', '--frob'],
+        [['-p', 'hello', '--json'], 'NOT_A_CHECKOUT', '--repo DIR'],
+        [['-p', '../x', '--json', '--repo', '/'], 'INVALID_OPTION', '`crate`'],
+      ]
+      for (const [args, code, words] of wrong) {
+        const { status, stdout, stderr } = await devBin(runtime, ['get', ...args], where)
+        expect(status).toBe(2)
+        expect(JSON.parse(stdout)).toEqual({ type: 'error', code, message: expect.stringContaining(words) })
+        expect(stderr).toStartWith(`error[${code}]: `)
+      }
+    })
+
     test('finds the checkout: the fork here, or the one around here, or the fork in that', async () => {
       const place = new Place()
       mkdirSync(join(place.repo, 'deep', 'down'), { recursive: true })
@@ -154,6 +171,7 @@ for (const runtime of RUNTIMES) {
       expect((await place.devBin(['get', '-p', 'hello'], { cwd: join(outer, 'src') })).stdout).toBe(path)
       const lost = await place.devBin(['get', '-p', 'hello'], { cwd: place.directory })
       expect(lost).toMatchObject({ status: 2, stdout: '' })
+      expect(lost.stderr).toContain('error[NOT_A_CHECKOUT]')
       expect(lost.stderr).toContain('--repo DIR')
     })
 
@@ -342,6 +360,17 @@ for (const runtime of RUNTIMES) {
     for (const words of [...COMMANDS, 'Exit status', 'DEV_BIN_CACHE_DIR', 'DEV_BIN_MAX_SIZE', 'NO_COLOR']) {
       expect(help.stdout).toContain(words)
     }
+    // Among other flags, and in a line that is wrong elsewhere; not as the value of an option.
+    for (const args of [
+      ['get', '-qh'],
+      ['prune', '-nh'],
+      ['get', '--frob', '--help'],
+      ['list', 'x', '-h'],
+    ]) {
+      expect((await devBin(runtime, args)).stdout).toStartWith(`dev-bin ${args[0]}: `)
+    }
+    const named = await devBin(runtime, ['get', '-ph'], { cwd: temporaryDirectory() })
+    expect([named.status, named.stdout]).toEqual([2, ''])
     for (const command of COMMANDS) {
       const own = await devBin(runtime, [command, '--help'])
       expect(own).toMatchObject({ status: 0, stderr: '' })
@@ -364,11 +393,70 @@ test('colours are for terminals whose user wants them', async () => {
   expect(inTerminal({ TERM: 'dumb' }).stdout.toString()).not.toContain('\u001b')
 })
 
-test('a reader that has read enough is no error', async () => {
-  const child = Bun.spawnSync(['sh', '-c', `node ${COMMAND} --help | head -1`])
-  expect(child.stdout.toString()).toStartWith('The path of an up-to-date binary')
-  expect(child.stderr.toString()).toBe('')
-})
+for (const runtime of RUNTIMES) {
+  const program = `${EXECUTABLES[runtime]} ${COMMAND}`
+
+  test(`in ${runtime}, a reader that has read enough ends a command quietly`, () => {
+    const child = Bun.spawnSync(['sh', '-c', `${program} --help | head -1`])
+    expect(child.stdout.toString()).toStartWith('The path of an up-to-date binary')
+    expect(child.stderr.toString()).toBe('')
+    const gone = Bun.spawnSync(['bash', '-c', `${program} --help | true; echo \${PIPESTATUS[0]}`])
+    expect([gone.stdout.toString(), gone.stderr.toString()]).toEqual(['141\n', ''])
+  })
+
+  test.skipIf(!existsSync('/dev/full'))(`in ${runtime}, standard output that is full is told in one line`, async () => {
+    const place = new Checkout()
+    await place.get()
+    const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir }
+    for (const args of [
+      'get -q -p hello',
+      'get -q -p hello --json',
+      'why -p hello',
+      'list',
+      'list --json',
+      'prune',
+      'verify',
+    ]) {
+      const child = Bun.spawnSync(['sh', '-c', `${program} ${args} > /dev/full`], { cwd: place.repo, env })
+      const told = child.stderr.toString()
+      expect([args, child.exitCode, told.trimEnd().split('\n').length]).toEqual([args, 1, 1])
+      expect(told).toStartWith('error: standard output cannot be written: ')
+    }
+  })
+
+  test(`in ${runtime}, HOME that is no place is an error`, async () => {
+    for (const [home, words] of [
+      ['relative', '`relative`, which is not absolute'],
+      ['', 'HOME is empty'],
+    ] as const) {
+      const { status, stderr } = await devBin(runtime, ['list'], { env: { HOME: home } })
+      // Bun asks the system for the home directory when HOME is empty.
+      if (runtime === 'bun' && home === '') continue
+      expect([status, stderr.includes('error[CACHE_UNUSABLE]'), stderr.includes(words)]).toEqual([1, true, true])
+    }
+  })
+
+  test(`in ${runtime}, names cannot move the cursor`, async () => {
+    const cache = new MadeUp()
+    cache.add(1, { bytes: 1, used: 3 * HOUR, checkout: '/a\nb\u001b[31m\u202ec/größe-日本' })
+    const { stdout } = await devBin(runtime, ['list'], { env: { DEV_BIN_CACHE_DIR: cache.cacheDir } })
+    expect(stdout.split('\n').length).toBe(3)
+    expect(stdout).toContain('/a\\nb\\u001b[31m\\u202ec/größe-日本')
+    const json = await devBin(runtime, ['list', '--json'], { env: { DEV_BIN_CACHE_DIR: cache.cacheDir } })
+    expect(JSON.parse(json.stdout)[0].checkout).toBe('/a\nb\u001b[31m\u202ec/größe-日本')
+  })
+
+  test(`in ${runtime}, limits in variables that mean nothing stop those who prune alone`, async () => {
+    const place = new Checkout()
+    const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, DEV_BIN_MAX_SIZE: 'big' }
+    const where = { cwd: place.repo, env }
+    const got = await devBin(runtime, ['get', '-p', 'hello'], where)
+    expect([got.status, got.stderr.includes('warning: the cache is not pruned by itself')]).toEqual([0, true])
+    expect((await devBin(runtime, ['list'], where)).status).toBe(0)
+    const pruned = await devBin(runtime, ['prune'], where)
+    expect([pruned.status, pruned.stderr.includes('`DEV_BIN_MAX_SIZE`')]).toEqual([2, true])
+  })
+}
 
 test('the package has it as its program, and npm start leads to it', async () => {
   const { bin, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
