@@ -134,6 +134,16 @@ for (const runtime of RUNTIMES) {
       const [, building] = again.stdout.split('\n').map((line) => line && JSON.parse(line))
       expect(building).toMatchObject({ type: 'building', expectedMs: lines.at(-2).buildMs })
 
+      // Another profile takes another time, and nobody knows which.
+      const other = await place.devBin(['get', '-p', 'hello', '--json', '--profile', 'dev'])
+      expect(JSON.parse(other.stdout.split('\n')[1] as string)).toEqual({
+        type: 'building',
+        bin: 'hello',
+        command: expect.any(String),
+      })
+      const back = await place.devBin(['get', '-p', 'hello', '--json', '--rebuild'])
+      expect(JSON.parse(back.stdout.split('\n')[1] as string)).toHaveProperty('expectedMs')
+
       const failed = await place.devBin(['get', '-p', 'hullo', '--json'])
       expect(failed.status).toBe(1)
       expect(JSON.parse(failed.stdout.trimEnd().split('\n').at(-1) as string)).toMatchObject({

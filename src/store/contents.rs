@@ -84,10 +84,10 @@ impl Store {
     pub fn list(&self) -> Listing {
         let contents = self.contents();
         let mut entries: Vec<_> = contents.entries.into_iter().map(|held| held.listed).collect();
-        entries.sort_by(|one, other| other.used.cmp(&one.used).then_with(|| one.path.cmp(&other.path)));
+        entries.sort_unstable_by(|one, other| other.used.cmp(&one.used).then_with(|| one.path.cmp(&other.path)));
         let now = SystemTime::now();
         let mut broken: Vec<_> = contents.others.iter().filter_map(|other| other.broken(now)).collect();
-        broken.sort_by(|one, other| one.path.cmp(&other.path));
+        broken.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         Listing { entries, broken }
     }
 

@@ -7,6 +7,7 @@
 //! notes its use once an hour, in the time of the manifest; and once after the binary's identity has changed, as another
 //! name for the same file changes it, it notes the new one, so that the bytes are read once and not each time.
 
+use std::cmp::Reverse;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,11 @@ use crate::stat::StatIdentity;
 pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Where clocks are coarse, a file may be written to once more within this time and look the same.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// Options of a request that a build takes another time for, besides those that name the binary.
+const TAKE_TIME: [&str; 4] = ["profile", "features", "noDefaultFeatures", "builder"];
+/// How many entries are asked whether they were built in the same way, before nobody knows how long that takes.
+const MOST_ALIKE: usize = 8;
 
 /// A binary that can be served.
 #[derive(Clone, Debug)]
@@ -140,25 +146,35 @@ impl Store {
     /// comes before any other.
     #[must_use]
     pub fn nearest_inventory(&self, request: &Request, checkout: &Path) -> Option<Inventory> {
-        let (path, _) = self.nearest(request, checkout)?;
-        serde_json::from_slice(&crate::files::read(&inputs_path(&path)).ok()?).ok()
+        read_inventory(&self.nearest(request, checkout).first()?.0)
     }
 
-    /// How long that build took.
+    /// How long the last build took that `request` asked for as it is: another profile or other features take another
+    /// time.
     #[must_use]
     pub fn nearest_build(&self, request: &Request, checkout: &Path) -> Option<Duration> {
-        self.nearest(request, checkout).map(|(_, manifest)| Duration::from_millis(manifest.build_ms))
+        let asked = request.inputs();
+        let nearest = self.nearest(request, checkout);
+        // Which files count makes no difference to cargo.
+        let differs = |before: &Inventory, option: &str| before.request.get(option) != asked.get(option);
+        let alike = |before: &Inventory| !TAKE_TIME.iter().any(|option| differs(before, option));
+        let alike = |path: &Path| read_inventory(path).is_some_and(|before| alike(&before));
+        let (_, manifest) = nearest.iter().take(MOST_ALIKE).find(|(path, _)| alike(path))?;
+        Some(Duration::from_millis(manifest.build_ms))
     }
 
-    fn nearest(&self, request: &Request, checkout: &Path) -> Option<(PathBuf, Manifest)> {
+    /// Entries of the same crate, binary and target, the nearest first.
+    fn nearest(&self, request: &Request, checkout: &Path) -> Vec<(PathBuf, Manifest)> {
         let name = request.binary_name();
-        let entries = fs::read_dir(&self.root).ok()?.flatten();
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let manifests = entries.filter_map(|entry| {
             let path = entry.path().join(&name);
             let manifest = read_manifest(&manifest_path(&path))?;
             (manifest.format == MANIFEST_FORMAT && manifest.package == request.package).then_some((path, manifest))
         });
-        manifests.max_by_key(|(_, manifest)| (manifest.checkout == checkout, manifest.published_ms))
+        let mut nearest: Vec<_> = manifests.collect();
+        nearest.sort_unstable_by_key(|(_, manifest)| Reverse((manifest.checkout == checkout, manifest.published_ms)));
+        nearest
     }
 
     pub(super) fn entry_directory(&self, fingerprint: &Fingerprint) -> PathBuf {
@@ -187,6 +203,10 @@ pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) 
         },
         Err(_) => damaged(&path, "has a manifest that cannot be parsed"),
     }
+}
+
+fn read_inventory(binary: &Path) -> Option<Inventory> {
+    serde_json::from_slice(&crate::files::read(&inputs_path(binary)).ok()?).ok()
 }
 
 pub(super) fn read_manifest(path: &Path) -> Option<Manifest> {
