@@ -74,6 +74,7 @@ class Place extends Checkout {
       const { stdout, stderr } = Bun.spawnSync(['bash', '-c', script, 'bash', ...words], {
         ...this.where(),
         stdin: 'ignore',
+        timeout: PATIENCE_MS,
       })
       return `${stdout}${stderr}`.replaceAll(/bash: line \d+: +\d+/g, 'bash:')
     })
@@ -91,6 +92,12 @@ class Place extends Checkout {
     return path
   }
 }
+
+/** In a shell: waits until `command` shows `pattern`. */
+const untilShown = (command: string, pattern: string) =>
+  `until ${command} | grep -q '${pattern}'; do sleep .05; done 2> /dev/null`
+/** In a shell: starts the binary, and waits until it is up. */
+const UP = `file=$(mktemp); "$@" wait > $file & ${untilShown('cat $file', '^up')}; rm $file`
 
 /** But those that end nobody, or stop. */
 const FATAL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 25, 26, 27, 29, 30, 31, 34, 40, 64]
@@ -165,9 +172,9 @@ for (const runtime of RUNTIMES) {
       const [direct, run] = await place.inShell(runtime, 'set -o pipefail; "$@" pipe | head -n 1 | wc -c; echo $?')
       expect(direct).toBe('1001\n141\n')
       expect(run).toBe(direct)
-      const stop = '"$@" wait > /dev/null & sleep 2; kill -TSTP $!; sleep .2; ps -o stat= -p $!; kill -KILL $!; wait'
-      const [stopped, too] = await place.inShell(runtime, stop)
-      expect([stopped.startsWith('T'), too.startsWith('T')]).toEqual([true, true])
+      // In a group of its own, or the system stops nothing where no shell could continue it.
+      const stop = `set -m; ${UP}; kill -TSTP $!; ${untilShown('ps -o stat= -p $!', '^T')}; kill -KILL $!; echo stopped`
+      expect(await place.inShell(runtime, stop)).toEqual(['stopped\n', 'stopped\n'])
     })
 
     test.skipIf(process.platform === 'win32')('hands on what process substitution opens', async () => {
@@ -183,9 +190,9 @@ for (const runtime of RUNTIMES) {
     // Node resets such signals when it starts.
     test.skipIf(runtime === 'node')('goes on ignoring what was ignored before, as nohup has it', async () => {
       const place = new Place()
-      const script =
-        'trap \'\' HUP; "$@" wait > /dev/null & sleep 2; kill -HUP $!; sleep .2; kill -0 $! && echo lives; kill $!; wait'
-      expect(await place.inShell(runtime, script)).toEqual(['lives\n', 'lives\n'])
+      // Had it heard the first, it would have ended by that.
+      const script = `trap '' HUP; ${UP}; kill -HUP $!; kill -TERM $!; wait $!; echo $?`
+      expect(await place.inShell(runtime, script)).toEqual(['143\n', '143\n'])
     })
 
     test.skipIf(process.platform === 'win32')(
