@@ -2,9 +2,8 @@
 //!
 //! Promises: only what has a name of ours goes: unfinished files that nobody has written to for an hour; path sets, build
 //! records and stat caches of checkouts and target directories that are gone; locks that nobody holds; and directories
-//! that can be told to be of an entry, and hold none. Whatever else somebody put into a cache stays. What is in nobody's way
-//! may fail to be
-//! removed, which is no error.
+//! that can be told to be of an entry, and hold none. Whatever else somebody put into a cache stays. What is in nobody's
+//! way may fail to be removed, which is no error.
 //! Does not promise: to see what a killed process has left within the hour.
 
 use std::fs;

@@ -98,14 +98,9 @@ impl Store {
         create(self.temporary())?;
         let metadata = fs::metadata(&self.root).map_err(|error| Error::cache(&self.root, error))?;
         root::private(&self.root, &metadata)?;
-        let tag = self.root.join("CACHEDIR.TAG");
-        let is_new = !tag.exists() && self.is_empty();
-        // The tag before anything else, or a process that is killed here leaves a directory that is nobody's.
-        for (path, text) in [(tag, TAG), (self.root.join("README"), README)] {
-            if !path.exists() {
-                self.write(&path, text.as_bytes())?;
-            }
-        }
+        let is_new = !self.root.join("CACHEDIR.TAG").exists() && self.is_empty();
+        // Before anything else, or a process that is killed here leaves a directory that is nobody's.
+        self.tag()?;
         if is_new {
             self.note_pruning();
         }
@@ -114,6 +109,17 @@ impl Store {
         }
         self.prepare_stat_caches();
         self.remove_rubbish();
+        Ok(())
+    }
+
+    /// Has the directory say that it is a cache, and what that is.
+    fn tag(&self) -> Result<()> {
+        for (name, text) in [("CACHEDIR.TAG", TAG), ("README", README)] {
+            let path = self.root.join(name);
+            if !path.exists() {
+                self.write(&path, text.as_bytes())?;
+            }
+        }
         Ok(())
     }
 

@@ -115,6 +115,11 @@ impl Store {
         let mut pruned = Pruned::default();
         let now = SystemTime::now();
         let contents = self.contents();
+        if !pruning.dry_run && !contents.entries.is_empty() && !super::root::is_tagged(&self.root) {
+            // When its last entry is gone, nothing else will tell.
+            let tagged = self.tag();
+            pruned.problems.extend(tagged.err().map(|error| error.to_string()));
+        }
         let mut watch = Watch::begin();
         let mut ledger = contents.ledger();
         self.prune_beside(pruning, now, go_on, &mut ledger, &mut pruned);
