@@ -40,21 +40,22 @@ export declare function explain(options: DevBinaryOptions): Promise<Explanation>
 export declare function verify(options: DevBinaryOptions): Promise<Verification>
 
 /**
- * What the cache holds, the last used first. Takes no lock and writes nothing.
+ * What the cache holds, the last used first, and after that what is damaged. Takes no lock and writes nothing.
  *
- * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone.
+ * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone, or in use for
+ * something else.
  */
 export declare function list(options?: ListOptions): Promise<CacheEntry[]>
 
 /**
  * Removes entries, the least recently used first, until the limits hold, and what is left over from processes that were
  * killed and checkouts that are gone. What was used within the last hour, is executed or locked, or is the newest entry
- * of a binary of a checkout, stays.
+ * of a binary of a checkout, stays. Waits for others that prune the same cache, and then looks at what is left.
  *
  * The same happens by itself after a build, at most once a day.
  *
- * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone,
- * `INVALID_OPTION` for a size or an age that is none.
+ * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone, or in use for
+ * something else; `INVALID_OPTION` for a size or an age that is none.
  */
 export declare function prune(options?: PruneOptions): Promise<Pruning>
 
@@ -92,7 +93,7 @@ export type DevBinaryErrorCode =
   | 'BUILD_FAILED'
   /** The inputs changed during each of three builds; the message names what changed. */
   | 'CHANGED_DURING_BUILD'
-  /** The cache directory cannot be used, or not safely; the hint says how to mend it. */
+  /** The cache directory cannot be used, or not safely, or is in use for something else; the hint says how to mend it. */
   | 'CACHE_UNUSABLE'
   /** The native addon cannot be loaded; the message names the platform, the package that was expected, and the cause. */
   | 'BINDING_LOAD'
@@ -151,8 +152,8 @@ export interface DevBinaryOptions {
   /** Patterns in gitignore syntax, relative to `repo`, of paths that no build reads. They do not count as inputs. */
   exclude?: readonly string[] | undefined
   /**
-   * Where binaries are kept. Created for this user alone; refused when others may write to it, or when it is a symbolic
-   * link.
+   * Where binaries are kept. Created for this user alone; refused when others may write to it, when it is a symbolic
+   * link, or when it holds files of another purpose.
    * @default `DEV_BIN_CACHE_DIR` in `env`, else '~/.cache/openlock/dev-bin'
    */
   cacheDir?: string | undefined
@@ -218,7 +219,10 @@ export interface PruneOptions extends Omit<ListOptions, 'check'> {
   dryRun?: boolean | undefined
 }
 
-/** A binary in the cache. */
+/**
+ * A binary in the cache. Where its manifest cannot be read, or no binary stands beside it, `damage` says so, `crate`,
+ * `checkout` and `sha256` are empty, `size` is 0, `fingerprint` has 16 digits, and the times are that of the damage.
+ */
 export interface CacheEntry {
   /** Where it is. */
   path: string
@@ -244,7 +248,10 @@ export interface CacheEntry {
   usedAt: number
   /** Whether a process of this user runs it; left out where the system does not tell (anywhere but on Linux). */
   running?: boolean
-  /** With `check`: what is wrong with it; left out for what is as it was published. */
+  /**
+   * What is wrong with it; left out for what is as it was published. Without `check`, only what shows without a look at
+   * the binary's bytes.
+   */
   damage?: string
 }
 
@@ -254,11 +261,11 @@ export interface Pruning {
   removed: { entry: CacheEntry; reason: 'age' | 'size' | 'all'; freed: number }[]
   /** Bytes on disk that are free now. */
   freed: number
-  /** How many other files and directories were removed. */
+  /** How many other files and directories were removed, each directory counted once. */
   leftovers: number
   /** How many entries are left. */
   kept: number
-  /** What is left, in bytes on disk; what several entries share is counted once. */
+  /** What is left, in bytes on disk, unfinished files included; what several entries share is counted once. */
   size: number
   /** Whether that is more than `maxSize`, since it must stay. */
   over: boolean

@@ -5,7 +5,7 @@
 
 const { existsSync } = require('node:fs')
 const { homedir } = require('node:os')
-const { join, resolve } = require('node:path')
+const { isAbsolute, join, resolve } = require('node:path')
 const { DevBinaryError } = require('./error.js')
 const { Listener } = require('./listener.js')
 const { load } = require('./load.js')
@@ -115,6 +115,15 @@ function typed(amount, unit) {
   return amount === Infinity ? 'none' : `${BigInt(Math.floor(amount))}${unit}`
 }
 
+function defaultCacheDir() {
+  const home = process.env.HOME || homedir()
+  if (isAbsolute(home)) return join(home, '.cache', 'openlock', 'dev-bin')
+  // What is relative would be another cache in every directory.
+  const problem = home === '' ? 'HOME is empty' : `HOME is \`${home}\`, which is not absolute`
+  const hint = 'set HOME to the home directory, or name a cache in `cacheDir` or DEV_BIN_CACHE_DIR'
+  throw new DevBinaryError('CACHE_UNUSABLE', `there is no place for the cache: ${problem}`, { hint })
+}
+
 /** The options as the addon takes them, with everything that only holds at the moment of the call. */
 function toRequest(task, { signal: _, onEvent, ...options }) {
   const { repo = DEFAULT_REPO, env = process.env, report = 'auto' } = options
@@ -124,12 +133,7 @@ function toRequest(task, { signal: _, onEvent, ...options }) {
     task,
     report,
     repo: repo === '' ? repo : resolve(repo),
-    cacheDir:
-      cacheDir === undefined
-        ? join(process.env.HOME || homedir(), '.cache', 'openlock', 'dev-bin')
-        : cacheDir === ''
-          ? cacheDir
-          : resolve(cacheDir),
+    cacheDir: cacheDir === undefined ? defaultCacheDir() : cacheDir === '' ? cacheDir : resolve(cacheDir),
     maxSize: typed(options.maxSize, 'B'),
     maxAge: typed(options.maxAge, 'ms'),
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
@@ -162,11 +166,14 @@ function onSignal(signal) {
 }
 onSignal[OURS] = true
 
-function enter(end) {
+function enter(end, native) {
   if (underWay.size === 0) {
     process.on('exit', onExit)
+    // What is ignored, as `nohup` has it, ends nothing.
+    const ignored = native.ignoredSignals()
+    const ending = ENDING_SIGNALS.filter((signal) => !ignored.includes(signal))
     // Before the others: a listener of `process.once` is gone by the time that it has been called.
-    for (const signal of ENDING_SIGNALS) process.prependListener(signal, onSignal)
+    for (const signal of ending) process.prependListener(signal, onSignal)
   }
   underWay.add(end)
 }
@@ -198,7 +205,7 @@ async function call(task, given, known = OPTIONS) {
     cancellation.cancel()
   }
   const onAbort = () => end()
-  enter(end)
+  enter(end, native)
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     const last = await new Promise((settle) => {

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { MadeUp } from './cache.js'
 import { COMMAND, devBin, EXECUTABLES, start } from './command.js'
 import { GatedCheckout, RUNTIMES, survivors } from './program.js'
 import { Checkout, HELLO, mainPrinting, output, PATIENCE_MS, root, temporaryDirectory } from './support.js'
@@ -21,20 +22,6 @@ setDefaultTimeout(PATIENCE_MS)
 const HOUR = 3_600_000
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const COMMANDS = ['get', 'run', 'why', 'list', 'prune', 'verify', 'completions']
-
-const MAIN_WITH_ARGUMENTS = `fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    println!("{arguments:?}");
-    if let Some(status) = arguments.first().and_then(|first| first.parse().ok()) { std::process::exit(status) }
-}
-`
-
-/** Waits for a line on standard input after saying that it does; what it hears of signals it says, too. */
-const MAIN_WAITING = `fn main() {
-    println!("up");
-    loop { std::thread::sleep(std::time::Duration::from_secs(3600)); }
-}
-`
 
 function hours(count: number): number {
   return (Date.now() - count * HOUR) / 1000
@@ -147,12 +134,38 @@ for (const runtime of RUNTIMES) {
       const [, building] = again.stdout.split('\n').map((line) => line && JSON.parse(line))
       expect(building).toMatchObject({ type: 'building', expectedMs: lines.at(-2).buildMs })
 
+      // Another profile takes another time, and nobody knows which.
+      const other = await place.devBin(['get', '-p', 'hello', '--json', '--profile', 'dev'])
+      expect(JSON.parse(other.stdout.split('\n')[1] as string)).toEqual({
+        type: 'building',
+        bin: 'hello',
+        command: expect.any(String),
+      })
+      const back = await place.devBin(['get', '-p', 'hello', '--json', '--rebuild'])
+      expect(JSON.parse(back.stdout.split('\n')[1] as string)).toHaveProperty('expectedMs')
+
       const failed = await place.devBin(['get', '-p', 'hullo', '--json'])
       expect(failed.status).toBe(1)
       expect(JSON.parse(failed.stdout.trimEnd().split('\n').at(-1) as string)).toMatchObject({
         type: 'error',
         code: 'UNKNOWN_CRATE',
       })
+    })
+
+    test('ends in JSON with --json whatever goes wrong', async () => {
+      const where = { cwd: temporaryDirectory() }
+      const wrong: [string[], string, string][] = [
+        [['--json'], 'INVALID_OPTION', '`-p CRATE` is missing'],
+        [['--json', '-p', 'hello', '--frob'], 'INVALID_OPTION', '--frob'],
+        [['-p', 'hello', '--json'], 'NOT_A_CHECKOUT', '--repo DIR'],
+        [['-p', '../x', '--json', '--repo', '/'], 'INVALID_OPTION', '`crate`'],
+      ]
+      for (const [args, code, words] of wrong) {
+        const { status, stdout, stderr } = await devBin(runtime, ['get', ...args], where)
+        expect(status).toBe(2)
+        expect(JSON.parse(stdout)).toEqual({ type: 'error', code, message: expect.stringContaining(words) })
+        expect(stderr).toStartWith(`error[${code}]: `)
+      }
     })
 
     test('finds the checkout: the fork here, or the one around here, or the fork in that', async () => {
@@ -168,6 +181,7 @@ for (const runtime of RUNTIMES) {
       expect((await place.devBin(['get', '-p', 'hello'], { cwd: join(outer, 'src') })).stdout).toBe(path)
       const lost = await place.devBin(['get', '-p', 'hello'], { cwd: place.directory })
       expect(lost).toMatchObject({ status: 2, stdout: '' })
+      expect(lost.stderr).toContain('error[NOT_A_CHECKOUT]')
       expect(lost.stderr).toContain('--repo DIR')
     })
 
@@ -200,71 +214,6 @@ for (const runtime of RUNTIMES) {
       expect(await survivors(place.repo)).toEqual([])
       expect(await new Response(child.stderr).text()).not.toContain('    at ')
       expect(await new Response(child.stdout).text()).toBe('')
-    })
-  })
-
-  describe(`in ${runtime}, run`, () => {
-    const files = { ...HELLO, 'src/main.rs': MAIN_WITH_ARGUMENTS }
-
-    test('passes on what follows --, and ends with the status of the binary', async () => {
-      const place = new Place(files)
-      const plain = await place.devBin(['run', '-p', 'hello'])
-      expect(plain).toMatchObject({ status: 0, stdout: '[]\n' })
-      expect(plain.stderr).toContain('Built hello')
-      const passed = await place.devBin(['run', '-q', '-p', 'hello', '--', '7', '--help', '-p', '--', 'a b'])
-      expect(passed).toEqual({ status: 7, stdout: '["7", "--help", "-p", "--", "a b"]\n', stderr: '' })
-      const extra = await place.devBin(['run', '-p', 'hello', 'stray'])
-      expect(extra.status).toBe(2)
-      expect(extra.stderr).toContain('after `--`')
-    })
-
-    test('hands over standard input and the working directory', async () => {
-      const place = new Place({
-        ...files,
-        'src/main.rs':
-          'fn main() {\n    let line = std::io::read_to_string(std::io::stdin()).unwrap();\n' +
-          '    println!("{line} in {}", std::env::current_dir().unwrap().display());\n}\n',
-      })
-      const child = Bun.spawn([EXECUTABLES[runtime], COMMAND, 'run', '-q', '-p', 'hello', '--repo', place.repo], {
-        cwd: place.directory,
-        env: { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir },
-        stdin: Buffer.from('a line'),
-        stdout: 'pipe',
-      })
-      expect(await new Response(child.stdout).text()).toBe(`a line in ${place.directory}\n`)
-    })
-
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) {
-      test(`hands on ${signal}, and ends by it`, async () => {
-        const place = new Place({ ...files, 'src/main.rs': MAIN_WAITING })
-        const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir }
-        const child = start(runtime, ['run', '-q', '-p', 'hello'], { cwd: place.repo, env })
-        const reader = child.stdout.getReader()
-        expect(new TextDecoder().decode((await reader.read()).value)).toBe('up\n')
-        child.kill(signal)
-        await child.exited
-        expect(child.signalCode).toBe(signal)
-        expect(await survivors(place.directory)).toEqual([])
-      })
-    }
-
-    test('ends by the signal that ends the binary', async () => {
-      const place = new Place({ ...files, 'src/main.rs': 'fn main() { std::process::abort() }\n' })
-      expect((await place.devBin(['run', '-q', '-p', 'hello'])).status).toBe('SIGABRT')
-    })
-
-    test('says 126 of what cannot be started', async () => {
-      const place = new Place(files)
-      const { path } = await place.get()
-      // It passes for sound by its digest, and its interpreter does not exist.
-      writeFileSync(path, '#!/no/such/interpreter\n')
-      const manifest = JSON.parse(readFileSync(`${path}.json`, 'utf8'))
-      const bytes = readFileSync(path)
-      const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
-      writeFileSync(`${path}.json`, JSON.stringify({ ...manifest, sha256, size: bytes.length }))
-      const { status, stderr } = await place.devBin(['run', '-q', '-p', 'hello'])
-      expect(status).toBe(126)
-      expect(stderr).toContain(`\`${path}\` cannot be started`)
     })
   })
 
@@ -421,6 +370,17 @@ for (const runtime of RUNTIMES) {
     for (const words of [...COMMANDS, 'Exit status', 'DEV_BIN_CACHE_DIR', 'DEV_BIN_MAX_SIZE', 'NO_COLOR']) {
       expect(help.stdout).toContain(words)
     }
+    // Among other flags, and in a line that is wrong elsewhere; not as the value of an option.
+    for (const args of [
+      ['get', '-qh'],
+      ['prune', '-nh'],
+      ['get', '--frob', '--help'],
+      ['list', 'x', '-h'],
+    ]) {
+      expect((await devBin(runtime, args)).stdout).toStartWith(`dev-bin ${args[0]}: `)
+    }
+    const named = await devBin(runtime, ['get', '-ph'], { cwd: temporaryDirectory() })
+    expect([named.status, named.stdout]).toEqual([2, ''])
     for (const command of COMMANDS) {
       const own = await devBin(runtime, [command, '--help'])
       expect(own).toMatchObject({ status: 0, stderr: '' })
@@ -443,11 +403,70 @@ test('colours are for terminals whose user wants them', async () => {
   expect(inTerminal({ TERM: 'dumb' }).stdout.toString()).not.toContain('\u001b')
 })
 
-test('a reader that has read enough is no error', async () => {
-  const child = Bun.spawnSync(['sh', '-c', `node ${COMMAND} --help | head -1`])
-  expect(child.stdout.toString()).toStartWith('The path of an up-to-date binary')
-  expect(child.stderr.toString()).toBe('')
-})
+for (const runtime of RUNTIMES) {
+  const program = `${EXECUTABLES[runtime]} ${COMMAND}`
+
+  test(`in ${runtime}, a reader that has read enough ends a command quietly`, () => {
+    const child = Bun.spawnSync(['sh', '-c', `${program} --help | head -1`])
+    expect(child.stdout.toString()).toStartWith('The path of an up-to-date binary')
+    expect(child.stderr.toString()).toBe('')
+    const gone = Bun.spawnSync(['bash', '-c', `${program} --help | true; echo \${PIPESTATUS[0]}`])
+    expect([gone.stdout.toString(), gone.stderr.toString()]).toEqual(['141\n', ''])
+  })
+
+  test.skipIf(!existsSync('/dev/full'))(`in ${runtime}, standard output that is full is told in one line`, async () => {
+    const place = new Checkout()
+    await place.get()
+    const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir }
+    for (const args of [
+      'get -q -p hello',
+      'get -q -p hello --json',
+      'why -p hello',
+      'list',
+      'list --json',
+      'prune',
+      'verify',
+    ]) {
+      const child = Bun.spawnSync(['sh', '-c', `${program} ${args} > /dev/full`], { cwd: place.repo, env })
+      const told = child.stderr.toString()
+      expect([args, child.exitCode, told.trimEnd().split('\n').length]).toEqual([args, 1, 1])
+      expect(told).toStartWith('error: standard output cannot be written: ')
+    }
+  })
+
+  test(`in ${runtime}, HOME that is no place is an error`, async () => {
+    for (const [home, words] of [
+      ['relative', '`relative`, which is not absolute'],
+      ['', 'HOME is empty'],
+    ] as const) {
+      const { status, stderr } = await devBin(runtime, ['list'], { env: { HOME: home } })
+      // Bun asks the system for the home directory when HOME is empty.
+      if (runtime === 'bun' && home === '') continue
+      expect([status, stderr.includes('error[CACHE_UNUSABLE]'), stderr.includes(words)]).toEqual([1, true, true])
+    }
+  })
+
+  test(`in ${runtime}, names cannot move the cursor`, async () => {
+    const cache = new MadeUp()
+    cache.add(1, { bytes: 1, used: 3 * HOUR, checkout: '/a\nb\u001b[31m\u202ec/größe-日本' })
+    const { stdout } = await devBin(runtime, ['list'], { env: { DEV_BIN_CACHE_DIR: cache.cacheDir } })
+    expect(stdout.split('\n').length).toBe(3)
+    expect(stdout).toContain('/a\\nb\\u001b[31m\\u202ec/größe-日本')
+    const json = await devBin(runtime, ['list', '--json'], { env: { DEV_BIN_CACHE_DIR: cache.cacheDir } })
+    expect(JSON.parse(json.stdout)[0].checkout).toBe('/a\nb\u001b[31m\u202ec/größe-日本')
+  })
+
+  test(`in ${runtime}, limits in variables that mean nothing stop those who prune alone`, async () => {
+    const place = new Checkout()
+    const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, DEV_BIN_MAX_SIZE: 'big' }
+    const where = { cwd: place.repo, env }
+    const got = await devBin(runtime, ['get', '-p', 'hello'], where)
+    expect([got.status, got.stderr.includes('warning: the cache is not pruned by itself')]).toEqual([0, true])
+    expect((await devBin(runtime, ['list'], where)).status).toBe(0)
+    const pruned = await devBin(runtime, ['prune'], where)
+    expect([pruned.status, pruned.stderr.includes('`DEV_BIN_MAX_SIZE`')]).toEqual([2, true])
+  })
+}
 
 test('the package has it as its program, and npm start leads to it', async () => {
   const { bin, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

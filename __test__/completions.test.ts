@@ -13,7 +13,7 @@ const COMMANDS = ['completions', 'get', 'list', 'prune', 'run', 'verify', 'why']
 /** A directory with the script for `shell`, and one directory that it can complete. */
 async function prepared(shell: string): Promise<{ directory: string; script: string }> {
   const directory = temporaryDirectory()
-  mkdirSync(join(directory, 'checkouts'))
+  for (const name of ['checkouts', 'my work', 'star*']) mkdirSync(join(directory, name))
   writeFileSync(join(directory, 'checklist'), '')
   const { status, stdout, stderr } = await devBin('node', ['completions', shell])
   expect([status, stderr]).toEqual([0, ''])
@@ -37,6 +37,12 @@ function expectations(offer: Offer): void {
   expect(offer('list', '--js')).toEqual(['--json'])
   expect(offer('get', '--repo', 'chec').map((word) => word.replace(/\/$/, ''))).toEqual(['checkouts'])
   expect(offer('completions', 'z')).toEqual(['zsh'])
+  expect(offer('completions', 'bash', '').filter((word) => !word.startsWith('-'))).toEqual([])
+  // Names of crates that are names of commands.
+  expect(offer('get', '-p', 'list', '--js')).toEqual(['--json'])
+  expect(offer('get', '-p', 'prune', '--max')).toEqual([])
+  expect(offer('get', '--repo', 'sta').map((word) => word.replace(/\/$/, '').replace('\\', ''))).toEqual(['star*'])
+  expect(offer('get', '--repo', 'my').map((word) => word.replace(/\/$/, '').replace('\\', ''))).toEqual(['my work'])
   expect(offer('run', '-p', 'hello', '--', 'chec').map((word) => word.replace(/\/$/, ''))).toEqual([
     'checklist',
     'checkouts',
@@ -101,7 +107,7 @@ describe('completions load and complete in', () => {
       const shell = Bun.spawnSync(command, { cwd: directory, timeout: 20_000 })
       expect(shell.exitCode).toBe(0)
       const text = shell.stdout.toString().replaceAll('\r', '')
-      const offered = [...text.matchAll(/offer:(\S+)/g)].map((match) => match[1] as string)
+      const offered = [...text.matchAll(/offer:(.+)/g)].map((match) => match[1] as string)
       return [...new Set(offered)].sort()
     })
   })

@@ -5,12 +5,9 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
-  closeSync,
   existsSync,
-  ftruncateSync,
   linkSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -19,120 +16,25 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { list, type PruneOptions, prune } from '../index.js'
+import { age, Cache, DAY, du, HOUR, MadeUp, MIB, TAG, unused } from './cache.js'
 import { canTrace, LinkGatedCheckout, Program, RUNTIMES, traced } from './program.js'
-import { Checkout, mainPrinting, output, PATIENCE_MS, rejection, temporaryDirectory, until } from './support.js'
+import {
+  Checkout,
+  listener,
+  mainPrinting,
+  only,
+  output,
+  PATIENCE_MS,
+  rejection,
+  temporaryDirectory,
+  until,
+} from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
-const HOUR = 3_600_000
-const DAY = 24 * HOUR
-const MIB = 1024 * 1024
 const isRoot = process.getuid?.() === 0
-
-/** Has a file look as if it had not been written to for so long. */
-function age(path: string, milliseconds: number): void {
-  const then = new Date(Date.now() - milliseconds)
-  utimesSync(path, then, then)
-}
-
-/** Has an entry look as if it had last been served so long ago. */
-const unused = (binary: string, milliseconds: number) => age(`${binary}.json`, milliseconds)
-
-/** Blocks on disk of everything below, each file once, in bytes: what `du` says. */
-function du(directory: string): number {
-  return Number(execFileSync('du', ['-s', '-B1', directory], { encoding: 'utf8' }).split('\t')[0])
-}
-
-class Cache extends Checkout {
-  /** A binary that prints `text`, last used so long ago. */
-  async built(text: string, milliseconds = 0): Promise<string> {
-    this.write('src/main.rs', mainPrinting(text))
-    const { path } = await this.get()
-    if (milliseconds > 0) unused(path, milliseconds)
-    return path
-  }
-
-  /** As {@link built}, by a process that has ended, so that nothing of it is still to come. */
-  async builtElsewhere(text: string, milliseconds = 0): Promise<string> {
-    this.write('src/main.rs', mainPrinting(text))
-    const program = new Program('bun', this.options())
-    const { path } = (await program.says('resolved')).binary
-    await program.ended()
-    if (milliseconds > 0) unused(path, milliseconds)
-    return path
-  }
-
-  prune(options: PruneOptions = {}) {
-    return prune({ cacheDir: this.cacheDir, env: {}, ...options })
-  }
-
-  list(check = false) {
-    return list({ cacheDir: this.cacheDir, env: {}, check })
-  }
-}
-
-/** A cache of entries that nobody built: as many as one likes, of any size. */
-class MadeUp {
-  readonly directory = temporaryDirectory()
-  readonly cacheDir = join(this.directory, 'cache')
-  readonly checkout = join(this.directory, 'checkout')
-
-  constructor() {
-    mkdirSync(this.checkout)
-    mkdirSync(this.cacheDir, { mode: 0o700 })
-    for (const name of ['tmp', 'locks']) mkdirSync(join(this.cacheDir, name), { mode: 0o700 })
-    const tag = 'Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.\n'
-    writeFileSync(join(this.cacheDir, 'CACHEDIR.TAG'), tag)
-  }
-
-  /** An entry of `bytes`, of which the file system has given blocks to the first `filled`. */
-  add(index: number, { bytes, filled = bytes, used, bin = 'hello', checkout = this.checkout }: MadeUpEntry): string {
-    const fingerprint = createHash('sha256').update(String(index)).digest('hex')
-    const directory = join(this.cacheDir, fingerprint.slice(0, 16))
-    const path = join(directory, bin)
-    mkdirSync(directory, { mode: 0o700 })
-    writeFileSync(path, Buffer.alloc(filled, index))
-    const file = openSync(path, 'r+')
-    ftruncateSync(file, bytes)
-    closeSync(file)
-    chmodSync(path, 0o755)
-    writeFileSync(`${path}.inputs.json`, '{}')
-    const manifest = {
-      format: 1,
-      fingerprint,
-      package: 'hello',
-      bin,
-      target: null,
-      checkout,
-      sha256: createHash('sha256').update(`${index}`).digest('hex'),
-      size: bytes,
-      stat: { device: 0, inode: 0, mode: 0, size: bytes, modified_ns: 0, changed_ns: 0 },
-      published_ms: Date.now() - used,
-      build_ms: 1000,
-    }
-    writeFileSync(`${path}.json`, JSON.stringify(manifest))
-    unused(path, used)
-    return path
-  }
-
-  prune(options: PruneOptions = {}) {
-    return prune({ cacheDir: this.cacheDir, env: {}, ...options })
-  }
-
-  list() {
-    return list({ cacheDir: this.cacheDir, env: {} })
-  }
-}
-
-interface MadeUpEntry {
-  bytes: number
-  filled?: number
-  used: number
-  bin?: string
-  checkout?: string
-}
 
 describe('a cache of a thousand entries', () => {
   test('holds its cap, counted in blocks on disk, and loses the least recently used', async () => {
@@ -306,11 +208,12 @@ describe('leftovers go:', () => {
       age(directory, milliseconds)
       return directory
     }
-    const old = unfinished('0000000000000001', 'hello', 1.1 * HOUR)
-    const young = unfinished('0000000000000002', 'hello', 0.9 * HOUR)
-    const halfYoung = unfinished('0000000000000003', 'hello', 2 * HOUR)
-    writeFileSync(join(halfYoung, 'hello.inputs.json'), '{}')
+    const old = unfinished('0000000000000001', 'hello.inputs.json', 1.1 * HOUR)
+    const young = unfinished('0000000000000002', 'hello.inputs.json', 0.9 * HOUR)
+    const halfYoung = unfinished('0000000000000003', 'hello.inputs.json', 2 * HOUR)
+    writeFileSync(join(halfYoung, 'hello'), 'x')
     age(halfYoung, 2 * HOUR)
+    const someones = unfinished('0000000000000004', 'key.pem', 40 * DAY)
     const notOurs = unfinished('not-an-entry-dir', 'hello', 40 * DAY)
     const temporary = unfinished('tmp/.tmpDirectory', 'file', 2 * HOUR)
     // Somebody still builds in it.
@@ -320,15 +223,11 @@ describe('leftovers go:', () => {
     writeFileSync(join(busy, 'deep', 'young'), 'x')
     age(join(busy, 'deep'), 2 * HOUR)
     await cache.prune({ maxAge: 'none' })
-    expect([old, young, halfYoung, notOurs, temporary, busy].map(existsSync)).toEqual([
-      false,
-      true,
-      true,
-      true,
-      false,
-      true,
-    ])
-    expect(existsSync(finished)).toBe(true)
+    expect([old, temporary].map(existsSync)).toEqual([false, false])
+    expect([young, halfYoung, someones, notOurs, busy].filter((path) => !existsSync(path))).toEqual([])
+    await cache.prune({ all: true })
+    expect(existsSync(join(someones, 'key.pem'))).toBe(true)
+    expect(existsSync(finished)).toBe(false)
   })
 
   test('path sets, build records and stat caches of checkouts that are gone, and no others', async () => {
@@ -355,7 +254,9 @@ describe('leftovers go:', () => {
     execFileSync('git', ['clone', '--quiet', cache.repo, clone])
     cache.write('../clone/src/main.rs', mainPrinting('one'))
     unused(path, 3 * HOUR)
-    expect(await cache.get({ repo: clone })).toMatchObject({ outcome: 'cached', path })
+    const program = new Program('node', cache.options({ repo: clone }))
+    expect((await program.says('resolved')).binary).toMatchObject({ outcome: 'cached', path })
+    await program.ended()
     rmSync(cache.repo, { recursive: true })
     await cache.prune()
     expect(await cache.get({ repo: clone })).toMatchObject({ outcome: 'cached', path })
@@ -373,13 +274,13 @@ describe('leftovers go:', () => {
         Buffer.concat([Buffer.from('devbinS1'), length, Buffer.from(`${checkout}rest`)]),
       )
     }
-    statCache('there', cache.checkout)
-    statCache('gone', join(cache.directory, 'gone'))
-    writeFileSync(join(directory, 'young'), 'something else')
-    writeFileSync(join(directory, 'old'), 'something else')
-    age(join(directory, 'old'), 1.1 * HOUR)
+    const [there, gone, young, old, someones] = ['1', '2', '3', '4', 'mine'].map((name) => `${name.repeat(16)}.1`)
+    statCache(there as string, cache.checkout)
+    statCache(gone as string, join(cache.directory, 'gone'))
+    for (const name of [young, old, someones]) writeFileSync(join(directory, name as string), 'something else')
+    for (const name of [old, someones]) age(join(directory, name as string), 1.1 * HOUR)
     expect((await cache.prune()).leftovers).toBe(2)
-    expect(readdirSync(directory).sort()).toEqual(['there', 'young'])
+    expect(readdirSync(directory).sort()).toEqual([there, young, someones] as string[])
   })
 })
 
@@ -441,10 +342,18 @@ describe('by itself, the cache is pruned', () => {
     const program = new Program('node', cache.options())
     expect(await program.ended()).toBe(0)
     expect(existsSync(old)).toBe(true)
-    // What is asked for by name waits neither.
-    expect((await cache.prune()).removed.length).toBe(1)
+    // What is asked for by name waits, and can be ended.
+    const reason = new Error('enough')
+    expect(await rejection(cache.prune({ signal: AbortSignal.timeout(200) }))).toHaveProperty('name', 'TimeoutError')
+    const controller = new AbortController()
+    const ended = rejection(cache.prune({ signal: controller.signal }))
+    controller.abort(reason)
+    expect(await ended).toBe(reason)
+    const waiting = cache.prune()
+    expect(existsSync(old)).toBe(true)
     holder.stdin.end('\n')
     await exited
+    expect((await waiting).removed.map(({ entry }) => entry.path)).toEqual([old])
   })
 })
 
@@ -577,32 +486,17 @@ describe('a list', () => {
     expect(existsSync(cacheDir)).toBe(false)
     mkdirSync(join(cacheDir, '0123456789abcdef', 'hello'), { recursive: true })
     writeFileSync(join(cacheDir, '0123456789abcdef', 'hello.json'), '{"format":1}')
+    mkdirSync(join(cacheDir, '0123456789abcde0'))
     writeFileSync(join(cacheDir, 'fedcba9876543210'), 'a file')
     symlinkSync('/', join(cacheDir, '1111111111111111'))
     chmodSync(cacheDir, 0o700)
-    expect(await list({ cacheDir, check: true })).toEqual([])
-    writeFileSync(join(cacheDir, 'CACHEDIR.TAG'), 'Signature: 8a477f597d28d172789f06886806bc55\n@openlock/dev-bin\n')
+    writeFileSync(join(cacheDir, 'CACHEDIR.TAG'), TAG)
+    expect(await list({ cacheDir, check: true })).toMatchObject([
+      { bin: 'hello', fingerprint: '0123456789abcdef', damage: expect.stringContaining('cannot be parsed') },
+    ])
     expect((await prune({ cacheDir, all: true })).problems).toEqual([])
     expect(existsSync('/etc')).toBe(true)
   })
-})
-
-test('a directory that does not say it is a cache is left as it is', async () => {
-  const cacheDir = join(temporaryDirectory(), 'project')
-  const files = ['tmp/thesis.txt', '0123456789abcdef/key.pem', 'path-sets/mine.json'].map((file) =>
-    join(cacheDir, file),
-  )
-  for (const file of files) {
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, 'mine')
-    age(file, 40 * DAY)
-  }
-  chmodSync(cacheDir, 0o700)
-  expect(await prune({ cacheDir, all: true })).toMatchObject({ removed: [], leftovers: 0 })
-  expect(files.map(existsSync)).toEqual([true, true, true])
-  const cache = new Cache()
-  await cache.get({ cacheDir })
-  expect(existsSync(join(cacheDir, 'tmp', 'thesis.txt'))).toBe(true)
 })
 
 describe('a cache is refused, and says why,', () => {
@@ -649,8 +543,15 @@ test('limits are read as people type them, and what is none is named', async () 
     expect(error.message).toContain(words)
   }
   const checkout = new Checkout()
-  const error = await rejection(checkout.get({ env: checkout.environment({ DEV_BIN_MAX_SIZE: 'huge' }) }))
-  expect([error.code, error.message.includes('DEV_BIN_MAX_SIZE')]).toEqual(['INVALID_OPTION', true])
+  expect((await rejection(checkout.get({ maxSize: 'huge' }))).message).toContain('`maxSize`')
+  // A variable that means nothing is no reason not to build, nor not to list.
+  const env = { DEV_BIN_MAX_SIZE: 'huge' }
+  expect(await list({ cacheDir: cache.cacheDir, env })).toEqual([])
+  const { events, onEvent } = listener()
+  expect(await checkout.get({ env: checkout.environment(env), onEvent })).toMatchObject({ outcome: 'built' })
+  expect(only(events, 'warning').map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^the cache is not pruned by itself: .*`DEV_BIN_MAX_SIZE`: "huge" is not a size/),
+  ])
 })
 
 test('the environment of the call decides where no option does', async () => {

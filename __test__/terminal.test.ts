@@ -36,6 +36,11 @@ class Terminal {
     return picture.split('\n')
   }
 
+  /** Whether any of it has a colour. */
+  isColoured(): boolean {
+    return this.#tmux('capture-pane', '-p', '-e').includes('\u001b[')
+  }
+
   async ends(): Promise<string[]> {
     await until(() => this.look().some((line) => line.startsWith('ended ')), 'the command has ended')
     return this.look()
@@ -154,12 +159,28 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     })
   }
 
-  test('with NO_COLOR or TERM=dumb there is no live line, or no colour', async () => {
-    const place = new Checkout()
-    const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, TERM: 'dumb' }
-    const terminal = new Terminal(80, `cd '${place.repo}' && node '${COMMAND}' get -p hello`, env)
-    await terminal.ends()
-    expect(terminal.seen.some((picture) => picture.includes('[='))).toBe(false)
+  test('with TERM=dumb there is no live line, and with NO_COLOR no colour', async () => {
+    const seen = async (more: Record<string, string>) => {
+      const place = new GatedCheckout()
+      place.write('src/main.rs', 'fn unused() {}\nfn main() {}\n')
+      const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, ...more }
+      // The terminal has its own idea of TERM.
+      const term = more.TERM ?? 'screen'
+      const terminal = new Terminal(80, `cd '${place.repo}' && TERM=${term} node '${COMMAND}' get -p hello`, env)
+      const isLive = () => terminal.look().some((line) => /\[=*> *\] \d+\/\d+/.test(line))
+      await place.gate.reached()
+      if (more.TERM === undefined) await until(isLive, 'there is a live line')
+      place.gate.open()
+      await terminal.ends()
+      expect(terminal.look().join('\n')).toContain('warning: function `unused` is never used')
+      return {
+        live: terminal.seen.some((picture) => /\[=*>? *\] \d+\/\d+/.test(picture)),
+        colour: terminal.isColoured(),
+      }
+    }
+    expect(await seen({})).toEqual({ live: true, colour: true })
+    expect(await seen({ NO_COLOR: '1' })).toEqual({ live: true, colour: false })
+    expect(await seen({ TERM: 'dumb' })).toEqual({ live: false, colour: false })
   })
 
   test('Ctrl-C reaches what `run` runs once, and ends it', async () => {

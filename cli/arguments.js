@@ -4,8 +4,13 @@
 
 const { parseArgs } = require('node:util')
 
-/** A mistake in the command line itself. */
-class UsageError extends Error {}
+/** A mistake in the command line itself; with a code as the public surface has it. */
+class UsageError extends Error {
+  constructor(message, code = 'INVALID_OPTION') {
+    super(message)
+    this.code = code
+  }
+}
 
 /** What a value may be: a list of words, or a kind of path that shells complete. */
 const DIRECTORY = 'directory'
@@ -61,11 +66,9 @@ const REQUEST = [
   'exclude',
 ]
 
-/** A command's options, checked as far as that can be done here, and what stands after `--`. */
-function parse(command, argv) {
-  const end = command.passesOn ? argv.indexOf('--') : -1
-  const own = end < 0 ? argv : argv.slice(0, end)
-  const options = {}
+/** What is known of a command's options to those who parse. */
+function known(command) {
+  const options = { help: { type: 'boolean', short: 'h' } }
   const names = [
     ...command.options,
     ...Object.keys(ALIASES).filter((alias) => command.options.includes(ALIASES[alias])),
@@ -75,6 +78,22 @@ function parse(command, argv) {
     options[name] = { type: value === undefined ? 'boolean' : 'string', multiple: multiple === true }
     if (short !== undefined && name in OPTIONS) options[name].short = short
   }
+  return options
+}
+
+/** Whether a flag stands somewhere in a command line that may be wrong elsewhere, `-qh` included. */
+function asksFor(flag, command, argv) {
+  const end = argv.indexOf('--')
+  const args = end < 0 ? argv : argv.slice(0, end)
+  const { tokens } = parseArgs({ args, options: known(command), strict: false, allowPositionals: true, tokens: true })
+  return tokens.some((token) => token.kind === 'option' && token.name === flag)
+}
+
+/** A command's options, checked as far as that can be done here, and what stands after `--`. */
+function parse(command, argv) {
+  const end = command.passesOn ? argv.indexOf('--') : -1
+  const own = end < 0 ? argv : argv.slice(0, end)
+  const options = known(command)
   let parsed
   try {
     parsed = parseArgs({ args: own, options, strict: true, allowPositionals: true })
@@ -100,4 +119,4 @@ function parse(command, argv) {
   return { values, positionals, rest: end < 0 ? [] : argv.slice(end + 1) }
 }
 
-module.exports = { DIRECTORY, OPTIONS, REQUEST, UsageError, parse }
+module.exports = { DIRECTORY, OPTIONS, REQUEST, UsageError, asksFor, parse }

@@ -20,7 +20,8 @@ function findCheckout(here = process.cwd()) {
     }
     if (directory === dirname(directory)) break
   }
-  throw new UsageError(`\`${here}\` is in no git checkout, and has no \`${FORK}\`; name one with \`--repo DIR\``)
+  const problem = `\`${here}\` is in no git checkout, and has no \`${FORK}\`; name one with \`--repo DIR\``
+  throw new UsageError(problem, 'NOT_A_CHECKOUT')
 }
 
 module.exports = { findCheckout }

@@ -5,10 +5,11 @@
 const { explain, getDevBinary, list, prune, verify } = require('..')
 const { REQUEST } = require('./arguments.js')
 const { findCheckout } = require('./checkout.js')
-const { become } = require('./become.js')
+const { become } = require('./replace.js')
 const { SHELLS, completions } = require('./completions.js')
+const { write } = require('./output.js')
 const { reasonLines } = require('./reasons.js')
-const { ago, count, painted, shortened, size, table } = require('./text.js')
+const { ago, count, painted, shortened, size, table, visible } = require('./text.js')
 const { UsageError } = require('./arguments.js')
 
 const OK = 0
@@ -29,12 +30,13 @@ happens, and the last line is the result (type "result") or the error (type "err
       'dev-bin get -p openshell-server --json | jq -r \'select(.type == "result").sha256\'',
     ],
     run: get,
+    jsonError,
   },
   run: {
     summary: 'run a binary, built if need be',
     usage: '-p CRATE [OPTIONS] [-- ARGS]',
-    detail: `What follows -- is passed on. The binary has this terminal and this standard input and output; its exit status, or the
-signal that ends it, becomes this command's own, and signals sent to this command reach it.`,
+    detail: `What follows -- is passed on. The binary takes the place of this command: it is the same process, with the same terminal,
+standard input and output, and its end is this command's end.`,
     options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet'],
     needsCrate: true,
     passesOn: true,
@@ -111,24 +113,19 @@ function request(values) {
   }
 }
 
-function write(text) {
-  process.stdout.write(`${text}\n`)
-}
-
 async function get({ values }) {
   if (!values.json) {
-    write((await built(values)).path)
+    await write((await built(values)).path)
     return OK
   }
   const tell = (line) => write(JSON.stringify(line))
-  try {
-    tell({ type: 'result', ...(await built(values, tell)) })
-    return OK
-  } catch (error) {
-    const { code, message, hint } = error
-    tell({ type: 'error', code, message, hint })
-    throw error
-  }
+  await tell({ type: 'result', ...(await built(values, tell)) })
+  return OK
+}
+
+/** For `--json`: an error as the last line. */
+function jsonError({ code, message, hint }) {
+  return JSON.stringify({ type: 'error', code, message, hint })
 }
 
 async function built(values, onEvent) {
@@ -150,12 +147,12 @@ async function run({ values, rest }) {
 async function why({ values }) {
   const explanation = await explain(request(values))
   if (values.json) {
-    write(JSON.stringify(explanation, undefined, 2))
+    await write(JSON.stringify(explanation, undefined, 2))
   } else if (explanation.outcome === 'hit') {
-    write(`hit: ${explanation.path}`)
+    await write(`hit: ${visible(explanation.path)}`)
   } else {
     const name = values.bin ?? values.crate
-    write([`miss: ${name} would be built`, ...explanation.reasons.flatMap(reasonLines)].join('\n'))
+    await write([`miss: ${name} would be built`, ...explanation.reasons.flatMap(reasonLines)].join('\n'))
   }
   return explanation.outcome === 'hit' ? OK : MISS
 }
@@ -163,11 +160,14 @@ async function why({ values }) {
 async function listEntries({ values }) {
   const entries = await list({ cacheDir: values['cache-dir'] })
   if (values.json) {
-    write(JSON.stringify(entries, undefined, 2))
+    await write(JSON.stringify(entries, undefined, 2))
   } else if (entries.length === 0) {
     process.stderr.write('The cache is empty.\n')
   } else {
-    write(table([HEADINGS, ...entries.map(row)]))
+    await write(table([HEADINGS, ...entries.map(row)]))
+    const damaged = entries.filter((entry) => entry.damage !== undefined).length
+    if (damaged > 0)
+      process.stderr.write(`${count(damaged, 'binary is', 'binaries are')} damaged; \`dev-bin verify\` tells how\n`)
   }
   return OK
 }
@@ -178,7 +178,8 @@ function row(entry) {
   return [
     entry.bin,
     entry.target ?? 'host',
-    entry.crate,
+    // What only a manifest tells.
+    entry.crate || '(damaged)',
     entry.fingerprint.slice(0, 16),
     size(entry.diskSize),
     ago(entry.builtAt),
@@ -197,17 +198,17 @@ async function pruneEntries({ values }) {
     all: values.all,
     dryRun,
   })
-  if (values.json) write(JSON.stringify(pruning, undefined, 2))
-  else write(pruningLines(pruning, dryRun).join('\n'))
+  if (values.json) await write(JSON.stringify(pruning, undefined, 2))
+  else await write(pruningLines(pruning, dryRun).join('\n'))
   for (const problem of pruning.problems)
-    process.stderr.write(`${painted(process.stderr).yellow('warning')}: ${problem}\n`)
+    process.stderr.write(`${painted(process.stderr).yellow('warning')}: ${visible(problem)}\n`)
   return pruning.problems.length === 0 ? OK : FAILED
 }
 
 function pruningLines({ removed, freed, leftovers, kept, size: left, over }, dryRun) {
   const lines = removed.map(({ entry, reason, freed }) => {
     const why = { age: 'too long ago', size: 'least recently', all: 'all are removed' }[reason]
-    return `${dryRun ? 'Would remove' : 'Removed'} ${entry.bin} ${entry.fingerprint.slice(0, 16)}: used ${ago(entry.usedAt)} (${why}), ${size(freed)}`
+    return `${dryRun ? 'Would remove' : 'Removed'} ${visible(entry.bin)} ${entry.fingerprint.slice(0, 16)}: used ${ago(entry.usedAt)} (${why}), ${size(freed)}`
   })
   const others = leftovers > 0 ? ` and ${count(leftovers, 'leftover file')}` : ''
   lines.push(
@@ -231,17 +232,17 @@ async function verifyEntries({ values }) {
   const verification = await verify({ ...request(values), report: values.quiet ? 'silent' : 'auto' })
   const { verdict, binary, fresh } = verification
   if (values.json) {
-    write(JSON.stringify(verification, undefined, 2))
+    await write(JSON.stringify(verification, undefined, 2))
   } else {
     const said = {
       equal: 'a fresh build gives the same bytes',
       'not-reproducible': 'two fresh builds differ from each other, so nothing follows from this one being different',
       stale: 'two fresh builds agree, and this one differs; `dev-bin get --rebuild` replaces it',
     }[verdict]
-    write(
+    await write(
       [
         `${verdict}: ${said}`,
-        `  cached  ${binary.sha256}  ${binary.path}`,
+        `  cached  ${binary.sha256}  ${visible(binary.path)}`,
         ...fresh.map((digest) => `  fresh   ${digest}`),
       ].join('\n'),
     )
@@ -253,11 +254,11 @@ async function verifyDigests(values) {
   const entries = await list({ cacheDir: values['cache-dir'], check: true })
   const damaged = entries.filter((entry) => entry.damage !== undefined)
   if (values.json) {
-    write(JSON.stringify(entries, undefined, 2))
+    await write(JSON.stringify(entries, undefined, 2))
   } else {
-    const lines = damaged.map((entry) => `damaged: ${entry.damage}`)
+    const lines = damaged.map((entry) => `damaged: ${visible(entry.damage)}`)
     const sound = entries.length - damaged.length
-    write([...lines, `${count(sound, 'binary', 'binaries')} of ${entries.length} as published`].join('\n'))
+    await write([...lines, `${count(sound, 'binary', 'binaries')} of ${entries.length} as published`].join('\n'))
     if (damaged.length > 0) process.stderr.write('The next call for a damaged binary builds it again.\n')
   }
   return damaged.length === 0 ? OK : FAILED
@@ -269,7 +270,7 @@ async function printCompletions({ positionals: [shell] }) {
       `${shell === undefined ? 'the shell is missing' : `there are no completions for \`${shell}\``}; there are ${SHELLS.join(', ')}`,
     )
   }
-  process.stdout.write(completions(shell, COMMANDS))
+  await write(completions(shell, COMMANDS).trimEnd())
   return OK
 }
 

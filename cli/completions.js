@@ -33,28 +33,42 @@ function bash(commands) {
   const values = [...valued.values()].map((option) => {
     const found =
       option.complete === DIRECTORY
-        ? 'compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$current"))'
+        ? '_dev_bin_names -d'
         : Array.isArray(option.complete)
-          ? `COMPREPLY=($(compgen -W ${quoted(option.complete.join(' '))} -- "$current"))`
+          ? `_dev_bin_offer -W ${quoted(option.complete.join(' '))}`
           : ':'
     return `    ${flags(option).join('|')}) ${found}; return ;;`
   })
   const words = commands.map(([name, command]) => {
-    const own = name === 'completions' ? SHELLS : []
-    return `    ${name}) words=${quoted([...own, ...optionsOf(command).flatMap(flags)].join(' '))} ;;`
+    const words = quoted(optionsOf(command).flatMap(flags).join(' '))
+    // One shell is enough.
+    const own = name === 'completions' ? `; [[ -n $second ]] || words+=${quoted(` ${SHELLS.join(' ')}`)}` : ''
+    return `    ${name}) words=${words}${own} ;;`
   })
   return `# bash completions for dev-bin
 
+# A line is an offer, blanks and all; bash 3 has no \`mapfile\`.
+_dev_bin_offer() {
+  local line
+  COMPREPLY=()
+  while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen "$@" -- "$current")
+}
+
+_dev_bin_names() {
+  compopt -o filenames 2>/dev/null
+  _dev_bin_offer "$@"
+}
+
 _dev_bin() {
-  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]} command= words= index
+  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]} command= second= words= index
   COMPREPLY=()
   # bash makes words of \`--option=value\` at the sign.
   if [[ $current == = ]]; then current=; elif [[ $previous == = ]]; then previous=\${COMP_WORDS[COMP_CWORD - 2]}; fi
   for ((index = 1; index < COMP_CWORD; index++)); do
     case \${COMP_WORDS[index]} in
-      --) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$current")); return ;;
+      --) _dev_bin_names -f; return ;;
       -*) ;;
-      *) [[ -n $command ]] || command=\${COMP_WORDS[index]} ;;
+      *) if [[ -n $command ]]; then second=\${COMP_WORDS[index]}; else command=\${COMP_WORDS[index]}; fi ;;
     esac
   done
   case $previous in
@@ -64,7 +78,7 @@ ${values.join('\n')}
     '') words=${quoted([...commands.map(([name]) => name), '--help', '--version'].join(' '))} ;;
 ${words.join('\n')}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  _dev_bin_offer -W "$words"
 }
 
 complete -F _dev_bin dev-bin
@@ -119,15 +133,24 @@ if [[ \${funcstack[1]} == _dev-bin ]]; then _dev-bin "$@"; else compdef _dev-bin
 }
 
 function fish(commands) {
-  const names = commands.map(([name]) => name).join(' ')
-  const lines = ['# fish completions for dev-bin', '', 'complete -c dev-bin -f']
-  const before = quoted(`not __fish_seen_subcommand_from ${names}`)
+  const lines = [
+    '# fish completions for dev-bin',
+    '',
+    '# Not `__fish_seen_subcommand_from`: a crate can have the name of a command.',
+    'function __dev_bin_is',
+    '  set -l words (commandline -opc)',
+    '  test "$words[2]" = "$argv[1]"; and test -z "$argv[2]" -o (count $words) -eq "$argv[2]"',
+    'end',
+    '',
+    'complete -c dev-bin -f',
+  ]
+  const before = quoted("__dev_bin_is ''")
   for (const [name, { summary }] of commands)
     lines.push(`complete -c dev-bin -n ${before} -a ${name} -d ${quoted(summary)}`)
   lines.push(`complete -c dev-bin -n ${before} -s h -l help -d 'what there is to know'`)
   lines.push(`complete -c dev-bin -n ${before} -s V -l version -d 'the version'`)
   for (const [name, command] of commands) {
-    const within = quoted(`__fish_seen_subcommand_from ${name}`)
+    const within = quoted(`__dev_bin_is ${name}`)
     for (const { name: long, short, value, help, complete } of optionsOf(command)) {
       const parts = [`complete -c dev-bin -n ${within}`]
       if (short !== undefined) parts.push(`-s ${short}`)
@@ -137,11 +160,10 @@ function fish(commands) {
       if (Array.isArray(complete)) parts.push(`-a ${quoted(complete.join(' '))}`)
       lines.push(`${parts.join(' ')} -d ${quoted(help)}`)
     }
-    if (name === 'completions') lines.push(`complete -c dev-bin -n ${within} -a ${quoted(SHELLS.join(' '))}`)
+    if (name === 'completions')
+      lines.push(`complete -c dev-bin -n ${quoted(`__dev_bin_is ${name} 2`)} -a ${quoted(SHELLS.join(' '))}`)
     if (command.passesOn)
-      lines.push(
-        `complete -c dev-bin -n ${quoted(`__fish_seen_subcommand_from ${name}; and contains -- -- (commandline -opc)`)} -F`,
-      )
+      lines.push(`complete -c dev-bin -n ${quoted(`__dev_bin_is ${name}; and contains -- -- (commandline -opc)`)} -F`)
   }
   return `${lines.join('\n')}\n`
 }

@@ -5,11 +5,12 @@
 const { OPTIONS } = require('./arguments.js')
 
 const STATUSES = `Exit status:
-  0  done; for \`why\`, a hit
-  1  the build failed, or anything else did; for \`verify\`, a binary is not what it should be
-  2  the command line or an option is wrong
-  3  for \`why\`, a miss
-  \`run\` ends as the binary does; with 126 when the binary cannot be started.
+  0    done; for \`why\`, a hit
+  1    the build failed, or anything else did; for \`verify\`, a binary is not what it should be
+  2    the command line or an option is wrong
+  3    for \`why\`, a miss
+  141  whoever reads standard output has gone
+  \`run\` ends as the binary does; with 126 when the system cannot execute it, and 127 when something is missing.
   A command that is ended by a signal ends by that signal.`
 
 const VARIABLES = `Environment:

@@ -6,29 +6,29 @@
 const { version } = require('../package.json')
 const { COMMANDS } = require('./commands.js')
 const { commandHelp, help } = require('./help.js')
-const { parse, UsageError } = require('./arguments.js')
+const { asksFor, parse, UsageError } = require('./arguments.js')
+const { listen, OutputError, write } = require('./output.js')
 const { painted } = require('./text.js')
 
 const OK = 0
 const FAILED = 1
 const USAGE = 2
+/** As when SIGPIPE ends a program, which both runtimes ignore. */
+const UNREAD = 141
 
 /** Runs one command line: the status to exit with. Never rejects. */
 async function main(argv) {
-  // Whoever reads, as `head` does, may have read enough.
-  process.stdout.on('error', (error) => {
-    if (error.code !== 'EPIPE') throw error
-  })
+  listen()
   const [name, ...rest] = argv
   try {
     if (name === undefined) throw new UsageError('there is no command')
-    if (name === '--help' || name === '-h' || name === 'help') return printed(helpOn(rest[0]))
-    if (name === '--version' || name === '-V') return printed(`dev-bin ${version}`)
+    if (name === '--help' || name === '-h' || name === 'help') return await printed(helpOn(rest[0]))
+    if (name === '--version' || name === '-V') return await printed(`dev-bin ${version}`)
     const command = named(name)
-    if (asksForHelp(rest)) return printed(commandHelp(name, command))
+    if (asksFor('help', command, rest)) return await printed(commandHelp(name, command))
     return await command.run(parse(command, rest))
   } catch (error) {
-    return failed(error, name)
+    return failed(error, name, rest)
   }
 }
 
@@ -44,28 +44,27 @@ function helpOn(name) {
   return name === undefined || name.startsWith('-') ? help(COMMANDS) : commandHelp(name, named(name))
 }
 
-/** `--help` wherever it stands, but for what follows `--`, which is the binary's. */
-function asksForHelp(rest) {
-  const end = rest.indexOf('--')
-  const own = end < 0 ? rest : rest.slice(0, end)
-  return own.includes('--help') || own.includes('-h')
-}
-
-function printed(text) {
-  process.stdout.write(`${text}\n`)
+async function printed(text) {
+  await write(text)
   return OK
 }
 
 /** Says on stderr what is wrong and what to do. A stack is for those who maintain this, and ask for it. */
-function failed(error, name) {
+async function failed(error, name, rest) {
+  // Whoever reads, as `head` does, has read enough.
+  if (error instanceof OutputError && error.isUnread) return UNREAD
+  const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined
+  if (command?.jsonError && !(error instanceof OutputError) && asksFor('json', command, rest)) {
+    await write(command.jsonError(error)).catch(() => {})
+  }
   const paint = painted(process.stderr)
   const isUsage = error instanceof UsageError || error.code === 'INVALID_OPTION'
-  const code = error instanceof UsageError || error.code === undefined ? '' : `[${error.code}]`
+  const code = error.code === undefined ? '' : `[${error.code}]`
   const wantsStack = /^(debug|trace)$/i.test(process.env.DEV_BIN_LOG ?? '')
   const text = error.told ?? error.message
   process.stderr.write(`${paint.red(`error${code}`)}: ${text}\n`)
   if (isUsage) {
-    const about = name !== undefined && Object.hasOwn(COMMANDS, name) ? `dev-bin ${name} --help` : 'dev-bin --help'
+    const about = command === undefined ? 'dev-bin --help' : `dev-bin ${name} --help`
     process.stderr.write(`\nhint: \`${about}\` shows what there is\n`)
   }
   if (wantsStack) process.stderr.write(`\n${error.stack}\n`)

@@ -33,6 +33,17 @@ function count(number, one, many = `${one}s`) {
   return `${number} ${number === 1 ? one : many}`
 }
 
+/** Line breaks, escape sequences, and what turns the direction of writing: nothing of a name may move the cursor. */
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu
+
+/** A name or path as it can be shown. */
+function visible(text) {
+  return text.replaceAll(UNSEEN, (character) => {
+    const escaped = JSON.stringify(character).slice(1, -1)
+    return escaped === character ? `\\u${character.codePointAt(0).toString(16).padStart(4, '0')}` : escaped
+  })
+}
+
 /** A path as short as it can be typed. */
 function shortened(path) {
   const home = process.env.HOME || homedir()
@@ -40,7 +51,8 @@ function shortened(path) {
 }
 
 /** Lines of columns; the last column is not padded, so that no line ends in blanks. */
-function table(rows) {
+function table(cells) {
+  const rows = cells.map((row) => row.map(visible))
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
   const line = (row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column])))
   return rows.map((row) => line(row).join('  ').trimEnd()).join('\n')
@@ -54,4 +66,4 @@ function painted(stream) {
   return { red: in_('1;31'), green: in_('32'), yellow: in_('33'), bold: in_('1') }
 }
 
-module.exports = { ago, count, painted, shortened, size, table }
+module.exports = { ago, count, painted, shortened, size, table, visible }

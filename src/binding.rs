@@ -1,4 +1,5 @@
-//! The Node-API surface: one call, `start`, and the switch that stops it.
+//! The Node-API surface: one call, `start`, and the switch that stops it; what signals mean; and, for the
+//! command line, `replaceProcess`.
 //!
 //! Promises: `start` returns at once; the work happens on a thread of its own. Events and exactly one terminal message
 //! travel through one threadsafe function, so they arrive in order. It is released when what was left to do is done, and
@@ -30,7 +31,7 @@ use crate::report::{Mode, Report};
 use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
 use crate::store::{Pruning, Store};
-use crate::{cancellation, explain, report, request, verify};
+use crate::{cancellation, explain, replace, report, request, verify};
 pub use types::*;
 
 /// Directories are walked into one by one, as deep as paths can be long: thousands of levels. What is not used of it takes
@@ -97,6 +98,21 @@ pub fn start(
     thread.map(drop).map_err(|error| napi::Error::from_reason(format!("cannot start a thread: {error}")))
 }
 
+/// Runs a program in the place of this process, which has no worker threads of JavaScript's; for `dev-bin run` alone.
+/// Returns when that fails.
+#[napi]
+#[must_use]
+pub fn replace_process(program: String, args: Vec<String>) -> NotReplaced {
+    replace::replace_process(&program, &args).into()
+}
+
+/// Signals that would end this process, had whoever started it not had them ignored. `index.js` leaves them alone.
+#[napi]
+#[must_use]
+pub fn ignored_signals() -> Vec<&'static str> {
+    replace::ignored_signals()
+}
+
 fn run(
     request: NativeRequest,
     cancellation: &Arc<cancellation::Cancellation>,
@@ -135,28 +151,29 @@ fn run(
 }
 
 fn list(options: Options, check: bool, cancellation: &cancellation::Cancellation) -> Result<Message> {
-    let (store, _) = cache(options)?;
-    let entries = store.list().into_iter().map(|listed| {
+    let (store, _) = cache(&options)?;
+    let listing = store.list();
+    let entries = listing.entries.into_iter().map(|listed| {
         cancellation.check()?;
         let damage = check.then(|| store.damage(&listed)).flatten();
         Ok(NativeEntry { damage, ..listed.into() })
     });
+    let entries = entries.chain(listing.broken.into_iter().map(|broken| Ok(broken.into())));
     Ok(Message::List { list: entries.collect::<Result<_>>()? })
 }
 
 fn prune(options: Options, all: bool, dry_run: bool, cancellation: &cancellation::Cancellation) -> Result<Message> {
-    let (store, limits) = cache(options)?;
-    let pruned = store.prune(&Pruning { limits, all, dry_run }, &|| !cancellation.is_cancelled());
-    cancellation.check()?;
+    let (store, env) = cache(&options)?;
+    let limits = Limits::chosen(options.max_size.as_deref(), options.max_age.as_deref(), &env)?;
+    let pruned = store.prune(&Pruning { limits, all, dry_run }, cancellation)?;
     Ok(Message::Pruning { pruning: pruned.into() })
 }
 
-/// The cache of a call that asks for no binary, and what it may hold.
-fn cache(options: Options) -> Result<(Store, Limits)> {
-    let env = Environment::from(options.env);
+/// The cache of a call that asks for no binary, and the environment of the call.
+fn cache(options: &Options) -> Result<(Store, Environment)> {
+    let env = Environment::from(options.env.clone());
     report::log_as_asked(&env);
-    let limits = Limits::chosen(options.max_size.as_deref(), options.max_age.as_deref(), &env)?;
-    Ok((Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?, limits))
+    Ok((Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?, env))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -36,6 +36,7 @@ pub mod limits;
 mod names;
 pub mod path_set;
 pub mod reasons;
+pub mod replace;
 pub mod report;
 pub mod request;
 pub mod resolve;

@@ -165,7 +165,7 @@ impl Report {
             build.progress(done, total, slowest);
         } else if state.last_line.is_some_and(|last| last.elapsed() >= SIGN_OF_LIFE) {
             let mut text = format!("  {done}/{total} after {}", duration(elapsed));
-            if let Some(left) = left {
+            if let Some(left) = left.filter(|left| *left >= live::LEAST_LEFT) {
                 let _ = write!(text, ", about {} left", duration(left));
             }
             if let Some(slowest) = slowest {

@@ -176,8 +176,9 @@ pub struct Request {
     pub cache_dir: PathBuf,
     /// The environment of the build.
     pub env: Environment,
-    /// What is left of the cache when it is pruned.
-    pub limits: Limits,
+    /// What is left of the cache when it is pruned; or what is wrong with the variables that say so, which is no reason
+    /// not to build.
+    pub limits: Result<Limits, String>,
 }
 
 impl TryFrom<Options> for Request {
@@ -218,10 +219,15 @@ impl TryFrom<Options> for Request {
             scope,
             exclude: options.exclude,
             cache_dir: absolute("cacheDir", &options.cache_dir)?,
-            limits: Limits::chosen(options.max_size.as_deref(), options.max_age.as_deref(), &env)?,
+            limits: limits(options.max_size.as_deref(), options.max_age.as_deref(), &env)?,
             env,
         })
     }
+}
+
+fn limits(max_size: Option<&str>, max_age: Option<&str>, env: &Environment) -> Result<Result<Limits, String>> {
+    Limits::chosen(max_size, max_age, &Environment::default())?;
+    Ok(Limits::chosen(max_size, max_age, env).map_err(|error| error.to_string()))
 }
 
 impl Request {

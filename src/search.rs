@@ -1,7 +1,8 @@
 //! One request on its way: looking at the inputs, and at what the cache has for them.
 //!
-//! Promises: a look-up neither writes nor spawns anything; when what it found is served, that is noted once an hour. To
-//! tell why something was built, a program that was not there at the last build is asked for its version.
+//! Promises: a look-up neither writes nor spawns anything; when what it found is served, that is noted once an hour, and
+//! once that a checkout is served what another one built. To tell why something was built, a program that was not there at
+//! the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
 
 use std::cell::OnceCell;
@@ -182,10 +183,20 @@ impl<'a> Search<'a> {
     /// The entry that was found, if it is still there, and now is for another hour. Its caller hears of a hit.
     pub(crate) fn serve(&self, found: &Found) -> Option<Entry> {
         let LookUp::Hit(entry) = &found.entry else { return None };
-        match self.store.claim(entry) {
-            Claim::Gone => return None,
-            Claim::Noted => self.store.note_owner(&Self::weak_key(&found.inputs), &self.root),
-            Claim::Granted => {}
+        let claim = self.store.claim(entry);
+        if claim == Claim::Gone {
+            return None;
+        }
+        let is_known = entry.manifest.knows(&self.root);
+        if claim == Claim::Noted || !is_known {
+            let (store, weak_key, root) = (self.store.clone(), Self::weak_key(&found.inputs), self.root.clone());
+            let other = (!is_known).then(|| entry.clone());
+            self.call.afterwards.add(move || {
+                store.note_owner(&weak_key, &root);
+                if let Some(entry) = other {
+                    store.note_served(&entry, &root);
+                }
+            });
         }
         let fingerprint = entry.manifest.fingerprint.to_string();
         (self.call.emit)(Event::Hit { bin: self.request.bin.clone(), fingerprint });

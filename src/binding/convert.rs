@@ -2,9 +2,10 @@
 
 use super::{
     Change, ChangedPath, Compiling, Foreseen, Message, MissReason, NativeBinary, NativeEntry, NativeExplanation,
-    NativeOutcome, NativePruning, NativeRemoval, NativeRequest, NativeVerdict, NativeVerification, RemovalReason,
-    ReportMode, WaitingOn,
+    NativeOutcome, NativePruning, NativeRemoval, NativeRequest, NativeVerdict, NativeVerification, NotReplaced,
+    RemovalReason, ReportMode, WaitingOn,
 };
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::Error;
@@ -13,7 +14,7 @@ use crate::explain::Explanation;
 use crate::report::Mode;
 use crate::request::Options;
 use crate::resolve::{DevBinary, Outcome};
-use crate::store::{Listed, Pruned, Reason, Removed};
+use crate::store::{Broken, Listed, Pruned, Reason, Removed};
 use crate::tree;
 use crate::verify::{Verdict, Verification};
 
@@ -76,6 +77,12 @@ impl From<Error> for Message {
                 Self::Failed { code: code.as_str().to_owned(), message: error.to_string(), hint: error.hint() }
             }
         }
+    }
+}
+
+impl From<io::Error> for NotReplaced {
+    fn from(error: io::Error) -> Self {
+        Self { missing: error.kind() == io::ErrorKind::NotFound, message: error.to_string() }
     }
 }
 
@@ -214,6 +221,30 @@ impl From<Listed> for NativeEntry {
             used_at: since_1970(used),
             running,
             damage: None,
+        }
+    }
+}
+
+/// What only a manifest tells is empty.
+impl From<Broken> for NativeEntry {
+    fn from(broken: Broken) -> Self {
+        let Broken { path, problem, changed, disk } = broken;
+        let name =
+            |path: Option<&std::ffi::OsStr>| path.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Self {
+            bin: name(path.file_name()),
+            fingerprint: name(path.parent().and_then(std::path::Path::file_name)),
+            path: path.to_string_lossy().into_owned(),
+            target: None,
+            crate_name: String::new(),
+            checkout: String::new(),
+            sha256: String::new(),
+            size: 0.0,
+            disk_size: number(disk),
+            built_at: since_1970(changed),
+            used_at: since_1970(changed),
+            running: None,
+            damage: Some(problem),
         }
     }
 }

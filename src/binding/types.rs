@@ -293,6 +293,15 @@ pub struct NativePruning {
     pub problems: Vec<String>,
 }
 
+/// Why a program could not take this process's place.
+#[napi(object, object_from_js = false)]
+pub struct NotReplaced {
+    /// Whether it is not there.
+    pub missing: bool,
+    /// What the system said.
+    pub message: String,
+}
+
 /// What travels to JavaScript: events, and as the last one of `binary`, `fingerprint`, `explanation`, `verification`,
 /// `list`, `pruning`, `failed` and `aborted`.
 #[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]

@@ -1,7 +1,7 @@
 //! How fast a build goes: what takes longest, and how long the rest may take.
 //!
 //! Promises: times are measured here, from what cargo says as it says it. What is left is the last build's time less what
-//! has passed; once that is used up, nothing is said.
+//! has passed; once that is used up, and where no build is known that was asked for in the same way, nothing is said.
 //! Does not promise: that a build takes as long as the last one.
 
 use std::collections::HashMap;

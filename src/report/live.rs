@@ -13,6 +13,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use crate::event::Compiling;
 
 const TICK: Duration = Duration::from_millis(200);
+/// Less than this cannot be told from nothing.
+pub(super) const LEAST_LEFT: Duration = Duration::from_secs(1);
 /// Below this, the line does without what the terminal has no room for.
 const WIDE: u16 = 70;
 
@@ -76,7 +78,7 @@ fn line(bin: &str, done: u64, total: u64, elapsed: Duration, now: &Now) -> Strin
     let (cells, name) = if width >= WIDE { (24, format!("{bin} ")) } else { (8, String::new()) };
     let mut text = format!("{name}[{}] {done}/{total} {}", filled(cells, done, total), duration(elapsed));
     let at = Instant::now();
-    if let Some(left) = now.end.and_then(|end| end.checked_duration_since(at)) {
+    if let Some(left) = now.end.and_then(|end| end.checked_duration_since(at)).filter(|left| *left >= LEAST_LEFT) {
         let _ = write!(text, ", ~{} left", duration(left));
     }
     if let Some((unit, since)) = &now.slowest {

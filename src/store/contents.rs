@@ -1,17 +1,19 @@
 //! What the cache holds, for people and for pruning.
 //!
-//! Promises: takes no lock and writes nothing; whatever is half there, or going away meanwhile, is left out.
+//! Promises: takes no lock and writes nothing. What is just coming or going is left out; what is half there, and would not be if
+//! everybody had finished, is told apart from entries.
 //! Does not promise: that a listed entry is sound. [`Store::damage`] reads it to the last byte.
 
 use std::collections::HashSet;
-use std::fs::{self, DirEntry, File};
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::disk::{Ledger, OnDisk};
-use super::entry::{inputs_path, manifest_path};
+use super::entry::{inputs_path, look_at, manifest_path, read_manifest};
 use super::running::Running;
-use super::{LookUp, MANIFEST_FORMAT, Manifest, Store};
+use super::{LookUp, MANIFEST_FORMAT, Manifest, Store, is_abandoned};
 use crate::fingerprint::Digest;
 
 /// An entry, and how it is used.
@@ -29,6 +31,28 @@ pub struct Listed {
     pub running: Option<bool>,
 }
 
+/// What stands in the place of an entry and cannot be one.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Where the binary is or should be.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: String,
+    /// When anybody last put something there or took it away.
+    pub changed: SystemTime,
+    /// Bytes on disk.
+    pub disk: u64,
+}
+
+/// What the cache holds.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Entries, the last used first.
+    pub entries: Vec<Listed>,
+    /// What should be one, by path.
+    pub broken: Vec<Broken>,
+}
+
 /// An entry with the files that it is made of.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -42,17 +66,29 @@ pub(super) struct Held {
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) entries: Vec<Held>,
-    /// Directories of entries that hold none.
-    pub(super) unfinished: Vec<PathBuf>,
+    pub(super) others: Vec<Other>,
+}
+
+/// A directory with the name of an entry's that holds none.
+#[derive(Debug)]
+pub(super) struct Other {
+    pub(super) directory: PathBuf,
+    names: Vec<OsString>,
+    /// What is in it, and the directory.
+    pub(super) files: Vec<OnDisk>,
 }
 
 impl Store {
-    /// The entries, the last used first.
+    /// What there is.
     #[must_use]
-    pub fn list(&self) -> Vec<Listed> {
-        let mut entries: Vec<_> = self.contents().entries.into_iter().map(|held| held.listed).collect();
-        entries.sort_by(|one, other| other.used.cmp(&one.used).then_with(|| one.path.cmp(&other.path)));
-        entries
+    pub fn list(&self) -> Listing {
+        let contents = self.contents();
+        let mut entries: Vec<_> = contents.entries.into_iter().map(|held| held.listed).collect();
+        entries.sort_unstable_by(|one, other| other.used.cmp(&one.used).then_with(|| one.path.cmp(&other.path)));
+        let now = SystemTime::now();
+        let mut broken: Vec<_> = contents.others.iter().filter_map(|other| other.broken(now)).collect();
+        broken.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        Listing { entries, broken }
     }
 
     /// What is wrong with an entry, digest included; none for a sound one.
@@ -79,28 +115,74 @@ impl Store {
 
     pub(super) fn contents(&self) -> Contents {
         let mut contents = Contents::default();
-        let running = Running::now();
         for directory in directories_of_entries(&self.root) {
+            let Ok(children) = fs::read_dir(&directory) else { continue };
+            let names: Vec<_> = children.flatten().map(|child| child.file_name()).collect();
             let before = contents.entries.len();
-            let Ok(files) = fs::read_dir(&directory) else { continue };
-            let names: Vec<_> = files.flatten().filter(is_file).map(|file| file.file_name()).collect();
-            let manifests = names.iter().filter_map(|name| name.to_str()?.strip_suffix(".json"));
-            let binaries = manifests.filter(|name| !name.ends_with(".inputs")).map(|name| directory.join(name));
-            contents.entries.extend(binaries.filter_map(|binary| held(&directory, binary, &running)));
+            contents.entries.extend(binaries(&directory, &names).filter_map(|binary| held(&directory, binary)));
             if contents.entries.len() == before {
-                contents.unfinished.push(directory);
+                contents.others.extend(Other::of(directory, names));
             }
+        }
+        // Not before: see `prune`.
+        let running = Running::now();
+        for held in &mut contents.entries {
+            held.listed.running = running.executes(held.binary.id);
         }
         contents
     }
 }
 
+impl Other {
+    fn of(directory: PathBuf, names: Vec<OsString>) -> Option<Self> {
+        let metadata = |path: &Path| fs::symlink_metadata(path).ok();
+        let files = names.iter().filter_map(|name| metadata(&directory.join(name))).collect::<Vec<_>>();
+        let files = files.iter().chain(&metadata(&directory)).map(OnDisk::of).collect();
+        directory.is_dir().then_some(Self { directory, names, files })
+    }
+
+    /// Whether it can be told to be what this package leaves when it is killed or its files are damaged.
+    pub(super) fn is_ours(&self) -> bool {
+        let is_directory = |name: &OsString| self.directory.join(name).is_dir();
+        let names_inputs = |name: &OsString| name.to_str().is_some_and(|name| name.ends_with(".inputs.json"));
+        !self.names.iter().any(is_directory)
+            && (self.names.is_empty() || self.names.iter().any(names_inputs) || holds_manifest(&self.directory))
+    }
+
+    /// Its files, those that tell what it is last.
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        let tells = |name: &OsString| {
+            name.to_str().is_some_and(|name| name.ends_with(".inputs.json") || name.ends_with(".removed"))
+        };
+        let (telling, plain): (Vec<_>, Vec<_>) = self.names.iter().partition(|name| tells(name));
+        plain.into_iter().chain(telling).map(|name| self.directory.join(name))
+    }
+
+    /// What is wrong with it; none for what is just coming or going, and for entries of other versions.
+    fn broken(&self, now: SystemTime) -> Option<Broken> {
+        let told = |path: PathBuf| match look_at(path.clone(), |_| true) {
+            LookUp::Damaged(problem) => Some((path, problem)),
+            LookUp::Absent | LookUp::Hit(_) => None,
+        };
+        let (path, problem) = binaries(&self.directory, &self.names).find_map(told).or_else(|| {
+            let is_binary = |name: &&OsString| {
+                name.to_str().is_none_or(|name| !name.ends_with(".json") && !name.ends_with(".removed"))
+            };
+            let path = self.directory.join(self.names.iter().find(is_binary)?);
+            is_abandoned(&self.directory, now).then(|| told(path))?
+        })?;
+        let changed = fs::symlink_metadata(&self.directory).and_then(|metadata| metadata.modified()).ok()?;
+        Some(Broken { path, problem, changed, disk: self.files.iter().map(|file| file.bytes).sum() })
+    }
+}
+
 impl Contents {
-    /// What the entries cost.
+    /// What all of it costs.
     pub(super) fn ledger(&self) -> Ledger {
         let cloned = self.entries.iter().filter(|held| held.listed.manifest.cloned);
         let mut ledger = Ledger::new(cloned.map(|held| held.listed.manifest.sha256).collect::<HashSet<_>>());
-        for file in self.entries.iter().flat_map(Held::files) {
+        let others = self.others.iter().flat_map(|other| &other.files);
+        for file in self.entries.iter().flat_map(Held::files).chain(others) {
             ledger.add(file);
         }
         ledger
@@ -115,21 +197,42 @@ impl Held {
 
 /// Directories whose name is the start of a fingerprint; no links to such.
 fn directories_of_entries(root: &Path) -> impl Iterator<Item = PathBuf> {
-    let is_short = |name: &[u8]| name.len() == 16 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    entries
-        .filter(move |entry| is_short(entry.file_name().as_encoded_bytes()))
-        .filter(|entry| entry.file_type().is_ok_and(|file_type| file_type.is_dir()))
-        .map(|entry| entry.path())
+    let children = fs::read_dir(root).into_iter().flatten().flatten();
+    children.map(|child| child.path()).filter(|path| is_directory_of_entry(path))
 }
 
-fn is_file(entry: &DirEntry) -> bool {
-    entry.file_type().is_ok_and(|file_type| file_type.is_file())
+fn is_directory_of_entry(path: &Path) -> bool {
+    let is_named = path.file_name().is_some_and(|name| is_short(name.as_encoded_bytes()));
+    is_named && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
-fn held(directory: &Path, binary: PathBuf, running: &Running) -> Option<Held> {
+/// Whether a name is made of 16 hex digits.
+pub(super) fn is_short(name: &[u8]) -> bool {
+    name.len() == 16 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether a directory is of an entry, by the manifest that is in it, or was before it was taken away.
+pub(super) fn holds_manifest(directory: &Path) -> bool {
+    let is_its_own = |path: &Path| {
+        let short = read_manifest(path).map(|manifest| manifest.fingerprint.short());
+        short.is_some_and(|short| directory.file_name().is_some_and(|name| name == short.as_str()))
+    };
+    is_directory_of_entry(directory)
+        && fs::read_dir(directory).into_iter().flatten().flatten().map(|file| file.path()).any(|path| {
+            let extension = path.extension();
+            extension.is_some_and(|extension| extension == "json" || extension == "removed") && is_its_own(&path)
+        })
+}
+
+/// The binaries that there are manifests of.
+fn binaries<'a>(directory: &'a Path, names: &'a [OsString]) -> impl Iterator<Item = PathBuf> + 'a {
+    let manifests = names.iter().filter_map(|name| name.to_str()?.strip_suffix(".json"));
+    manifests.filter(|name| !name.ends_with(".inputs")).map(|name| directory.join(name))
+}
+
+fn held(directory: &Path, binary: PathBuf) -> Option<Held> {
     let manifest_path = manifest_path(&binary);
-    let manifest: Manifest = serde_json::from_slice(&crate::files::read(&manifest_path).ok()?).ok()?;
+    let manifest = read_manifest(&manifest_path)?;
     let metadata = fs::symlink_metadata(&binary).ok()?;
     if manifest.format != MANIFEST_FORMAT || !metadata.is_file() {
         return None;
@@ -140,6 +243,5 @@ fn held(directory: &Path, binary: PathBuf, running: &Running) -> Option<Held> {
     let others = [fs::symlink_metadata(inputs_path(&binary)), fs::symlink_metadata(directory)];
     let rest: Vec<_> = std::iter::once(beside).chain(others.into_iter().flatten()).map(|m| OnDisk::of(&m)).collect();
     let disk = file.bytes + rest.iter().map(|file| file.bytes).sum::<u64>();
-    let running = running.executes(file.id);
-    Some(Held { listed: Listed { path: binary, manifest, used, disk, running }, binary: file, rest })
+    Some(Held { listed: Listed { path: binary, manifest, used, disk, running: None }, binary: file, rest })
 }

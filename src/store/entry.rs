@@ -7,6 +7,7 @@
 //! notes its use once an hour, in the time of the manifest; and once after the binary's identity has changed, as another
 //! name for the same file changes it, it notes the new one, so that the bytes are read once and not each time.
 
+use std::cmp::Reverse;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use super::disk::FileId;
 use super::lock::Lock;
+use super::publish::now_ms;
 use super::{MANIFEST_FORMAT, Manifest, Store};
 use crate::fingerprint::{Digest, Fingerprint};
 use crate::inventory::Inventory;
@@ -24,6 +26,11 @@ use crate::stat::StatIdentity;
 pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Where clocks are coarse, a file may be written to once more within this time and look the same.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// Options of a request that a build takes another time for, besides those that name the binary.
+const TAKE_TIME: [&str; 4] = ["profile", "features", "noDefaultFeatures", "builder"];
+/// How many entries are asked whether they were built in the same way, before nobody knows how long that takes.
+const MOST_ALIKE: usize = 8;
 
 /// A binary that can be served.
 #[derive(Clone, Debug)]
@@ -62,26 +69,7 @@ impl Store {
     /// The entry of `fingerprint`, if there is a sound one. Takes no lock and writes nothing.
     #[must_use]
     pub fn look_up(&self, fingerprint: &Fingerprint, name: &str) -> LookUp {
-        let path = self.entry_directory(fingerprint).join(name);
-        let manifest = match crate::files::read(&manifest_path(&path)) {
-            Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return match fs::symlink_metadata(&path) {
-                    Ok(_) => damaged(&path, "has no manifest"),
-                    Err(_) => LookUp::Absent,
-                };
-            }
-            Err(error) => return damaged(&path, &format!("has a manifest that cannot be read: {error}")),
-        };
-        match manifest {
-            Ok(manifest) if manifest.format != MANIFEST_FORMAT => LookUp::Absent,
-            Ok(manifest) if manifest.fingerprint != *fingerprint => damaged(&path, "has the manifest of another entry"),
-            Ok(manifest) => match soundness(&path, &manifest) {
-                Ok(stat) => LookUp::Hit(Box::new(Entry { path, manifest, stat })),
-                Err(problem) => damaged(&path, &problem),
-            },
-            Err(_) => damaged(&path, "has a manifest that cannot be parsed"),
-        }
+        look_at(self.entry_directory(fingerprint).join(name), |manifest| manifest.fingerprint == *fingerprint)
     }
 
     /// Makes sure that `entry` stays, so that it can be served: pruning leaves alone what was used within the last hour.
@@ -123,13 +111,31 @@ impl Store {
         if entry.stat == entry.manifest.stat || settled.is_none_or(|settled| entry.stat.is_younger_than(settled)) {
             return;
         }
+        self.amend(entry, |there| {
+            let is_same = there.stat == entry.manifest.stat;
+            is_same.then_some(Manifest { stat: entry.stat, ..there })
+        });
+    }
+
+    /// Has the manifest tell that `checkout` was served what another one built. It is nothing that a call depends on.
+    pub fn note_served(&self, entry: &Entry, checkout: &Path) {
+        self.amend(entry, |mut there| {
+            if there.knows(checkout) {
+                return None;
+            }
+            there.served_to.retain(|checkout, _| checkout.exists());
+            there.served_to.insert(checkout.to_owned(), now_ms());
+            Some(there)
+        });
+    }
+
+    /// Writes a manifest anew, unless `change` has nothing to say, or the entry is being built or removed.
+    fn amend(&self, entry: &Entry, change: impl FnOnce(Manifest) -> Option<Manifest>) {
         // Nobody publishes or removes under the lock.
         let short = entry.manifest.fingerprint.short();
         let Some(_lock) = self.try_lock(&short).filter(Lock::is_held) else { return };
         let path = manifest_path(&entry.path);
-        let there = crate::files::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
-        let Some(there) = there.filter(|there| there.stat == entry.manifest.stat) else { return };
-        let manifest = Manifest { stat: entry.stat, ..there };
+        let Some(manifest) = read_manifest(&path).and_then(change) else { return };
         let written = serde_json::to_vec(&manifest).map_err(io::Error::other);
         if let Err(error) = written.map(|bytes| self.write(&path, &bytes)) {
             tracing::debug!(%error, "a manifest stays as it is");
@@ -140,30 +146,71 @@ impl Store {
     /// comes before any other.
     #[must_use]
     pub fn nearest_inventory(&self, request: &Request, checkout: &Path) -> Option<Inventory> {
-        let (path, _) = self.nearest(request, checkout)?;
-        serde_json::from_slice(&crate::files::read(&inputs_path(&path)).ok()?).ok()
+        read_inventory(&self.nearest(request, checkout).first()?.0)
     }
 
-    /// How long that build took.
+    /// How long the last build took that `request` asked for as it is: another profile or other features take another
+    /// time.
     #[must_use]
     pub fn nearest_build(&self, request: &Request, checkout: &Path) -> Option<Duration> {
-        self.nearest(request, checkout).map(|(_, manifest)| Duration::from_millis(manifest.build_ms))
+        let asked = request.inputs();
+        let nearest = self.nearest(request, checkout);
+        // Which files count makes no difference to cargo.
+        let differs = |before: &Inventory, option: &str| before.request.get(option) != asked.get(option);
+        let alike = |before: &Inventory| !TAKE_TIME.iter().any(|option| differs(before, option));
+        let alike = |path: &Path| read_inventory(path).is_some_and(|before| alike(&before));
+        let (_, manifest) = nearest.iter().take(MOST_ALIKE).find(|(path, _)| alike(path))?;
+        Some(Duration::from_millis(manifest.build_ms))
     }
 
-    fn nearest(&self, request: &Request, checkout: &Path) -> Option<(PathBuf, Manifest)> {
+    /// Entries of the same crate, binary and target, the nearest first.
+    fn nearest(&self, request: &Request, checkout: &Path) -> Vec<(PathBuf, Manifest)> {
         let name = request.binary_name();
-        let entries = fs::read_dir(&self.root).ok()?.flatten();
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let manifests = entries.filter_map(|entry| {
             let path = entry.path().join(&name);
-            let manifest: Manifest = serde_json::from_slice(&crate::files::read(&manifest_path(&path)).ok()?).ok()?;
+            let manifest = read_manifest(&manifest_path(&path))?;
             (manifest.format == MANIFEST_FORMAT && manifest.package == request.package).then_some((path, manifest))
         });
-        manifests.max_by_key(|(_, manifest)| (manifest.checkout == checkout, manifest.published_ms))
+        let mut nearest: Vec<_> = manifests.collect();
+        nearest.sort_unstable_by_key(|(_, manifest)| Reverse((manifest.checkout == checkout, manifest.published_ms)));
+        nearest
     }
 
     pub(super) fn entry_directory(&self, fingerprint: &Fingerprint) -> PathBuf {
         self.root.join(fingerprint.short())
     }
+}
+
+/// What stands at `path`, if its manifest is that of what `is_wanted`.
+pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) -> LookUp {
+    let manifest = match crate::files::read(&manifest_path(&path)) {
+        Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match fs::symlink_metadata(&path) {
+                Ok(_) => damaged(&path, "has no manifest"),
+                Err(_) => LookUp::Absent,
+            };
+        }
+        Err(error) => return damaged(&path, &format!("has a manifest that cannot be read: {error}")),
+    };
+    match manifest {
+        Ok(manifest) if manifest.format != MANIFEST_FORMAT => LookUp::Absent,
+        Ok(manifest) if !is_wanted(&manifest) => damaged(&path, "has the manifest of another entry"),
+        Ok(manifest) => match soundness(&path, &manifest) {
+            Ok(stat) => LookUp::Hit(Box::new(Entry { path, manifest, stat })),
+            Err(problem) => damaged(&path, &problem),
+        },
+        Err(_) => damaged(&path, "has a manifest that cannot be parsed"),
+    }
+}
+
+fn read_inventory(binary: &Path) -> Option<Inventory> {
+    serde_json::from_slice(&crate::files::read(&inputs_path(binary)).ok()?).ok()
+}
+
+pub(super) fn read_manifest(path: &Path) -> Option<Manifest> {
+    serde_json::from_slice(&crate::files::read(path).ok()?).ok()
 }
 
 pub(super) fn manifest_path(binary: &Path) -> PathBuf {

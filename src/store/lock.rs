@@ -130,6 +130,33 @@ impl Store {
         }
     }
 
+    /// The lock that is called `short`, as soon as nobody else has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Aborted`].
+    pub(super) fn lock_in_turn(&self, short: &str, cancellation: &Cancellation) -> Result<Lock> {
+        loop {
+            cancellation.check()?;
+            if let Some(lock) = self.try_lock(short) {
+                return Ok(lock);
+            }
+            cancellation.pause(POLL)?;
+        }
+    }
+
+    /// Removes a lock's file that its holder could not remove, as one that was killed; says whether nobody holds it. In a
+    /// dry run it stays.
+    pub(super) fn remove_lock(&self, path: PathBuf, dry_run: bool) -> bool {
+        let Ok(file) = File::options().read(true).write(true).open(&path) else { return false };
+        // Whoever has opened it, too, notices that it is not at the path any more.
+        let is_free = cfg!(unix) && file.try_lock().is_ok() && is_at(&file, &path);
+        if is_free && !dry_run {
+            drop(Lock { held: Some((file, path)) });
+        }
+        is_free
+    }
+
     fn lock_file(&self, name: &str) -> PathBuf {
         self.locks().join(format!("{name}.lock"))
     }

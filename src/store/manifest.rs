@@ -1,6 +1,7 @@
 //! What is known of a published binary.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,4 +39,22 @@ pub struct Manifest {
     /// Whether the binary shares its blocks on disk with those of other entries that are equal.
     #[serde(default)]
     pub cloned: bool,
+    /// Other checkouts that it was served to, and milliseconds since 1970 when it was first: for each of these it may be the
+    /// newest entry, too.
+    #[serde(default)]
+    pub served_to: BTreeMap<PathBuf, u64>,
+}
+
+impl Manifest {
+    /// The checkouts that it was built in or served to, and milliseconds since 1970 when it came to be theirs.
+    pub fn checkouts(&self) -> impl Iterator<Item = (&Path, u64)> {
+        let built = (self.checkout.as_path(), self.published_ms);
+        std::iter::once(built).chain(self.served_to.iter().map(|(checkout, since)| (checkout.as_path(), *since)))
+    }
+
+    /// Whether it is known to be of use to `checkout`.
+    #[must_use]
+    pub fn knows(&self, checkout: &Path) -> bool {
+        self.checkouts().any(|(known, _)| known == checkout)
+    }
 }

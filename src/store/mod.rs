@@ -23,12 +23,14 @@ mod build_records;
 mod contents;
 mod disk;
 mod entry;
+mod leftovers;
 mod lock;
 mod manifest;
 mod owners;
 mod path_sets;
 mod prune;
 mod publish;
+mod root;
 mod running;
 mod share;
 
@@ -37,9 +39,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use gix::bstr::ByteSlice;
-
-pub use contents::Listed;
+pub use contents::{Broken, Listed, Listing};
 pub use entry::{Claim, Entry, LookUp};
 pub use lock::{Lock, LockName};
 pub use manifest::{MANIFEST_FORMAT, Manifest};
@@ -72,11 +72,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::CacheUnusable`] when another user owns it or may write to it: what they put there would be run.
+    /// [`Error::CacheUnusable`] when another user owns it or may write to it: what they put there would be run. And when it
+    /// holds files of another purpose.
     pub fn open(root: &Path) -> Result<Self> {
         match fs::symlink_metadata(root) {
-            Ok(metadata) if metadata.is_symlink() => return Err(linked(root)),
-            Ok(metadata) => private(root, &metadata)?,
+            Ok(metadata) if metadata.is_symlink() => return Err(root::linked(root)),
+            Ok(metadata) => {
+                root::private(root, &metadata)?;
+                root::ours(root)?;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::cache(root, error)),
         }
@@ -89,22 +93,33 @@ impl Store {
     ///
     /// [`Error::CacheUnusable`] when the directories cannot be made, or not by this user alone.
     pub fn prepare(&self) -> Result<()> {
-        for directory in [self.root.clone(), self.temporary(), self.path_sets(), self.build_records(), self.locks()] {
-            create_private(&directory).map_err(|error| Error::cache(&directory, error))?;
-        }
+        let create = |directory: PathBuf| create_private(&directory).map_err(|error| Error::cache(&directory, error));
+        create(self.root.clone())?;
+        create(self.temporary())?;
         let metadata = fs::metadata(&self.root).map_err(|error| Error::cache(&self.root, error))?;
-        private(&self.root, &metadata)?;
-        if !self.root.join("CACHEDIR.TAG").exists() && self.is_empty() {
+        root::private(&self.root, &metadata)?;
+        let is_new = !self.root.join("CACHEDIR.TAG").exists() && self.is_empty();
+        // Before anything else, or a process that is killed here leaves a directory that is nobody's.
+        self.tag()?;
+        if is_new {
             self.note_pruning();
         }
+        for directory in [self.path_sets(), self.build_records(), self.locks()] {
+            create(directory)?;
+        }
+        self.prepare_stat_caches();
+        self.remove_rubbish();
+        Ok(())
+    }
+
+    /// Has the directory say that it is a cache, and what that is.
+    fn tag(&self) -> Result<()> {
         for (name, text) in [("CACHEDIR.TAG", TAG), ("README", README)] {
             let path = self.root.join(name);
             if !path.exists() {
                 self.write(&path, text.as_bytes())?;
             }
         }
-        self.prepare_stat_caches();
-        self.remove_rubbish();
         Ok(())
     }
 
@@ -152,11 +167,6 @@ impl Store {
 
     fn locks(&self) -> PathBuf {
         self.root.join("locks")
-    }
-
-    /// Whether the directory says that it is a cache of this package.
-    fn is_ours(&self) -> bool {
-        crate::files::read(&self.root.join("CACHEDIR.TAG")).is_ok_and(|tag| tag.contains_str("@openlock/dev-bin"))
     }
 
     /// Removes what killed processes left unfinished. It is in nobody's way, so failing to is no error.
@@ -217,46 +227,6 @@ fn create_private(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
-}
-
-/// Refuses what could lead to another place tomorrow, where things would be removed that are not ours.
-fn linked(root: &Path) -> Error {
-    let hint = match dunce::canonicalize(root) {
-        Ok(real) => format!("name the directory that it leads to, `{}`, in `cacheDir`", real.display()),
-        Err(_) => "name a directory in `cacheDir`".to_owned(),
-    };
-    Error::CacheUnusable { path: root.to_owned(), problem: "it is a symbolic link".to_owned(), hint }
-}
-
-/// Refuses a directory in which someone else could put a binary for this user to run.
-#[cfg(unix)]
-fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let refused = |problem: String, hint: String| Err(Error::CacheUnusable { path: path.to_owned(), problem, hint });
-    let shown = path.display();
-    if !metadata.is_dir() {
-        return refused("it is not a directory".into(), "name a directory in `cacheDir`".into());
-    }
-    let user = rustix::process::geteuid().as_raw();
-    if metadata.uid() != user {
-        return refused(
-            format!("it belongs to user {}, and this is user {user}", metadata.uid()),
-            format!("take it over with `chown -R {user} '{shown}'`, or name a directory of yours in `cacheDir`"),
-        );
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return refused(
-            format!("other users may write to it (mode {:03o})", metadata.mode() & 0o777),
-            format!("keep them out with `chmod go-w '{shown}'`, after a look at what is in it"),
-        );
-    }
-    Ok(())
-}
-
-/// On Windows, the profile's access list keeps others out of the default directory; another one is the caller's choice.
-#[cfg(not(unix))]
-fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
-    if metadata.is_dir() { Ok(()) } else { Err(Error::cache(path, "it is not a directory")) }
 }
 
 /// Whether a path has the name that files and directories of ours have until they are finished.

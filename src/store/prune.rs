@@ -1,12 +1,16 @@
 //! Removing what nobody will miss.
 //!
 //! Promises: least recently used first, down to the limits. An entry stays that was used within the last hour, that a
-//! process runs (see [`super::running`]), that a lock protects, or that is the newest of its binary and checkout, as
-//! long as that checkout is there. A call that is served an entry finds it: a manifest is taken away before its binary,
+//! process runs (see [`super::running`]), that a lock protects, or that is the newest of its binary and of a checkout that
+//! it was built in or served to, as long as that checkout is there. One process prunes at a time, so that no two remove what
+//! one of them would. A call that is served an entry finds it: a manifest is taken away before its binary,
 //! and put back when the entry turns out to have been used meanwhile, which those who serve make visible before they
-//! look whether the manifest is still there ([`Store::claim`]). A kill at any instruction leaves a valid cache.
+//! look whether the manifest is still there ([`Store::claim`]). Processes are looked at after the times of use were read, and
+//! need not be looked at again for each entry: what they run they were told of, and that was noted either before, so that
+//! the entry is spared for its time, or since, so that its time is another one when its manifest has been taken away. A kill
+//! at any instruction leaves a valid cache. A dry run tells what the same call would do.
 //! Does not promise: that the limits hold, where what must stay is more. That a binary is kept for those who were told
-//! its path hours ago and do not run it.
+//! its path hours ago and do not run it, or start it in the very moment of its removal; a process goes on without its file.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -15,16 +19,21 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::contents::{Contents, Held, Listed};
-use super::disk::FileId;
+use super::disk::Ledger;
 use super::entry::{NOTED_EVERY, inputs_path, manifest_path, with_suffix};
-use super::running::Running;
-use super::{RUBBISH_AFTER, Store, is_abandoned, is_unfinished, owners};
+use super::leftovers::{current, is_gone};
+use super::running::Watch;
+use super::{Lock, Store};
+use crate::cancellation::Cancellation;
+use crate::error::Result;
 use crate::limits::Limits;
 
 /// How long an entry stays after its last use, whatever the limits.
 const SPARED: Duration = Duration::from_secs(60 * 60);
 /// How often a cache is pruned by itself.
 const PRUNED_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The lock of whoever prunes.
+const LOCK: &str = "prune";
 /// How long pruning by itself may keep a process that would end; the next one goes on.
 const MOST_TIME: Duration = Duration::from_secs(5);
 
@@ -89,23 +98,37 @@ enum Removal {
 }
 
 impl Store {
-    /// Removes entries until `pruning.limits` hold, and leftovers. Stops early, with what it has done, when `go_on`
-    /// says no.
-    #[must_use]
-    pub fn prune(&self, pruning: &Pruning, go_on: &dyn Fn() -> bool) -> Pruned {
+    /// Removes entries until `pruning.limits` hold, and leftovers, when nobody else does any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Aborted`](crate::error::Error::Aborted); what was done until then stays done.
+    pub fn prune(&self, pruning: &Pruning, cancellation: &Cancellation) -> Result<Pruned> {
+        let lock = self.lock_in_turn(LOCK, cancellation)?;
+        let pruned = self.prune_under(&lock, pruning, &|| !cancellation.is_cancelled());
+        cancellation.check()?;
+        Ok(pruned)
+    }
+
+    /// Stops early, with what it has done, when `go_on` says no.
+    fn prune_under(&self, _: &Lock, pruning: &Pruning, go_on: &dyn Fn() -> bool) -> Pruned {
         let mut pruned = Pruned::default();
-        // Somebody may have named another directory by mistake.
-        if !self.is_ours() {
-            return pruned;
-        }
         let now = SystemTime::now();
-        self.remove_leftovers(pruning, now, go_on, &mut pruned);
         let contents = self.contents();
-        for directory in &contents.unfinished {
-            self.remove_unfinished(directory, pruning, now, &mut pruned);
+        if !pruning.dry_run && !contents.entries.is_empty() && !super::root::is_tagged(&self.root) {
+            // When its last entry is gone, nothing else will tell.
+            let tagged = self.tag();
+            pruned.problems.extend(tagged.err().map(|error| error.to_string()));
         }
+        let mut watch = Watch::begin();
         let mut ledger = contents.ledger();
-        let beside = self.owned_files().map(|(_, metadata)| super::disk::OnDisk::of(&metadata).bytes).sum::<u64>();
+        self.prune_beside(pruning, now, go_on, &mut ledger, &mut pruned);
+        for other in contents.others.iter().take_while(|_| go_on()) {
+            if self.remove_unfinished(other, pruning.dry_run, now, &mut watch) {
+                pruned.leftovers += 1;
+                pruned.freed += other.files.iter().map(|file| ledger.remove(file)).sum::<u64>();
+            }
+        }
         let newest = newest(&contents);
         let mut order: Vec<_> = contents.entries.iter().enumerate().collect();
         order.sort_by_key(|(_, held)| (held.listed.used, held.listed.manifest.published_ms));
@@ -114,12 +137,12 @@ impl Store {
             if !go_on() {
                 break;
             }
-            let Some(reason) = reason(pruning, held, now, ledger.total() + beside) else { continue };
+            let Some(reason) = reason(pruning, held, now, ledger.total()) else { continue };
             let is_newest = newest.contains(&index);
             if !pruning.all && (is_recent(held.listed.used, now) || is_newest) || held.listed.running == Some(true) {
                 continue;
             }
-            match self.remove(held, pruning) {
+            match self.remove(held, pruning, &mut watch) {
                 Ok(Removal::Spared) => {}
                 Ok(removal) => {
                     let freed = held.files().map(|file| ledger.remove(file)).sum();
@@ -134,9 +157,30 @@ impl Store {
                 }
             }
         }
-        pruned.size = ledger.total() + beside;
+        pruned.size = ledger.total();
         pruned.over = pruning.limits.max_size.is_some_and(|most| pruned.size > most);
         pruned
+    }
+
+    /// Adds what lies beside the entries to `ledger`, and removes what nobody needs.
+    fn prune_beside(
+        &self,
+        pruning: &Pruning,
+        now: SystemTime,
+        go_on: &dyn Fn() -> bool,
+        ledger: &mut Ledger,
+        pruned: &mut Pruned,
+    ) {
+        let beside = self.beside(pruning, now);
+        for file in beside.iter().flat_map(|beside| &beside.files) {
+            ledger.add(file);
+        }
+        for left_over in beside.iter().filter(|beside| beside.is_left_over).take_while(|_| go_on()) {
+            if self.remove_beside(left_over, pruning.dry_run) {
+                pruned.leftovers += 1;
+                pruned.freed += left_over.files.iter().map(|file| ledger.remove(file)).sum::<u64>();
+            }
+        }
     }
 
     /// Prunes if that was not done within a day and nobody is at it; waits for nobody, and not longer than a few
@@ -147,9 +191,9 @@ impl Store {
         if last.and_then(|last| now.duration_since(last).ok()).is_some_and(|since| since < PRUNED_EVERY) {
             return;
         }
-        let Some(_lock) = self.try_lock("prune") else { return };
+        let Some(lock) = self.try_lock(LOCK) else { return };
         let in_time = || now.elapsed().is_ok_and(|elapsed| elapsed < MOST_TIME);
-        let pruned = self.prune(&Pruning { limits, all: false, dry_run: false }, &in_time);
+        let pruned = self.prune_under(&lock, &Pruning { limits, all: false, dry_run: false }, &in_time);
         tracing::debug!(removed = pruned.removed.len(), freed = pruned.freed, left = pruned.size, "pruned");
         for problem in &pruned.problems {
             tracing::debug!(problem, "not pruned");
@@ -176,7 +220,7 @@ impl Store {
     }
 
     /// Removes an entry, unless somebody uses it after all.
-    fn remove(&self, held: &Held, pruning: &Pruning) -> io::Result<Removal> {
+    fn remove(&self, held: &Held, pruning: &Pruning, watch: &mut Watch) -> io::Result<Removal> {
         let binary = &held.listed.path;
         let Some(directory) = binary.parent() else { return Ok(Removal::Spared) };
         let Some(lock) = self.lock_of(directory) else { return Ok(Removal::Spared) };
@@ -190,8 +234,7 @@ impl Store {
         }
         let used = fs::symlink_metadata(&aside).and_then(|metadata| metadata.modified());
         let was_used = !pruning.all && used.is_ok_and(|used| used != held.listed.used);
-        let is_executed = || Running::now().executes(current(binary)) == Some(true);
-        if was_used || is_executed() {
+        if was_used || watch.executes(current(binary)) == Some(true) {
             fs::rename(&aside, &manifest)?;
             return Ok(Removal::Spared);
         }
@@ -215,77 +258,6 @@ impl Store {
     fn lock_of(&self, directory: &Path) -> Option<super::Lock> {
         self.try_lock(directory.file_name()?.to_str()?)
     }
-
-    /// Removes the directory of an entry that nobody has finished within an hour.
-    fn remove_unfinished(&self, directory: &Path, pruning: &Pruning, now: SystemTime, pruned: &mut Pruned) {
-        let Some(_lock) = self.lock_of(directory) else { return };
-        let files: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().map(|file| file.path()).collect();
-        // Somebody may have finished it before the lock was free.
-        if !is_abandoned(directory, now) || files.iter().any(|file| file.is_dir()) {
-            return;
-        }
-        let executed = Running::now();
-        if files.iter().any(|file| executed.executes(current(file)) == Some(true)) {
-            return;
-        }
-        for file in &files {
-            pruned.take(file, pruning);
-        }
-        if !pruning.dry_run {
-            let _ = fs::remove_dir(directory);
-        }
-    }
-
-    /// Removes what is unfinished, and what belongs to checkouts or build directories that are gone.
-    fn remove_leftovers(&self, pruning: &Pruning, now: SystemTime, go_on: &dyn Fn() -> bool, pruned: &mut Pruned) {
-        for (path, _) in files_in(&self.temporary()).take_while(|_| go_on()) {
-            if is_unfinished(&path) && is_abandoned(&path, now) {
-                pruned.take(&path, pruning);
-            }
-        }
-        for (path, metadata) in self.owned_files().take_while(|_| go_on()) {
-            let is_old = || match pruning.limits.max_age {
-                Some(most) => age(&metadata, now).is_some_and(|age| age > most.max(RUBBISH_AFTER)),
-                None => false,
-            };
-            let is_left_over = match owners::of(&path) {
-                // A stat cache says when it was written, and not when it was of use; it is soon made anew.
-                owners::Owners::Known(owners) => {
-                    owners.iter().all(|owner| is_gone(owner)) || (path.starts_with(self.stat_caches()) && is_old())
-                }
-                owners::Owners::Unknown => is_old(),
-                owners::Owners::Unreadable => age(&metadata, now).is_some_and(|age| age > RUBBISH_AFTER),
-            };
-            if pruning.all || is_left_over {
-                pruned.take(&path, pruning);
-            }
-        }
-    }
-
-    /// Path sets, build records and stat caches: files that belong to a checkout or to a build in one.
-    fn owned_files(&self) -> impl Iterator<Item = (PathBuf, fs::Metadata)> {
-        [self.path_sets(), self.build_records(), self.stat_caches()].into_iter().flat_map(|directory| {
-            let is_file = |(_, metadata): &(PathBuf, fs::Metadata)| metadata.is_file();
-            files_in(&directory).filter(is_file)
-        })
-    }
-}
-
-impl Pruned {
-    /// Removes a file or directory that is in nobody's way, so that failing to is no error.
-    fn take(&mut self, path: &Path, pruning: &Pruning) {
-        let Ok(metadata) = fs::symlink_metadata(path) else { return };
-        let bytes = super::disk::OnDisk::of(&metadata).bytes;
-        let removed = match (pruning.dry_run, metadata.is_dir()) {
-            (true, _) => Ok(()),
-            (false, true) => fs::remove_dir_all(path),
-            (false, false) => fs::remove_file(path),
-        };
-        if removed.is_ok() {
-            self.leftovers += 1;
-            self.freed += bytes;
-        }
-    }
 }
 
 fn reason(pruning: &Pruning, held: &Held, now: SystemTime, size: u64) -> Option<Reason> {
@@ -306,9 +278,11 @@ fn newest(contents: &Contents) -> HashSet<usize> {
     let mut newest = HashMap::new();
     for (index, held) in contents.entries.iter().enumerate() {
         let manifest = &held.listed.manifest;
-        let binary = (&manifest.checkout, &manifest.package, held.listed.path.file_name());
-        let found = newest.entry(binary).or_insert((manifest.published_ms, index));
-        *found = (*found).max((manifest.published_ms, index));
+        for (checkout, since) in manifest.checkouts() {
+            let binary = (checkout, &manifest.package, held.listed.path.file_name());
+            let found = newest.entry(binary).or_insert((since, index));
+            *found = (*found).max((since, index));
+        }
     }
     let there = newest.into_iter().filter(|((checkout, ..), _)| !is_gone(checkout));
     there.map(|(_, (_, index))| index).collect()
@@ -318,25 +292,4 @@ fn newest(contents: &Contents) -> HashSet<usize> {
 /// later than what is noted. A time that is to come is no reason to remove anything.
 fn is_recent(noted: SystemTime, now: SystemTime) -> bool {
     now.duration_since(noted).map_or(true, |since| since < SPARED + NOTED_EVERY)
-}
-
-/// Whether a directory is surely not there; one that cannot be looked at may be.
-fn is_gone(directory: &Path) -> bool {
-    fs::metadata(directory)
-        .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
-}
-
-fn current(path: &Path) -> Option<FileId> {
-    fs::symlink_metadata(path).ok().and_then(|metadata| FileId::of(&metadata))
-}
-
-fn age(metadata: &fs::Metadata, now: SystemTime) -> Option<Duration> {
-    now.duration_since(metadata.modified().ok()?).ok()
-}
-
-fn files_in(directory: &Path) -> impl Iterator<Item = (PathBuf, fs::Metadata)> + use<> {
-    // What is behind a link is not ours.
-    let is_ours = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
-    let entries = is_ours.then(|| fs::read_dir(directory).ok()).flatten().into_iter().flatten().flatten();
-    entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)))
 }

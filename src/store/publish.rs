@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use gix::bstr::ByteSlice;
 use tempfile::{NamedTempFile, TempPath};
 
-use super::entry::{inputs_path, manifest_path};
+use super::entry::{inputs_path, manifest_path, read_manifest};
 use super::share::Sharing;
 use super::{Entry, MANIFEST_FORMAT, Manifest, Store, create_private, make_way};
 use crate::error::{Error, Result};
@@ -137,6 +137,11 @@ impl Store {
         };
         create_private(&directory).map_err(at(&directory))?;
         make_way(&path).map_err(at(&path))?;
+        // First, so that whatever is left of a publication that is killed can be told for what it is.
+        self.write(&inputs_path(&path), &json(inventory)?)?;
+        let before = read_manifest(&manifest_path(&path)).filter(|before| before.fingerprint == fingerprint);
+        let earlier = before.iter().flat_map(Manifest::checkouts).filter(|(earlier, _)| *earlier != checkout);
+        let served_to = earlier.map(|(earlier, since)| (earlier.to_owned(), since)).collect();
         let sharing = self.share(&mut staged, &path);
         staged.path.persist(&path).map_err(|error| at(&path)(error.error))?;
         let metadata = fs::symlink_metadata(&path).map_err(at(&path))?;
@@ -153,8 +158,8 @@ impl Store {
             published_ms: now_ms(),
             build_ms,
             cloned: sharing == Sharing::Blocks,
+            served_to,
         };
-        self.write(&inputs_path(&path), &json(inventory)?)?;
         self.write(&manifest_path(&path), &json(&manifest)?)?;
         sync_directory(&directory).map_err(at(&directory))?;
         let stat = manifest.stat;
@@ -166,7 +171,7 @@ fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|error| Error::Internal(format!("a manifest cannot be written as JSON: {error}")))
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,6 +7,7 @@
 //! its file is removed; it is starting it once more that would fail.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use super::disk::FileId;
 
@@ -34,5 +35,30 @@ impl Running {
     /// Whether a file is executed; none where nobody can tell.
     pub(super) fn executes(&self, file: Option<FileId>) -> Option<bool> {
         Some(self.0.as_ref()?.contains(&file?))
+    }
+}
+
+/// How old a look may be that decides whether something is removed.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// Looks at all processes, one after another: thousands of files can be asked about, and thousands of processes run.
+pub(super) struct Watch {
+    seen: Running,
+    since: Instant,
+}
+
+impl Watch {
+    /// Begins with a look now.
+    pub(super) fn begin() -> Self {
+        let since = Instant::now();
+        Self { seen: Running::now(), since }
+    }
+
+    /// Whether a file is executed, as of a tenth of a second ago at most.
+    pub(super) fn executes(&mut self, file: Option<FileId>) -> Option<bool> {
+        if self.since.elapsed() > FRESH {
+            *self = Self::begin();
+        }
+        self.seen.executes(file)
     }
 }

@@ -39,7 +39,7 @@ impl Store {
             let file = fs::symlink_metadata(&listed.path).ok();
             listed.path == destination || old.as_ref().zip(file).is_some_and(|(old, file)| same_file(old, &file))
         };
-        let entries = self.list();
+        let entries = self.list().entries;
         for equal in entries.iter().filter(|listed| listed.manifest.sha256 == staged.sha256 && !is_old(listed)) {
             match self.shared_with(equal, staged) {
                 Ok((path, sharing)) => {

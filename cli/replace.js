@@ -1,0 +1,32 @@
+'use strict'
+
+// Running a binary as if it had been started in this process's place.
+
+const { existsSync } = require('node:fs')
+const { isMainThread } = require('node:worker_threads')
+const { load } = require('../load.js')
+const { started } = require('./start.js')
+
+/** As shells say it of a program that is there and cannot be started, and of one that is not. */
+const CANNOT_START = 126
+const MISSING = 127
+
+/** The status to end with; where the program takes this process's place, when it could not. */
+async function become(program, args) {
+  if (!isMainThread) throw new Error('`dev-bin run` replaces its process, so it cannot run in a worker thread')
+  try {
+    if (process.platform === 'win32') return await started(program, args)
+    return told(program, load().replaceProcess(program, args))
+  } catch (error) {
+    return told(program, { missing: error.code === 'ENOENT', message: error.message })
+  }
+}
+
+function told(program, { missing, message }) {
+  // What the system then misses is the program that loads it.
+  const cause = missing && existsSync(program) ? 'it is for another system, or another libc' : message
+  process.stderr.write(`error: \`${program}\` cannot be started: ${cause}\n`)
+  return missing ? MISSING : CANNOT_START
+}
+
+module.exports = { become }

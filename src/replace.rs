@@ -1,0 +1,109 @@
+//! Becoming another program.
+//!
+//! Promises: on Unix the program takes this process's place: its number, parent, terminal and job, so that whatever is sent
+//! to the one reaches the other, and its end is the end that others see. It starts as a shell would start it. A
+//! JavaScript runtime ignores `SIGPIPE` and `SIGXFSZ`, makes standard streams non-blocking and has descriptors closed;
+//! that is undone for the standard streams, and for descriptors that an argument names as process substitution does
+//! (`/dev/fd/63`). What other calls of this process have left to do is done before. A file that the system cannot execute
+//! is an error and not read as a shell script.
+//! What is ignored before, as `nohup` has it, is ignored afterwards: [`ignored_signals`] tells what not to listen to, since
+//! whoever stops listening to a signal has it end the process.
+//! Does not promise: to restore what the runtime has forgotten. Node resets signals that were ignored when it started. Windows
+//! cannot replace a process.
+
+use std::io;
+
+#[cfg(unix)]
+use std::{ffi::CString, os::fd::RawFd, ptr};
+
+/// What Node and Bun ignore for themselves. What they catch, the system resets.
+#[cfg(unix)]
+const IGNORED_BY_RUNTIMES: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+
+/// Runs `program`, a path, with `args` in the place of this process. Returns when that fails, and why.
+#[cfg(unix)]
+#[must_use]
+pub fn replace_process(program: &str, args: &[String]) -> io::Error {
+    let words = std::iter::once(program).chain(args.iter().map(String::as_str));
+    let words: Vec<_> = match words.map(CString::new).collect::<Result<_, _>>() {
+        Ok(words) => words,
+        Err(error) => return error.into(),
+    };
+    let mut pointers: Vec<_> = words.iter().map(|word| word.as_ptr()).collect();
+    pointers.push(ptr::null());
+    crate::afterwards::wait_for_all();
+    restore_signals();
+    for descriptor in 0..=2 {
+        clear_flag(descriptor, libc::F_GETFL, libc::F_SETFL, libc::O_NONBLOCK);
+        clear_flag(descriptor, libc::F_GETFD, libc::F_SETFD, libc::FD_CLOEXEC);
+    }
+    for descriptor in args.iter().filter_map(|arg| named_descriptor(arg)) {
+        clear_flag(descriptor, libc::F_GETFD, libc::F_SETFD, libc::FD_CLOEXEC);
+    }
+    // Not `execvp`, and so not the standard library either: glibc has `/bin/sh` read what the system cannot execute.
+    // SAFETY: both arguments are alive until the call returns, every string ends in NUL and the array in a null pointer.
+    unsafe { libc::execv(pointers[0], pointers.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// Windows has nothing of the kind.
+#[cfg(not(unix))]
+#[must_use]
+pub fn replace_process(_: &str, _: &[String]) -> io::Error {
+    io::ErrorKind::Unsupported.into()
+}
+
+/// Signals that would end this process, had whoever started it not had them ignored.
+#[cfg(unix)]
+#[must_use]
+pub fn ignored_signals() -> Vec<&'static str> {
+    let is_ignored = |signal| {
+        let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: a null pointer changes nothing; zeroes are a valid action, whether or not it is written.
+        unsafe {
+            libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
+            action.assume_init().sa_sigaction == libc::SIG_IGN
+        }
+    };
+    let ending = [("SIGINT", libc::SIGINT), ("SIGTERM", libc::SIGTERM), ("SIGHUP", libc::SIGHUP)];
+    ending.into_iter().filter(|(_, signal)| is_ignored(*signal)).map(|(name, _)| name).collect()
+}
+
+/// Windows has no such signals.
+#[cfg(not(unix))]
+#[must_use]
+pub fn ignored_signals() -> Vec<&'static str> {
+    Vec::new()
+}
+
+#[cfg(unix)]
+fn restore_signals() {
+    for signal in IGNORED_BY_RUNTIMES {
+        // SAFETY: the default action runs no code of this process.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let mut none = std::mem::MaybeUninit::uninit();
+    // SAFETY: the set is written by `sigemptyset` before it is read; where the old one is wanted, nobody wants it.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+    }
+}
+
+#[cfg(unix)]
+fn clear_flag(descriptor: RawFd, get: libc::c_int, set: libc::c_int, flag: libc::c_int) {
+    // SAFETY: reads and writes flags alone; a descriptor that is not open is an error.
+    unsafe {
+        let flags = libc::fcntl(descriptor, get);
+        if flags >= 0 && flags & flag != 0 {
+            libc::fcntl(descriptor, set, flags & !flag);
+        }
+    }
+}
+
+/// The 63 of `/dev/fd/63`, also behind an option's name.
+#[cfg(unix)]
+fn named_descriptor(arg: &str) -> Option<RawFd> {
+    let (_, number) = arg.split_once("/dev/fd/").or_else(|| arg.split_once("/proc/self/fd/"))?;
+    number.parse().ok()
+}

@@ -1,0 +1,142 @@
+//! What lies beside the entries, and what of it nobody needs any more.
+//!
+//! Promises: only what has a name of ours goes: unfinished files that nobody has written to for an hour; path sets, build
+//! records and stat caches of checkouts and target directories that are gone; locks that nobody holds; and directories
+//! that can be told to be of an entry, and hold none. Whatever else somebody put into a cache stays. What is in nobody's
+//! way may fail to be removed, which is no error.
+//! Does not promise: to see what a killed process has left within the hour.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::contents::{Other, is_short};
+use super::disk::{FileId, OnDisk};
+use super::owners::Owners;
+use super::running::Watch;
+use super::{Pruning, RUBBISH_AFTER, Store, is_abandoned, is_unfinished, owners};
+
+/// A file or directory beside the entries.
+pub(super) struct Beside {
+    path: PathBuf,
+    kind: Kind,
+    /// All that it is made of.
+    pub(super) files: Vec<OnDisk>,
+    /// Whether nobody needs it.
+    pub(super) is_left_over: bool,
+}
+
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Plain,
+    /// Who holds it is known to the system alone.
+    Lock,
+}
+
+impl Store {
+    /// Everything beside the entries that takes room.
+    pub(super) fn beside(&self, pruning: &Pruning, now: SystemTime) -> Vec<Beside> {
+        let is_old = |path: &Path| age(path, now).is_some_and(|age| age > RUBBISH_AFTER);
+        let beside = |kind: fn() -> Kind, is_left_over: &dyn Fn(&Path) -> bool, path: PathBuf| Beside {
+            kind: kind(),
+            files: below(&path),
+            is_left_over: is_left_over(&path),
+            path,
+        };
+        let unfinished = |path: PathBuf| beside(|| Kind::Plain, &|path| is_abandoned(path, now), path);
+        let learned =
+            |path: PathBuf| beside(|| Kind::Plain, &|path| pruning.all || self.is_of_no_use(path, pruning, now), path);
+        let lock = |path: PathBuf| beside(|| Kind::Lock, &|_| true, path);
+        let is_learned = |path: &PathBuf| path.file_stem().is_some_and(|stem| is_short(stem.as_encoded_bytes()));
+        let is_lock = |path: &Path| path.extension().is_some_and(|extension| extension == "lock");
+        let learned_in = [self.path_sets(), self.build_records(), self.stat_caches()];
+        let unfinished_in = [self.temporary(), self.stat_caches()];
+        let unfinished_files = unfinished_in.iter().flat_map(|directory| children(directory));
+        let learned_files = learned_in.iter().flat_map(|directory| children(directory));
+        (unfinished_files.filter(|path| is_unfinished(path)).map(unfinished))
+            .chain(learned_files.filter(is_learned).map(learned))
+            .chain(children(&self.locks()).filter(|path| is_lock(path) && is_old(path)).map(lock))
+            .collect()
+    }
+
+    /// Removes what is left over; says whether it is gone, or in a dry run whether it would be.
+    pub(super) fn remove_beside(&self, beside: &Beside, dry_run: bool) -> bool {
+        match fs::symlink_metadata(&beside.path) {
+            _ if beside.kind == Kind::Lock => self.remove_lock(beside.path.clone(), dry_run),
+            _ if dry_run => true,
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&beside.path).is_ok(),
+            _ => fs::remove_file(&beside.path).is_ok(),
+        }
+    }
+
+    /// Removes the directory of an entry that nobody has finished within an hour; says whether it is gone, or in a dry
+    /// run whether it would be.
+    pub(super) fn remove_unfinished(&self, other: &Other, dry_run: bool, now: SystemTime, watch: &mut Watch) -> bool {
+        if !other.is_ours() {
+            return false;
+        }
+        let name = other.directory.file_name().and_then(|name| name.to_str());
+        let Some(_lock) = name.and_then(|name| self.try_lock(name)) else { return false };
+        // Somebody may have finished it before the lock was free.
+        if !is_abandoned(&other.directory, now)
+            || other.paths().any(|file| watch.executes(current(&file)) == Some(true))
+        {
+            return false;
+        }
+        if !dry_run {
+            let removed = other.paths().try_for_each(|file| match fs::remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            });
+            return removed.and_then(|()| fs::remove_dir(&other.directory)).is_ok();
+        }
+        true
+    }
+
+    /// Whether a path set, build record or stat cache belongs to checkouts or build directories that are gone.
+    fn is_of_no_use(&self, path: &Path, pruning: &Pruning, now: SystemTime) -> bool {
+        let is_older = |limit: Duration| age(path, now).is_some_and(|age| age > limit);
+        let is_old = || pruning.limits.max_age.is_some_and(|most| is_older(most.max(RUBBISH_AFTER)));
+        match owners::of(path) {
+            // A stat cache says when it was written, and not when it was of use; it is soon made anew.
+            Owners::Known(owners) => {
+                owners.iter().all(|owner| is_gone(owner)) || (path.starts_with(self.stat_caches()) && is_old())
+            }
+            Owners::Unknown => is_old(),
+            Owners::Unreadable => is_older(RUBBISH_AFTER),
+        }
+    }
+}
+
+/// Whether a directory is surely not there; one that cannot be looked at may be.
+pub(super) fn is_gone(directory: &Path) -> bool {
+    fs::metadata(directory)
+        .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+}
+
+/// The file that has this name now.
+pub(super) fn current(path: &Path) -> Option<FileId> {
+    fs::symlink_metadata(path).ok().and_then(|metadata| FileId::of(&metadata))
+}
+
+fn age(path: &Path, now: SystemTime) -> Option<Duration> {
+    now.duration_since(fs::symlink_metadata(path).ok()?.modified().ok()?).ok()
+}
+
+/// What is in a directory; nothing of what is behind a link, which is not ours.
+pub(super) fn children(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let is_directory = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
+    let children = is_directory.then(|| fs::read_dir(directory).ok()).flatten().into_iter().flatten().flatten();
+    children.map(|child| child.path())
+}
+
+/// A file, or a directory with all that is in it.
+fn below(path: &Path) -> Vec<OnDisk> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Vec::new() };
+    let mut files = vec![OnDisk::of(&metadata)];
+    if metadata.is_dir() {
+        files.extend(children(path).flat_map(|child| below(&child)));
+    }
+    files
+}
