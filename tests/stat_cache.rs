@@ -8,6 +8,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -329,6 +330,38 @@ fn whatever_changes_a_warm_look_finds_what_a_cold_one_finds() {
         let cold = checkout.cold();
         assert_same(&checkout.warm(), &cold, &format!("{what}, settled"));
         assert_same(&checkout.warm(), &cold, &format!("{what}, settled, again"));
+    }
+}
+
+#[test]
+fn what_is_away_for_a_moment_counts_when_it_is_back() {
+    let many: Vec<String> = (0..200).map(|number| format!("many/{number}")).collect();
+    let checkout = Checkout::new(&many.iter().map(|path| (path.as_str(), "1")).collect::<Vec<_>>());
+    let come = || {
+        checkout.write("generated.rs", "1");
+        checkout.write("directory/generated.rs", "1");
+    };
+    let go = || {
+        fs::remove_file(checkout.at("generated.rs")).unwrap();
+        fs::remove_dir_all(checkout.at("directory")).unwrap();
+    };
+    for round in 0..150 {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    come();
+                    go();
+                }
+                come();
+            });
+            let swept = inputs::sweep(&checkout.subject(None), &checkout.cache, &Cancellation::default()).unwrap();
+            stop.store(true, Ordering::Relaxed);
+            swept.unsaved.into_iter().for_each(inputs::Unsaved::save);
+        });
+        assert_same(&checkout.warm(), &checkout.cold(), &format!("round {round}"));
+        fs::remove_dir_all(&checkout.cache).unwrap();
+        fs::create_dir(&checkout.cache).unwrap();
     }
 }
 

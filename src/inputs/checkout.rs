@@ -59,6 +59,14 @@ pub(super) struct ListedDirectory {
     pub(super) names: Digest,
 }
 
+impl ListedDirectory {
+    /// Has it looked into again the next time, since something in it was not there any more when it was looked at. What it
+    /// was by `stat` and by its names, it will be again when that is back.
+    pub(super) fn doubt(&mut self) {
+        (self.stat, self.names) = (StatIdentity::default(), Digest::default());
+    }
+}
+
 pub(super) struct Listed {
     pub(super) path: TreePath,
     /// The number of the directory it was found in.
@@ -90,7 +98,7 @@ pub(super) fn list(subject: &Subject, cancellation: &Cancellation, found: &dyn F
     let (selection, full) = (selection.as_ref(), BString::default());
     let mut walk = Walk { root, exclude, selection, cancellation, found, full, listing };
     let repository = repository::open(root).map_err(|error| repository::unusable(root, error))?;
-    walk.repository(&repository, selection.is_none())?;
+    walk.repository(&repository, Around { ignored: false, belongs: selection.is_none(), parent: None })?;
     let mut listing = walk.listing;
     for name in ALWAYS {
         let path = TreePath(name.into());
@@ -132,11 +140,13 @@ struct Around {
     ignored: bool,
     /// Whether what is around it counts.
     belongs: bool,
+    /// The number of the directory it was found in; the root was not found.
+    parent: Option<usize>,
 }
 
 impl Walk<'_> {
-    /// The repository whose worktree is at the path at hand. `belongs` says whether what is around it counts.
-    fn repository(&mut self, repository: &gix::Repository, belongs: bool) -> Result<()> {
+    /// The repository whose worktree is at the path at hand.
+    fn repository(&mut self, repository: &gix::Repository, around: Around) -> Result<()> {
         let here = on_disk(self.root, self.full.as_bstr())?;
         let head = repository::head(repository).map_err(|error| unusable(&here, error))?;
         self.listing.seen.extend(repository::seen(repository, &head, &here));
@@ -149,13 +159,18 @@ impl Walk<'_> {
         let prefix = if self.full.is_empty() { 0 } else { self.full.len() + 1 };
         let all = tracked.all();
         let mut inside = Repository { prefix, root: here, rules, tracked };
-        self.directory(&mut inside, all, Around { ignored: false, belongs })
+        self.directory(&mut inside, all, Around { ignored: false, ..around })
     }
 
     /// The directory at the path at hand, below which git tracks `tracked`.
     fn directory(&mut self, repository: &mut Repository<'_>, mut tracked: Range<usize>, around: Around) -> Result<()> {
         self.cancellation.check()?;
-        let Some(directory) = Directory::read(on_disk(self.root, self.full.as_bstr())?)? else {
+        let path = on_disk(self.root, self.full.as_bstr())?;
+        let Some(directory) = Directory::read(path)? else {
+            let Some(parent) = around.parent else {
+                return Err(Error::unreadable(self.root, io::ErrorKind::NotFound.into()));
+            };
+            self.listing.directories[parent].doubt();
             self.not_there(repository, tracked);
             return Ok(());
         };
@@ -166,7 +181,7 @@ impl Walk<'_> {
             match repository::open(directory.path()) {
                 Ok(nested) if nested.workdir().is_some() => {
                     self.not_there(repository, tracked);
-                    return self.repository(&nested, around.belongs);
+                    return self.repository(&nested, around);
                 }
                 // It may become one without a change to anything that is known to belong to it.
                 _ => self.listing.seen.push(Seen::never()),
@@ -200,7 +215,11 @@ impl Walk<'_> {
             self.full.truncate(length);
             push_name(&mut self.full, entry.name.as_bstr());
             if entry.is_directory() {
-                self.subdirectory(repository, &mut tracked, Around { ignored: only_tracked, belongs })?;
+                self.subdirectory(
+                    repository,
+                    &mut tracked,
+                    Around { ignored: only_tracked, belongs, parent: Some(number) },
+                )?;
                 continue;
             }
             let path = self.full[repository.prefix..].as_bstr();

@@ -196,11 +196,16 @@ impl Reader<'_> {
             }
             Ok((listed, found))
         };
-        let paths = if paths.iter().all(|(_, found)| found.is_some()) {
+        let paths: Vec<(Listed, Found)> = if paths.iter().all(|(_, found)| found.is_some()) {
             paths.into_iter().map(rest).collect::<Result<_>>()?
         } else {
             paths.into_par_iter().map(rest).collect::<Result<_>>()?
         };
+        for number in
+            paths.iter().filter(|(_, found)| found.content.is_none()).filter_map(|(listed, _)| listed.directory)
+        {
+            listing.directories[number].doubt();
+        }
         Ok((listing, paths))
     }
 
