@@ -40,8 +40,8 @@ fn rest(mut file: File, size: u64, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A regular file and its size.
-fn open(path: &Path) -> io::Result<(File, u64)> {
+/// A regular file, and its size in bytes; anything else is an error.
+pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]

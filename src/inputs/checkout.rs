@@ -4,15 +4,18 @@
 //! differences that a build needs. A tracked path counts whatever the index says of it (assume-unchanged,
 //! skip-worktree, intent-to-add). Repositories inside the checkout, submodules or not, are entered, each under its
 //! own ignore rules. Directories that a valid `CACHEDIR.TAG` marks are not entered, so cargo's target directory never
-//! counts, ignored or not. The lock file and the manifest at the root count even when they are ignored.
+//! counts, ignored or not, and neither does such a tag before it is written. The lock file and the manifest at the root count even when they are ignored.
 //! Does not promise: to look at content. The index is read and never refreshed; nothing is written.
 
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gix::bstr::{BStr, BString, ByteSlice};
 use gix::glob::pattern::Case;
+#[cfg(unix)]
+use rustix::io::Errno;
 
 use super::Subject;
 use super::directory::Directory;
@@ -71,6 +74,8 @@ pub(super) struct Listed {
     pub(super) path: TreePath,
     /// The number of the directory it was found in.
     pub(super) directory: Option<usize>,
+    /// Its number among all that is handed on while the walk goes on.
+    pub(super) slot: Option<usize>,
     /// A tracked path counts as absent when nothing is there; any other path is just not there.
     pub(super) tracked: bool,
 }
@@ -79,8 +84,8 @@ pub(super) struct Listed {
 pub(super) struct Files {
     pub(super) path: TreePath,
     pub(super) directory: Directory,
-    /// Which of its entries, and for each, its place in [`Listing::paths`].
-    pub(super) positions: Vec<(usize, usize)>,
+    /// Which of its entries, and for each, its [`Listed::slot`].
+    pub(super) slots: Vec<(usize, usize)>,
 }
 
 /// What `subject` has on disk. `found` hears of files that count as the walk comes past them, unless some of them must be
@@ -96,7 +101,7 @@ pub(super) fn list(subject: &Subject, cancellation: &Cancellation, found: &dyn F
         indices: Vec::new(),
     };
     let (selection, full) = (selection.as_ref(), BString::default());
-    let mut walk = Walk { root, exclude, selection, cancellation, found, full, listing };
+    let mut walk = Walk { root, exclude, selection, cancellation, found, full, slots: 0, listing };
     let repository = repository::open(root).map_err(|error| repository::unusable(root, error))?;
     walk.repository(&repository, Around { ignored: false, belongs: selection.is_none(), parent: None })?;
     let mut listing = walk.listing;
@@ -104,7 +109,7 @@ pub(super) fn list(subject: &Subject, cancellation: &Cancellation, found: &dyn F
         let path = TreePath(name.into());
         // Sorted but for repositories in directories of which another repository tracks something.
         if listing.paths.binary_search_by(|listed| listed.path.cmp(&path)).is_err() {
-            listing.paths.push(Listed { path, directory: None, tracked: false });
+            listing.paths.push(Listed { path, directory: None, slot: None, tracked: false });
         }
     }
     if selection.is_some() {
@@ -122,7 +127,28 @@ struct Walk<'a> {
     found: &'a dyn Fn(Files),
     /// The path at hand below the root.
     full: BString,
+    /// How many files were handed on.
+    slots: usize,
     listing: Listing,
+}
+
+/// One entry of a directory, on the way through it.
+struct Visit {
+    /// What git tracks before it in order, and is not there.
+    gone: Range<usize>,
+    entry: usize,
+    counts: Counts,
+}
+
+/// What counts at an entry.
+enum Counts {
+    Nothing,
+    File {
+        slot: Option<usize>,
+        is_tracked: bool,
+    },
+    /// Whatever is in the directory, of which git tracks this much.
+    Below(Range<usize>),
 }
 
 /// One repository during the walk; paths in it are relative to its own worktree.
@@ -184,7 +210,10 @@ impl Walk<'_> {
                     return self.repository(&nested, around);
                 }
                 // It may become one without a change to anything that is known to belong to it.
-                _ => self.listing.seen.push(Seen::never()),
+                _ => {
+                    out_of_descriptors(&directory.path().join(".git"))?;
+                    self.listing.seen.push(Seen::never());
+                }
             }
         }
         for name in [CACHEDIR_TAG, GITIGNORE].into_iter().filter(|name| has(name)) {
@@ -194,7 +223,7 @@ impl Walk<'_> {
         let (stat, names) = (directory.stat, directory.names());
         self.listing.directories.push(ListedDirectory { path: TreePath(self.full.clone()), stat, names });
         let has_rules = directory.entry(GITIGNORE).is_some_and(|entry| entry.file_type == FileType::Regular);
-        let tag = has(CACHEDIR_TAG).then(|| start_of_tag(directory.path()));
+        let tag = if has(CACHEDIR_TAG) { Some(start_of_tag(directory.path())?) } else { None };
         let only_tracked = around.ignored || (!is_root && tag.as_deref() == Some(CACHEDIR_SIGNATURE));
         let unfinished_tag = tag.is_some_and(|tag| tag.is_empty());
         let outside = repository
@@ -206,8 +235,9 @@ impl Walk<'_> {
             Some(selection) if selection.is_package(self.full.as_bstr()) => true,
             Some(_) => around.belongs && !self.begins_package(repository, &directory, relative.as_bstr(), only_tracked),
         };
-        let mut positions = Vec::with_capacity(directory.entries.len());
         let length = self.full.len();
+        let mut slots = Vec::new();
+        let mut visits = Vec::with_capacity(directory.entries.len());
         for (at, entry) in directory.entries.iter().enumerate() {
             if entry.name == ".git" {
                 continue;
@@ -215,17 +245,16 @@ impl Walk<'_> {
             self.full.truncate(length);
             push_name(&mut self.full, entry.name.as_bstr());
             if entry.is_directory() {
-                self.subdirectory(
-                    repository,
-                    &mut tracked,
-                    Around { ignored: only_tracked, belongs, parent: Some(number) },
-                )?;
+                self.full.push(b'/');
+                let path = self.full[repository.prefix..].as_bstr();
+                let gone = repository.tracked.take_before(&mut tracked, path);
+                let below = repository.tracked.take_below(&mut tracked, path);
+                visits.push(Visit { gone, entry: at, counts: Counts::Below(below) });
                 continue;
             }
             let path = self.full[repository.prefix..].as_bstr();
             let gone = repository.tracked.take_before(&mut tracked, path);
             let is_tracked = repository.tracked.take_file(&mut tracked, path);
-            self.not_there(repository, gone);
             // cargo makes its target directory under another name, which nothing ignores, and renames it when this is
             // written. A sweep of that moment must not take it for an input.
             let is_unfinished_tag = unfinished_tag && entry.name == CACHEDIR_TAG;
@@ -234,35 +263,45 @@ impl Walk<'_> {
             } else {
                 !is_unfinished_tag && !only_tracked && self.untracked_counts(repository, belongs)
             };
-            if counts {
-                positions.push((at, self.listing.paths.len()));
-                let path = TreePath(self.full.clone());
-                self.listing.paths.push(Listed { path, directory: Some(number), tracked: is_tracked });
+            let slot = (counts && self.selection.is_none()).then_some(self.slots);
+            if let Some(slot) = slot {
+                self.slots += 1;
+                slots.push((at, slot));
             }
+            let counts = if counts { Counts::File { slot, is_tracked } } else { Counts::Nothing };
+            visits.push(Visit { gone, entry: at, counts });
         }
         self.full.truncate(length);
+        // Whoever reads them closes the directory, so that none is open while the walk is below it.
+        let entries = Arc::clone(&directory.entries);
+        if slots.is_empty() {
+            drop(directory);
+        } else {
+            (self.found)(Files { path: TreePath(self.full.clone()), directory, slots });
+        }
+        for Visit { gone, entry, counts } in visits {
+            self.not_there(repository, gone);
+            push_name(&mut self.full, entries[entry].name.as_bstr());
+            match counts {
+                Counts::Nothing => {}
+                Counts::File { slot, is_tracked } => {
+                    let path = TreePath(self.full.clone());
+                    self.listing.paths.push(Listed { path, directory: Some(number), slot, tracked: is_tracked });
+                }
+                Counts::Below(below) => {
+                    let around = Around { ignored: only_tracked, belongs, parent: Some(number) };
+                    self.subdirectory(repository, below, around)?;
+                }
+            }
+            self.full.truncate(length);
+        }
         self.not_there(repository, tracked);
         repository.rules.leave(outside);
-        if self.selection.is_none() && !positions.is_empty() {
-            (self.found)(Files { path: TreePath(self.full.clone()), directory, positions });
-        }
         Ok(())
     }
 
-    /// A directory at the path at hand, in one that is `around` it. What git tracks below it is
-    /// taken from `tracked`.
-    fn subdirectory(
-        &mut self,
-        repository: &mut Repository<'_>,
-        tracked: &mut Range<usize>,
-        around: Around,
-    ) -> Result<()> {
-        self.full.push(b'/');
-        let path = self.full[repository.prefix..].as_bstr();
-        let gone = repository.tracked.take_before(tracked, path);
-        let below = repository.tracked.take_below(tracked, path);
-        self.full.pop();
-        self.not_there(repository, gone);
+    /// A directory at the path at hand, in one that is `around` it. git tracks `below` below it.
+    fn subdirectory(&mut self, repository: &mut Repository<'_>, below: Range<usize>, around: Around) -> Result<()> {
         let path = self.full[repository.prefix..].as_bstr();
         let holds_tracked = !below.is_empty() || repository.tracked.is_submodule(path);
         let is_outside = |selection: &Selection| !around.belongs && !selection.leads_to(self.full.as_bstr());
@@ -288,7 +327,7 @@ impl Walk<'_> {
             push_name(&mut self.full, path);
             if self.tracked_counts() {
                 let path = TreePath(self.full.clone());
-                self.listing.paths.push(Listed { path, directory: None, tracked: true });
+                self.listing.paths.push(Listed { path, directory: None, slot: None, tracked: true });
             }
         }
         self.full = here;
@@ -358,15 +397,34 @@ pub(super) fn on_disk(root: &Path, full: &BStr) -> Result<PathBuf> {
 }
 
 /// Whether a valid tag says that everything in `directory` can be made again.
-pub(super) fn is_cache(directory: &Path) -> bool {
-    start_of_tag(directory) == CACHEDIR_SIGNATURE
+pub(super) fn is_cache(directory: &Path) -> Result<bool> {
+    Ok(start_of_tag(directory)? == CACHEDIR_SIGNATURE)
 }
 
-/// As much of a directory's tag as tells whether it is one; nothing when it is empty or has gone meanwhile.
-fn start_of_tag(directory: &Path) -> Vec<u8> {
-    let mut start = files::read(&directory.join(CACHEDIR_TAG)).unwrap_or_default();
+/// As much of a directory's tag as tells whether it is one; nothing when it is empty, has gone meanwhile or is no file that
+/// can be read.
+fn start_of_tag(directory: &Path) -> Result<Vec<u8>> {
+    let path = directory.join(CACHEDIR_TAG);
+    let mut start = match files::read(&path) {
+        Ok(start) => start,
+        Err(_) => {
+            out_of_descriptors(&path)?;
+            Vec::new()
+        }
+    };
     start.truncate(CACHEDIR_SIGNATURE.len());
-    start
+    Ok(start)
+}
+
+/// Tells a file that is of no use from one that this process may not open, since it has too many others open.
+fn out_of_descriptors(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    if let Err(error) = files::open(path)
+        && matches!(Errno::from_io_error(&error), Some(Errno::MFILE | Errno::NFILE))
+    {
+        return Err(Error::unreadable(path, error));
+    }
+    Ok(())
 }
 
 /// Makes the path of a directory that of `name` in it.

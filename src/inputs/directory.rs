@@ -7,12 +7,16 @@
 use std::cmp::Ordering;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[cfg(unix)]
 use gix::bstr::BStr;
 use gix::bstr::{BString, ByteSlice};
 #[cfg(unix)]
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    io::Errno,
+};
 
 use super::place::{FileType, Place};
 use crate::error::{Error, Result};
@@ -27,7 +31,7 @@ pub(super) struct Directory {
     /// As it was before.
     pub(super) stat: StatIdentity,
     /// In git's order: that of the paths of everything below it.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Arc<Vec<Entry>>,
 }
 
 /// A name in a directory, and what it stands for.
@@ -61,7 +65,7 @@ impl Directory {
             FileType::Other => b's',
         };
         let mut bytes = Vec::with_capacity(self.entries.iter().map(|entry| entry.name.len() + 2).sum());
-        for entry in &self.entries {
+        for entry in self.entries.iter() {
             bytes.extend_from_slice(&entry.name);
             // No name holds it.
             bytes.extend_from_slice(&[0, kind(entry)]);
@@ -93,9 +97,14 @@ impl Directory {
     }
 }
 
-/// Whether a path that was there a moment ago has gone, or lies below something that is no directory any more.
+/// Whether nothing can be at a path: it has gone, or lies below what is no directory, below a link that leads nowhere or
+/// to itself, or has a name that no file can have.
 pub(super) fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    #[cfg(unix)]
+    let is_nowhere = matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::NAMETOOLONG));
+    #[cfg(not(unix))]
+    let is_nowhere = error.kind() == io::ErrorKind::InvalidFilename;
+    is_nowhere || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 #[cfg(unix)]
@@ -122,7 +131,7 @@ impl Read {
             #[cfg(unix)]
             open: self.open,
             stat,
-            entries,
+            entries: Arc::new(entries),
         }
     }
 }
@@ -137,13 +146,8 @@ fn in_git_order(a: &Entry, b: &Entry) -> Ordering {
 #[cfg(unix)]
 fn read(path: &Path) -> io::Result<Read> {
     use rustix::fs::{Mode, OFlags};
-    use rustix::io::Errno;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let open = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| match error {
-        // What some systems say of a link that stands where a directory was.
-        Errno::LOOP => io::ErrorKind::NotADirectory.into(),
-        error => io::Error::from(error),
-    })?;
+    let open = rustix::fs::open(path, flags, Mode::empty())?;
     let stat = super::place::Look::of(&open)?.identity;
     let entries = names(&open, path)?;
     Ok(Read { open, stat, entries })

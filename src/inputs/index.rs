@@ -5,17 +5,17 @@
 //! to be known by its times is known by the checksum at its end.
 //! Does not promise: to believe what an index says about the files themselves. They are looked at.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use gix::bstr::ByteSlice;
+use gix::bstr::{BString, ByteSlice};
 use gix::index::entry::{Flags, Mode};
 use serde::{Deserialize, Serialize};
 
 use super::ignore::GITIGNORE;
 use super::seen::Seen;
 use super::stat_cache::Settled;
+use crate::files;
 use crate::fingerprint::{Digest, FingerprintBuilder};
 use crate::stat::Stamp;
 
@@ -36,8 +36,12 @@ impl Index {
         let sha256 = repository.object_hash() == gix::hash::Kind::Sha256;
         // As it was before it was read, in case it is written meanwhile.
         let (seen, checksum) = (Seen::at(&path), index_checksum(&path, sha256));
-        let index = decode(path, sha256)?;
-        Ok((Self { seen, sha256, checksum, tracked: tracked(&index) }, index))
+        let mut index = decode(path, sha256)?;
+        let tracked = tracked(&index);
+        if index.is_sparse() {
+            expand(&mut index, repository)?;
+        }
+        Ok((Self { seen, sha256, checksum, tracked }, index))
     }
 
     /// Whether it is the same file.
@@ -79,7 +83,7 @@ fn index_checksum(path: &Path, sha256: bool) -> Vec<u8> {
     let length: u8 = if sha256 { 32 } else { 20 };
     let mut checksum = Vec::new();
     let mut read = || {
-        let mut file = File::open(path)?;
+        let (mut file, _) = files::open(path)?;
         file.seek(SeekFrom::End(-i64::from(length)))?;
         file.take(length.into()).read_to_end(&mut checksum)
     };
@@ -93,6 +97,25 @@ fn decode(path: PathBuf, sha256: bool) -> Result<gix::index::File, String> {
     let hash = if sha256 { gix::hash::Kind::Sha256 } else { gix::hash::Kind::Sha1 };
     gix::index::File::at_or_default(path, hash, true, gix::index::decode::Options::default())
         .map_err(|error| error.to_string())
+}
+
+/// Puts the files of a directory in the place of the directory, where a sparse index has it as one.
+///
+/// <https://git-scm.com/docs/sparse-index>
+fn expand(index: &mut gix::index::File, repository: &gix::Repository) -> Result<(), String> {
+    let directories = index.entries().iter().filter(|entry| entry.mode.is_sparse());
+    let directories: Vec<_> = directories.map(|entry| (entry.path(index).to_owned(), entry.id)).collect();
+    for (directory, id) in directories {
+        let files = repository.index_from_tree(&id).map_err(|error| error.to_string())?;
+        for file in files.entries() {
+            let path = BString::from([directory.as_slice(), file.path(&files)].concat());
+            let flags = file.flags | Flags::EXTENDED | Flags::SKIP_WORKTREE;
+            index.dangerously_push_entry(file.stat, file.id, flags, file.mode, path.as_bstr());
+        }
+    }
+    index.remove_entries(|_, _, entry| entry.mode.is_sparse());
+    index.sort_entries();
+    Ok(())
 }
 
 /// Everything that a walk asks of an index.
@@ -110,7 +133,8 @@ fn tracked(index: &gix::index::State) -> Digest {
         ]);
         // Where a sparse checkout leaves a file of rules out, the index has it.
         let has_rules = left_out && path.rsplit_str("/").next() == Some(GITIGNORE.as_bytes());
-        hash.optional(has_rules.then(|| entry.id.as_bytes().to_vec()));
+        // A directory of a sparse index stands for what its tree holds.
+        hash.optional((has_rules || entry.mode.is_sparse()).then(|| entry.id.as_bytes().to_vec()));
     }
     hash.digest()
 }

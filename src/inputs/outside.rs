@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         let Some(directory) = is_directory.then(|| dunce::canonicalize(path).ok()).flatten() else {
             return self.file(path, true);
         };
-        if above.contains(&directory) || (!above.is_empty() && self.is_cache(&directory)) {
+        if above.contains(&directory) || (!above.is_empty() && self.is_cache(&directory)?) {
             return Ok(());
         }
         above.push(directory);
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
     /// A package that git has nothing to say about: all of its directory but caches, git's own files and the packages
     /// that lie below it, as cargo itself lists a package's files.
     fn package(&mut self, directory: &Path, is_root: bool) -> Result<()> {
-        if !is_root && (self.has_manifest(directory) || self.is_cache(directory)) {
+        if !is_root && (self.has_manifest(directory) || self.is_cache(directory)?) {
             return Ok(());
         }
         for entry in self.names(directory)? {
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
         manifest.is_file()
     }
 
-    fn is_cache(&self, directory: &Path) -> bool {
+    fn is_cache(&self, directory: &Path) -> Result<bool> {
         self.watch.at(&directory.join(super::checkout::CACHEDIR_TAG));
         is_cache(directory)
     }

@@ -22,7 +22,7 @@ use rustix::path::Arg;
 
 use super::checkout::on_disk;
 use super::content::{self, content};
-use super::directory::Directory;
+use super::directory::{Directory, is_gone};
 use super::seen::Seen;
 use super::snapshot::{Content, DirectoryRecord, FileRecord, Snapshot};
 use crate::cancellation::Cancellation;
@@ -250,7 +250,7 @@ impl Look<'_> {
     ) -> Result<Option<StatIdentity>> {
         match found {
             Ok(stat) => Ok(Some(StatIdentity::of_stat(&stat))),
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) if is_gone(&error.into()) => Ok(None),
             Err(error) => {
                 let mut path = Vec::new();
                 put_path(self.snapshot, &mut path);

@@ -11,12 +11,17 @@ use gix::bstr::{BStr, ByteSlice};
 
 use super::seen::Seen;
 use crate::error::Error;
+use crate::files;
 
 /// More symbolic references in a row than anybody has.
 const MOST_REFERENCES: usize = 5;
 
 /// Opens the repository of a worktree without spawning git and without heeding variables that redirect it.
 pub(super) fn open(worktree: &Path) -> Result<gix::Repository, String> {
+    // Whatever else stands there would be waited for.
+    if let Some(path) = files_of(worktree).into_iter().find(|path| path.metadata().is_ok_and(|it| !it.is_file())) {
+        return Err(format!("`{}` is not a regular file", path.display()));
+    }
     let mut permissions = gix::open::Permissions::isolated();
     permissions.config =
         gix::open::permissions::Config { git_binary: false, env: false, ..gix::open::permissions::Config::all() };
@@ -25,6 +30,19 @@ pub(super) fn open(worktree: &Path) -> Result<gix::Repository, String> {
     // Whose the directory is may change, and nothing that the configuration names is run here.
     let options = gix::open::Options::default().permissions(permissions).with(gix::sec::Trust::Full);
     options.open(worktree).map(Into::into).map_err(|error| error.to_string())
+}
+
+/// Those of git's own files that are read first.
+fn files_of(worktree: &Path) -> Vec<PathBuf> {
+    let pointer = worktree.join(".git");
+    let git = match files::read_to_string(&pointer) {
+        Ok(text) => worktree.join(text.strip_prefix("gitdir:").unwrap_or_default().trim()),
+        Err(_) => pointer,
+    };
+    let common = files::read_to_string(&git.join("commondir")).map_or_else(|_| git.clone(), |it| git.join(it.trim()));
+    let of_worktree = ["HEAD", "commondir", "config.worktree", "index"].map(|name| git.join(name));
+    let of_repository = ["config", "packed-refs"].map(|name| common.join(name));
+    of_worktree.into_iter().chain(of_repository).collect()
 }
 
 pub(super) fn unusable(path: &Path, problem: impl ToString) -> Error {

@@ -128,7 +128,7 @@ impl Snapshot {
         }
         let mut file_records = Vec::with_capacity(files.len());
         let mut tree = TreeDigest::new(&heads, files.len());
-        for (Listed { path, directory, tracked }, content) in files {
+        for (Listed { path, directory, tracked, .. }, content) in files {
             let (parent, name) = split(path.0.as_bstr());
             let directory = directory.unwrap_or_else(|| {
                 *others.entry(parent).or_insert_with(|| {

@@ -25,7 +25,7 @@ use super::selection::Selection;
 use super::snapshot::{Content, Snapshot, split};
 use super::stat_cache::{StatCache, Unsaved};
 use crate::cancellation::Cancellation;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fingerprint::{Digest, SCHEMA};
 use crate::stat::{Stamp, StatIdentity};
 use crate::tree::{Tree, TreePath};
@@ -121,10 +121,13 @@ fn swept(snapshot: Arc<Snapshot>, worth_keeping: bool, cache: StatCache, stamp: 
     Swept { tree: snapshot.into_tree(), unsaved }
 }
 
-/// How many files a thread takes at a time.
+/// How many files a thread takes at a time, at least, unless they come from as many directories as it may.
 const FILES_AT_ONCE: usize = 64;
+const DIRECTORIES_AT_ONCE: usize = 8;
 /// Directories that wait for a thread are open, of which a process may have few.
-const MOST_OPEN: usize = 128;
+const MOST_OPEN: usize = 32;
+/// How many wait, in all sweeps of this process.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Reads what stands at paths, or takes it from the last look where that still holds.
 struct Reader<'a> {
@@ -144,42 +147,44 @@ struct Found {
 impl Reader<'_> {
     /// All of `subject`, and what stands at each path, sorted. Other threads read while this one walks.
     fn everything(&self, subject: &Subject) -> Result<(Listing, Vec<(Listed, Found)>)> {
-        let (found, open) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+        let found = Mutex::new(Vec::new());
         let read = |share: Vec<Files>| {
-            let content = |files: &Files| {
-                files
-                    .positions
-                    .iter()
-                    .map(|(at, position)| (*position, self.in_directory(files, *at)))
-                    .collect::<Vec<_>>()
-            };
-            let read: Vec<_> = share.iter().flat_map(content).collect();
-            open.fetch_sub(share.len(), Ordering::Relaxed);
+            let mut read = Vec::new();
+            for files in share {
+                read.extend(files.slots.iter().map(|(at, slot)| (*slot, self.in_directory(&files, *at))));
+                drop(files);
+                OPEN.fetch_sub(1, Ordering::Relaxed);
+            }
             found.lock().unwrap_or_else(PoisonError::into_inner).extend(read);
         };
         let mut listing = rayon::in_place_scope(|scope| {
             let share = RefCell::new((Vec::new(), 0));
             let listing = checkout::list(subject, self.cancellation, &|files| {
                 let (mut directories, mut count) = share.take();
-                count += files.positions.len();
+                count += files.slots.len();
                 directories.push(files);
-                if count < FILES_AT_ONCE {
+                let open = OPEN.fetch_add(1, Ordering::Relaxed);
+                if count < FILES_AT_ONCE && directories.len() < DIRECTORIES_AT_ONCE {
                     share.replace((directories, count));
-                } else if open.fetch_add(directories.len(), Ordering::Relaxed) < MOST_OPEN {
+                } else if open < MOST_OPEN {
                     scope.spawn(|_| read(directories));
                 } else {
                     read(directories);
                 }
-            })?;
-            let (rest, _) = share.take();
-            open.fetch_add(rest.len(), Ordering::Relaxed);
-            read(rest);
-            Ok::<_, Error>(listing)
+            });
+            read(share.take().0);
+            listing
         })?;
-        let mut paths: Vec<_> = std::mem::take(&mut listing.paths).into_iter().map(|listed| (listed, None)).collect();
-        for (position, found) in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            paths[position].1 = Some(found?);
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut by_slot: Vec<Option<Found>> = Vec::new();
+        by_slot.resize_with(found.len(), || None);
+        for (slot, found) in found {
+            by_slot[slot] = Some(found?);
         }
+        let mut of_slot = |listed: &Listed| by_slot[listed.slot?].take();
+        let paths = std::mem::take(&mut listing.paths).into_iter();
+        let mut paths: Vec<_> =
+            paths.map(|listed| (of_slot(&listed), listed)).map(|(found, listed)| (listed, found)).collect();
         paths.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path).then(b.tracked.cmp(&a.tracked)));
         paths.dedup_by(|(later, _), (earlier, _)| later.path == earlier.path);
         if let Some(selection) = &subject.selection {

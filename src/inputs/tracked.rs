@@ -28,7 +28,11 @@ impl<'a> Tracked<'a> {
         // git keeps it sorted; whoever else has written it may not have.
         paths.sort_by_key(|path| path.path);
         // An unmerged path is there up to three times.
-        paths.dedup_by_key(|path| path.path);
+        paths.dedup_by(|later, earlier| {
+            let is_same = later.path == earlier.path;
+            earlier.is_file |= is_same && later.is_file;
+            is_same
+        });
         Self(paths)
     }
 
