@@ -204,6 +204,22 @@ const CHANGES: &[Change] = &[
         fs::rename(it.at("lib"), it.at(".git/lib")).unwrap();
         symlink(".git/lib", it.at("lib")).unwrap();
     }),
+    ("a link to itself in place of a directory", |it| {
+        fs::remove_dir_all(it.at("src")).unwrap();
+        symlink("src", it.at("src")).unwrap();
+    }),
+    ("a link to a name that no file can have in place of a directory", |it| {
+        fs::remove_dir_all(it.at("src")).unwrap();
+        symlink("x".repeat(300), it.at("src")).unwrap();
+    }),
+    ("a FIFO in place of the index of a repository inside", |it| {
+        let _ = fs::remove_file(it.at("nested/.git/index"));
+        assert!(Command::new("mkfifo").arg(it.at("nested/.git/index")).status().unwrap().success());
+    }),
+    ("a FIFO in place of the HEAD of a repository inside", |it| {
+        fs::remove_file(it.at("nested/.git/HEAD")).unwrap();
+        assert!(Command::new("mkfifo").arg(it.at("nested/.git/HEAD")).status().unwrap().success());
+    }),
     ("a directory in place of a file", |it| {
         fs::remove_file(it.at("src/a.rs")).unwrap();
         it.write("src/a.rs/b", "1");
@@ -363,6 +379,39 @@ fn what_is_away_for_a_moment_counts_when_it_is_back() {
         fs::remove_dir_all(&checkout.cache).unwrap();
         fs::create_dir(&checkout.cache).unwrap();
     }
+}
+
+#[test]
+fn a_sparse_index_tracks_what_a_full_one_does() {
+    let checkout = Checkout::new(&[("src/a", "1"), ("out/deep/b", "1"), ("out/c.log", "1"), (".gitignore", "*.log\n")]);
+    checkout.git(&["add", "--force", "."]);
+    checkout.git(&["commit", "--quiet", "--message", "all"]);
+    checkout.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "src"]);
+    checkout.settle();
+    let gone = checkout.warm();
+    // Ignored, but tracked.
+    checkout.write("out/c.log", "2");
+    let back = checkout.warm();
+    assert_same(&back, &checkout.cold(), "a tracked file that is put there");
+    checkout.git(&["commit", "--quiet", "--allow-empty", "--message", "more"]);
+    checkout.git(&["reset", "--quiet", "--soft", "HEAD^"]);
+    checkout.git(&["-c", "index.sparse=false", "sparse-checkout", "reapply", "--no-sparse-index"]);
+    let full = checkout.cold();
+    assert_same(&checkout.warm(), &full, "a full index");
+    assert_eq!(described(&back), described(&full));
+    let absent = described(&gone).into_iter().filter(|line| line.contains("Absent")).count();
+    assert_eq!(absent, 2, "{:?}", described(&gone));
+}
+
+#[test]
+fn an_unmerged_path_is_tracked_whatever_its_first_stage_is() {
+    let checkout = Checkout::new(&[("m", "1"), (".gitignore", "m\n")]);
+    checkout.git(&["add", ".gitignore"]);
+    checkout.git(&["commit", "--quiet", "--message", "all"]);
+    let script = "printf '160000 %s 1\\tm\\n100644 %s 2\\tm\\n' $(git rev-parse HEAD) $(git hash-object -w m) | \
+        git update-index --index-info";
+    assert!(Command::new("sh").current_dir(&checkout.root).args(["-c", script]).status().unwrap().success());
+    assert!(described(&checkout.cold()).iter().any(|line| line.starts_with("m File")));
 }
 
 #[test]

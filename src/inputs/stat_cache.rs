@@ -11,9 +11,10 @@
 //!
 //! Promises: a file that is missing, damaged, of another version or of another subject, one that was written before
 //! somebody set the clock, and one on a file system whose times are not trusted read as nothing. Nothing is kept that
-//! could change without a change to its identity: what is younger than two seconds, or from the future. So the cache
-//! changes how fast an answer comes, and never what it is. Files come into place whole, and many processes may write.
-//! Does not promise: to be on disk after a power cut. It would be made anew.
+//! could be written to without a change to its identity: what is younger than two seconds, or from the future. So the
+//! cache changes how fast an answer comes, and never what it is. Files come into place whole, and many processes may write.
+//! Does not promise: to see what is written through a memory map that was written through shortly before, for which Linux
+//! notes no time (README, "Limits"). To be on disk after a power cut; it would be made anew.
 //!
 //! ccache's inode cache, git's racy entries and nx's `gathered_at` guard against the same.
 
