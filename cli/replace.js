@@ -11,15 +11,31 @@ const { started } = require('./start.js')
 const CANNOT_START = 126
 const MISSING = 127
 
-/** The status to end with; where the program takes this process's place, when it could not. */
-async function become(program, args) {
+/**
+ * The status to end with; where the program takes this process's place, when it could not. A program that is gone when it
+ * is to be started, as it is when the cache is emptied meanwhile, is asked for once more.
+ */
+async function become(find, args) {
+  const first = await find()
+  const status = await attempt(first, args)
+  if (status !== undefined) return status
+  const second = await find()
+  return (await attempt(second, args)) ?? told(second, { missing: true, message: 'it has been removed again' })
+}
+
+/** The status to end with; none when the program is gone. */
+async function attempt(program, args) {
   if (!isMainThread) throw new Error('`dev-bin run` replaces its process, so it cannot run in a worker thread')
   try {
     if (process.platform === 'win32') return await started(program, args)
-    return told(program, load().replaceProcess(program, args))
+    return unlessGone(program, load().replaceProcess(program, args))
   } catch (error) {
-    return told(program, { missing: error.code === 'ENOENT', message: error.message })
+    return unlessGone(program, { missing: error.code === 'ENOENT', message: error.message })
   }
+}
+
+function unlessGone(program, problem) {
+  return problem.missing && !existsSync(program) ? undefined : told(program, problem)
 }
 
 function told(program, { missing, message }) {

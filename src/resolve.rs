@@ -245,7 +245,7 @@ fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms:
     cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
     // First, since nobody finds the entry without.
     store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
-    let entry = store.publish(staged, request, root, &inputs, build_ms)?;
+    let entry = store.publish(staged, request, root, &inputs, build_ms, search.call.cancellation)?;
     match &request.limits {
         Ok(limits) => {
             let (store, limits) = (store.clone(), *limits);

@@ -129,11 +129,10 @@ impl Store {
         });
     }
 
-    /// Writes a manifest anew, unless `change` has nothing to say, or the entry is being built or removed.
+    /// Writes a manifest anew, unless `change` has nothing to say, or the entry is being published or removed.
     fn amend(&self, entry: &Entry, change: impl FnOnce(Manifest) -> Option<Manifest>) {
-        // Nobody publishes or removes under the lock.
         let short = entry.manifest.fingerprint.short();
-        let Some(_lock) = self.try_lock(&short).filter(Lock::is_held) else { return };
+        let Some(_lock) = self.try_lock_directory(&short).filter(Lock::is_held) else { return };
         let path = manifest_path(&entry.path);
         let Some(manifest) = read_manifest(&path).and_then(change) else { return };
         let written = serde_json::to_vec(&manifest).map_err(io::Error::other);

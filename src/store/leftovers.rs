@@ -77,7 +77,7 @@ impl Store {
             return false;
         }
         let name = other.directory.file_name().and_then(|name| name.to_str());
-        let Some(_lock) = name.and_then(|name| self.try_lock(name)) else { return false };
+        let Some(_locks) = name.and_then(|name| self.try_lock_for_removal(name)) else { return false };
         // Somebody may have finished it before the lock was free.
         if !is_abandoned(&other.directory, now)
             || other.paths().any(|file| watch.executes(current(&file)) == Some(true))

@@ -15,7 +15,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::contents::{Contents, Held, Listed};
@@ -223,7 +223,8 @@ impl Store {
     fn remove(&self, held: &Held, pruning: &Pruning, watch: &mut Watch) -> io::Result<Removal> {
         let binary = &held.listed.path;
         let Some(directory) = binary.parent() else { return Ok(Removal::Spared) };
-        let Some(lock) = self.lock_of(directory) else { return Ok(Removal::Spared) };
+        let short = directory.file_name().and_then(|name| name.to_str());
+        let Some(locks) = short.and_then(|short| self.try_lock_for_removal(short)) else { return Ok(Removal::Spared) };
         if pruning.dry_run {
             return Ok(Removal::Done);
         }
@@ -251,12 +252,8 @@ impl Store {
             let _ = fs::remove_file(rest);
         }
         let _ = fs::remove_dir(directory);
-        drop(lock);
+        drop(locks);
         Ok(Removal::Done)
-    }
-
-    fn lock_of(&self, directory: &Path) -> Option<super::Lock> {
-        self.try_lock(directory.file_name()?.to_str()?)
     }
 }
 
