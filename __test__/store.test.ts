@@ -50,6 +50,10 @@ describe('an entry is noticed and built again with a warning when its binary', (
       renameSync(path, elsewhere)
       symlinkSync(elsewhere, path)
     },
+    'is behind a link out of the cache': (path, elsewhere) => {
+      renameSync(dirname(path), elsewhere)
+      symlinkSync(elsewhere, dirname(path))
+    },
     'is a link to nowhere': (path) => {
       rmSync(path)
       symlinkSync('/nowhere', path)

@@ -183,6 +183,10 @@ impl Store {
 
 /// What stands at `path`, if its manifest is that of what `is_wanted`.
 pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) -> LookUp {
+    // What a link leads to is not ours: nobody lists or prunes it.
+    if path.parent().is_some_and(Path::is_symlink) {
+        return damaged(&path, "is behind a link");
+    }
     let manifest = match crate::files::read(&manifest_path(&path)) {
         Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

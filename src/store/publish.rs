@@ -139,6 +139,9 @@ impl Store {
             move |error: io::Error| Error::cache(&path, error)
         };
         let _lock = self.lock_directory(&fingerprint.short(), cancellation)?;
+        if directory.is_symlink() {
+            remove_link(&directory).map_err(at(&directory))?;
+        }
         create_private(&directory).map_err(at(&directory))?;
         make_way(&path).map_err(at(&path))?;
         // First, so that whatever is left of a publication that is killed can be told for what it is.
@@ -216,6 +219,17 @@ fn await_writers(file: &File) {
         }
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+#[cfg(unix)]
+fn remove_link(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+/// Here, a link to a directory is a directory.
+#[cfg(not(unix))]
+fn remove_link(path: &Path) -> io::Result<()> {
+    fs::remove_dir(path)
 }
 
 #[cfg(unix)]
