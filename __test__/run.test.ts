@@ -178,6 +178,19 @@ for (const runtime of RUNTIMES) {
       expect(await place.inShell(runtime, stop)).toEqual(['stopped\n', 'stopped\n'])
     })
 
+    test.skipIf(process.platform !== 'linux')(
+      'refuses an argument that is not UTF-8, and passes on all others',
+      async () => {
+        const place = new Place()
+        const [direct, run] = await place.inShell(runtime, `"$@" $'\\xef\\xbf\\xbd' 'größer'`)
+        expect(direct).toBe('["\uFFFD", "größer"]\n')
+        expect(run).toBe(direct)
+        const [, refused] = await place.inShell(runtime, `"$@" plain $'a\\xff'; echo $?`)
+        expect(refused).toContain('argument 2 after `--` is not UTF-8')
+        expect(refused).toStartWith('2\n')
+      },
+    )
+
     test.skipIf(process.platform === 'win32')('hands on what process substitution opens', async () => {
       const place = new Place()
       const [direct, run] = await place.inShell(
