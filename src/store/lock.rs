@@ -73,7 +73,9 @@ impl Store {
         loop {
             cancellation.check()?;
             let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-            let mut file = file.map_err(|error| Error::cache(&path, error))?;
+            // What is to be writable is the directory, and not this file.
+            let refused = |error| Error::cache(&self.root, format!("`{}` cannot be made: {error}", path.display()));
+            let mut file = file.map_err(refused)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => {
                     let mut lock = Lock { held: Some((file, path)) };
