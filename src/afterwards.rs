@@ -2,8 +2,8 @@
 //!
 //! Promises: no answer waits for it, and nothing depends on it. A process that would end, or become another program
 //! ([`wait_for_all`]), waits for what takes moments, such as to keep what a look at a checkout has learned; and for what
-//! may take long, which is to prune, [`GRACE`] at most. That goes on on a thread of its own, for as long as the process
-//! lives, and may be killed at any instruction.
+//! may take long, which is to prune, a tenth of a second at most. That goes on on a thread of its own, for as long as the
+//! process lives, and may be killed at any instruction.
 //! Does not promise: that it is done. What is left undone costs some speed the next time, or is left to a later call: a
 //! process that ends at once prunes for that moment alone, and so do those after it until all is done. There is no
 //! process of its own for the rest: that would need a program to run, and a launcher may be the only one there is.
