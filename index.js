@@ -124,16 +124,39 @@ function defaultCacheDir() {
   throw new DevBinaryError('CACHE_UNUSABLE', `there is no place for the cache: ${problem}`, { hint })
 }
 
+/** git's files cannot be looked at without one. */
+function needWorkingDirectory() {
+  try {
+    process.cwd()
+  } catch {
+    const hint = 'change to a directory that exists'
+    throw new DevBinaryError('NOT_A_CHECKOUT', 'no checkout can be looked at: the working directory has been removed', {
+      hint,
+    })
+  }
+}
+
+/** A path that means the same in any working directory; an empty one is for the addon to refuse. */
+function absolute(option, path) {
+  try {
+    return path === '' ? path : resolve(path)
+  } catch {
+    throw invalid(option, `\`${path}\` is relative to the working directory, which has been removed`)
+  }
+}
+
 /** The options as the addon takes them, with everything that only holds at the moment of the call. */
 function toRequest(task, { signal: _, onEvent, ...options }) {
   const { repo = DEFAULT_REPO, env = process.env, report = 'auto' } = options
+  if (options.crate !== undefined) needWorkingDirectory()
   const cacheDir = options.cacheDir ?? (env.DEV_BIN_CACHE_DIR || undefined)
   return {
     ...options,
     task,
     report,
-    repo: repo === '' ? repo : resolve(repo),
-    cacheDir: cacheDir === undefined ? defaultCacheDir() : cacheDir === '' ? cacheDir : resolve(cacheDir),
+    // What asks for no binary looks at no checkout.
+    repo: options.crate === undefined ? '' : absolute('repo', repo),
+    cacheDir: cacheDir === undefined ? defaultCacheDir() : absolute('cacheDir', cacheDir),
     maxSize: typed(options.maxSize, 'B'),
     maxAge: typed(options.maxAge, 'ms'),
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),

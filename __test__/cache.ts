@@ -2,7 +2,16 @@
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, closeSync, ftruncateSync, mkdirSync, openSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { list, type PruneOptions, prune } from '../index.js'
 import { Program } from './program.js'
@@ -67,6 +76,13 @@ export class MadeUp {
     mkdirSync(this.cacheDir, { mode: 0o700 })
     for (const name of ['tmp', 'locks']) mkdirSync(join(this.cacheDir, name), { mode: 0o700 })
     writeFileSync(join(this.cacheDir, 'CACHEDIR.TAG'), TAG)
+  }
+
+  /** What tells when it was last pruned by itself. */
+  stamp(): string {
+    const path = join(this.cacheDir, 'pruned')
+    if (!existsSync(path)) writeFileSync(path, '')
+    return path
   }
 
   /** An entry of `bytes`, of which the file system has given blocks to the first `filled`. */

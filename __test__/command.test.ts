@@ -15,7 +15,16 @@ import { join } from 'node:path'
 import { MadeUp } from './cache.js'
 import { COMMAND, devBin, EXECUTABLES, start } from './command.js'
 import { GatedCheckout, RUNTIMES, survivors } from './program.js'
-import { Checkout, HELLO, mainPrinting, output, PATIENCE_MS, root, temporaryDirectory } from './support.js'
+import {
+  Checkout,
+  HELLO,
+  mainPrinting,
+  output,
+  PATIENCE_MS,
+  plainEnvironment,
+  root,
+  temporaryDirectory,
+} from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -454,6 +463,30 @@ for (const runtime of RUNTIMES) {
     expect(stdout).toContain('/a\\nb\\u001b[31m\\u202ec/größe-日本')
     const json = await devBin(runtime, ['list', '--json'], { env: { DEV_BIN_CACHE_DIR: cache.cacheDir } })
     expect(JSON.parse(json.stdout)[0].checkout).toBe('/a\nb\u001b[31m\u202ec/größe-日本')
+  })
+
+  test.skipIf(process.platform === 'win32')(`in ${runtime}, a working directory that is gone`, async () => {
+    const place = new Checkout()
+    const env = plainEnvironment({ ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir })
+    const says = (...args: string[]) => {
+      const script = 'cd "$(mktemp -d)" && rmdir "$PWD" && exec "$@"'
+      const words = ['bash', '-c', script, 'bash', EXECUTABLES[runtime], COMMAND, ...args]
+      const { exitCode, stdout, stderr } = Bun.spawnSync(words, { env })
+      return { status: exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
+    }
+    expect(says('list')).toEqual({ status: 0, stdout: '', stderr: 'The cache is empty.\n' })
+    for (const repo of [[], ['--repo', 'here'], ['--repo', place.repo]]) {
+      const { status, stderr } = says('get', '-p', 'hello', ...repo)
+      const problem = 'error[NOT_A_CHECKOUT]: no checkout can be looked at: the working directory has been removed'
+      expect([status, stderr.split('\n')[0]]).toEqual([1, problem])
+    }
+    // Bun makes something of it.
+    if (runtime === 'bun') return
+    const relative = says('list', '--cache-dir', 'here')
+    expect([relative.status, relative.stderr.split('\n')[0]]).toEqual([
+      2,
+      'error[INVALID_OPTION]: invalid option `cacheDir`: `here` is relative to the working directory, which has been removed',
+    ])
   })
 
   test(`in ${runtime}, limits in variables that mean nothing stop those who prune alone`, async () => {

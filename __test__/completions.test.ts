@@ -100,7 +100,7 @@ describe('completions load and complete in', () => {
       finish() { zle -I; print -r -- asked; exit }
       zle -C ask complete-word _main_complete; bindkey '^I' ask; zle -N finish; bindkey '^X' finish; print -r -- ready`
     writeFileSync(join(directory, 'inner.zsh'), inner)
-    expectations((...words) => {
+    const offer: Offer = (...words) => {
       const ask = `zmodload zsh/zpty; zpty asked zsh -f -i; zpty -w asked "source ${join(directory, 'inner.zsh')}"
         zpty -r asked text '*ready*'; zpty -w -n asked "$1"$'\\t'$'\\x18'; zpty -r asked text '*asked*'; print -r -- $text`
       const command = ['zsh', '-f', '-c', ask, 'zsh', ['dev-bin', ...words].join(' ')]
@@ -109,6 +109,9 @@ describe('completions load and complete in', () => {
       const text = shell.stdout.toString().replaceAll('\r', '')
       const offered = [...text.matchAll(/offer:(.+)/g)].map((match) => match[1] as string)
       return [...new Set(offered)].sort()
-    })
+    }
+    expectations(offer)
+    expect(offer('get', '--scope=')).toEqual(['crate', 'tree'])
+    expect(offer('get', '--builder=z')).toEqual(['zigbuild'])
   })
 })

@@ -2,11 +2,12 @@
 // been started without it.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { prune } from '../index.js'
 import { COMMAND, devBin, EXECUTABLES, start } from './command.js'
-import { RUNTIMES, type Runtime, survivors } from './program.js'
-import { Checkout, HELLO, PATIENCE_MS } from './support.js'
+import { canTrace, RUNTIMES, type Runtime, survivors } from './program.js'
+import { Checkout, HELLO, PATIENCE_MS, until } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -177,6 +178,19 @@ for (const runtime of RUNTIMES) {
       expect(await place.inShell(runtime, stop)).toEqual(['stopped\n', 'stopped\n'])
     })
 
+    test.skipIf(process.platform !== 'linux')(
+      'refuses an argument that is not UTF-8, and passes on all others',
+      async () => {
+        const place = new Place()
+        const [direct, run] = await place.inShell(runtime, `"$@" $'\\xef\\xbf\\xbd' 'größer'`)
+        expect(direct).toBe('["\uFFFD", "größer"]\n')
+        expect(run).toBe(direct)
+        const [, refused] = await place.inShell(runtime, `"$@" plain $'a\\xff'; echo $?`)
+        expect(refused).toContain('argument 2 after `--` is not UTF-8')
+        expect(refused).toStartWith('2\n')
+      },
+    )
+
     test.skipIf(process.platform === 'win32')('hands on what process substitution opens', async () => {
       const place = new Place()
       const [direct, run] = await place.inShell(
@@ -217,6 +231,29 @@ for (const runtime of RUNTIMES) {
         })
       },
     )
+
+    test.skipIf(!canTrace)('asks once more for a binary that is removed before it starts', async () => {
+      const place = new Place()
+      // Of the first thread alone: cargo is started by another.
+      const slowly = ['strace', '-qq', '-o', '/dev/null', '-e', 'trace=execve', '-e', 'inject=execve:delay_enter=3s']
+      const command = [EXECUTABLES[runtime], COMMAND, 'run', '-p', 'hello', '--', 'here']
+      const child = Bun.spawn([...slowly, ...command], {
+        ...place.where(),
+        stdin: 'ignore',
+        stdout: 'pipe',
+        stderr: 'pipe',
+      })
+      const entries = () =>
+        (existsSync(place.cacheDir) ? readdirSync(place.cacheDir) : []).filter((name) => /^[0-9a-f]{16}$/.test(name))
+      await until(() => entries().some((name) => existsSync(join(place.cacheDir, name, 'hello.json'))), 'it is built')
+      await until(
+        async () => (await prune({ cacheDir: place.cacheDir, all: true })).removed.length > 0,
+        'it is removed',
+      )
+      const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+      expect([await child.exited, stdout]).toEqual([0, '["here"]\n'])
+      expect(stderr.match(/Built hello/g)?.length).toBe(2)
+    })
 
     test.skipIf(process.getuid?.() !== 0)('says 126 in a cache on a file system that executes nothing', async () => {
       const place = new Place()

@@ -50,6 +50,10 @@ describe('an entry is noticed and built again with a warning when its binary', (
       renameSync(path, elsewhere)
       symlinkSync(elsewhere, path)
     },
+    'is behind a link out of the cache': (path, elsewhere) => {
+      renameSync(dirname(path), elsewhere)
+      symlinkSync(elsewhere, dirname(path))
+    },
     'is a link to nowhere': (path) => {
       rmSync(path)
       symlinkSync('/nowhere', path)
@@ -370,6 +374,10 @@ describe.skipIf(!canMount)('on a file system of its own', () => {
     await checkout.get()
     const program = mounted(checkout, 'mount --bind DIR DIR; mount -o remount,ro,bind DIR')
     expect((await program.says('resolved')).binary.outcome).toBe('cached')
+    // And the error for one that is not names what is to be writable.
+    checkout.write('src/main.rs', mainPrinting('two'))
+    const other = mounted(checkout, 'mount --bind DIR DIR; mount -o remount,ro,bind DIR')
+    expect((await other.says('rejected')).message).toContain(`\`${checkout.cacheDir}\``)
   })
 
   test('that is full, the error names the binary that was built, and nothing is published', async () => {

@@ -140,8 +140,7 @@ async function built(values, onEvent) {
 }
 
 async function run({ values, rest }) {
-  const { path } = await built(values)
-  return become(path, rest)
+  return become(async () => (await built(values)).path, rest)
 }
 
 async function why({ values }) {

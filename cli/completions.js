@@ -97,8 +97,10 @@ function zsh(commands) {
           ? `:${value}:_files -/`
           : `:${value}:${Array.isArray(complete) ? `(${complete.join(' ')})` : ' '}`
     const rest = quoted(`[${plain(help)}]${argument}`)
-    if (multiple) return flags(option).map((flag) => `'*'${flag}${rest}`)
-    return short === undefined ? [`--${name}${rest}`] : [`'(-${short} --${name})'{-${short},--${name}}${rest}`]
+    // A sign behind a long name says that its value may follow one, a plus behind a short one that it may follow at once.
+    const [long, brief] = value === undefined ? [`--${name}`, `-${short}`] : [`--${name}=`, `-${short}+`]
+    if (multiple) return (short === undefined ? [long] : [brief, long]).map((flag) => `'*'${flag}${rest}`)
+    return short === undefined ? [`${long}${rest}`] : [`'(-${short} --${name})'{${brief},${long}}${rest}`]
   }
   const cases = commands.map(([name, command]) => {
     const last =

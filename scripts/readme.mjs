@@ -1,5 +1,6 @@
 // `npm run readme`: what README says to type, typed as it stands by somebody who has a clone, an empty home directory and
-// Rust, Node and git. Takes as long as a first build of the addon.
+// Rust, Node and git. Takes as long as a first build of the addon. A block within a list is for those whom its item is about,
+// and needs what they have, such as a launcher of their own: it is named and not typed.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -14,9 +15,10 @@ const home = join(directory, 'home')
 mkdirSync(home)
 run('git', ['clone', '--quiet', root, clone])
 
-const blocks = [...readFileSync(join(clone, 'README.md'), 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].map(
-  (match) => match[1],
-)
+const readme = readFileSync(join(clone, 'README.md'), 'utf8')
+const blocks = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1])
+const within = [...readme.matchAll(/^([ \t]+)```sh\n(.*?)^\1```$/gms)].map((match) => match[2])
+if (blocks.length + within.length !== readme.match(/^\s*```sh/gm)?.length) fail('README has a block that does not end')
 if (blocks.length === 0) fail('README has nothing to type')
 const made = [...new Set(blocks.join('').match(/(?<= )\/tmp\/[\w-]+/g))]
 for (const path of made) if (existsSync(path)) fail(`\`${path}\`, which README makes, is there already`)
@@ -35,6 +37,7 @@ const list = join(clone, 'cli', 'dev-bin.js')
 const { stdout } = spawnSync('node', [list, 'list', '--json'], { env, encoding: 'utf8' })
 const [entry] = JSON.parse(stdout)
 if (!entry?.path.startsWith(join(home, '.cache', 'openlock', 'dev-bin'))) fail('nothing was built into the new home')
+for (const block of within) console.log(`not typed, since it is for those whom its item is about:\n${block.trimEnd()}`)
 console.log(`README holds: ${blocks.length} blocks, and ${entry.path}`)
 
 function fail(problem) {

@@ -3,9 +3,9 @@
 //!
 //! Promises: `start` returns at once; the work happens on a thread of its own. Events and exactly one terminal message
 //! travel through one threadsafe function, so they arrive in order. It is released when what was left to do is done, and
-//! nothing keeps the process alive from then on: that takes milliseconds, or, once a day and after a build alone, seconds at
-//! most, when the cache is pruned. A process that cannot wait for that may exit; a cache is valid at any moment of it. A
-//! panic becomes a terminal message. A call ends when the JavaScript that could end it is gone, as it is when a worker
+//! nothing keeps the process alive from then on: that takes milliseconds, or, once a day and after a build alone, a tenth of
+//! a second at most, when the cache is pruned. A process that cannot wait for that may exit; a cache is valid at any moment
+//! of it. A panic becomes a terminal message. A call ends when the JavaScript that could end it is gone, as it is when a worker
 //! thread is terminated.
 //! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
 //!

@@ -245,11 +245,13 @@ fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms:
     cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
     // First, since nobody finds the entry without.
     store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
-    let entry = store.publish(staged, request, root, &inputs, build_ms)?;
+    let entry = store.publish(staged, request, root, &inputs, build_ms, search.call.cancellation)?;
+    // Whoever removes all entries may have taken it for nobody's until now.
+    store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
     match &request.limits {
         Ok(limits) => {
             let (store, limits) = (store.clone(), *limits);
-            search.call.afterwards.add(move || store.prune_if_due(limits));
+            search.call.afterwards.add_lengthy(move || store.prune_if_due(limits));
         }
         Err(problem) => {
             (search.call.emit)(Event::Warning { message: format!("the cache is not pruned by itself: {problem}") })

@@ -129,11 +129,10 @@ impl Store {
         });
     }
 
-    /// Writes a manifest anew, unless `change` has nothing to say, or the entry is being built or removed.
+    /// Writes a manifest anew, unless `change` has nothing to say, or the entry is being published or removed.
     fn amend(&self, entry: &Entry, change: impl FnOnce(Manifest) -> Option<Manifest>) {
-        // Nobody publishes or removes under the lock.
         let short = entry.manifest.fingerprint.short();
-        let Some(_lock) = self.try_lock(&short).filter(Lock::is_held) else { return };
+        let Some(_lock) = self.try_lock_directory(&short).filter(Lock::is_held) else { return };
         let path = manifest_path(&entry.path);
         let Some(manifest) = read_manifest(&path).and_then(change) else { return };
         let written = serde_json::to_vec(&manifest).map_err(io::Error::other);
@@ -184,6 +183,10 @@ impl Store {
 
 /// What stands at `path`, if its manifest is that of what `is_wanted`.
 pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) -> LookUp {
+    // What a link leads to is not ours: nobody lists or prunes it.
+    if path.parent().is_some_and(Path::is_symlink) {
+        return damaged(&path, "is behind a link");
+    }
     let manifest = match crate::files::read(&manifest_path(&path)) {
         Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

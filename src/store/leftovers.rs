@@ -2,8 +2,9 @@
 //!
 //! Promises: only what has a name of ours goes: unfinished files that nobody has written to for an hour; path sets, build
 //! records and stat caches of checkouts and target directories that are gone; locks that nobody holds; and directories
-//! that can be told to be of an entry, and hold none. Whatever else somebody put into a cache stays. What is in nobody's
-//! way may fail to be removed, which is no error.
+//! that can be told to be of an entry, and hold none. Where all entries are to go, so does what was learned about checkouts
+//! that none is left of; an entry that stays is found by its path set. Whatever else somebody put into a cache stays. What
+//! is in nobody's way may fail to be removed, which is no error.
 //! Does not promise: to see what a killed process has left within the hour.
 
 use std::fs;
@@ -30,8 +31,19 @@ pub(super) struct Beside {
 #[derive(PartialEq, Eq)]
 enum Kind {
     Plain,
+    /// A path set, build record or stat cache.
+    Learned,
     /// Who holds it is known to the system alone.
     Lock,
+}
+
+impl Beside {
+    /// Whether it was learned about other checkouts than these, and target directories elsewhere.
+    pub(super) fn is_learned_elsewhere(&self, checkouts: &[PathBuf]) -> bool {
+        let is_within = |owner: &PathBuf| checkouts.iter().any(|checkout| owner.starts_with(checkout));
+        self.kind == Kind::Learned
+            && !matches!(owners::of(&self.path), Owners::Known(owners) if owners.iter().any(is_within))
+    }
 }
 
 impl Store {
@@ -45,8 +57,7 @@ impl Store {
             path,
         };
         let unfinished = |path: PathBuf| beside(|| Kind::Plain, &|path| is_abandoned(path, now), path);
-        let learned =
-            |path: PathBuf| beside(|| Kind::Plain, &|path| pruning.all || self.is_of_no_use(path, pruning, now), path);
+        let learned = |path: PathBuf| beside(|| Kind::Learned, &|path| self.is_of_no_use(path, pruning, now), path);
         let lock = |path: PathBuf| beside(|| Kind::Lock, &|_| true, path);
         let is_learned = |path: &PathBuf| path.file_stem().is_some_and(|stem| is_short(stem.as_encoded_bytes()));
         let is_lock = |path: &Path| path.extension().is_some_and(|extension| extension == "lock");
@@ -77,7 +88,7 @@ impl Store {
             return false;
         }
         let name = other.directory.file_name().and_then(|name| name.to_str());
-        let Some(_lock) = name.and_then(|name| self.try_lock(name)) else { return false };
+        let Some(_locks) = name.and_then(|name| self.try_lock_for_removal(name)) else { return false };
         // Somebody may have finished it before the lock was free.
         if !is_abandoned(&other.directory, now)
             || other.paths().any(|file| watch.executes(current(&file)) == Some(true))

@@ -73,7 +73,9 @@ impl Store {
         loop {
             cancellation.check()?;
             let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-            let mut file = file.map_err(|error| Error::cache(&path, error))?;
+            // What is to be writable is the directory, and not this file.
+            let refused = |error| Error::cache(&self.root, format!("`{}` cannot be made: {error}", path.display()));
+            let mut file = file.map_err(refused)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => {
                     let mut lock = Lock { held: Some((file, path)) };
@@ -128,6 +130,27 @@ impl Store {
             Ok(()) | Err(TryLockError::WouldBlock) => None,
             Err(TryLockError::Error(_)) => Some(Lock { held: None }),
         }
+    }
+
+    /// Keeps everybody else from changing what is in the directory `short`, if nobody does so now. It is held for moments,
+    /// and whoever holds it waits for no other lock; whether the entry is being built is for its own lock to tell.
+    pub(super) fn try_lock_directory(&self, short: &str) -> Option<Lock> {
+        self.try_lock(&directory_lock(short))
+    }
+
+    /// As [`Store::try_lock_directory`], as soon as nobody else does so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Aborted`].
+    pub(super) fn lock_directory(&self, short: &str, cancellation: &Cancellation) -> Result<Lock> {
+        self.lock_in_turn(&directory_lock(short), cancellation)
+    }
+
+    /// The locks under which the directory `short` may be removed: nobody builds its entry, and nobody publishes into it,
+    /// who may have begun without knowing that it would be this one.
+    pub(super) fn try_lock_for_removal(&self, short: &str) -> Option<[Lock; 2]> {
+        Some([self.try_lock(short)?, self.try_lock_directory(short)?])
     }
 
     /// The lock that is called `short`, as soon as nobody else has it.
@@ -188,6 +211,10 @@ impl Drop for Lock {
             drop(file);
         }
     }
+}
+
+fn directory_lock(short: &str) -> String {
+    format!("{short}.directory")
 }
 
 fn sign(file: &mut File) -> io::Result<()> {

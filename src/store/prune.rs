@@ -15,13 +15,13 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::contents::{Contents, Held, Listed};
 use super::disk::Ledger;
 use super::entry::{NOTED_EVERY, inputs_path, manifest_path, with_suffix};
-use super::leftovers::{current, is_gone};
+use super::leftovers::{Beside, current, is_gone};
 use super::running::Watch;
 use super::{Lock, Store};
 use crate::cancellation::Cancellation;
@@ -34,8 +34,6 @@ const SPARED: Duration = Duration::from_secs(60 * 60);
 const PRUNED_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The lock of whoever prunes.
 const LOCK: &str = "prune";
-/// How long pruning by itself may keep a process that would end; the next one goes on.
-const MOST_TIME: Duration = Duration::from_secs(5);
 
 /// What to remove.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +120,11 @@ impl Store {
         }
         let mut watch = Watch::begin();
         let mut ledger = contents.ledger();
-        self.prune_beside(pruning, now, go_on, &mut ledger, &mut pruned);
+        let beside = self.beside(pruning, now);
+        for file in beside.iter().flat_map(|beside| &beside.files) {
+            ledger.add(file);
+        }
+        self.prune_beside(&beside, &|beside| beside.is_left_over, (pruning, go_on), &mut ledger, &mut pruned);
         for other in contents.others.iter().take_while(|_| go_on()) {
             if self.remove_unfinished(other, pruning.dry_run, now, &mut watch) {
                 pruned.leftovers += 1;
@@ -157,34 +159,44 @@ impl Store {
                 }
             }
         }
+        if pruning.all {
+            // Looked at again, since some may have come meanwhile.
+            let staying = self.checkouts_but_of(&pruned.removed);
+            let is_unneeded = |beside: &Beside| !beside.is_left_over && beside.is_learned_elsewhere(&staying);
+            self.prune_beside(&beside, &is_unneeded, (pruning, go_on), &mut ledger, &mut pruned);
+        }
         pruned.size = ledger.total();
         pruned.over = pruning.limits.max_size.is_some_and(|most| pruned.size > most);
         pruned
     }
 
-    /// Adds what lies beside the entries to `ledger`, and removes what nobody needs.
+    /// Removes what lies beside the entries and `is_unneeded`.
     fn prune_beside(
         &self,
-        pruning: &Pruning,
-        now: SystemTime,
-        go_on: &dyn Fn() -> bool,
+        beside: &[Beside],
+        is_unneeded: &dyn Fn(&Beside) -> bool,
+        (pruning, go_on): (&Pruning, &dyn Fn() -> bool),
         ledger: &mut Ledger,
         pruned: &mut Pruned,
     ) {
-        let beside = self.beside(pruning, now);
-        for file in beside.iter().flat_map(|beside| &beside.files) {
-            ledger.add(file);
-        }
-        for left_over in beside.iter().filter(|beside| beside.is_left_over).take_while(|_| go_on()) {
-            if self.remove_beside(left_over, pruning.dry_run) {
+        for unneeded in beside.iter().filter(|beside| is_unneeded(beside)).take_while(|_| go_on()) {
+            if self.remove_beside(unneeded, pruning.dry_run) {
                 pruned.leftovers += 1;
-                pruned.freed += left_over.files.iter().map(|file| ledger.remove(file)).sum::<u64>();
+                pruned.freed += unneeded.files.iter().map(|file| ledger.remove(file)).sum::<u64>();
             }
         }
     }
 
-    /// Prunes if that was not done within a day and nobody is at it; waits for nobody, and not longer than a few
-    /// seconds for the file system. What is left undone then, the next call does.
+    /// The checkouts of all entries but those that are gone, or would be if this were no dry run.
+    fn checkouts_but_of(&self, gone: &[Removed]) -> Vec<PathBuf> {
+        let contents = self.contents();
+        let staying = contents.entries.iter().map(|held| &held.listed);
+        let staying = staying.filter(|listed| !gone.iter().any(|removed| removed.entry.path == listed.path));
+        staying.flat_map(|listed| listed.manifest.checkouts().map(|(checkout, _)| checkout.to_owned())).collect()
+    }
+
+    /// Prunes if that was not done within a day and nobody is at it; waits for nobody. What is left undone when its process
+    /// ends, the next call does.
     pub fn prune_if_due(&self, limits: Limits) {
         let now = SystemTime::now();
         let last = fs::symlink_metadata(self.stamp()).and_then(|metadata| metadata.modified()).ok();
@@ -192,25 +204,18 @@ impl Store {
             return;
         }
         let Some(lock) = self.try_lock(LOCK) else { return };
-        let in_time = || now.elapsed().is_ok_and(|elapsed| elapsed < MOST_TIME);
-        let pruned = self.prune_under(&lock, &Pruning { limits, all: false, dry_run: false }, &in_time);
+        let pruned = self.prune_under(&lock, &Pruning { limits, all: false, dry_run: false }, &|| true);
         tracing::debug!(removed = pruned.removed.len(), freed = pruned.freed, left = pruned.size, "pruned");
         for problem in &pruned.problems {
             tracing::debug!(problem, "not pruned");
         }
-        if in_time() {
-            self.note_pruning();
-        }
+        self.note_pruning();
     }
 
     /// Notes that the cache need not be pruned for a day. Where that fails, the next publication prunes again.
     pub(super) fn note_pruning(&self) {
-        let mut options = fs::File::options();
-        options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let noted = options.open(self.stamp()).and_then(|stamp| stamp.set_modified(SystemTime::now()));
-        if let Err(error) = noted {
+        // A new file each time, in the place of whatever is there: a link, or a pipe that nobody reads from.
+        if let Err(error) = self.write(&self.stamp(), b"") {
             tracing::debug!(%error, "pruning is not noted");
         }
     }
@@ -223,7 +228,8 @@ impl Store {
     fn remove(&self, held: &Held, pruning: &Pruning, watch: &mut Watch) -> io::Result<Removal> {
         let binary = &held.listed.path;
         let Some(directory) = binary.parent() else { return Ok(Removal::Spared) };
-        let Some(lock) = self.lock_of(directory) else { return Ok(Removal::Spared) };
+        let short = directory.file_name().and_then(|name| name.to_str());
+        let Some(locks) = short.and_then(|short| self.try_lock_for_removal(short)) else { return Ok(Removal::Spared) };
         if pruning.dry_run {
             return Ok(Removal::Done);
         }
@@ -251,12 +257,8 @@ impl Store {
             let _ = fs::remove_file(rest);
         }
         let _ = fs::remove_dir(directory);
-        drop(lock);
+        drop(locks);
         Ok(Removal::Done)
-    }
-
-    fn lock_of(&self, directory: &Path) -> Option<super::Lock> {
-        self.try_lock(directory.file_name()?.to_str()?)
     }
 }
 

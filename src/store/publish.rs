@@ -1,7 +1,7 @@
 //! Making a binary an entry.
 //!
 //! In two steps, so that the inputs can be looked at once more between them: [`Store::stage`] copies the binary to a
-//! file without a name that anyone looks for, and [`Store::publish`] gives it one.
+//! file without a name that anyone looks for, and [`Store::publish`] gives it one, under a lock that keeps pruning out.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,6 +15,7 @@ use tempfile::{NamedTempFile, TempPath};
 use super::entry::{inputs_path, manifest_path, read_manifest};
 use super::share::Sharing;
 use super::{Entry, MANIFEST_FORMAT, Manifest, Store, create_private, make_way};
+use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::inventory::Inventory;
@@ -114,12 +115,13 @@ impl Store {
         Ok(path)
     }
 
-    /// Makes `staged` the entry of `fingerprint`, in place of one that may be there: whoever runs the old binary goes
-    /// on running it.
+    /// Makes `staged` the entry of `inventory`, in place of one that may be there: whoever runs the old binary goes
+    /// on running it. Waits for whoever removes that one, and keeps them out: which entry a build makes is known when it
+    /// is done, so that the lock it was made under may be another one's.
     ///
     /// # Errors
     ///
-    /// [`Error::CacheUnusable`] when a file cannot be renamed or written.
+    /// [`Error::CacheUnusable`] when a file cannot be renamed or written, [`Error::Aborted`].
     pub fn publish(
         &self,
         mut staged: Staged,
@@ -127,6 +129,7 @@ impl Store {
         checkout: &Path,
         inventory: &Inventory,
         build_ms: u64,
+        cancellation: &Cancellation,
     ) -> Result<Entry> {
         let fingerprint = inventory.fingerprint();
         let directory = self.entry_directory(&fingerprint);
@@ -135,6 +138,10 @@ impl Store {
             let path = path.to_owned();
             move |error: io::Error| Error::cache(&path, error)
         };
+        let _lock = self.lock_directory(&fingerprint.short(), cancellation)?;
+        if directory.is_symlink() {
+            remove_link(&directory).map_err(at(&directory))?;
+        }
         create_private(&directory).map_err(at(&directory))?;
         make_way(&path).map_err(at(&path))?;
         // First, so that whatever is left of a publication that is killed can be told for what it is.
@@ -212,6 +219,17 @@ fn await_writers(file: &File) {
         }
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+#[cfg(unix)]
+fn remove_link(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+/// Here, a link to a directory is a directory.
+#[cfg(not(unix))]
+fn remove_link(path: &Path) -> io::Result<()> {
+    fs::remove_dir(path)
 }
 
 #[cfg(unix)]
