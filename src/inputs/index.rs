@@ -8,8 +8,8 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use gix::bstr::{BString, ByteSlice};
-use gix::index::entry::{Flags, Mode};
+use gix::bstr::ByteSlice;
+use gix::index::entry::{Flags, Mode, Stat};
 use serde::{Deserialize, Serialize};
 
 use super::ignore::GITIGNORE;
@@ -104,13 +104,20 @@ fn decode(path: PathBuf, sha256: bool) -> Result<gix::index::File, String> {
 /// <https://git-scm.com/docs/sparse-index>
 fn expand(index: &mut gix::index::File, repository: &gix::Repository) -> Result<(), String> {
     let directories = index.entries().iter().filter(|entry| entry.mode.is_sparse());
-    let directories: Vec<_> = directories.map(|entry| (entry.path(index).to_owned(), entry.id)).collect();
-    for (directory, id) in directories {
-        let files = repository.index_from_tree(&id).map_err(|error| error.to_string())?;
-        for file in files.entries() {
-            let path = BString::from([directory.as_slice(), file.path(&files)].concat());
-            let flags = file.flags | Flags::EXTENDED | Flags::SKIP_WORKTREE;
-            index.dangerously_push_entry(file.stat, file.id, flags, file.mode, path.as_bstr());
+    let mut trees: Vec<_> = directories.map(|entry| (entry.path(index).to_owned(), entry.id)).collect();
+    let flags = Flags::EXTENDED | Flags::SKIP_WORKTREE;
+    while let Some((directory, id)) = trees.pop() {
+        let tree = repository.find_tree(id).map_err(|error| error.to_string())?;
+        for entry in tree.iter() {
+            let entry = entry.map_err(|error| error.to_string())?;
+            let mut path = [directory.as_slice(), entry.filename()].concat();
+            if entry.mode().is_tree() {
+                path.push(b'/');
+                trees.push((path.into(), entry.id().detach()));
+            } else {
+                let mode = if entry.mode().is_commit() { Mode::COMMIT } else { Mode::FILE };
+                index.dangerously_push_entry(Stat::default(), entry.id().detach(), flags, mode, path.as_bstr());
+            }
         }
     }
     index.remove_entries(|_, _, entry| entry.mode.is_sparse());
