@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { flagsOf } from '../release/build.mjs'
 import { highestGlibc, problemsOf } from '../release/inspect.mjs'
 import { licencesOf } from '../release/licences.mjs'
+import { theOne } from '../release/pack.mjs'
 import { assertConsistent, assertTrustedPublishing, complete, notesOf } from '../release/publish.mjs'
 import { hostTarget, manifest, TARGETS, targetOf } from '../release/targets.mjs'
 import { napiBuild } from '../scripts/build.mjs'
@@ -182,6 +183,14 @@ describe('a release', () => {
   test('takes an npm that knows trusted publishing', () => {
     for (const old of ['10.9.3', '11.4.9', '11.5.0']) expect(() => assertTrustedPublishing(old)).toThrow(old)
     for (const known of ['11.5.1', '11.5.2', '11.19.1', '12.0.0']) assertTrustedPublishing(known)
+  })
+
+  test('reads what npm says of a package in the form of each npm', () => {
+    const packed = { filename: 'openlock-dev-bin-1.2.3.tgz' }
+    for (const answer of [[packed], { '@openlock/dev-bin': packed }]) expect(theOne(answer)).toEqual(packed)
+    for (const answer of ['sha512-abc', ['sha512-abc']]) expect(theOne(answer)).toBe('sha512-abc')
+    for (const answer of [[], [packed, packed], {}])
+      expect(() => theOne(answer)).toThrow('npm is asked about one package')
   })
 
   test('has the section of the changelog that is about it', () => {

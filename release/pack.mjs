@@ -31,7 +31,15 @@ function pack(directory, destination) {
     shell,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  return join(destination, JSON.parse(packed)[0].filename)
+  const { filename } = theOne(JSON.parse(packed))
+  return join(destination, filename)
+}
+
+/** What npm says of one package: to 11 in an array for `pack` and bare for `view`, from 12 on by name and in an array. */
+export function theOne(answer) {
+  const all = typeof answer === 'object' ? Object.values(answer) : [answer]
+  if (all.length !== 1) throw new Error(`npm is asked about one package, and answers ${JSON.stringify(answer)}`)
+  return all[0]
 }
 
 /** Publishes packages in their order, with more arguments for npm; the names of those that were not there yet. */
@@ -55,7 +63,7 @@ function integrityOf(specification, args) {
   const view = ['view', specification, 'dist.integrity', '--json', '--loglevel=silent', ...args]
   const { status, stdout } = spawnSync('npm', view, { encoding: 'utf8', shell })
   const answer = stdout.trim() === '' ? undefined : JSON.parse(stdout)
-  if (status === 0) return answer
+  if (status === 0) return theOne(answer)
   if (answer?.error?.code === 'E404') return undefined
   throw new Error(`\`npm view ${specification}\` failed: ${answer?.error?.summary ?? stdout}`)
 }
