@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { flagsOf } from '../release/build.mjs'
@@ -229,6 +229,22 @@ test('Node and Bun are asked for in the versions that CI runs', () => {
   expect(manifest.devDependencies.bun).toStartWith(`${oldest}.`)
 })
 
+// What its crates are is in the toolchain; of them, these are never in a library that neither tests nor expands macros,
+// and these are parts of the standard library itself.
+test("the licences are of what Rust's standard library brings", () => {
+  const unlinked = ['getopts', 'proc_macro', 'profiler_builtins', 'rustc_literal_escaper', 'test', 'sysroot']
+  const own = ['alloc', 'core', 'panic_abort', 'panic_unwind', 'std', 'std_detect', 'unwind']
+  const libraries = execFileSync('rustc', ['--print', 'target-libdir'], { encoding: 'utf8' }).trim()
+  const crates = readdirSync(libraries)
+    .map((file) => /^lib(\w+)-[0-9a-f]+\.rlib$/.exec(file)?.[1])
+    .filter((name) => name !== undefined && !name.startsWith('rustc_std_workspace_'))
+    .filter((name) => ![...unlinked, ...own].includes(name ?? ''))
+  const listed = [...licencesOf(host.triple).matchAll(/^- ([\w-]+), through Rust's standard library/gm)]
+  const names = listed.map(([, name]) => name?.replaceAll('-', '_'))
+  expect(crates.length).toBeGreaterThan(0)
+  expect(crates.filter((name) => !names.includes(name))).toEqual([])
+})
+
 test('the licences are of what is linked, and of nothing that only builds it', () => {
   const licences = licencesOf(host.triple)
   const listed = licences.split('\n').filter((line) => line.startsWith('- '))
@@ -237,5 +253,6 @@ test('the licences are of what is linked, and of nothing that only builds it', (
   expect(names).toContain('napi')
   for (const name of ['syn', 'napi-build', 'proptest', 'openlock-dev-bin']) expect(names).not.toContain(name)
   expect(listed.at(-1)).toBe("- Rust's standard library (MIT OR Apache-2.0)")
+  expect(licences, 'in a directory of faster-hex').toContain('Copyright (c) 2017 Zach Bjornson')
   for (const line of listed) expect(licences.split(line.slice(2)).length, line).toBeGreaterThan(2)
 })
