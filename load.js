@@ -92,7 +92,7 @@ function remedy(cause) {
   // Unpacked and not to be mapped, or not even unpacked.
   const isNotMapped = /failed to map segment|operation not permitted/i.test(cause)
   if (isCompiled() && (isNotMapped || IN_PROGRAM.test(cause))) {
-    return 'set BUN_TMPDIR to a directory that this user can write to, on a file system that is not mounted noexec'
+    return 'set BUN_TMPDIR to a directory that exists and that this user can write to, on a file system that is not mounted noexec'
   }
   if (isNotMapped) return 'move node_modules to a file system that is not mounted noexec'
   return `reinstall ${NAME} on this machine`
@@ -102,14 +102,24 @@ function remedy(cause) {
 function triedIn(error) {
   const messages = []
   for (let cause = error?.cause; cause instanceof Error; cause = cause.cause) {
-    messages.unshift(String(cause.message).split('\n')[0])
+    messages.unshift(inOneLine(cause.message))
   }
-  return messages.length > 0 ? messages : [String(error?.message ?? error).split('\n')[0]]
+  return messages.length > 0 ? messages : [inOneLine(error?.message ?? error)]
+}
+
+/** Yarn's Plug'n'Play says what it has not found below what it has done to find it. */
+function inOneLine(message) {
+  const [told] = String(message).split('\n')
+  const missing = /^(?:Source path|Missing package): (.*)$/m.exec(message)
+  return missing ? `Cannot find module '${missing[1]}'` : told
 }
 
 /** The generated loader tries more places than there are; that one of them is empty tells nothing. */
 function isTelling(message) {
-  return !/^Cannot (find|require) module '?(\.\/|@openlock\/)/.test(message)
+  if (message.startsWith(`Cannot find module '${__dirname}`)) return false
+  return !/^(Cannot (find|require) module '?(\.\/|@openlock\/)|@openlock\/dev-bin tried to access @openlock\/)/.test(
+    message,
+  )
 }
 
 function hostPlatform() {

@@ -86,6 +86,25 @@ for (const runtime of RUNTIMES) {
       },
     )
 
+    test("that Yarn's Plug'n'Play has not unpacked for this platform is not installed, as with any other manager", () => {
+      const installed = new Installed()
+      const directory = join(installed.scope, 'dev-bin')
+      const missed = (file: string) =>
+        `Qualified path resolution failed: we looked for the following paths, but none could be accessed.\n\nSource path: ${join(directory, file)}\nNot found: ${join(directory, file)}\n`
+      const messages = [
+        missed(host.addon),
+        `Required unplugged package missing from disk. This may happen when switching branches.\n\nMissing package: ${host.package}@npm:${manifest.version}\n`,
+        missed('dev-bin.wasi.cjs'),
+        "@openlock/dev-bin tried to access @openlock/dev-bin-wasm32-wasi, but it isn't declared in its dependencies; this makes the require call ambiguous and unsound.",
+      ]
+      const program = `throw new Error('no binding', {
+        cause: ${JSON.stringify(messages)}.reduce((cause, message) => new Error(message, { cause }), undefined),
+      })`
+      writeFileSync(join(directory, 'binding.js'), program)
+      const { message, hint } = installed.call(runtime)
+      expect(message).toBe(`${naming}it is not installed; ${hint}`)
+    })
+
     test('that is broken is named by its path, and not said to be missing', () => {
       const installed = new Installed()
       installed.add(host, 'not an addon')
