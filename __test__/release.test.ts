@@ -201,8 +201,21 @@ describe('a release', () => {
     expect(() => notesOf('1.2', changelog)).toThrow('no section for 1.2')
     expect(() => notesOf('Unreleased', changelog)).toThrow('no section for Unreleased')
     expect(() => notesOf('1.2.0', changelog.replace('2026-11-22', 'unreleased'))).toThrow('no date for 1.2.0')
+    const twice = `${changelog}\n## 1.2.0 - 2026-01-01\n\n- Also this\n`
+    expect(() => notesOf('1.2.0', twice)).toThrow('CHANGELOG.md has 2 sections for 1.2.0; make them one')
     const later = changelog.replace('## [Unreleased]\n', '## [Unreleased]\n\n- Later\n')
     expect(() => notesOf('1.2.0', later)).toThrow('still lists changes as unreleased')
+  })
+
+  test('has its notes once what is unreleased has its heading, as README.md says', () => {
+    const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
+    const titles = [...changelog.matchAll(/^## (.*)$/gm)].map(([, title]) => title)
+    expect(new Set(titles).size).toBe(titles.length)
+    if (!changelog.includes('## [Unreleased]\n')) return
+    const renamed = changelog.replace('## [Unreleased]', '## [999.0.0] - 2026-12-24')
+    expect(notesOf('999.0.0', renamed)).not.toContain('\n## ')
+    // A blank line between two items would make two lists of them.
+    expect(changelog).not.toMatch(/^(- | {2}).*\n\n- /m)
   })
 
   test('has packages for the same platforms wherever they are named', () => {
