@@ -8,8 +8,9 @@ import { pathToFileURL } from 'node:url'
 import { flagsOf } from '../release/build.mjs'
 import { highestGlibc, problemsOf } from '../release/inspect.mjs'
 import { licencesOf } from '../release/licences.mjs'
-import { theOne } from '../release/pack.mjs'
+import { tagFor, theOne } from '../release/pack.mjs'
 import { assertConsistent, assertTrustedPublishing, complete, notesOf } from '../release/publish.mjs'
+import { stageRoot } from '../release/stage.mjs'
 import { hostTarget, manifest, TARGETS, targetOf } from '../release/targets.mjs'
 import { napiBuild } from '../scripts/build.mjs'
 import { root, temporaryDirectory } from './support.js'
@@ -82,9 +83,13 @@ describe('an addon', () => {
   })
 
   test('may not be larger than is promised', () => {
-    const triple = 'x86_64-pc-windows-msvc'
-    const large = Buffer.concat([addonFor(triple), Buffer.alloc(4 * 1024 * 1024)])
-    expect(problems(triple, large).join()).toContain('more than 4194304')
+    const large = (triple: string, mebibytes: number) =>
+      problems(triple, Buffer.concat([addonFor(triple), Buffer.alloc(mebibytes * 1024 * 1024)])).join()
+    expect(large('x86_64-unknown-linux-gnu', 4)).toContain('more than 4194304')
+    for (const { triple } of TARGETS.filter((target) => target.triple !== 'x86_64-unknown-linux-gnu')) {
+      expect(large(triple, 4)).toBe('')
+      expect(large(triple, 5)).toContain('more than 5242880')
+    }
   })
 
   test.if(process.platform === 'linux')('is told apart by the same numbers that its own headers have', () => {
@@ -191,6 +196,41 @@ describe('a release', () => {
     for (const answer of ['sha512-abc', ['sha512-abc']]) expect(theOne(answer)).toBe('sha512-abc')
     for (const answer of [[], [packed, packed], {}])
       expect(() => theOne(answer)).toThrow('npm is asked about one package')
+  })
+
+  test('is not made by `npm publish` in the clone', () => {
+    const publish = spawnSync('npm', ['publish', '--dry-run', '--provenance=false', '--registry=http://127.0.0.1:9/'], {
+      cwd: root,
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    })
+    expect(publish.status).not.toBe(0)
+    expect(publish.stderr).toContain('error: the clone is not what is published')
+    expect(publish.stderr).toContain('release/publish.mjs')
+    const { scripts } = JSON.parse(
+      readFileSync(join(stageRoot(join(root, 'binding.js'), temporaryDirectory()), 'package.json'), 'utf8'),
+    )
+    expect(scripts).toBeUndefined()
+  })
+
+  test('is the latest when no later one is, and a trial never', () => {
+    for (const latest of [undefined, '0.0.0', '1.1.9', '1.2.2', '1.2.3']) expect(tagFor('1.2.3', latest)).toBe('latest')
+    for (const latest of ['1.2.4', '1.10.0', '2.0.0']) expect(tagFor('1.2.3', latest)).toBe('latest-1.2')
+    for (const latest of [undefined, '1.0.0', '3.0.0']) expect(tagFor('2.0.0-rc.1', latest)).toBe('next')
+  })
+
+  test.if(process.platform !== 'win32')('on GitHub is marked as its version is', () => {
+    const workflow = readFileSync(join(root, '.github', 'workflows', 'release.yml'), 'utf8')
+    const lastStep = workflow.slice(workflow.lastIndexOf('- name: '))
+    const script = /^ +run: \|\n(.*)$/ms.exec(lastStep)?.[1] ?? ''
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, 'gh'), '#!/bin/sh\necho "$@"\n', { mode: 0o755 })
+    const env = { ...process.env, PATH: `${directory}:${process.env.PATH}` }
+    const called = (GITHUB_REF_NAME: string) =>
+      execFileSync('bash', ['-euc', script], { encoding: 'utf8', env: { ...env, GITHUB_REF_NAME } }).trim()
+    const create = (tag: string) => `release create ${tag} --verify-tag --title ${tag} --notes-file notes.md`
+    expect(called('v1.2.3')).toBe(create('v1.2.3'))
+    expect(called('v1.2.3-rc.1')).toBe(`${create('v1.2.3-rc.1')} --prerelease`)
   })
 
   test('has the section of the changelog that is about it', () => {
