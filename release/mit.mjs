@@ -1,8 +1,8 @@
 // The MIT licence, for what is under it and ships no text of its own.
 
-export const MIT = (holders) => `MIT License
+export const MIT = (...holders) => `MIT License
 
-Copyright (c) ${holders}
+${holders.map((holder) => `Copyright (c) ${holder}`).join('\n')}
 
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
 documentation files (the "Software"), to deal in the Software without restriction, including without limitation the

@@ -48,29 +48,38 @@ dealings in these Data Files or Software without prior written
 authorization of the copyright holder.
 `
 
-/** By name: the licences that the crate is under, and whose copyright its own licence under MIT states. */
+/** By name: the licences that the crate is under, and whose copyright its own page of licences states for MIT. */
 const CRATES = {
   addr2line: ['Apache-2.0 OR MIT', '2016-2018 The gimli Developers'],
   adler2: ['0BSD OR MIT OR Apache-2.0', 'Jonas Schievink <jonasschievink@gmail.com>'],
   'cfg-if': ['MIT OR Apache-2.0', '2014 Alex Crichton'],
   compiler_builtins: [
     'MIT AND Apache-2.0 WITH LLVM-exception AND (MIT OR Apache-2.0)',
-    '2009-2019 the contributors to LLVM compiler-rt, Jorge Aparicio, and The Rust Project Developers',
+    "2009-2016 by the contributors listed in CREDITS.TXT of LLVM's compiler-rt",
+    '2018 Jorge Aparicio (libm)',
+    '2005-2020 Rich Felker, et al. (musl)',
+    '1993,2004 Sun Microsystems, 2003-2011 David Schultz, 2003-2009 Steven G. Kargl, 2003-2009 Bruce D. Evans, 2008 Stephen L. Moshier, 2017-2018 Arm Limited (parts of libm)',
   ],
   gimli: ['MIT OR Apache-2.0', '2015 The Rust Project Developers'],
   hashbrown: ['MIT OR Apache-2.0', "2016 Amanieu d'Antras"],
   libc: ['MIT OR Apache-2.0', 'The Rust Project Developers'],
   memchr: ['Unlicense OR MIT', '2015 Andrew Gallant'],
-  miniz_oxide: ['MIT OR Zlib OR Apache-2.0', '2017 Frommi, 2017-2024 oyvindln'],
+  miniz_oxide: [
+    'MIT OR Zlib OR Apache-2.0',
+    '2013-2014 RAD Game Tools and Valve Software',
+    '2010-2014 Rich Geldreich and Tenacious Software LLC',
+    '2017 Frommi',
+    '2017-2024 oyvindln',
+  ],
   object: ['Apache-2.0 OR MIT', '2015 The Gimli Developers'],
   'rustc-demangle': ['MIT OR Apache-2.0', '2014 Alex Crichton'],
 }
 
 /** The library's own title stands last on the page. */
 export const STANDARD_LIBRARY = [
-  ...Object.entries(CRATES).map(([name, [licence, holders]]) => ({
+  ...Object.entries(CRATES).map(([name, [licence, ...holders]]) => ({
     title: `${name}, through Rust's standard library (${licence})`,
-    texts: [MIT(holders)],
+    texts: [MIT(...holders)],
   })),
   { title: "Unicode's data, through Rust's standard library (Unicode-3.0)", texts: [UNICODE] },
   { title: "Rust's standard library (MIT OR Apache-2.0)", texts: [MIT('The Rust Project Contributors')] },
