@@ -68,7 +68,7 @@ export declare function isDevMode(repo?: string): boolean
 
 /** What every failure of this package is, an abort excepted. */
 export declare class DevBinaryError extends Error {
-  constructor(code: DevBinaryErrorCode, message: string, details?: { hint?: string; cause?: unknown })
+  constructor(code: DevBinaryErrorCode, message: string, details?: { hint?: string | undefined; cause?: unknown })
   readonly name: 'DevBinaryError'
   /** Stable; to be matched on. */
   readonly code: DevBinaryErrorCode
@@ -99,6 +99,20 @@ export type DevBinaryErrorCode =
   | 'BINDING_LOAD'
   /** A defect of this package. */
   | 'INTERNAL'
+
+/**
+ * The global `AbortSignal`, as `@types/node`, Bun's types or the library `dom` declare it; what is needed of one where none
+ * of them is there.
+ */
+export type CallSignal = typeof globalThis extends { AbortSignal: { prototype: infer Global } }
+  ? Global
+  : {
+      readonly aborted: boolean
+      readonly reason: unknown
+      throwIfAborted(): void
+      addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+      removeEventListener(type: 'abort', listener: () => void): void
+    }
 
 export interface DevBinaryOptions {
   /** cargo package, such as `openshell-server`. */
@@ -175,7 +189,7 @@ export interface DevBinaryOptions {
    */
   env?: Readonly<Record<string, string | undefined>> | undefined
   /** Ends the call, and cargo with everything it started. The promise rejects with the signal's own reason. */
-  signal?: AbortSignal | undefined
+  signal?: CallSignal | undefined
   /**
    * What is drawn on stderr: `auto` a live line on a terminal and plain lines elsewhere. stdout is never written.
    * @default 'auto'
@@ -194,7 +208,7 @@ export interface ListOptions {
   /** Where `DEV_BIN_CACHE_DIR` and `DEV_BIN_LOG` are read from. Default: `process.env` as it is at the call. */
   env?: Readonly<Record<string, string | undefined>> | undefined
   /** Ends the call. The promise rejects with the signal's own reason. */
-  signal?: AbortSignal | undefined
+  signal?: CallSignal | undefined
   /**
    * Read every binary and compare its digest with its manifest.
    * @default false

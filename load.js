@@ -4,11 +4,13 @@
 //
 // Promises: nothing is loaded before the first call. A failure is told in one line: the platform, the package that was
 // expected, the first cause that says something, and what to do; all of what was tried is its `cause`.
-// The generated `binding.js` goes by `/usr/bin/ldd` first, which on a system with two libcs may be the other one's; what
-// this very process runs on decides then.
-// Does not promise: that in a compiled program, where only what `binding.js` finds is embedded.
+// The generated `binding.js` goes by `/usr/bin/ldd` first, which on a system with two libcs may be the other one's; and
+// where there is none, by a report of the process, which takes longer than a hit. What this very process runs on decides
+// then.
+// Does not promise: that in a compiled program, where only what `binding.js` finds is embedded; nor where a variable says
+// which addon it must be, which `binding.js` alone heeds.
 
-const { readFileSync } = require('node:fs')
+const { existsSync, readFileSync } = require('node:fs')
 const { DevBinaryError } = require('./error.js')
 
 const NAME = '@openlock/dev-bin'
@@ -27,8 +29,9 @@ const PLATFORMS = [
 let binding
 
 function load() {
+  if (binding !== undefined) return binding
   try {
-    binding ??= require('./binding.js')
+    binding = (existsSync('/usr/bin/ldd') ? undefined : ofThisLibc()) ?? require('./binding.js')
     return binding
   } catch (error) {
     binding = ofThisLibc()
@@ -37,9 +40,21 @@ function load() {
   }
 }
 
+/** In the order of `binding.js`, so that a clone has its own. */
 function ofThisLibc() {
+  if (process.platform !== 'linux' || isCompiled() || isPrescribed()) return undefined
+  const platform = hostPlatform()
+  return tryRequire(`./dev-bin.${platform}.node`) ?? tryRequire(`${NAME}-${platform}`)
+}
+
+function isPrescribed() {
+  const { NAPI_RS_NATIVE_LIBRARY_PATH: path, NAPI_RS_ENFORCE_VERSION_CHECK: check } = process.env
+  return Boolean(path) || Boolean(check && check !== '0')
+}
+
+function tryRequire(specifier) {
   try {
-    return process.platform === 'linux' ? require(`${NAME}-${hostPlatform()}`) : undefined
+    return require(specifier)
   } catch {
     return undefined
   }
@@ -92,7 +107,7 @@ function remedy(cause) {
   // Unpacked and not to be mapped, or not even unpacked.
   const isNotMapped = /failed to map segment|operation not permitted/i.test(cause)
   if (isCompiled() && (isNotMapped || IN_PROGRAM.test(cause))) {
-    return 'set BUN_TMPDIR to a directory that this user can write to, on a file system that is not mounted noexec'
+    return 'set BUN_TMPDIR to a directory that exists and that this user can write to, on a file system that is not mounted noexec'
   }
   if (isNotMapped) return 'move node_modules to a file system that is not mounted noexec'
   return `reinstall ${NAME} on this machine`
@@ -102,14 +117,24 @@ function remedy(cause) {
 function triedIn(error) {
   const messages = []
   for (let cause = error?.cause; cause instanceof Error; cause = cause.cause) {
-    messages.unshift(String(cause.message).split('\n')[0])
+    messages.unshift(inOneLine(cause.message))
   }
-  return messages.length > 0 ? messages : [String(error?.message ?? error).split('\n')[0]]
+  return messages.length > 0 ? messages : [inOneLine(error?.message ?? error)]
+}
+
+/** Yarn's Plug'n'Play says what it has not found below what it has done to find it. */
+function inOneLine(message) {
+  const [told] = String(message).split('\n')
+  const missing = /^(?:Source path|Missing package): (.*)$/m.exec(message)
+  return missing ? `Cannot find module '${missing[1]}'` : told
 }
 
 /** The generated loader tries more places than there are; that one of them is empty tells nothing. */
 function isTelling(message) {
-  return !/^Cannot (find|require) module '?(\.\/|@openlock\/)/.test(message)
+  if (message.startsWith(`Cannot find module '${__dirname}`)) return false
+  return !/^(Cannot (find|require) module '?(\.\/|@openlock\/)|@openlock\/dev-bin tried to access @openlock\/)/.test(
+    message,
+  )
 }
 
 function hostPlatform() {

@@ -2,7 +2,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostTarget, manifest, TARGETS } from '../release/targets.mjs'
 import { RUNTIMES } from './program.js'
@@ -85,6 +85,54 @@ for (const runtime of RUNTIMES) {
         expect(installed.call(runtime).code).toBe('NOT_A_CHECKOUT')
       },
     )
+
+    test.if(host.os === 'linux')('is found without ldd, and without a report of the process', () => {
+      const installed = new Installed()
+      installed.add(host, '')
+      copyFileSync(join(root, host.addon), join(installed.scope, host.package.slice('@openlock/'.length), host.addon))
+      const withoutLdd = `const fs = require('node:fs')
+        const { existsSync, readFileSync } = fs
+        const absent = (path) => path === '/usr/bin/ldd'
+        fs.existsSync = (path) => !absent(path) && existsSync(path)
+        fs.readFileSync = (path, ...args) => readFileSync(absent(path) ? '/nowhere/ldd' : path, ...args)
+        process.report.getReport = () => process.exit(9)\n`
+      const program = join(installed.directory, 'call.cjs')
+      writeFileSync(program, withoutLdd + readFileSync(program, 'utf8'))
+      expect(installed.call(runtime).code).toBe('NOT_A_CHECKOUT')
+    })
+
+    test('that must not be used, by what a variable says, is not used', () => {
+      const installed = new Installed()
+      installed.add(host, '')
+      const platform = join(installed.scope, host.package.slice('@openlock/'.length))
+      copyFileSync(join(root, host.addon), join(platform, host.addon))
+      const named = installed.call(runtime, { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/addon.node' })
+      expect(named.message).toContain('/nowhere/addon.node')
+      const described = { name: host.package, version: '9.9.9', main: host.addon }
+      writeFileSync(join(platform, 'package.json'), JSON.stringify(described))
+      const otherVersion = installed.call(runtime, { NAPI_RS_ENFORCE_VERSION_CHECK: '1' })
+      expect(otherVersion.message).toContain('version mismatch')
+      expect(installed.call(runtime, { NAPI_RS_ENFORCE_VERSION_CHECK: '0' }).code).toBe('NOT_A_CHECKOUT')
+    })
+
+    test("that Yarn's Plug'n'Play has not unpacked for this platform is not installed, as with any other manager", () => {
+      const installed = new Installed()
+      const directory = join(installed.scope, 'dev-bin')
+      const missed = (file: string) =>
+        `Qualified path resolution failed: we looked for the following paths, but none could be accessed.\n\nSource path: ${join(directory, file)}\nNot found: ${join(directory, file)}\n`
+      const messages = [
+        missed(host.addon),
+        `Required unplugged package missing from disk. This may happen when switching branches.\n\nMissing package: ${host.package}@npm:${manifest.version}\n`,
+        missed('dev-bin.wasi.cjs'),
+        "@openlock/dev-bin tried to access @openlock/dev-bin-wasm32-wasi, but it isn't declared in its dependencies; this makes the require call ambiguous and unsound.",
+      ]
+      const program = `throw new Error('no binding', {
+        cause: ${JSON.stringify(messages)}.reduce((cause, message) => new Error(message, { cause }), undefined),
+      })`
+      writeFileSync(join(directory, 'binding.js'), program)
+      const { message, hint } = installed.call(runtime)
+      expect(message).toBe(`${naming}it is not installed; ${hint}`)
+    })
 
     test('that is broken is named by its path, and not said to be missing', () => {
       const installed = new Installed()

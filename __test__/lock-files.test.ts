@@ -1,9 +1,11 @@
 // The lock files: what they name is what is installed, from the public registry, on any machine.
 
 import { describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from './support.js'
+import { pathToFileURL } from 'node:url'
+import { root, temporaryDirectory } from './support.js'
 
 const REGISTRY = 'https://registry.npmjs.org/'
 
@@ -11,6 +13,7 @@ interface Locked {
   integrity?: string
   resolved?: string
   link?: boolean
+  hasInstallScript?: boolean
 }
 
 for (const lockFile of ['package-lock.json', join('release', 'package-lock.json')]) {
@@ -31,3 +34,23 @@ for (const lockFile of ['package-lock.json', join('release', 'package-lock.json'
     })
   })
 }
+
+// npm 12 runs no others, and bun is no program before its own has run.
+test('the packages whose install scripts must run are allowed to, and no others', () => {
+  const read = (file: string) => JSON.parse(readFileSync(join(root, file), 'utf8'))
+  const locked = Object.entries(read('package-lock.json').packages as Record<string, Locked>)
+  const scripted = locked.filter(([, { hasInstallScript }]) => hasInstallScript)
+  const names = scripted.map(([path]) => path.slice('node_modules/'.length))
+  expect(read('package.json').allowScripts).toEqual(Object.fromEntries(names.map((name) => [name, true])))
+})
+
+test.if(process.platform !== 'win32')('a bun whose install script has not run is told, with what to do', () => {
+  const bun = join(temporaryDirectory(), 'bun')
+  writeFileSync(bun, '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  const setup = JSON.stringify(pathToFileURL(join(root, 'scripts', 'setup.mjs')).href)
+  const program = `import(${setup}).then((setup) => setup.assertThatBunRuns(${JSON.stringify(bun)}))`
+  const { status, stderr } = spawnSync('node', ['-e', program], { encoding: 'utf8' })
+  expect(status).toBe(1)
+  expect(stderr).toStartWith('error: bun is installed and does not run: npm has not run its install script\n')
+  expect(stderr).toContain('`npm rebuild bun --ignore-scripts=false`')
+})

@@ -2,13 +2,15 @@
 
 import { describe, expect, test } from 'bun:test'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { flagsOf } from '../release/build.mjs'
 import { highestGlibc, problemsOf } from '../release/inspect.mjs'
 import { licencesOf } from '../release/licences.mjs'
+import { tagFor, theOne } from '../release/pack.mjs'
 import { assertConsistent, assertTrustedPublishing, complete, notesOf } from '../release/publish.mjs'
+import { stageRoot } from '../release/stage.mjs'
 import { hostTarget, manifest, TARGETS, targetOf } from '../release/targets.mjs'
 import { napiBuild } from '../scripts/build.mjs'
 import { root, temporaryDirectory } from './support.js'
@@ -81,9 +83,13 @@ describe('an addon', () => {
   })
 
   test('may not be larger than is promised', () => {
-    const triple = 'x86_64-pc-windows-msvc'
-    const large = Buffer.concat([addonFor(triple), Buffer.alloc(4 * 1024 * 1024)])
-    expect(problems(triple, large).join()).toContain('more than 4194304')
+    const large = (triple: string, mebibytes: number) =>
+      problems(triple, Buffer.concat([addonFor(triple), Buffer.alloc(mebibytes * 1024 * 1024)])).join()
+    expect(large('x86_64-unknown-linux-gnu', 4)).toContain('more than 4194304')
+    for (const { triple } of TARGETS.filter((target) => target.triple !== 'x86_64-unknown-linux-gnu')) {
+      expect(large(triple, 4)).toBe('')
+      expect(large(triple, 5)).toContain('more than 5242880')
+    }
   })
 
   test.if(process.platform === 'linux')('is told apart by the same numbers that its own headers have', () => {
@@ -184,6 +190,49 @@ describe('a release', () => {
     for (const known of ['11.5.1', '11.5.2', '11.19.1', '12.0.0']) assertTrustedPublishing(known)
   })
 
+  test('reads what npm says of a package in the form of each npm', () => {
+    const packed = { filename: 'openlock-dev-bin-1.2.3.tgz' }
+    for (const answer of [[packed], { '@openlock/dev-bin': packed }]) expect(theOne(answer)).toEqual(packed)
+    for (const answer of ['sha512-abc', ['sha512-abc']]) expect(theOne(answer)).toBe('sha512-abc')
+    for (const answer of [[], [packed, packed], {}])
+      expect(() => theOne(answer)).toThrow('npm is asked about one package')
+  })
+
+  test('is not made by `npm publish` in the clone', () => {
+    const publish = spawnSync('npm', ['publish', '--dry-run', '--provenance=false', '--registry=http://127.0.0.1:9/'], {
+      cwd: root,
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    })
+    expect(publish.status).not.toBe(0)
+    expect(publish.stderr).toContain('error: the clone is not what is published')
+    expect(publish.stderr).toContain('release/publish.mjs')
+    const { scripts } = JSON.parse(
+      readFileSync(join(stageRoot(join(root, 'binding.js'), temporaryDirectory()), 'package.json'), 'utf8'),
+    )
+    expect(scripts).toBeUndefined()
+  })
+
+  test('is the latest when no later one is, and a trial never', () => {
+    for (const latest of [undefined, '0.0.0', '1.1.9', '1.2.2', '1.2.3']) expect(tagFor('1.2.3', latest)).toBe('latest')
+    for (const latest of ['1.2.4', '1.10.0', '2.0.0']) expect(tagFor('1.2.3', latest)).toBe('latest-1.2')
+    for (const latest of [undefined, '1.0.0', '3.0.0']) expect(tagFor('2.0.0-rc.1', latest)).toBe('next')
+  })
+
+  test.if(process.platform !== 'win32')('on GitHub is marked as its version is', () => {
+    const workflow = readFileSync(join(root, '.github', 'workflows', 'release.yml'), 'utf8')
+    const lastStep = workflow.slice(workflow.lastIndexOf('- name: '))
+    const script = /^ +run: \|\n(.*)$/ms.exec(lastStep)?.[1] ?? ''
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, 'gh'), '#!/bin/sh\necho "$@"\n', { mode: 0o755 })
+    const env = { ...process.env, PATH: `${directory}:${process.env.PATH}` }
+    const called = (GITHUB_REF_NAME: string) =>
+      execFileSync('bash', ['-euc', script], { encoding: 'utf8', env: { ...env, GITHUB_REF_NAME } }).trim()
+    const create = (tag: string) => `release create ${tag} --verify-tag --title ${tag} --notes-file notes.md`
+    expect(called('v1.2.3')).toBe(create('v1.2.3'))
+    expect(called('v1.2.3-rc.1')).toBe(`${create('v1.2.3-rc.1')} --prerelease`)
+  })
+
   test('has the section of the changelog that is about it', () => {
     const changelog =
       '# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n\n### Added\n\n- This\n\n## 1.1.0 - 2026-01-01\n\n- Before\n'
@@ -192,8 +241,21 @@ describe('a release', () => {
     expect(() => notesOf('1.2', changelog)).toThrow('no section for 1.2')
     expect(() => notesOf('Unreleased', changelog)).toThrow('no section for Unreleased')
     expect(() => notesOf('1.2.0', changelog.replace('2026-11-22', 'unreleased'))).toThrow('no date for 1.2.0')
+    const twice = `${changelog}\n## 1.2.0 - 2026-01-01\n\n- Also this\n`
+    expect(() => notesOf('1.2.0', twice)).toThrow('CHANGELOG.md has 2 sections for 1.2.0; make them one')
     const later = changelog.replace('## [Unreleased]\n', '## [Unreleased]\n\n- Later\n')
     expect(() => notesOf('1.2.0', later)).toThrow('still lists changes as unreleased')
+  })
+
+  test('has its notes once what is unreleased has its heading, as README.md says', () => {
+    const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
+    const titles = [...changelog.matchAll(/^## (.*)$/gm)].map(([, title]) => title)
+    expect(new Set(titles).size).toBe(titles.length)
+    if (!changelog.includes('## [Unreleased]\n')) return
+    const renamed = changelog.replace('## [Unreleased]', '## [999.0.0] - 2026-12-24')
+    expect(notesOf('999.0.0', renamed)).not.toContain('\n## ')
+    // A blank line between two items would make two lists of them.
+    expect(changelog).not.toMatch(/^(- | {2}).*\n\n- /m)
   })
 
   test('has packages for the same platforms wherever they are named', () => {
@@ -220,6 +282,22 @@ test('Node and Bun are asked for in the versions that CI runs', () => {
   expect(manifest.devDependencies.bun).toStartWith(`${oldest}.`)
 })
 
+// What its crates are is in the toolchain; of them, these are never in a library that neither tests nor expands macros,
+// and these are parts of the standard library itself.
+test("the licences are of what Rust's standard library brings", () => {
+  const unlinked = ['getopts', 'proc_macro', 'profiler_builtins', 'rustc_literal_escaper', 'test', 'sysroot']
+  const own = ['alloc', 'core', 'panic_abort', 'panic_unwind', 'std', 'std_detect', 'unwind']
+  const libraries = execFileSync('rustc', ['--print', 'target-libdir'], { encoding: 'utf8' }).trim()
+  const crates = readdirSync(libraries)
+    .map((file) => /^lib(\w+)-[0-9a-f]+\.rlib$/.exec(file)?.[1])
+    .filter((name) => name !== undefined && !name.startsWith('rustc_std_workspace_'))
+    .filter((name) => ![...unlinked, ...own].includes(name ?? ''))
+  const listed = [...licencesOf(host.triple).matchAll(/^- ([\w-]+), through Rust's standard library/gm)]
+  const names = listed.map(([, name]) => name?.replaceAll('-', '_'))
+  expect(crates.length).toBeGreaterThan(0)
+  expect(crates.filter((name) => !names.includes(name))).toEqual([])
+})
+
 test('the licences are of what is linked, and of nothing that only builds it', () => {
   const licences = licencesOf(host.triple)
   const listed = licences.split('\n').filter((line) => line.startsWith('- '))
@@ -228,5 +306,6 @@ test('the licences are of what is linked, and of nothing that only builds it', (
   expect(names).toContain('napi')
   for (const name of ['syn', 'napi-build', 'proptest', 'openlock-dev-bin']) expect(names).not.toContain(name)
   expect(listed.at(-1)).toBe("- Rust's standard library (MIT OR Apache-2.0)")
+  expect(licences, 'in a directory of faster-hex').toContain('Copyright (c) 2017 Zach Bjornson')
   for (const line of listed) expect(licences.split(line.slice(2)).length, line).toBeGreaterThan(2)
 })

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { RUNTIMES } from './project.mjs'
-import { manifest } from './targets.mjs'
+import { manifest, root } from './targets.mjs'
 
 /** Asserts that `answer` is the loader's error, in one line, and says what it must. */
 function assertNotLoaded(answer, target, ...patterns) {
@@ -103,12 +103,24 @@ export function withNoexecTemporaryDirectory(project, target, program) {
   for (const directory of [noexec, usable]) mkdirSync(directory, { recursive: true })
   const refusal = whileMountedNoexec(noexec, () => {
     const env = { TMPDIR: noexec, BUN_TMPDIR: undefined }
-    const advice = /failed to map segment.*; set BUN_TMPDIR to a directory /
+    const advice = /failed to map segment.*; set BUN_TMPDIR to a directory that exists /
     assertNotLoaded(project.job([program], { cwd: '/', env }), target, advice)
     const mended = project.job([program], { cwd: '/', env: { ...env, BUN_TMPDIR: usable } })
     assert.equal(mended.outcome, 'cached')
   })
   return refusal && `nothing may be mounted here: ${refusal}`
+}
+
+/** The README's commands for another temporary directory, in a home that has no such directory yet. */
+export function withAnotherTemporaryDirectory(project, target, program) {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const commands = /^ *(mkdir -p .*\n *BUN_TMPDIR=.* launcher)$/m.exec(readme)?.[1]
+  assert.ok(commands, 'README.md does not say how to set BUN_TMPDIR')
+  const home = join(project.directory, 'fresh-home')
+  const env = { HOME: home, PATH: `${dirname(program)}:${process.env.PATH}` }
+  const job = (script) => project.job(['sh', '-euc', script], { cwd: '/', env })
+  assertNotLoaded(job(commands.split('\n')[1]), target, /; set BUN_TMPDIR to a directory that exists /)
+  assert.equal(job(commands).outcome, 'cached')
 }
 
 /** A package and a dependency of it may each bring a copy; both are loaded, and wait for each other. */

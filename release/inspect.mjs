@@ -6,8 +6,14 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { GLIBC_FLOOR, root } from './targets.mjs'
 
-/** Bytes, of the stripped addon. */
-export const MAX_SIZE = 4 * 1024 * 1024
+const MIB = 1024 * 1024
+
+/**
+ * Bytes, of the stripped addon: what is promised is promised of one platform. Elsewhere instructions and file formats take
+ * more, and what this stops is an addon that was not stripped.
+ */
+const MAX_SIZES = { 'x86_64-unknown-linux-gnu': 4 * MIB }
+const MAX_SIZE_ELSEWHERE = 5 * MIB
 
 /** Below these lies what belongs to whoever built it, and to nobody who runs it. */
 const PRIVATE_DIRECTORIES =
@@ -22,7 +28,8 @@ export function problemsOf(target, file) {
   const format = formatOf(bytes)
   const expected = `${target.os}-${target.cpu}`
   if (format !== expected) problems.push(`is built for ${format}, not for ${expected}`)
-  if (bytes.length > MAX_SIZE) problems.push(`has ${bytes.length} bytes, more than ${MAX_SIZE}`)
+  const most = MAX_SIZES[target.triple] ?? MAX_SIZE_ELSEWHERE
+  if (bytes.length > most) problems.push(`has ${bytes.length} bytes, more than ${most}`)
 
   const own = [root, homedir(), process.env.CARGO_HOME, process.env.RUSTUP_HOME].filter((path) => path?.length > 1)
   const leaked = own.find((directory) => text.includes(`${directory}/`) || text.includes(`${directory}\\`))

@@ -1,43 +1,22 @@
 // The licences of the crates that are linked into an addon, with their texts, for the package that it is shipped in.
 //
-// Promises: every crate that cargo links for the target is in it, by its own licence files; equal texts stand once.
+// Promises: every crate that cargo links for the target is in it, by its own licence files, and so is what the standard
+// library brings, as far as it is known by hand; equal texts stand once.
 // The page follows from Cargo.lock and the target alone, so that a release that broke off can be run again elsewhere.
 // A crate that ships no text gets the standard one of its licence, if that is MIT; anything else is an error.
 
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { MIT } from './mit.mjs'
+import { STANDARD_LIBRARY } from './standard-library.mjs'
 import { root } from './targets.mjs'
 
 const LICENCE_FILE = /^(licen[cs]e|copying|copyright|notice|unlicense)/i
 
-const MIT = (holders) => `MIT License
-
-Copyright (c) ${holders}
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
-documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
-rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
-persons to whom the Software is furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
-Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
-WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
-COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
-OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-`
-
-/** Without its version: the toolchain that packs need not be the one that built. */
-const STANDARD_LIBRARY = {
-  title: "Rust's standard library (MIT OR Apache-2.0)",
-  texts: [MIT('The Rust Project Contributors')],
-}
-
 /** The page of licences for the addon of `triple`. */
 export function licencesOf(triple) {
-  const crates = [...linkedCrates(triple).map(described), STANDARD_LIBRARY]
+  const crates = [...linkedCrates(triple).map(described), ...STANDARD_LIBRARY]
   const byText = new Map()
   for (const { title, texts } of crates) {
     for (const text of texts) {
@@ -74,9 +53,21 @@ function cargo(...args) {
 function described({ name, version, license, authors, repository, manifest_path }) {
   const title = `${name} ${version} (${license ?? 'see below'})`
   const directory = dirname(manifest_path)
-  const files = readdirSync(directory, { withFileTypes: true })
-  const named = files.filter((file) => file.isFile() && LICENCE_FILE.test(file.name)).map((file) => file.name)
-  if (named.length > 0) return { title, texts: named.sort().map((name) => readFileSync(join(directory, name), 'utf8')) }
+  const files = licenceFiles(directory)
+  if (files.length > 0) return { title, texts: files.map((file) => readFileSync(file, 'utf8')) }
   if (!/\bMIT\b/.test(license)) throw new Error(`${title} in ${directory} has no licence file, and is not under MIT`)
   return { title, texts: [MIT(`the authors of ${name}: ${authors.join(', ') || repository}`)] }
+}
+
+/** Also those in directories, such as `LICENSES` or `LICENSE-THIRD-PARTY`, whatever they are called there. */
+function licenceFiles(directory) {
+  const named = readdirSync(directory).filter((name) => LICENCE_FILE.test(name))
+  return named.sort().flatMap((name) => filesBelow(join(directory, name)))
+}
+
+function filesBelow(path) {
+  if (!statSync(path).isDirectory()) return [path]
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesBelow(join(path, name)))
 }

@@ -31,7 +31,15 @@ function pack(directory, destination) {
     shell,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  return join(destination, JSON.parse(packed)[0].filename)
+  const { filename } = theOne(JSON.parse(packed))
+  return join(destination, filename)
+}
+
+/** What npm says of one package: to 11 in an array for `pack` and bare for `view`, from 12 on by name and in an array. */
+export function theOne(answer) {
+  const all = typeof answer === 'object' ? Object.values(answer) : [answer]
+  if (all.length !== 1) throw new Error(`npm is asked about one package, and answers ${JSON.stringify(answer)}`)
+  return all[0]
 }
 
 /** Publishes packages in their order, with more arguments for npm; the names of those that were not there yet. */
@@ -40,22 +48,35 @@ export function publishAll(packages, ...args) {
 }
 
 function publish({ name, tarball }, args) {
-  const there = integrityOf(`${name}@${manifest.version}`, args)
+  const there = view(`${name}@${manifest.version}`, 'dist.integrity', args)
   if (there !== undefined) {
     const ours = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`
     if (there === ours) return false
     throw new Error(`${name}@${manifest.version} is published already, and is not what is in ${tarball}`)
   }
-  const tag = manifest.version.includes('-') ? 'next' : 'latest'
+  const tag = tagFor(manifest.version, view(`${name}@latest`, 'version', args))
   run('npm', ['publish', tarball, '--tag', tag, '--loglevel=error', ...args], { quiet: true })
   return true
 }
 
-function integrityOf(specification, args) {
-  const view = ['view', specification, 'dist.integrity', '--json', '--loglevel=silent', ...args]
-  const { status, stdout } = spawnSync('npm', view, { encoding: 'utf8', shell })
+/**
+ * The name that a version is published under. `latest` stays with the highest one: a patch of an older line must not be what
+ * everybody installs who names no version.
+ */
+export function tagFor(version, latest) {
+  if (version.includes('-')) return 'next'
+  const [ours, theirs] = [version, latest ?? '0.0.0'].map((each) => each.split('-')[0].split('.').map(Number))
+  const differing = ours.findIndex((part, index) => part !== theirs[index])
+  const isOlder = differing !== -1 && ours[differing] < theirs[differing]
+  return isOlder ? `latest-${ours[0]}.${ours[1]}` : 'latest'
+}
+
+/** What the registry says of one package; undefined where it has no such version. */
+function view(specification, field, args) {
+  const command = ['view', specification, field, '--json', '--loglevel=silent', ...args]
+  const { status, stdout } = spawnSync('npm', command, { encoding: 'utf8', shell })
   const answer = stdout.trim() === '' ? undefined : JSON.parse(stdout)
-  if (status === 0) return answer
+  if (status === 0) return answer === undefined ? undefined : theOne(answer)
   if (answer?.error?.code === 'E404') return undefined
   throw new Error(`\`npm view ${specification}\` failed: ${answer?.error?.summary ?? stdout}`)
 }

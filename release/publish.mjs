@@ -46,8 +46,9 @@ export function notesOf(version, changelog) {
   const bodyOf = (section) => section?.slice(section.indexOf('\n')).trim()
   const unreleased = sections.find((section) => /^\[?unreleased\b/i.test(section))
   if (bodyOf(unreleased)) throw new Error(`CHANGELOG.md still lists changes as unreleased, and this is ${version}`)
-  const titles = [`${version} - `, `[${version}] - `]
-  const section = sections.find((section) => titles.some((title) => section.startsWith(title)))
+  const titles = [`${version} `, `[${version}] `]
+  const [section, ...others] = sections.filter((section) => titles.some((title) => section.startsWith(title)))
+  if (others.length > 0) throw new Error(`CHANGELOG.md has ${others.length + 1} sections for ${version}; make them one`)
   const body = bodyOf(section)
   if (!body) throw new Error(`CHANGELOG.md has no section for ${version}`)
   const [title] = section.split('\n')

@@ -160,6 +160,9 @@ try {
       await tryStep(`${manager}: a temporary directory without execution`, () =>
         cases.withNoexecTemporaryDirectory(project, target, launcher),
       )
+      await step(`${manager}: another temporary directory, as README.md has it`, () =>
+        cases.withAnotherTemporaryDirectory(project, target, launcher),
+      )
     }
     if (target.libc === 'glibc') {
       await step(`${manager}: addons for another libc, and for a later one`, () =>

@@ -10,7 +10,7 @@ import { licencesOf } from './licences.mjs'
 import { manifest, root, TARGETS } from './targets.mjs'
 
 /** What only a clone has a use for. */
-const DEVELOPMENT = ['devDependencies', 'overrides', 'scripts', 'napi']
+const DEVELOPMENT = ['allowScripts', 'devDependencies', 'overrides', 'scripts', 'napi']
 
 /** Stages the package of `target` with its addon; its directory. */
 export function stagePlatform(target, addon, directory) {

@@ -75,8 +75,20 @@ export function installPackages(directory = '.', ...args) {
   })
 }
 
+/** npm may be told to run no install scripts, and bun's is what makes a program of it. */
+export function assertThatBunRuns(bun = local('bun')) {
+  const { status } = spawnSync(bun, ['--version'], { stdio: 'ignore', shell: process.platform === 'win32' })
+  if (status === 0) return
+  console.error('error: bun is installed and does not run: npm has not run its install script')
+  console.error(
+    'Run `npm rebuild bun --ignore-scripts=false`; npm 12 and newer also want it in `allowScripts` of package.json.',
+  )
+  process.exit(1)
+}
+
 export function setUp() {
   installPackages()
+  assertThatBunRuns()
   const generated = ['binding.js', 'binding.d.ts'].every((name) => existsSync(join(root, name)))
   const addon = readdirSync(root).some((name) => name.endsWith('.node')) && generated
   once(join(root, 'target', '.dev-bin-stamp'), digest(ADDON_SOURCES), addon, () => {

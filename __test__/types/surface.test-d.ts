@@ -24,6 +24,12 @@ import {
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const holds = <_T extends true>() => {}
 
+// The signal is the runtime's own, and can be handed on as such.
+holds<Equal<DevBinaryOptions['signal'], AbortSignal | undefined>>()
+
+// What is not known may be undefined, under exactOptionalPropertyTypes.
+void new DevBinaryError('INTERNAL', 'defect', { hint: undefined, cause: undefined })
+
 // Functions.
 holds<Equal<ReturnType<typeof getDevBinary>, Promise<DevBinary>>>()
 holds<Equal<ReturnType<typeof fingerprint>, Promise<string>>>()
