@@ -82,8 +82,12 @@ function writeAndRename(path, content) {
   renameSync(temporary, path)
 }
 
-/** Edits `file`, asks for the fingerprint, and puts back what was there. */
+/**
+ * Edits `file`, asks for the fingerprint, and puts back what was there. One look goes before, as one goes before each of
+ * the hits that this is compared with: the first one after other programs have run pays for what they left cold.
+ */
 async function edited(file, write, child, options) {
+  await child.ask({ do: 'fingerprint', options })
   const before = readFileSync(file)
   const restore = () => writeFileSync(file, before)
   process.once('exit', restore)
