@@ -185,6 +185,9 @@ impl Error {
                 Some(format!("`{package}` has no binary at all: it is a library"))
             }
             Self::UnknownBin { available, .. } => Some(format!("its binaries: {}", listed(available, 20))),
+            Self::InputUnreadable { source, .. } if is_out_of_descriptors(source) => {
+                Some("let the process open more files at once, as `ulimit -n` does".into())
+            }
             Self::InputUnreadable { .. } => {
                 Some("make it readable, or name it in `exclude` if no build reads it".into())
             }
@@ -225,6 +228,21 @@ impl Error {
     }
 }
 
+/// Whether this process or the system has too many files open.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+    }
+    #[cfg(not(unix))]
+    {
+        /// `ERROR_TOO_MANY_OPEN_FILES` of `winerror.h`
+        const TOO_MANY_OPEN_FILES: i32 = 4;
+        error.raw_os_error() == Some(TOO_MANY_OPEN_FILES)
+    }
+}
+
 /// The first `most` of `names`, and how many more there are.
 pub(crate) fn listed(names: &[String], most: usize) -> String {
     let mut text = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
@@ -236,4 +254,17 @@ pub(crate) fn listed(names: &[String], most: usize) -> String {
 
 fn indented(report: &str) -> String {
     if report.trim().is_empty() { String::new() } else { format!("\n\n{}", report.trim_end()) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_open_files_are_no_reason_to_exclude_one() {
+        let error =
+            |errno: rustix::io::Errno| Error::unreadable("src/main.rs", errno.into()).hint().unwrap_or_default();
+        assert!(error(rustix::io::Errno::MFILE).contains("ulimit -n"));
+        assert!(error(rustix::io::Errno::ACCESS).contains("exclude"));
+    }
 }

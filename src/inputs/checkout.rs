@@ -14,10 +14,9 @@ use std::sync::Arc;
 
 use gix::bstr::{BStr, BString, ByteSlice};
 use gix::glob::pattern::Case;
-#[cfg(unix)]
-use rustix::io::Errno;
 
 use super::Subject;
+use super::cachedir;
 use super::directory::Directory;
 use super::ignore::{GITIGNORE, Rules};
 use super::index::Index;
@@ -28,17 +27,12 @@ use super::selection::{MANIFEST, Selection};
 use super::tracked::Tracked;
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
-use crate::files;
 use crate::fingerprint::Digest;
 use crate::stat::StatIdentity;
 use crate::tree::{Heads, TreePath};
 
 /// Read by cargo from the root whatever git thinks of them.
 const ALWAYS: [&str; 2] = ["Cargo.lock", "Cargo.toml"];
-
-/// <https://bford.info/cachedir/>
-pub(super) const CACHEDIR_TAG: &str = "CACHEDIR.TAG";
-const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
 /// The paths that count, and where that comes from.
 pub(super) struct Listing {
@@ -211,20 +205,20 @@ impl Walk<'_> {
                 }
                 // It may become one without a change to anything that is known to belong to it.
                 _ => {
-                    out_of_descriptors(&directory.path().join(".git"))?;
+                    cachedir::out_of_descriptors(&directory.path().join(".git"))?;
                     self.listing.seen.push(Seen::never());
                 }
             }
         }
-        for name in [CACHEDIR_TAG, GITIGNORE].into_iter().filter(|name| has(name)) {
+        for name in [cachedir::TAG, GITIGNORE].into_iter().filter(|name| has(name)) {
             self.listing.seen.push(Seen::at(&directory.path().join(name)));
         }
         let number = self.listing.directories.len();
         let (stat, names) = (directory.stat, directory.names());
         self.listing.directories.push(ListedDirectory { path: TreePath(self.full.clone()), stat, names });
         let has_rules = directory.entry(GITIGNORE).is_some_and(|entry| entry.file_type == FileType::Regular);
-        let tag = if has(CACHEDIR_TAG) { Some(start_of_tag(directory.path())?) } else { None };
-        let only_tracked = around.ignored || (!is_root && tag.as_deref() == Some(CACHEDIR_SIGNATURE));
+        let tag = if has(cachedir::TAG) { Some(cachedir::start_of_tag(directory.path())?) } else { None };
+        let only_tracked = around.ignored || (!is_root && tag.as_deref() == Some(cachedir::SIGNATURE));
         let unfinished_tag = tag.is_some_and(|tag| tag.is_empty());
         let outside = repository
             .rules
@@ -257,7 +251,7 @@ impl Walk<'_> {
             let is_tracked = repository.tracked.take_file(&mut tracked, path);
             // cargo makes its target directory under another name, which nothing ignores, and renames it when this is
             // written. A sweep of that moment must not take it for an input.
-            let is_unfinished_tag = unfinished_tag && entry.name == CACHEDIR_TAG;
+            let is_unfinished_tag = unfinished_tag && entry.name == cachedir::TAG;
             let counts = if is_tracked {
                 self.tracked_counts()
             } else {
@@ -394,37 +388,6 @@ pub(super) fn on_disk(root: &Path, full: &BStr) -> Result<PathBuf> {
             Err(Error::unreadable(root.join(full.to_str_lossy().as_ref()), io::Error::other(error.to_string())))
         }
     }
-}
-
-/// Whether a valid tag says that everything in `directory` can be made again.
-pub(super) fn is_cache(directory: &Path) -> Result<bool> {
-    Ok(start_of_tag(directory)? == CACHEDIR_SIGNATURE)
-}
-
-/// As much of a directory's tag as tells whether it is one; nothing when it is empty, has gone meanwhile or is no file that
-/// can be read.
-fn start_of_tag(directory: &Path) -> Result<Vec<u8>> {
-    let path = directory.join(CACHEDIR_TAG);
-    let mut start = match files::read(&path) {
-        Ok(start) => start,
-        Err(_) => {
-            out_of_descriptors(&path)?;
-            Vec::new()
-        }
-    };
-    start.truncate(CACHEDIR_SIGNATURE.len());
-    Ok(start)
-}
-
-/// Tells a file that is of no use from one that this process may not open, since it has too many others open.
-fn out_of_descriptors(path: &Path) -> Result<()> {
-    #[cfg(unix)]
-    if let Err(error) = files::open(path)
-        && matches!(Errno::from_io_error(&error), Some(Errno::MFILE | Errno::NFILE))
-    {
-        return Err(Error::unreadable(path, error));
-    }
-    Ok(())
 }
 
 /// Makes the path of a directory that of `name` in it.

@@ -6,6 +6,7 @@
 //! environment and what a path set names. System libraries, the linker and programs that build scripts find on `PATH`
 //! are not inputs; README, "Limits", says so to users.
 
+mod cachedir;
 mod checkout;
 mod closure;
 mod content;

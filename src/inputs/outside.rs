@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 
-use super::checkout::is_cache;
+use super::cachedir;
 use super::content::{content, file_input};
 use super::directory::is_gone;
 use super::seen::{Seen, Watch};
@@ -172,8 +172,8 @@ impl<'a> Reader<'a> {
     }
 
     fn is_cache(&self, directory: &Path) -> Result<bool> {
-        self.watch.at(&directory.join(super::checkout::CACHEDIR_TAG));
-        is_cache(directory)
+        self.watch.at(&directory.join(cachedir::TAG));
+        cachedir::is_cache(directory)
     }
 
     fn file(&mut self, path: &Path, follow: bool) -> Result<()> {

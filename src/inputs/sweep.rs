@@ -181,10 +181,11 @@ impl Reader<'_> {
         for (slot, found) in found {
             by_slot[slot] = Some(found?);
         }
-        let mut of_slot = |listed: &Listed| by_slot[listed.slot?].take();
-        let paths = std::mem::take(&mut listing.paths).into_iter();
-        let mut paths: Vec<_> =
-            paths.map(|listed| (of_slot(&listed), listed)).map(|(found, listed)| (listed, found)).collect();
+        let with_found = |listed: Listed| {
+            let found = listed.slot.and_then(|slot| by_slot[slot].take());
+            (listed, found)
+        };
+        let mut paths: Vec<_> = std::mem::take(&mut listing.paths).into_iter().map(with_found).collect();
         paths.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path).then(b.tracked.cmp(&a.tracked)));
         paths.dedup_by(|(later, _), (earlier, _)| later.path == earlier.path);
         if let Some(selection) = &subject.selection {
