@@ -30,6 +30,8 @@ mod snapshot;
 mod stat_cache;
 mod surroundings;
 mod sweep;
+#[cfg(unix)]
+mod threads;
 mod toolchain;
 mod tracked;
 

@@ -25,6 +25,7 @@ use super::content::{self, content};
 use super::directory::{Directory, is_gone};
 use super::seen::Seen;
 use super::snapshot::{Content, DirectoryRecord, FileRecord, Snapshot};
+use super::threads::{self, Thread};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::stat::{Stamp, StatIdentity};
@@ -35,7 +36,7 @@ const PATHS_PER_THREAD: usize = 800;
 /// Beyond this, threads wait for each other in the kernel.
 const MOST_THREADS: usize = 8;
 /// What a thread takes at a time, so that none has much left when the others are done.
-const PATHS_AT_ONCE: usize = 256;
+const PATHS_AT_ONCE: usize = 128;
 /// For fewer files in a directory, opening and closing it costs more than walking the path to it again.
 const FILES_TO_OPEN_FOR: usize = 2;
 /// Fewer files are read sooner than a pool of threads wakes up.
@@ -124,7 +125,7 @@ fn differing(snapshot: &Snapshot, root: &Path, cancellation: &Cancellation) -> R
     let at = open(CWD, root).map_err(|error| Error::unreadable(root, error.into()))?;
     let visits = snapshot.visits();
     let next = AtomicUsize::new(0);
-    let look = || -> Result<Vec<usize>> {
+    let look = |thread: &Thread<'_>| -> Result<Vec<usize>> {
         let mut look = Look { snapshot, root, at: &at, directory: None, path: Vec::new(), found: Vec::new() };
         loop {
             let start = next.fetch_add(PATHS_AT_ONCE, Ordering::Relaxed);
@@ -133,19 +134,12 @@ fn differing(snapshot: &Snapshot, root: &Path, cancellation: &Cancellation) -> R
             }
             cancellation.check()?;
             look.at(start..visits.len().min(start + PATHS_AT_ONCE))?;
+            thread.make_way();
         }
     };
-    let threads = threads_for(visits.len());
-    let mut found = thread::scope(|scope| {
-        // A thread that cannot be started leaves its part to the others.
-        let others: Vec<_> =
-            (1..threads).filter_map(|_| thread::Builder::new().spawn_scoped(scope, look).ok()).collect();
-        let mut found = look()?;
-        for other in others {
-            found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-        }
-        Ok::<_, Error>(found)
-    })?;
+    let found: Vec<Vec<usize>> =
+        threads::together(threads_for(visits.len()), look).into_iter().collect::<Result<_>>()?;
+    let mut found = found.concat();
     found.sort_unstable();
     Ok(found)
 }

@@ -1,0 +1,72 @@
+//! A few threads for work of a few milliseconds.
+//!
+//! Promises: the thread that asks takes part, and one that cannot be started leaves its part to the others. A new thread
+//! need not wait for this one: a kernel may leave it on the processor it was started from though others are idle, as on
+//! virtual machines that keep as many processors asleep as they can, and there it would begin when this one has used up
+//! its slice of two milliseconds or more, with nothing left to do. Whoever finds one waiting makes way for it.
+//! Does not promise: that more threads are quicker. Whoever asks knows how much there is to do.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// One thread's view of all that do the work.
+pub(super) struct Thread<'a> {
+    /// How many were started and have not begun.
+    waiting: &'a AtomicUsize,
+    made_way: Cell<bool>,
+}
+
+impl<'a> Thread<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        Self { waiting, made_way: Cell::new(false) }
+    }
+
+    /// Leaves this processor to a thread that waits, if there is one. To be asked now and then.
+    pub(super) fn make_way(&self) {
+        if self.waiting.load(Ordering::Relaxed) > 0 && !self.made_way.replace(true) {
+            leave_processor();
+        }
+    }
+}
+
+/// Does `work` on this thread and on as many others as make up `count`, and gives what each has come to.
+pub(super) fn together<T: Send>(count: usize, work: impl Fn(&Thread<'_>) -> T + Sync) -> Vec<T> {
+    let waiting = AtomicUsize::new(count.saturating_sub(1));
+    let begin = || {
+        waiting.fetch_sub(1, Ordering::Relaxed);
+        work(&Thread::new(&waiting))
+    };
+    thread::scope(|scope| {
+        let start = |_| {
+            let started = thread::Builder::new().spawn_scoped(scope, begin).ok();
+            if started.is_none() {
+                waiting.fetch_sub(1, Ordering::Relaxed);
+            }
+            started
+        };
+        let others: Vec<_> = (1..count).filter_map(start).collect();
+        let own = work(&Thread::new(&waiting));
+        let join = |other: thread::ScopedJoinHandle<'_, T>| {
+            other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        std::iter::once(own).chain(others.into_iter().map(join)).collect()
+    })
+}
+
+/// Goes on on another processor, if there is one that this thread may use.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn leave_processor() {
+    use rustix::thread::{sched_getaffinity, sched_getcpu, sched_setaffinity};
+    let Ok(allowed) = sched_getaffinity(None) else { return };
+    let mut others = allowed;
+    others.unset(sched_getcpu());
+    if others.count() > 0 && sched_setaffinity(None, &others).is_ok() {
+        // It was allowed a moment ago. Whoever took that away has said since what is.
+        let _ = sched_setaffinity(None, &allowed);
+    }
+}
+
+/// Other systems start a thread on an idle processor.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn leave_processor() {}
