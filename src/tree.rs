@@ -144,24 +144,18 @@ impl FingerprintBuilder {
     }
 }
 
-/// What counts of a tree, as one digest.
-pub(crate) struct TreeDigest(FingerprintBuilder);
+/// What counts of the files that lie in one directory, not below it, as one digest. A change to a file is then a change
+/// to few others: those of its directory, and one digest for every other directory.
+pub(crate) struct DirectoryDigest(FingerprintBuilder);
 
-impl TreeDigest {
-    /// For a tree of `count` files, which are told in order.
-    pub(crate) fn new(heads: &Heads, count: usize) -> Self {
-        let mut hash = FingerprintBuilder::new();
-        hash.section("heads", heads.len());
-        for (path, commit) in heads {
-            hash.field(&path.0);
-            hash.optional(commit.as_deref());
-        }
-        hash.section("files", count);
-        Self(hash)
+impl DirectoryDigest {
+    /// For files that are told in the order of their names.
+    pub(crate) fn new() -> Self {
+        Self(FingerprintBuilder::new())
     }
 
-    pub(crate) fn file(&mut self, path: &BStr, kind: Kind, digest: &Digest) {
-        self.0.file(path, kind, digest);
+    pub(crate) fn file(&mut self, name: &BStr, kind: Kind, digest: &Digest) {
+        self.0.file(name, kind, digest);
     }
 
     pub(crate) fn finish(self) -> Digest {
@@ -169,15 +163,43 @@ impl TreeDigest {
     }
 }
 
+/// What counts of a tree, as one digest: of `directories` that hold a file, sorted by the bytes of their paths.
+pub(crate) fn digest_of_tree(heads: &Heads, directories: &[(&BStr, Digest)]) -> Digest {
+    let mut hash = FingerprintBuilder::new();
+    hash.section("heads", heads.len());
+    for (path, commit) in heads {
+        hash.field(&path.0);
+        hash.optional(commit.as_deref());
+    }
+    hash.section("directories", directories.len());
+    for (path, digest) in directories {
+        hash.field(path);
+        hash.field(digest.as_bytes());
+    }
+    hash.digest()
+}
+
+/// A path's directory and the name in it.
+pub(crate) fn split(path: &BStr) -> (&BStr, &BStr) {
+    match path.rfind_byte(b'/') {
+        Some(slash) => (path[..slash].as_bstr(), path[slash + 1..].as_bstr()),
+        None => (b"".as_bstr(), path),
+    }
+}
+
 impl Tree {
     /// Of `files`, sorted by the bytes of their paths.
     #[must_use]
     pub fn of(heads: Heads, files: Vec<FileInput>) -> Self {
-        let mut digest = TreeDigest::new(&heads, files.len());
+        let mut directories: BTreeMap<&BStr, DirectoryDigest> = BTreeMap::new();
         for file in &files {
-            digest.file(file.path.0.as_bstr(), file.kind, &file.digest);
+            let (directory, name) = split(file.path.0.as_bstr());
+            let digest = directories.entry(directory).or_insert_with(DirectoryDigest::new);
+            digest.file(name, file.kind, &file.digest);
         }
-        let tree = Self::known(heads, digest.finish(), move || files);
+        let directories: Vec<_> = directories.into_iter().map(|(path, digest)| (path, digest.finish())).collect();
+        let digest = digest_of_tree(&heads, &directories);
+        let tree = Self::known(heads, digest, move || files);
         LazyLock::force(&tree.files);
         tree
     }

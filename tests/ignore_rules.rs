@@ -19,7 +19,10 @@ use proptest::test_runner::{Config, RngSeed};
 fn sweep(root: &Path) -> Tree {
     let subject = Subject { root: root.to_owned(), exclude: Vec::new(), selection: None };
     let nowhere = root.join("there").join("is").join("no").join("cache");
-    inputs::sweep(&subject, &nowhere, &Cancellation::default()).unwrap().tree
+    let tree = inputs::sweep(&subject, &nowhere, &Cancellation::default()).unwrap().tree;
+    let from_its_files = Tree::of(tree.heads().clone(), tree.files().to_vec());
+    assert_eq!(tree.digest(), from_its_files.digest(), "a digest does not depend on how it came about");
+    tree
 }
 
 /// git in `root`, without variables that redirect it.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Header       counts, the digest of the tree
-//! Directory    × directories      path, stat, digest of the names in it
+//! Directory    × directories      path, stat, digest of the names in it, digest of the files in it
 //! File         × files            directory, name, kind, stat, digest; sorted by path
 //! Visit        × both             each directory, and behind it the files in it
 //! names        the bytes of paths and names, with a NUL behind each
@@ -27,9 +27,12 @@ use super::seen::Seen;
 use super::stat_cache::Settled;
 use crate::fingerprint::Digest;
 use crate::stat::StatIdentity;
-use crate::tree::{FileInput, Heads, Kind, Tree, TreeDigest, TreePath};
+use crate::tree::{DirectoryDigest, FileInput, Heads, Kind, Tree, TreePath, digest_of_tree, split};
 
 type Stat = [u8; StatIdentity::BYTES];
+
+/// Of a directory in which no file counts.
+const NO_FILES: [u8; 32] = [0; 32];
 
 /// A `stat` that no file has: what was not settled when it was seen.
 const UNKNOWN: Stat = [0; StatIdentity::BYTES];
@@ -51,6 +54,8 @@ pub(super) struct DirectoryRecord {
     path_len: U32,
     pub(super) stat: Stat,
     names: [u8; 32],
+    /// Of the files in it that count; zeros where none does.
+    files: [u8; 32],
     /// Zero for a directory that nobody looked into: it is gone, or a link leads to it.
     listed: u8,
 }
@@ -119,7 +124,7 @@ impl Snapshot {
         for directory in &directories {
             let (path_at, path_len) = add(&directory.path.0);
             let (stat, names) = (directory.stat.to_bytes(), *directory.names.as_bytes());
-            records.push(DirectoryRecord { path_at, path_len, stat, names, listed: 1 });
+            records.push(DirectoryRecord { path_at, path_len, stat, names, files: NO_FILES, listed: 1 });
         }
         // Directories of paths that nobody came past.
         let mut others: HashMap<&BStr, usize> = HashMap::new();
@@ -127,18 +132,17 @@ impl Snapshot {
             others.extend(directories.iter().map(|directory| directory.path.0.as_bstr()).zip(0..));
         }
         let mut file_records = Vec::with_capacity(files.len());
-        let mut tree = TreeDigest::new(&heads, files.len());
         for (Listed { path, directory, tracked, .. }, content) in files {
             let (parent, name) = split(path.0.as_bstr());
             let directory = directory.unwrap_or_else(|| {
                 *others.entry(parent).or_insert_with(|| {
                     let (path_at, path_len) = add(parent);
-                    records.push(DirectoryRecord { path_at, path_len, stat: UNKNOWN, names: [0; 32], listed: 0 });
+                    let (stat, names) = (UNKNOWN, [0; 32]);
+                    records.push(DirectoryRecord { path_at, path_len, stat, names, files: NO_FILES, listed: 0 });
                     records.len() - 1
                 })
             });
             let (name_at, name_len) = add(name);
-            tree.file(path.0.as_bstr(), content.kind, &content.digest);
             file_records.push(FileRecord {
                 directory: length(directory),
                 name_at,
@@ -157,10 +161,13 @@ impl Snapshot {
             files: length(file_records.len()),
             names: length(names.len()),
             about: length(json.len()),
-            tree: *tree.finish().as_bytes(),
+            tree: [0; 32],
         };
         let parts = [header.as_bytes(), records.as_bytes(), file_records.as_bytes(), visits.as_bytes(), &names, &json];
-        Self { bytes: parts.concat(), start: 0, about }
+        let mut snapshot = Self { bytes: parts.concat(), start: 0, about };
+        snapshot.digest_files(&vec![true; records.len()]);
+        snapshot.digest_tree();
+        snapshot
     }
 
     /// What begins at `start` of `bytes`, which nobody need have written in one piece, or at all.
@@ -304,28 +311,46 @@ impl Snapshot {
         for (index, stat) in stats {
             directories[*index].stat = stat.to_bytes();
         }
-        let mut changed = false;
+        let mut has_changed = vec![false; directories.len()];
         for (index, content) in contents {
             let file = &mut files[*index];
-            changed |= file.digest != *content.digest.as_bytes() || file.kind != code(content.kind);
+            let is_same = file.digest == *content.digest.as_bytes() && file.kind == code(content.kind);
+            has_changed[file.directory()] |= !is_same;
             file.kind = code(content.kind);
             file.stat = content.stat.to_bytes();
             file.digest = *content.digest.as_bytes();
         }
-        if changed {
-            let tree = *self.digest_of_tree().as_bytes();
-            self.header_mut().tree = tree;
+        if has_changed.contains(&true) {
+            self.digest_files(&has_changed);
+            self.digest_tree();
         }
     }
 
-    fn digest_of_tree(&self) -> Digest {
-        let mut digest = TreeDigest::new(&self.about.heads, self.files().len());
-        let mut path = Vec::new();
-        for file in self.files() {
-            self.path_of(file, &mut path);
-            digest.file(path.as_bstr(), file.kind(), &file.digest());
+    /// Takes down what the files in each directory come to that `is_wanted`, by its number.
+    fn digest_files(&mut self, is_wanted: &[bool]) {
+        let mut digests: Vec<Option<DirectoryDigest>> = Vec::new();
+        digests.resize_with(is_wanted.len(), || None);
+        let names = self.names();
+        for file in self.files().iter().filter(|file| is_wanted[file.directory()]) {
+            let digest = digests[file.directory()].get_or_insert_with(DirectoryDigest::new);
+            digest.file(slice(names, file.name_at, file.name_len), file.kind(), &file.digest());
         }
-        digest.finish()
+        for (directory, digest) in self.records_mut().0.iter_mut().zip(digests) {
+            if let Some(digest) = digest {
+                directory.files = *digest.finish().as_bytes();
+            }
+        }
+    }
+
+    /// Takes down what its directories come to.
+    fn digest_tree(&mut self) {
+        let with_files = self.directories().iter().filter(|directory| directory.files != NO_FILES);
+        let digest = |directory| (self.path_of_directory(directory), Digest::from_bytes(directory.files));
+        let mut directories: Vec<_> = with_files.map(digest).collect();
+        // Nearly sorted as it is.
+        directories.sort_by_key(|(path, _)| *path);
+        let tree = *digest_of_tree(&self.about.heads, &directories).as_bytes();
+        self.header_mut().tree = tree;
     }
 
     /// The tree it is of.
@@ -376,8 +401,7 @@ impl Snapshot {
     }
 
     fn slice(&self, at: U32, length: U32) -> &BStr {
-        let at = at.get() as usize;
-        self.names()[at..at + length.get() as usize].as_bstr()
+        slice(self.names(), at, length)
     }
 
     fn system_path(&self, at: U32, length: U32) -> Option<&CStr> {
@@ -432,6 +456,11 @@ fn records<T: FromBytes + Immutable + KnownLayout>(bytes: &[u8]) -> &[T] {
     <[T]>::ref_from_bytes(bytes).expect(WHOLE)
 }
 
+fn slice(names: &[u8], at: U32, length: U32) -> &BStr {
+    let at = at.get() as usize;
+    names[at..at + length.get() as usize].as_bstr()
+}
+
 /// A checkout with names of more than 4 GiB together has more files than git's index can hold.
 fn length(length: usize) -> U32 {
     U32::new(u32::try_from(length).unwrap_or(u32::MAX))
@@ -455,14 +484,6 @@ fn visits(directories: usize, files: &[FileRecord]) -> Vec<Visit> {
         *next += 1;
     }
     visits
-}
-
-/// A path's directory and the name in it.
-pub(super) fn split(path: &BStr) -> (&BStr, &BStr) {
-    match path.rfind_byte(b'/') {
-        Some(slash) => (path[..slash].as_bstr(), path[slash + 1..].as_bstr()),
-        None => (b"".as_bstr(), path),
-    }
 }
 
 const KINDS: [Kind; 5] = [Kind::File, Kind::Executable, Kind::Symlink, Kind::Absent, Kind::Special];

@@ -1,7 +1,7 @@
 //! What was seen of a checkout, on disk, so that the next look need only find out whether it is still so.
 //!
 //! ```text
-//! <directory>/<16 hex digits of what it is of>.2
+//! <directory>/<16 hex digits of what it is of>.3
 //!     devbinS1, u32 length, the checkout's path    for whoever tidies up
 //!     u64 length of everything behind the sum, u64 XXH3 of it
 //!     32 bytes: what it is of, all of it           16 digits may be those of another subject
@@ -33,7 +33,7 @@ use crate::stat::{Stamp, StatIdentity};
 /// Raised when what stands before the sum changes.
 const MAGIC: &[u8; 8] = b"devbinS1";
 /// Raised when anything changes.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// What no other stat cache has.
 pub(super) type Id = (PathBuf, Digest);

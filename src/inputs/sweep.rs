@@ -22,13 +22,13 @@ use super::place::Place;
 #[cfg(unix)]
 use super::refresh::{Refreshed, refresh};
 use super::selection::Selection;
-use super::snapshot::{Content, Snapshot, split};
+use super::snapshot::{Content, Snapshot};
 use super::stat_cache::{StatCache, Unsaved};
 use crate::cancellation::Cancellation;
 use crate::error::Result;
 use crate::fingerprint::{Digest, SCHEMA};
 use crate::stat::{Stamp, StatIdentity};
-use crate::tree::{Tree, TreePath};
+use crate::tree::{Tree, TreePath, split};
 
 /// What a sweep is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
