@@ -33,11 +33,16 @@ export class Child {
   }
 }
 
-/** Asks a process of its own, which has nothing warm but what is on disk. */
-export async function askAfresh(program, args, task) {
+/**
+ * Asks a process of its own, which has nothing warm but what is on disk, and gives the last answer. What is asked before
+ * keeps the machine awake: to wake it up would else fall on whoever comes first.
+ */
+export async function askAfresh(program, args, ...tasks) {
   const child = new Child(program, args)
   try {
-    return await child.ask(task)
+    let answer
+    for (const task of tasks) answer = await child.ask(task)
+    return answer
   } finally {
     await child.end()
   }

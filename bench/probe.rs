@@ -1,12 +1,13 @@
 //! Measures in Rust what `npm run bench` compares: a task a line on stdin, an answer a line on stdout.
 //!
 //! Promises: only the work itself is timed; lists of paths are read, and made into what the system takes, before.
-//! `lstat` is the system call and nothing else, which is why it is the floor of a hit. `hash` shares no code with the
-//! package but the digest's implementation.
+//! `lstat` is the system call and nothing else, which is why it is the floor of a hit. `hash` and `walk` share no code
+//! with the package but the digest's implementation.
 //! Does not promise: statistics; the script that asks makes those.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
+use std::hint::black_box;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -33,6 +34,8 @@ enum Task {
     Lstat { paths: PathBuf, threads: usize },
     /// Reads and digests every regular file of a list, on all cores.
     Hash { paths: PathBuf },
+    /// The same, with a look at each file before and after, and a listing of every directory.
+    Walk { paths: PathBuf },
     /// Finds a binary in the cache.
     Hit { options: Wanted },
     /// Tells a fingerprint.
@@ -62,6 +65,7 @@ type SystemPath = PathBuf;
 struct Paths {
     all: Vec<SystemPath>,
     regular: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
 }
 
 impl Paths {
@@ -69,10 +73,13 @@ impl Paths {
         let bytes = fs::read(list)?;
         let names = bytes.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         let paths: Vec<_> = names.map(path).collect::<Result<_, _>>()?;
-        let is_regular = |path: &&PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+        let file_type = |path: &PathBuf| fs::symlink_metadata(path).map(|metadata| metadata.file_type());
+        let is_regular = |path: &&PathBuf| file_type(path).is_ok_and(|it| it.is_file());
+        let is_directory = |path: &&PathBuf| file_type(path).is_ok_and(|it| it.is_dir());
         let regular = paths.iter().filter(is_regular).cloned().collect();
+        let directories = paths.iter().filter(is_directory).cloned().collect();
         let all = paths.into_iter().map(system_path).collect::<Result<_, _>>()?;
-        Ok(Self { all, regular })
+        Ok(Self { all, regular, directories })
     }
 }
 
@@ -123,22 +130,40 @@ fn lstat(paths: &[SystemPath], threads: usize) -> usize {
     })
 }
 
-fn hash(paths: &[PathBuf]) -> io::Result<u64> {
-    let digest = |buffer: &mut Vec<u8>, path: &PathBuf| -> io::Result<u64> {
-        let mut file = File::open(path)?;
-        let mut hasher = Sha256::new();
-        let mut bytes = 0;
-        loop {
-            let read = file.read(buffer)?;
-            if read == 0 {
-                std::hint::black_box(hasher.finalize());
-                return Ok(bytes);
-            }
-            hasher.update(&buffer[..read]);
-            bytes += read as u64;
+/// Digests what is left to read of `file`; how many bytes that was.
+fn digest(mut file: &File, buffer: &mut [u8]) -> io::Result<u64> {
+    let mut hasher = Sha256::new();
+    let mut bytes = 0;
+    loop {
+        let read = file.read(buffer)?;
+        if read == 0 {
+            black_box(hasher.finalize());
+            return Ok(bytes);
         }
-    };
+        hasher.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+}
+
+fn hash(paths: &[PathBuf]) -> io::Result<u64> {
+    let digest = |buffer: &mut Vec<u8>, path: &PathBuf| digest(&File::open(path)?, buffer);
     paths.par_iter().map_init(|| vec![0; BUFFER_BYTES], digest).sum()
+}
+
+fn walk(paths: &Paths) -> io::Result<u64> {
+    let digest = |buffer: &mut Vec<u8>, path: &PathBuf| {
+        let file = File::open(path)?;
+        black_box(file.metadata()?);
+        let bytes = digest(&file, buffer)?;
+        black_box(file.metadata()?);
+        Ok::<u64, io::Error>(bytes)
+    };
+    let list = |path: &PathBuf| Ok::<usize, io::Error>(fs::read_dir(path)?.count());
+    let (bytes, names) = rayon::join(
+        || paths.regular.par_iter().map_init(|| vec![0; BUFFER_BYTES], digest).sum::<io::Result<u64>>(),
+        || paths.directories.par_iter().map(list).sum::<io::Result<usize>>(),
+    );
+    names.and(bytes)
 }
 
 /// The request as the addon would get it, with this process's environment.
@@ -179,6 +204,10 @@ impl Probe {
             Task::Hash { paths } => {
                 let paths = self.list(paths)?;
                 timed(|| Ok(hash(&paths.regular)?))
+            }
+            Task::Walk { paths } => {
+                let paths = self.list(paths)?;
+                timed(|| Ok(walk(paths)?))
             }
             Task::Hit { options } => self.call(options, |request, call| {
                 let found = get_dev_binary(request, call)?;

@@ -157,8 +157,11 @@ Median, quartiles in brackets, and how often it was measured. Rows of a tree are
   to settled promise. Where no scope is named it is \`tree\`.
 - The spawns are \`git rev-parse HEAD\`, \`git diff HEAD\` and \`git ls-files --others --exclude-standard\`, one after the other
   by \`Bun.spawnSync\`, their output digested by SHA-256.
-- First sweep, and reading and hashing, are taken in a new process each time, from task to answer. The cache directory of
-  the first sweep is empty; reading and hashing is done on all cores by the same implementation of SHA-256.
+- First sweep, and reading and hashing, are taken in a new process each time that has looked at every path once by
+  \`lstat\`, from task to answer. The cache directory of the first sweep is empty; reading and hashing is done on all cores
+  by the same implementation of SHA-256, over a list that was made before. With a \`stat\` of each file before and after, and
+  a listing of every directory, it is what no first sweep does without: that neither opens a repository, nor reads git's
+  index, nor knows of ignore rules or a toolchain, nor remembers anything.
 - An edit adds a byte to a file that nobody had touched for two seconds, and is put back after the answer.
 - Node's event loop is busy for as long as it does not wait, from call to promise, which is no less than the longest delay
   of anything else; in Bun it is the time from the call to the loop's next turn.

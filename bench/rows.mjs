@@ -52,14 +52,16 @@ export function rows(tree, { alone, programs, children, temporary }) {
   const cold = [programs.cold, JSON.stringify(options)]
   const cargo = ['build', '--quiet', '--release', '--package', options.crate, '--bin', options.bin ?? options.crate]
   if (options.features) cargo.push('--features', options.features.join(','))
+  const afresh = (task) => askAfresh(programs.probe, [], { do: 'lstat', paths: list, threads: 1 }, task)
   const slow = {
     'first sweep, Rust': async () => {
       const cacheDir = mkdtempSync(join(temporary, 'cache-'))
-      const answer = await askAfresh(programs.probe, [], { do: 'fingerprint', options: { ...options, cacheDir } })
+      const answer = await afresh({ do: 'fingerprint', options: { ...options, cacheDir } })
       rmSync(cacheDir, { recursive: true })
       return answer
     },
-    'reading and hashing every file, Rust': () => askAfresh(programs.probe, [], { do: 'hash', paths: list }),
+    'reading and hashing every file, Rust': () => afresh({ do: 'hash', paths: list }),
+    'the same with stat before and after, listing every directory, Rust': () => afresh({ do: 'walk', paths: list }),
     'cargo with nothing to do': () => ({ ms: timed('cargo', cargo, directory) }),
     'process that hits, Bun': () => ({ ms: timed(programs.bun, cold) }),
     'empty process, Bun': () => ({ ms: timed(programs.bun, [empty]) }),
