@@ -28,6 +28,9 @@ const TERMINAL = new Set([
 /** Marks this package's own signal listeners, also those of another copy of it in the same process. */
 const OURS = Symbol.for('@openlock/dev-bin signal listener')
 
+/** Ends a variable's name and its value, and can be in neither of them. */
+const NUL = '\0'
+
 const isString = (value) => typeof value === 'string'
 const isBoolean = (value) => typeof value === 'boolean'
 const isStringArray = (value) => Array.isArray(value) && value.every(isString)
@@ -89,15 +92,16 @@ function checked(options, known) {
     const least = known === OPTIONS ? ' with at least `crate`' : ''
     throw new DevBinaryError('INVALID_OPTION', `invalid options: expected an object${least}`)
   }
-  const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  for (const [option, value] of given) {
+  const result = {}
+  for (const [option, value] of Object.entries(options)) {
+    if (value === undefined) continue
     if (!Object.hasOwn(known, option)) {
       throw invalid(option, `there is no such option; there are ${Object.keys(known).join(', ')}`)
     }
     const [fits, wanted] = known[option]
     if (!fits(value)) throw invalid(option, `expected ${wanted}, got ${described(value)}`)
+    result[option] = value
   }
-  const result = Object.fromEntries(given)
   if (known === OPTIONS && result.crate === undefined) throw invalid('crate', 'it is required')
   return result
 }
@@ -145,6 +149,19 @@ function absolute(option, path) {
   }
 }
 
+/** Names and values as one string: each property of an object that crosses into the addon costs as much as that. */
+function environmentBlock(env) {
+  let block = ''
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) continue
+    if (name.includes(NUL) || value.includes(NUL)) {
+      throw invalid('env', `the variable ${JSON.stringify(name)} cannot be given to a process`)
+    }
+    block += `${name}${NUL}${value}${NUL}`
+  }
+  return block
+}
+
 /** The options as the addon takes them, with everything that only holds at the moment of the call. */
 function toRequest(task, { signal: _, onEvent, ...options }) {
   const { repo = DEFAULT_REPO, env = process.env, report = 'auto' } = options
@@ -159,7 +176,7 @@ function toRequest(task, { signal: _, onEvent, ...options }) {
     cacheDir: cacheDir === undefined ? defaultCacheDir() : absolute('cacheDir', cacheDir),
     maxSize: typed(options.maxSize, 'B'),
     maxAge: typed(options.maxAge, 'ms'),
-    env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
+    env: environmentBlock(env),
     listening: onEvent !== undefined,
   }
 }

@@ -35,8 +35,10 @@ use crate::{cancellation, explain, replace, report, request, verify};
 pub use types::*;
 
 /// Directories are walked into one by one, as deep as paths can be long: thousands of levels. What is not used of it takes
-/// no memory.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
+/// no memory. glibc keeps the stacks of threads that have ended for the next ones, as long as they are not more than 40 MiB.
+///
+/// <https://sourceware.org/glibc/manual/latest/html_node/POSIX-Thread-Tunables.html>
+const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 type Sink = ThreadsafeFunction<Message, (), Message, Status, false>;
 

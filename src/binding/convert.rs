@@ -5,6 +5,7 @@ use super::{
     NativeOutcome, NativePruning, NativeRemoval, NativeRequest, NativeVerdict, NativeVerification, NotReplaced,
     RemovalReason, ReportMode, WaitingOn,
 };
+use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -37,6 +38,13 @@ fn count(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
+/// What is in a block of names and values, with a NUL behind each.
+fn variables(block: &str) -> BTreeMap<String, String> {
+    let mut parts = block.split('\0');
+    let next = || Some((parts.next()?.to_owned(), parts.next()?.to_owned()));
+    std::iter::from_fn(next).collect()
+}
+
 impl From<NativeRequest> for Options {
     fn from(native: NativeRequest) -> Self {
         Self {
@@ -52,7 +60,7 @@ impl From<NativeRequest> for Options {
             scope: native.scope,
             exclude: native.exclude.unwrap_or_default(),
             cache_dir: native.cache_dir.into(),
-            env: native.env.into_iter().collect(),
+            env: variables(&native.env),
             max_size: native.max_size,
             max_age: native.max_age,
         }

@@ -1,7 +1,5 @@
 //! The types that cross between Rust and JavaScript.
 
-use std::collections::HashMap;
-
 use napi_derive::napi;
 
 /// What `start` is to find out.
@@ -64,8 +62,8 @@ pub struct NativeRequest {
     pub exclude: Option<Vec<String>>,
     /// Where entries are kept, absolute.
     pub cache_dir: String,
-    /// The environment of the build.
-    pub env: HashMap<String, String>,
+    /// The environment of the build: names and values in turns, with a NUL behind each.
+    pub env: String,
     /// What is drawn on stderr.
     pub report: ReportMode,
     /// Whether anybody listens to events.

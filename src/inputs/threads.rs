@@ -70,3 +70,40 @@ fn leave_processor() {
 /// Other systems start a thread on an idle processor.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn leave_processor() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_does_its_part() {
+        let parts = AtomicUsize::new(0);
+        let mut done = together(3, |thread| {
+            let part = parts.fetch_add(1, Ordering::Relaxed);
+            // Whoever comes first goes on until all have begun.
+            while parts.load(Ordering::Relaxed) < 3 {
+                thread.make_way();
+            }
+            part
+        });
+        done.sort_unstable();
+        assert_eq!(done, [0, 1, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "on another thread")]
+    fn a_panic_on_another_thread_is_not_lost() {
+        let first = thread::current().id();
+        together(2, |_| assert_eq!(thread::current().id(), first, "on another thread"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn whoever_makes_way_may_go_where_it_could_before() {
+        use rustix::thread::sched_getaffinity;
+        let allowed = sched_getaffinity(None).unwrap();
+        let waiting = AtomicUsize::new(1);
+        Thread::new(&waiting).make_way();
+        assert_eq!(sched_getaffinity(None).unwrap(), allowed);
+    }
+}
