@@ -7,7 +7,6 @@ const { existsSync } = require('node:fs')
 const { homedir } = require('node:os')
 const { isAbsolute, join, resolve } = require('node:path')
 const { DevBinaryError } = require('./error.js')
-const { Listener } = require('./listener.js')
 const { load } = require('./load.js')
 
 const DEFAULT_REPO = 'openshell-fork'
@@ -226,12 +225,18 @@ function leave(end) {
   }
 }
 
+function listenerOf(onEvent) {
+  // Not every call has one, and a process that ends after its first hit would notice how long this takes to load.
+  const { Listener } = require('./listener.js')
+  return new Listener(onEvent)
+}
+
 async function call(task, given, known = OPTIONS) {
   const options = checked(given, known)
   const { signal, onEvent } = options
   signal?.throwIfAborted()
   const request = toRequest(task, options)
-  const listener = onEvent && new Listener(onEvent)
+  const listener = onEvent && listenerOf(onEvent)
   const native = load()
   const cancellation = new native.Cancellation()
   // Calls made in the same turn of the event loop begin together and can share one look at the tree.
