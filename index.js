@@ -33,11 +33,7 @@ const NUL = '\0'
 const isString = (value) => typeof value === 'string'
 const isBoolean = (value) => typeof value === 'boolean'
 const isStringArray = (value) => Array.isArray(value) && value.every(isString)
-const isEnvironment = (value) =>
-  typeof value === 'object' &&
-  value !== null &&
-  !(Symbol.iterator in value) &&
-  Object.values(value).every((entry) => entry === undefined || isString(entry))
+const isEnvironment = (value) => typeof value === 'object' && value !== null && !(Symbol.iterator in value)
 const isSignal = (value) =>
   typeof value === 'object' &&
   value !== null &&
@@ -148,11 +144,15 @@ function absolute(option, path) {
   }
 }
 
-/** Names and values as one string: each property of an object that crosses into the addon costs as much as that. */
+/**
+ * Names and values as one string: each property of an object that crosses into the addon costs as much as that. They are
+ * checked here, since a second reading may come to something else.
+ */
 function environmentBlock(env) {
   let block = ''
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined) continue
+    if (!isString(value)) throw invalid('env', `expected ${OPTIONS.env[1]}, got ${described(env)}`)
     if (name.includes(NUL) || value.includes(NUL)) {
       throw invalid('env', `the variable ${JSON.stringify(name)} cannot be given to a process`)
     }
@@ -225,6 +225,16 @@ function leave(end) {
   }
 }
 
+/** Has the addon begin; all that can be in the way of it is that there are too many threads. */
+function start(native, ...given) {
+  try {
+    native.start(...given)
+  } catch (error) {
+    const hint = 'let this user have more processes and threads (`ulimit -u`), or end some of them'
+    throw new DevBinaryError('INTERNAL', error.message, { hint, cause: error })
+  }
+}
+
 function listenerOf(onEvent) {
   // Not every call has one, and a process that ends after its first hit would notice how long this takes to load.
   const { Listener } = require('./listener.js')
@@ -254,7 +264,7 @@ async function call(task, given, known = OPTIONS) {
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     const last = await new Promise((settle) => {
-      native.start(request, cancellation, (message) => {
+      start(native, request, cancellation, (message) => {
         if (TERMINAL.has(message.type)) settle(message)
         else listener.hear(message, end)
       })

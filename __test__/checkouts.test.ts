@@ -437,6 +437,29 @@ test('directories may be as deep as paths can be long', async () => {
   expect((await checkout.run()).outcome).toBe('built')
 })
 
+test.if(linux)('only below the checkout can a path be too long', async () => {
+  const checkout = new Checkout()
+  const inRepo = (...command: string[]) => execFileSync('env', ['-C', checkout.repo, ...command])
+  const [first, ...others] = Array.from({ length: 40 }, (_, at) => `${at}`.padEnd(100, 'd'))
+  const longest = [first, ...others, 'd'.repeat(40)].join('/')
+  const write = (text: string) => inRepo('sh', '-c', 'printf %s "$0" > "$1"', text, `${longest}/file`)
+  inRepo('mkdir', '-p', longest)
+  write('one')
+  expect(`${checkout.repo}/${longest}`.length).toBeGreaterThan(4096)
+  expect((await checkout.run()).outcome).toBe('built')
+  expect((await checkout.run()).outcome).toBe('cached')
+  write('two')
+  expect((await checkout.run()).outcome).toBe('built')
+  expect((await checkout.run()).outcome).toBe('cached')
+
+  inRepo('env', '-C', longest, 'mkdir', '-p', 'd'.repeat(100))
+  const problem = await checkout.run().catch((error) => error)
+  expect(problem).toMatchObject({ code: 'INPUT_UNREADABLE' })
+  expect(problem.message).toContain('its path is longer than this system takes')
+  expect((await checkout.run({ exclude: [`${first}/`] })).outcome).toBe('built')
+  inRepo('rm', '-rf', `${first}`)
+})
+
 test('what stands where a file of rules would be, and is none, is not waited for', async () => {
   const checkout = new Checkout({ ...HELLO, 'docs/text.md': 'one\n', 'notes/text.md': 'one\n' })
   for (const path of ['docs/.gitignore', 'notes/CACHEDIR.TAG', '.git/excludes'])

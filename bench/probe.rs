@@ -120,7 +120,7 @@ fn count(paths: &[SystemPath]) -> usize {
     paths.iter().filter(|path| is_there(path)).count()
 }
 
-/// Runs one share on this thread and each of the others on a thread of its own, as a sweep would.
+/// Runs one share on this thread and each of the others on a thread of its own.
 fn lstat(paths: &[SystemPath], threads: usize) -> usize {
     let mut shares = paths.chunks(paths.len().div_ceil(threads.max(1)).max(1));
     let own = shares.next().unwrap_or_default();

@@ -152,13 +152,13 @@ Median, quartiles in brackets, and how often it was measured. Rows of a tree are
 
 - \`lstat\` is the bare system call in Rust, over a list that was made before, of absolute paths: every file that git tracks
   or does not ignore, every directory that holds one, and the root. Of two threads each takes half, and the second one is
-  started for it.
+  started for it; it gains nothing where the kernel leaves it on the processor of the first one until that is done.
 - A hit in Rust is \`resolve::get_dev_binary\`, from options to answer; through Bun and Node it is \`getDevBinary\`, from call
   to settled promise. Where no scope is named it is \`tree\`.
 - The spawns are \`git rev-parse HEAD\`, \`git diff HEAD\` and \`git ls-files --others --exclude-standard\`, one after the other
   by \`Bun.spawnSync\`, their output digested by SHA-256.
-- First sweep, and reading and hashing, are taken in a new process each time that has looked at every path once by
-  \`lstat\`, from task to answer. The cache directory of the first sweep is empty; reading and hashing is done on all cores
+- First sweep, and reading and hashing, are taken in a new process each time that has looked at every path before,
+  from task to answer. The cache directory of the first sweep is empty; reading and hashing is done on all cores
   by the same implementation of SHA-256, over a list that was made before. With a \`stat\` of each file before and after, and
   a listing of every directory, it is what no first sweep does without: that neither opens a repository, nor reads git's
   index, nor knows of ignore rules or a toolchain, nor remembers anything.

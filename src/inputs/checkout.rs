@@ -9,7 +9,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -20,7 +20,7 @@ use super::cachedir;
 use super::directory::Directory;
 use super::ignore::{GITIGNORE, Rules};
 use super::index::Index;
-use super::place::FileType;
+use super::place::{FileType, Root, too_long};
 use super::repository::{self, unusable};
 use super::seen::Seen;
 use super::selection::{MANIFEST, Selection};
@@ -84,8 +84,13 @@ pub(super) struct Files {
 
 /// What `subject` has on disk. `found` hears of files that count as the walk comes past them, unless some of them must be
 /// left out in the end.
-pub(super) fn list(subject: &Subject, cancellation: &Cancellation, found: &dyn Fn(Files)) -> Result<Listing> {
-    let Subject { root, exclude, selection } = subject;
+pub(super) fn list(
+    subject: &Subject,
+    root: &Root,
+    cancellation: &Cancellation,
+    found: &dyn Fn(Files),
+) -> Result<Listing> {
+    let Subject { exclude, selection, .. } = subject;
     let exclude = gix::ignore::Search::from_overrides(exclude, gix::ignore::search::Ignore { support_precious: false });
     let listing = Listing {
         heads: Heads::new(),
@@ -96,7 +101,7 @@ pub(super) fn list(subject: &Subject, cancellation: &Cancellation, found: &dyn F
     };
     let (selection, full) = (selection.as_ref(), BString::default());
     let mut walk = Walk { root, exclude, selection, cancellation, found, full, slots: 0, listing };
-    let repository = repository::open(root).map_err(|error| repository::unusable(root, error))?;
+    let repository = repository::open(root.path()).map_err(|error| unusable(root.path(), error))?;
     walk.repository(&repository, Around { ignored: false, belongs: selection.is_none(), parent: None })?;
     let mut listing = walk.listing;
     for name in ALWAYS {
@@ -114,7 +119,7 @@ pub(super) fn list(subject: &Subject, cancellation: &Cancellation, found: &dyn F
 }
 
 struct Walk<'a> {
-    root: &'a Path,
+    root: &'a Root,
     exclude: gix::ignore::Search,
     selection: Option<&'a Selection>,
     cancellation: &'a Cancellation,
@@ -167,7 +172,7 @@ struct Around {
 impl Walk<'_> {
     /// The repository whose worktree is at the path at hand.
     fn repository(&mut self, repository: &gix::Repository, around: Around) -> Result<()> {
-        let here = on_disk(self.root, self.full.as_bstr())?;
+        let here = self.root.on_disk(self.full.as_bstr())?;
         let head = repository::head(repository).map_err(|error| unusable(&here, error))?;
         self.listing.seen.extend(repository::seen(repository, &head, &here));
         self.listing.heads.insert(TreePath(self.full.clone()), head.commit);
@@ -185,10 +190,9 @@ impl Walk<'_> {
     /// The directory at the path at hand, below which git tracks `tracked`.
     fn directory(&mut self, repository: &mut Repository<'_>, mut tracked: Range<usize>, around: Around) -> Result<()> {
         self.cancellation.check()?;
-        let path = on_disk(self.root, self.full.as_bstr())?;
-        let Some(directory) = Directory::read(path)? else {
+        let Some(directory) = Directory::read(self.root, self.full.as_bstr())? else {
             let Some(parent) = around.parent else {
-                return Err(Error::unreadable(self.root, io::ErrorKind::NotFound.into()));
+                return Err(Error::unreadable(self.root.path(), io::ErrorKind::NotFound.into()));
             };
             self.listing.directories[parent].doubt();
             self.not_there(repository, tracked);
@@ -257,6 +261,10 @@ impl Walk<'_> {
             } else {
                 !is_unfinished_tag && !only_tracked && self.untracked_counts(repository, belongs)
             };
+            // It could be read from its directory now, but not looked at from the root later.
+            if let Some(error) = too_long(&self.full).filter(|_| counts) {
+                return Err(Error::unreadable(self.root.on_disk(self.full.as_bstr())?, error));
+            }
             let slot = (counts && self.selection.is_none()).then_some(self.slots);
             if let Some(slot) = slot {
                 self.slots += 1;
@@ -377,16 +385,6 @@ impl Walk<'_> {
         }
         let parents = full.find_iter("/").any(|slash| self.is_excluded(full[..slash].as_bstr(), true));
         parents || self.is_excluded(full, false)
-    }
-}
-
-/// The path below `root` in the system's own form; every path has one but for ill-formed ones on Windows.
-pub(super) fn on_disk(root: &Path, full: &BStr) -> Result<PathBuf> {
-    match gix::path::from_bstr(full) {
-        Ok(relative) => Ok(root.join(relative)),
-        Err(error) => {
-            Err(Error::unreadable(root.join(full.to_str_lossy().as_ref()), io::Error::other(error.to_string())))
-        }
     }
 }
 

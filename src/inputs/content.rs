@@ -10,8 +10,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gix::bstr::BStr;
+
 use super::directory::{Directory, Entry, is_gone};
-use super::place::{FileType, Look, Place};
+use super::place::{FileType, Look, Place, Root};
 use super::snapshot::Content;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
@@ -36,6 +38,13 @@ pub(super) fn nothing() -> Content {
 pub(super) fn content(path: &Path, follow: bool) -> Result<Option<Content>> {
     let read = BUFFER.with_borrow_mut(|buffer| read(&Place::at(path), follow, false, buffer));
     unless_gone(read, || path.to_owned())
+}
+
+/// The same for what is `below` the root, links not followed.
+pub(super) fn content_below(root: &Root, below: &BStr) -> Result<Option<Content>> {
+    let place = root.place(below)?;
+    let read = BUFFER.with_borrow_mut(|buffer| read(&place, false, false, buffer));
+    unless_gone(read, || root.on_disk(below).unwrap_or_else(|_| root.path().to_owned()))
 }
 
 /// The same for `entry` of `directory`, links not followed.

@@ -9,16 +9,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-#[cfg(unix)]
-use gix::bstr::BStr;
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::{BStr, BString, ByteSlice};
 #[cfg(unix)]
 use rustix::{
     fd::{AsFd, OwnedFd},
     io::Errno,
 };
 
-use super::place::{FileType, Place};
+#[cfg(unix)]
+use super::place::system_path;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use super::place::too_long;
+use super::place::{FileType, Place, Root};
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::stat::StatIdentity;
@@ -47,9 +49,10 @@ impl Entry {
 }
 
 impl Directory {
-    /// Looks into the directory at `path`; none when it is gone, or no directory any more.
-    pub(super) fn read(path: PathBuf) -> Result<Option<Self>> {
-        match read(&path) {
+    /// Looks into the directory that is `below` the root; none when it is gone, or no directory any more.
+    pub(super) fn read(root: &Root, below: &BStr) -> Result<Option<Self>> {
+        let path = root.on_disk(below)?;
+        match read(&root.place(below)?, &path) {
             Ok(read) => Ok(Some(read.into_directory(path))),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(Error::unreadable(path, error)),
@@ -87,7 +90,7 @@ impl Directory {
 
     #[cfg(unix)]
     pub(super) fn place_of<'a>(&'a self, entry: &'a Entry) -> io::Result<Place<'a>> {
-        Ok(Place::in_directory(self.open.as_fd(), system_name(entry.name.as_bstr())))
+        Ok(Place::in_directory(self.open.as_fd(), system_path(entry.name.as_bstr())))
     }
 
     #[cfg(not(unix))]
@@ -105,13 +108,6 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
     #[cfg(not(unix))]
     let is_nowhere = error.kind() == io::ErrorKind::InvalidFilename;
     is_nowhere || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-#[cfg(unix)]
-fn system_name(name: &BStr) -> &Path {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-    Path::new(OsStr::from_bytes(name))
 }
 
 /// What reading a directory comes to.
@@ -144,10 +140,8 @@ fn in_git_order(a: &Entry, b: &Entry) -> Ordering {
 }
 
 #[cfg(unix)]
-fn read(path: &Path) -> io::Result<Read> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let open = rustix::fs::open(path, flags, Mode::empty())?;
+fn read(place: &Place<'_>, path: &Path) -> io::Result<Read> {
+    let open = place.open_directory()?;
     let stat = super::place::Look::of(&open)?.identity;
     let entries = names(&open, path)?;
     Ok(Read { open, stat, entries })
@@ -169,7 +163,7 @@ fn names(open: &OwnedFd, _: &Path) -> io::Result<Vec<Entry>> {
         let file_type = match entry.file_type() {
             // Some file systems do not keep it with the name.
             rustix::fs::FileType::Unknown => {
-                match Place::in_directory(open.as_fd(), system_name(name.as_bstr())).look(false) {
+                match Place::in_directory(open.as_fd(), system_path(name.as_bstr())).look(false) {
                     Ok(look) => look.file_type,
                     Err(error) if is_gone(&error) => continue,
                     Err(error) => return Err(error),
@@ -192,13 +186,16 @@ fn names(_: &OwnedFd, path: &Path) -> io::Result<Vec<Entry>> {
 }
 
 #[cfg(not(unix))]
-fn read(path: &Path) -> io::Result<Read> {
-    let stat = Place::at(path).look(false)?.identity;
+fn read(place: &Place<'_>, path: &Path) -> io::Result<Read> {
+    let stat = place.look(false)?.identity;
     Ok(Read { stat, entries: names_by_path(path)? })
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn names_by_path(path: &Path) -> io::Result<Vec<Entry>> {
+    if let Some(error) = too_long(path.as_os_str().as_encoded_bytes()) {
+        return Err(error);
+    }
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;

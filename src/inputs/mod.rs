@@ -30,7 +30,7 @@ mod snapshot;
 mod stat_cache;
 mod surroundings;
 mod sweep;
-#[cfg(unix)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod threads;
 mod toolchain;
 mod tracked;

@@ -1,21 +1,27 @@
 //! Where a file stands: at a path, or by its name in a directory that is open.
 //!
 //! Promises: what is opened is a regular file or was one a moment ago, and nothing is waited for, should it have become a
-//! FIFO meanwhile. From an open directory the system need not walk the path to it again.
+//! FIFO meanwhile. From an open directory the system need not walk the path to it again; and what is below a checkout's
+//! root is found from there, so that its path may be as long as paths can be, wherever the root is, as it may for git and
+//! cargo. A longer one is an error, and never taken for one where nothing is.
 //! Does not promise: that two calls find the same file.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use gix::bstr::{BStr, ByteSlice};
 #[cfg(unix)]
 use rustix::{
-    fd::{AsFd, BorrowedFd},
+    fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, CWD, Mode, OFlags, Stat},
+    io::Errno,
+    path::Arg,
 };
 
+use crate::error::{Error, Result};
 use crate::stat::StatIdentity;
 
 /// What may stand somewhere.
@@ -36,6 +42,92 @@ pub(super) struct Look {
     pub(super) size: u64,
     /// git's own rule: a file is executable when its owner may execute it.
     pub(super) is_executable: bool,
+}
+
+/// The root of a checkout.
+pub(super) struct Root {
+    path: PathBuf,
+    #[cfg(unix)]
+    open: OwnedFd,
+}
+
+impl Root {
+    /// The directory at `path`.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            open: open_to_look_from(CWD, path).map_err(|error| Error::unreadable(path, error.into()))?,
+            path: path.to_owned(),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path `below` this in the system's own form; every path has one but for ill-formed ones on Windows.
+    pub(super) fn on_disk(&self, below: &BStr) -> Result<PathBuf> {
+        on_disk(&self.path, below)
+    }
+
+    /// What is at the path `below` this; nothing of it for the root itself.
+    #[cfg(unix)]
+    pub(super) fn place<'a>(&'a self, below: &'a BStr) -> Result<Place<'a>> {
+        let path = if below.is_empty() { Path::new(".") } else { system_path(below) };
+        Ok(Place::in_directory(self.open.as_fd(), path))
+    }
+
+    /// What is at the path `below` this; nothing of it for the root itself.
+    #[cfg(not(unix))]
+    pub(super) fn place(&self, below: &BStr) -> Result<Place<'_>> {
+        self.on_disk(below).map(Place::at)
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.open.as_fd()
+    }
+}
+
+/// The path `below` the directory `root` in the system's own form; every path has one but for ill-formed ones on Windows.
+pub(super) fn on_disk(root: &Path, below: &BStr) -> Result<PathBuf> {
+    match gix::path::from_bstr(below) {
+        Ok(relative) => Ok(root.join(relative)),
+        Err(error) => {
+            Err(Error::unreadable(root.join(below.to_str_lossy().as_ref()), io::Error::other(error.to_string())))
+        }
+    }
+}
+
+/// A directory to look from, not into.
+#[cfg(unix)]
+pub(super) fn open_to_look_from(at: impl AsFd, path: impl Arg) -> rustix::io::Result<OwnedFd> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let access = OFlags::PATH;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let access = OFlags::RDONLY;
+    rustix::fs::openat(at, path, access | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+#[cfg(unix)]
+pub(super) fn system_path(path: &BStr) -> &Path {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    Path::new(OsStr::from_bytes(path))
+}
+
+/// Why nobody can tell what is at `path`, if it is longer than any call takes.
+#[cfg(unix)]
+pub(super) fn too_long(path: &[u8]) -> Option<io::Error> {
+    let is_too_long = path.len() >= libc::PATH_MAX.unsigned_abs() as usize;
+    is_too_long.then(|| io::Error::other("its path is longer than this system takes"))
+}
+
+#[cfg(not(unix))]
+pub(super) fn too_long(_: &[u8]) -> Option<io::Error> {
+    None
 }
 
 pub(super) struct Place<'a> {
@@ -63,21 +155,36 @@ impl<'a> Place<'a> {
     /// Looks at what is there, or, to `follow` links, at what it leads to.
     pub(super) fn look(&self, follow: bool) -> io::Result<Look> {
         let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-        Ok(rustix::fs::statat(self.directory, &*self.path, flags)?.into())
+        Ok(rustix::fs::statat(self.directory, &*self.path, flags).map_err(|error| self.told(error))?.into())
     }
 
     /// What a link says.
     pub(super) fn read_link(&self) -> io::Result<OsString> {
         use std::os::unix::ffi::OsStringExt;
-        let target = rustix::fs::readlinkat(self.directory, &*self.path, Vec::new())?;
+        let target = rustix::fs::readlinkat(self.directory, &*self.path, Vec::new());
+        let target = target.map_err(|error| self.told(error))?;
         Ok(OsString::from_vec(target.into_bytes()))
     }
 
     /// Opens without waiting for the other end of a FIFO.
     pub(super) fn open(&self, follow: bool) -> io::Result<File> {
         let links = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | links;
-        Ok(rustix::fs::openat(self.directory, &*self.path, flags, Mode::empty())?.into())
+        Ok(self.open_as(OFlags::NONBLOCK | links)?.into())
+    }
+
+    /// Opens the directory that is there, to look into it.
+    pub(super) fn open_directory(&self) -> io::Result<OwnedFd> {
+        self.open_as(OFlags::DIRECTORY | OFlags::NOFOLLOW)
+    }
+
+    fn open_as(&self, flags: OFlags) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | flags;
+        rustix::fs::openat(self.directory, &*self.path, flags, Mode::empty()).map_err(|error| self.told(error))
+    }
+
+    fn told(&self, error: Errno) -> io::Error {
+        let too_long = (error == Errno::NAMETOOLONG).then(|| too_long(self.path.as_os_str().as_encoded_bytes()));
+        too_long.flatten().unwrap_or_else(|| error.into())
     }
 }
 

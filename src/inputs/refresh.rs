@@ -8,21 +8,18 @@
 //! Then everything is listed anew.
 
 use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use gix::bstr::ByteSlice;
-use rayon::prelude::*;
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, Stat};
 use rustix::io::Errno;
-use rustix::path::Arg;
 
-use super::checkout::on_disk;
-use super::content::{self, content};
+use super::content::{self, content_below};
 use super::directory::{Directory, is_gone};
+use super::place::{Root, open_to_look_from};
 use super::seen::Seen;
 use super::snapshot::{Content, DirectoryRecord, FileRecord, Snapshot};
 use super::threads::{self, Thread};
@@ -39,8 +36,6 @@ const MOST_THREADS: usize = 8;
 const PATHS_AT_ONCE: usize = 128;
 /// For fewer files in a directory, opening and closing it costs more than walking the path to it again.
 const FILES_TO_OPEN_FOR: usize = 2;
-/// Fewer files are read sooner than a pool of threads wakes up.
-const FILES_FOR_A_POOL: usize = 8;
 
 /// What has become of a snapshot.
 pub(super) enum Refreshed {
@@ -59,7 +54,7 @@ pub(super) enum Refreshed {
 /// Brings `snapshot` of the checkout at `root` up to date.
 pub(super) fn refresh(
     mut snapshot: Arc<Snapshot>,
-    root: &Path,
+    root: &Root,
     stamp: &Stamp,
     cancellation: &Cancellation,
 ) -> Result<Refreshed> {
@@ -84,24 +79,21 @@ pub(super) fn refresh(
     let mut stats = Vec::with_capacity(directories.len());
     for index in directories {
         let directory = &snapshot.directories()[*index];
-        let now = Directory::read(on_disk(root, snapshot.path_of_directory(directory))?)?;
+        let now = Directory::read(root, snapshot.path_of_directory(directory))?;
         match now.filter(|now| now.names() == directory.names()) {
             Some(now) => stats.push((*index, now.stat)),
             None => return Ok(Refreshed::Outdated(snapshot)),
         }
     }
-    let read = |index: &usize| {
+    let read = |index: usize| {
         cancellation.check()?;
         let index = index - count;
         let mut path = Vec::new();
         snapshot.path_of(&snapshot.files()[index], &mut path);
-        Ok((index, content(&on_disk(root, path.as_bstr())?, false)?))
+        Ok((index, content_below(root, path.as_bstr())?))
     };
-    let found: Vec<(usize, Option<Content>)> = if files.len() < FILES_FOR_A_POOL {
-        files.iter().map(read).collect::<Result<_>>()?
-    } else {
-        files.par_iter().map(read).collect::<Result<_>>()?
-    };
+    let found: Vec<(usize, Option<Content>)> =
+        threads::each(files.to_vec(), read).into_iter().collect::<Result<_>>()?;
     let mut contents = Vec::with_capacity(found.len());
     for (index, content) in found {
         match content {
@@ -121,12 +113,11 @@ pub(super) fn refresh(
 }
 
 /// The directories, and behind them the files, that are not as they were, in order.
-fn differing(snapshot: &Snapshot, root: &Path, cancellation: &Cancellation) -> Result<Vec<usize>> {
-    let at = open(CWD, root).map_err(|error| Error::unreadable(root, error.into()))?;
+fn differing(snapshot: &Snapshot, root: &Root, cancellation: &Cancellation) -> Result<Vec<usize>> {
     let visits = snapshot.visits();
     let next = AtomicUsize::new(0);
     let look = |thread: &Thread<'_>| -> Result<Vec<usize>> {
-        let mut look = Look { snapshot, root, at: &at, directory: None, path: Vec::new(), found: Vec::new() };
+        let mut look = Look { snapshot, root, directory: None, path: Vec::new(), found: Vec::new() };
         loop {
             let start = next.fetch_add(PATHS_AT_ONCE, Ordering::Relaxed);
             if start >= visits.len() {
@@ -151,21 +142,10 @@ fn threads_for(paths: usize) -> usize {
     if most < 2 { 1 } else { most.min(MOST_THREADS).min(*CORES) }
 }
 
-/// A directory to look from, not into.
-fn open(at: impl AsFd, path: impl Arg) -> rustix::io::Result<OwnedFd> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let access = OFlags::PATH;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let access = OFlags::RDONLY;
-    rustix::fs::openat(at, path, access | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-}
-
 /// One thread's part of a look.
 struct Look<'a> {
     snapshot: &'a Snapshot,
-    root: &'a Path,
-    /// The root.
-    at: &'a OwnedFd,
+    root: &'a Root,
     /// The directory at hand: its number, and itself if looking from it pays and can be done.
     directory: Option<(usize, Option<OwnedFd>)>,
     /// Scratch space.
@@ -212,14 +192,14 @@ impl Look<'_> {
         let pays = ahead.is_some_and(|file| self.snapshot.files()[file].directory() == index);
         let path = self.snapshot.system_path_of_directory(&directories[index]);
         // What cannot be opened is looked at by its path, which says why.
-        let opened = path.filter(|_| pays).and_then(|path| open(self.at, path).ok());
+        let opened = path.filter(|_| pays).and_then(|path| open_to_look_from(self.root, path).ok());
         self.directory = Some((index, opened));
     }
 
     fn identity_of_directory(&self, directory: &DirectoryRecord) -> Result<Option<StatIdentity>> {
         let found = match (&self.directory, self.snapshot.system_path_of_directory(directory)) {
             (Some((_, Some(directory))), _) => rustix::fs::fstat(directory),
-            (_, Some(path)) => rustix::fs::statat(self.at, path, AtFlags::SYMLINK_NOFOLLOW),
+            (_, Some(path)) => rustix::fs::statat(self.root, path, AtFlags::SYMLINK_NOFOLLOW),
             (_, None) => Err(Errno::INVAL),
         };
         self.identity(found, |snapshot, path| path.extend_from_slice(snapshot.path_of_directory(directory)))
@@ -230,7 +210,7 @@ impl Look<'_> {
             (Some((_, Some(directory))), Some(name)) => rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW),
             (_, Some(_)) => {
                 self.snapshot.path_of(file, &mut self.path);
-                rustix::fs::statat(self.at, self.path.as_slice(), AtFlags::SYMLINK_NOFOLLOW)
+                rustix::fs::statat(self.root, self.path.as_slice(), AtFlags::SYMLINK_NOFOLLOW)
             }
             (_, None) => Err(Errno::INVAL),
         };
@@ -244,12 +224,16 @@ impl Look<'_> {
     ) -> Result<Option<StatIdentity>> {
         match found {
             Ok(stat) => Ok(Some(StatIdentity::of_stat(&stat))),
-            Err(error) if is_gone(&error.into()) => Ok(None),
-            Err(error) => {
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(_) => {
                 let mut path = Vec::new();
                 put_path(self.snapshot, &mut path);
-                let path = on_disk(self.root, path.as_bstr()).unwrap_or_else(|_| self.root.to_owned());
-                Err(Error::unreadable(path, error.into()))
+                let path = path.as_bstr();
+                match self.root.place(path)?.look(false) {
+                    Ok(look) => Ok(Some(look.identity)),
+                    Err(error) if is_gone(&error) => Ok(None),
+                    Err(error) => Err(Error::unreadable(self.root.on_disk(path)?, error)),
+                }
             }
         }
     }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use gix::bstr::BStr;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::checkout::on_disk;
+use super::place::on_disk;
 use crate::files;
 use crate::fingerprint::Digest;
 use crate::stat::{Stamp, StatIdentity};

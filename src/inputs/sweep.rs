@@ -12,18 +12,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gix::bstr::{BStr, ByteSlice};
-use rayon::prelude::*;
 use serde::Serialize;
 
-use super::checkout::{self, Files, Listed, Listing, on_disk};
-use super::content::{self, content, content_in};
+use super::checkout::{self, Files, Listed, Listing};
+use super::content::{self, content_below, content_in};
 use super::memo::Memo;
-use super::place::Place;
+use super::place::Root;
 #[cfg(unix)]
 use super::refresh::{Refreshed, refresh};
 use super::selection::Selection;
 use super::snapshot::{Content, Snapshot};
 use super::stat_cache::{StatCache, Unsaved};
+use super::threads;
 use crate::cancellation::Cancellation;
 use crate::error::Result;
 use crate::fingerprint::{Digest, SCHEMA};
@@ -83,6 +83,7 @@ pub struct Swept {
 /// [`crate::error::Error::InputUnreadable`] for any other file.
 pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation) -> Result<Swept> {
     let stamp = Stamp::now();
+    let root = Root::open(&subject.root)?;
     let cache = StatCache::new(&subject.root, subject.key(), stat_caches);
     let known = SNAPSHOTS.take(&cache.id(), &stamp).or_else(|| {
         let (bytes, start) = cache.load(&stamp)?;
@@ -91,7 +92,7 @@ pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation)
     #[cfg(unix)]
     let known = match known {
         None => None,
-        Some(snapshot) => match refresh(snapshot, &subject.root, &stamp, cancellation)? {
+        Some(snapshot) => match refresh(snapshot, &root, &stamp, cancellation)? {
             Refreshed::Same(snapshot) => {
                 SNAPSHOTS.remember(cache.id(), stamp, Arc::clone(&snapshot));
                 return Ok(Swept { tree: snapshot.into_tree(), unsaved: None });
@@ -101,7 +102,7 @@ pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation)
         },
     };
     let known = known.as_deref().map(Known::of);
-    let reader = Reader { root: &subject.root, known, stamp: &stamp, cancellation };
+    let reader = Reader { root: &root, known, stamp: &stamp, cancellation };
     let (mut listing, found) = reader.everything(subject)?;
     let was_read = found.iter().any(|(_, found)| found.has_settled);
     let files = found.into_iter().filter_map(|(listed, found)| Some((listed, found.content?)));
@@ -131,7 +132,7 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Reads what stands at paths, or takes it from the last look where that still holds.
 struct Reader<'a> {
-    root: &'a Path,
+    root: &'a Root,
     known: Option<Known<'a>>,
     stamp: &'a Stamp,
     cancellation: &'a Cancellation,
@@ -157,9 +158,9 @@ impl Reader<'_> {
             }
             found.lock().unwrap_or_else(PoisonError::into_inner).extend(read);
         };
-        let mut listing = rayon::in_place_scope(|scope| {
+        let find = |hand_out: &dyn Fn(Vec<Files>)| {
             let share = RefCell::new((Vec::new(), 0));
-            let listing = checkout::list(subject, self.cancellation, &|files| {
+            let listing = checkout::list(subject, self.root, self.cancellation, &|files| {
                 let (mut directories, mut count) = share.take();
                 count += files.slots.len();
                 directories.push(files);
@@ -167,14 +168,18 @@ impl Reader<'_> {
                 if count < FILES_AT_ONCE && directories.len() < DIRECTORIES_AT_ONCE {
                     share.replace((directories, count));
                 } else if open < MOST_OPEN {
-                    scope.spawn(|_| read(directories));
+                    hand_out(directories);
                 } else {
                     read(directories);
                 }
             });
             read(share.take().0);
             listing
-        })?;
+        };
+        let mut listing = match threads::pool() {
+            Some(pool) => pool.in_place_scope(|scope| find(&|share| scope.spawn(|_| read(share))))?,
+            None => find(&read)?,
+        };
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut by_slot: Vec<Option<Found>> = Vec::new();
         by_slot.resize_with(found.len(), || None);
@@ -205,7 +210,7 @@ impl Reader<'_> {
         let paths: Vec<(Listed, Found)> = if paths.iter().all(|(_, found)| found.is_some()) {
             paths.into_iter().map(rest).collect::<Result<_>>()?
         } else {
-            paths.into_par_iter().map(rest).collect::<Result<_>>()?
+            threads::each(paths, rest).into_iter().collect::<Result<_>>()?
         };
         for number in
             paths.iter().filter(|(_, found)| found.content.is_none()).filter_map(|(listed, _)| listed.directory)
@@ -232,13 +237,13 @@ impl Reader<'_> {
 
     fn found(&self, path: &TreePath) -> Result<Found> {
         self.cancellation.check()?;
-        let on_disk = on_disk(self.root, path.0.as_bstr())?;
+        let place = self.root.place(path.0.as_bstr())?;
         let (directory, name) = split(path.0.as_bstr());
         let known = self.known.as_ref().and_then(|known| known.content(directory, name));
-        let is_same = |known: &Content| Place::at(&*on_disk).look(false).is_ok_and(|now| now.identity == known.stat);
+        let is_same = |known: &Content| place.look(false).is_ok_and(|now| now.identity == known.stat);
         match known.filter(is_same) {
             Some(content) => Ok(Found { content: Some(content), has_settled: false }),
-            None => Ok(self.read(content(&on_disk, false)?)),
+            None => Ok(self.read(content_below(self.root, path.0.as_bstr())?)),
         }
     }
 

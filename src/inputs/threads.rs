@@ -1,14 +1,36 @@
 //! A few threads for work of a few milliseconds.
 //!
-//! Promises: the thread that asks takes part, and one that cannot be started leaves its part to the others. A new thread
-//! need not wait for this one: a kernel may leave it on the processor it was started from though others are idle, as on
-//! virtual machines that keep as many processors asleep as they can, and there it would begin when this one has used up
-//! its slice of two milliseconds or more, with nothing left to do. Whoever finds one waiting makes way for it.
+//! Promises: the work is done even where no other thread can be started. A new thread need not wait for the others: a
+//! kernel may leave it on the processor it was started from though others are idle, as on virtual machines that keep as
+//! many processors asleep as they can, and there it would begin when whoever is on it has used up a slice of two
+//! milliseconds or more, with nothing left to do. Whoever finds one waiting makes way for it. The thread that asks does
+//! not: what it starts later, as cargo, inherits where it may run.
 //! Does not promise: that more threads are quicker. Whoever asks knows how much there is to do.
 
 use std::cell::Cell;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+/// Fewer pieces of work are done sooner than a pool of threads wakes up.
+const PIECES_FOR_A_POOL: usize = 8;
+
+/// As many threads as can run at once, for work that comes piece by piece; none where they cannot be started.
+pub(super) fn pool() -> Option<&'static ThreadPool> {
+    static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| rayon::ThreadPoolBuilder::new().build().ok());
+    POOL.as_ref()
+}
+
+/// What `work` makes of each of `pieces`, in their order.
+pub(super) fn each<T: Send, R: Send>(pieces: Vec<T>, work: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+    match pool().filter(|_| pieces.len() >= PIECES_FOR_A_POOL) {
+        Some(pool) => pool.install(|| pieces.into_par_iter().map(work).collect()),
+        None => pieces.into_iter().map(work).collect(),
+    }
+}
 
 /// One thread's view of all that do the work.
 pub(super) struct Thread<'a> {
@@ -30,9 +52,16 @@ impl<'a> Thread<'a> {
     }
 }
 
-/// Does `work` on this thread and on as many others as make up `count`, and gives what each has come to.
+/// Does `work` on `count` new threads, or on this one when that is all, and gives what each has come to.
 pub(super) fn together<T: Send>(count: usize, work: impl Fn(&Thread<'_>) -> T + Sync) -> Vec<T> {
-    let waiting = AtomicUsize::new(count.saturating_sub(1));
+    let waiting = AtomicUsize::new(count);
+    let alone = || {
+        waiting.store(0, Ordering::Relaxed);
+        vec![work(&Thread::new(&waiting))]
+    };
+    if count < 2 {
+        return alone();
+    }
     let begin = || {
         waiting.fetch_sub(1, Ordering::Relaxed);
         work(&Thread::new(&waiting))
@@ -45,12 +74,14 @@ pub(super) fn together<T: Send>(count: usize, work: impl Fn(&Thread<'_>) -> T + 
             }
             started
         };
-        let others: Vec<_> = (1..count).filter_map(start).collect();
-        let own = work(&Thread::new(&waiting));
+        let started: Vec<_> = (0..count).filter_map(start).collect();
+        if started.is_empty() {
+            return alone();
+        }
         let join = |other: thread::ScopedJoinHandle<'_, T>| {
             other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        std::iter::once(own).chain(others.into_iter().map(join)).collect()
+        started.into_iter().map(join).collect()
     })
 }
 
@@ -91,10 +122,10 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "on another thread")]
+    #[should_panic(expected = "on one thread")]
     fn a_panic_on_another_thread_is_not_lost() {
-        let first = thread::current().id();
-        together(2, |_| assert_eq!(thread::current().id(), first, "on another thread"));
+        let parts = AtomicUsize::new(0);
+        together(2, |_| assert_ne!(parts.fetch_add(1, Ordering::Relaxed), 1, "on one thread"));
     }
 
     #[cfg(target_os = "linux")]
