@@ -26,7 +26,7 @@ pub(super) fn pool() -> Option<&'static ThreadPool> {
 
 /// What `work` makes of each of `pieces`, in their order.
 pub(super) fn each<T: Send, R: Send>(pieces: Vec<T>, work: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
-    match pool().filter(|_| pieces.len() >= PIECES_FOR_A_POOL) {
+    match (pieces.len() >= PIECES_FOR_A_POOL).then(pool).flatten() {
         Some(pool) => pool.install(|| pieces.into_par_iter().map(work).collect()),
         None => pieces.into_iter().map(work).collect(),
     }
