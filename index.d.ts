@@ -97,7 +97,7 @@ export type DevBinaryErrorCode =
   | 'CACHE_UNUSABLE'
   /** The native addon cannot be loaded; the message names the platform, the package that was expected, and the cause. */
   | 'BINDING_LOAD'
-  /** A defect of this package. */
+  /** No thread can be started, as the hint then says, or a defect of this package. */
   | 'INTERNAL'
 
 /**

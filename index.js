@@ -165,6 +165,8 @@ function environmentBlock(env) {
 function toRequest(task, { signal: _, onEvent, ...options }) {
   const { repo = DEFAULT_REPO, env = process.env, report = 'auto' } = options
   if (options.crate !== undefined) needWorkingDirectory()
+  // Before any of it is used.
+  const block = environmentBlock(env)
   const cacheDir = options.cacheDir ?? (env.DEV_BIN_CACHE_DIR || undefined)
   return {
     ...options,
@@ -175,7 +177,7 @@ function toRequest(task, { signal: _, onEvent, ...options }) {
     cacheDir: cacheDir === undefined ? defaultCacheDir() : absolute('cacheDir', cacheDir),
     maxSize: typed(options.maxSize, 'B'),
     maxAge: typed(options.maxAge, 'ms'),
-    env: environmentBlock(env),
+    env: block,
     listening: onEvent !== undefined,
   }
 }

@@ -431,6 +431,21 @@ describe('options', () => {
     for (const env of [{ 'A=B': '1' }, { '': '1' }, { 'A\0': '1' }, { A: '\0' }]) await invalid({ ...GOOD, env }, 'env')
     await invalid({ ...GOOD, env: { PORT: 1 } }, 'env')
     await invalid({ ...GOOD, env: { PORT: null } }, 'env')
+    for (const name of ['DEV_BIN_CACHE_DIR', 'HOME']) await invalid({ ...GOOD, env: { [name]: 1 } }, 'env')
+  })
+
+  test('a variable is checked in the only reading of it', async () => {
+    let readings = 0
+    const env = {
+      ...process.env,
+      get CHANGING() {
+        return (readings++ === 0 ? 'text' : 1) as string
+      },
+    }
+    const options = { ...GOOD, profile: '..', env } as DevBinaryOptions
+    const error = await failure(fingerprint(options), 'INVALID_OPTION')
+    expect(error.message).toContain('invalid option `profile`')
+    expect(readings).toBe(1)
   })
 
   test('a variable that is undefined is one that is not set', async () => {
