@@ -20,6 +20,8 @@ mod memo;
 mod outside;
 mod path_sets;
 mod place;
+#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
+mod records;
 #[cfg(unix)]
 mod refresh;
 mod repository;

@@ -1,0 +1,132 @@
+//! What a snapshot is made of: records of one size, as they lie in memory and in the file.
+//!
+//! Promises: records are used where they lie, whatever they begin at; a number in them is the same on every machine.
+//! Does not promise: that what they point to is there. `snapshot` checks that once, before it uses any.
+
+use gix::bstr::{BStr, ByteSlice};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian::U32};
+
+use crate::fingerprint::Digest;
+use crate::stat::StatIdentity;
+use crate::tree::Kind;
+
+pub(super) type Stat = [u8; StatIdentity::BYTES];
+
+/// Of a directory in which no file counts.
+pub(super) const NO_FILES: [u8; 32] = [0; 32];
+
+/// A `stat` that no file has: what was not settled when it was seen.
+pub(super) const UNKNOWN: Stat = [0; StatIdentity::BYTES];
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(super) struct Header {
+    pub(super) directories: U32,
+    pub(super) files: U32,
+    pub(super) names: U32,
+    pub(super) about: U32,
+    pub(super) tree: [u8; 32],
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(super) struct DirectoryRecord {
+    pub(super) path_at: U32,
+    pub(super) path_len: U32,
+    pub(super) stat: Stat,
+    pub(super) names: [u8; 32],
+    /// Of the files in it that count; zeros where none does.
+    pub(super) files: [u8; 32],
+    /// Zero for a directory that nobody looked into: it is gone, or a link leads to it.
+    pub(super) listed: u8,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(super) struct FileRecord {
+    pub(super) directory: U32,
+    pub(super) name_at: U32,
+    pub(super) name_len: U32,
+    pub(super) kind: u8,
+    pub(super) tracked: u8,
+    pub(super) stat: Stat,
+    pub(super) digest: [u8; 32],
+}
+
+/// A directory by its number, or a file by its number behind that of the last directory.
+pub(super) type Visit = U32;
+
+impl DirectoryRecord {
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed != 0
+    }
+
+    pub(super) fn names(&self) -> Digest {
+        Digest::from_bytes(self.names)
+    }
+}
+
+impl FileRecord {
+    /// The number of the directory it lies in.
+    pub(super) fn directory(&self) -> usize {
+        self.directory.get() as usize
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        kind(self.kind).unwrap_or(Kind::Special)
+    }
+
+    pub(super) fn is_tracked(&self) -> bool {
+        self.tracked != 0
+    }
+
+    pub(super) fn digest(&self) -> Digest {
+        Digest::from_bytes(self.digest)
+    }
+}
+
+pub(super) const WHOLE: &str = "records have no alignment, and their number was counted by their size";
+
+pub(super) fn records<T: FromBytes + Immutable + KnownLayout>(bytes: &[u8]) -> &[T] {
+    <[T]>::ref_from_bytes(bytes).expect(WHOLE)
+}
+
+pub(super) fn slice(names: &[u8], at: U32, length: U32) -> &BStr {
+    let at = at.get() as usize;
+    names[at..at + length.get() as usize].as_bstr()
+}
+
+/// A checkout with names of more than 4 GiB together has more files than git's index can hold.
+pub(super) fn length(length: usize) -> U32 {
+    U32::new(u32::try_from(length).unwrap_or(u32::MAX))
+}
+
+/// Each of `directories` directories, and behind it the files in it, in their order.
+pub(super) fn visits(directories: usize, files: &[FileRecord]) -> Vec<Visit> {
+    let mut next = vec![1_usize; directories];
+    for file in files {
+        next[file.directory()] += 1;
+    }
+    let mut start = 0;
+    let mut visits = vec![Visit::default(); directories + files.len()];
+    for (directory, next) in next.iter_mut().enumerate() {
+        visits[start] = length(directory);
+        start += std::mem::replace(next, start + 1);
+    }
+    for (number, file) in files.iter().enumerate() {
+        let next = &mut next[file.directory()];
+        visits[*next] = length(directories + number);
+        *next += 1;
+    }
+    visits
+}
+
+const KINDS: [Kind; 5] = [Kind::File, Kind::Executable, Kind::Symlink, Kind::Absent, Kind::Special];
+
+pub(super) fn code(kind: Kind) -> u8 {
+    KINDS.iter().zip(0..).find(|(known, _)| **known == kind).map_or(u8::MAX, |(_, code)| code)
+}
+
+pub(super) fn kind(code: u8) -> Option<Kind> {
+    KINDS.get(usize::from(code)).copied()
+}
