@@ -314,6 +314,11 @@ export interface Explanation {
   fingerprint: string
   /** Why it would be built, the most telling first; empty on a hit. */
   reasons: MissReason[]
+  /**
+   * Why worktrees and clones are not served the binary that the last build in this checkout gave, each in a few words
+   * such as `it holds the path of the checkout`; empty where they are.
+   */
+  boundBy: string[]
 }
 
 /** How a binary compares with fresh builds of the same inputs. */
@@ -349,6 +354,8 @@ export type MissReason =
   | { kind: 'environment'; names: string[] }
   /** cargo's configuration files. */
   | { kind: 'cargo-config'; files: string[] }
+  /** The last build left no trace of what it read, so that cargo has to look; `detail` says which trace is missing. */
+  | { kind: 'unknown-reads'; detail: string }
 
 export interface ChangedPath {
   /** Relative to the checkout, with `/`; bytes that are not UTF-8 are replaced. */

@@ -3,7 +3,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type DevBinaryOptions, explain } from '../index.js'
 import { Checkout, listener, mainPrinting, only, output, PATIENCE_MS, plainEnvironment, rejection } from './support.js'
 
@@ -450,7 +450,7 @@ test('eight branches that read eight different files are all served from the cac
   }
 })
 
-test('dep-info that cannot be had is told, and the whole checkout counts instead', async () => {
+test('without dep-info, cargo runs each time and every call says why', async () => {
   const world = new World(one('app', { 'assets/1.txt': '1', 'app/src/main.rs': including(1) }))
   // A compiler wrapper that keeps dep-info to itself, so that cargo has none either.
   const wrapper = join(world.directory, 'wrapper')
@@ -462,24 +462,25 @@ test('dep-info that cannot be had is told, and the whole checkout counts instead
     },
   )
   world.env = { RUSTC_WRAPPER: wrapper, CARGO_TARGET: join(world.repo, 'target') }
-  const { events, onEvent } = listener()
-  expect(await world.look({ onEvent })).toMatchObject({ outcome: 'built', facts: { file: '1' } })
-  const warnings = only(events, 'warning').map(({ message }) => message)
-  expect(warnings).toHaveLength(1)
-  expect(warnings[0]).toContain('does not tell what the build read')
-  expect(warnings[0]).toContain('the whole checkout counts')
-  expect(await world.look()).toMatchObject({ outcome: 'cached' })
-  world.write('assets/1.txt', '2')
-  expect(await world.look()).toMatchObject({ outcome: 'built', facts: { file: '2' } })
-  world.write('README.md', 'two')
-  expect(await world.look()).toMatchObject({ outcome: 'built', facts: { file: '2' } })
+  for (const scope of ['crate', 'tree'] as const) {
+    const { events, onEvent } = listener()
+    expect(await world.look({ scope, onEvent })).toMatchObject({ outcome: 'built', facts: { file: '1' } })
+    const warnings = only(events, 'warning').map(({ message }) => message)
+    expect(warnings).toEqual([expect.stringContaining('does not tell what the build read')])
+    const again = await explain(world.options({ crate: 'app', scope, env: plainEnvironment(world.env) }))
+    expect(again.reasons).toEqual([{ kind: 'unknown-reads', detail: expect.stringContaining('it has no dep-info') }])
+    world.write('assets/1.txt', '2')
+    expect(await world.look({ scope })).toMatchObject({ outcome: 'built', facts: { file: '2' } })
+    world.write('assets/1.txt', '1')
+    expect(await world.look({ scope })).toMatchObject({ outcome: 'built', facts: { file: '1' } })
+  }
 })
 
 const saying = (expression: string) => `fn main() { println!("says {}", ${expression}); }\n`
 
 for (const scope of ['crate', 'tree'] as const) {
-  test(`scope ${scope}: worktrees and clones share a binary unless it holds the path of its checkout`, async () => {
-    const world = new World(one('app', { 'app/src/main.rs': saying('"nothing"'), 'app/build.rs': 'fn main() {}\n' }))
+  test(`scope ${scope}: worktrees and clones share a binary unless it may depend on where its checkout lies`, async () => {
+    const world = new World(one('app', { 'app/src/main.rs': saying('"nothing"') }))
     const worktree = join(world.directory, 'worktree')
     const clone = join(world.directory, 'clone')
     world.git('worktree', 'add', '--quiet', '--detach', worktree)
@@ -495,14 +496,21 @@ for (const scope of ['crate', 'tree'] as const) {
       expect(await world.look({ scope, repo })).toMatchObject({ outcome: 'built', facts: { says } })
       expect(await world.look({ scope, repo })).toMatchObject({ outcome: 'cached', facts: { says } })
     }
-    // Its own path reaches this one through the build script, which no dep-info tells.
-    const script = `fn main() { println!("cargo::rustc-env=HERE={}", std::env::current_dir().unwrap().display()); }\n`
-    for (const repo of [world.repo, worktree]) {
+    // The path reaches these through the build script, which no dep-info tells; and here no part of it is in the binary.
+    const script = `fn main() {
+    let here = std::env::current_dir().unwrap();
+    let name = here.parent().unwrap().file_name().unwrap();
+    println!("cargo::rustc-env=LENGTH={}", name.len());
+}
+`
+    for (const repo of [world.repo, worktree, clone]) {
       writeFileSync(join(repo, 'app/build.rs'), script)
-      writeFileSync(join(repo, 'app/src/main.rs'), saying('env!("HERE")'))
-      const says = join(repo, 'app')
+      writeFileSync(join(repo, 'app/src/main.rs'), saying('env!("LENGTH")'))
+      const says = `${basename(repo).length}`
       expect(await world.look({ scope, repo })).toMatchObject({ outcome: 'built', facts: { says } })
       expect(await world.look({ scope, repo })).toMatchObject({ outcome: 'cached', facts: { says } })
+      const { boundBy } = await explain(world.options({ crate: 'app', scope, repo, env: plainEnvironment(world.env) }))
+      expect(boundBy).toEqual(['the build script of `app` can tell where it runs'])
     }
   })
 }
@@ -575,6 +583,7 @@ test('rebuild runs cargo although the binary is in the cache, and explain tells 
     path,
     fingerprint: first.binary.fingerprint,
     reasons: [],
+    boundBy: [],
   })
   const reasons = [{ kind: 'rebuild' }]
   expect(await explain(checkout.options({ scope, rebuild: true }))).toMatchObject({ outcome: 'miss', reasons })

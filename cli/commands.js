@@ -8,7 +8,7 @@ const { findCheckout } = require('./checkout.js')
 const { become } = require('./replace.js')
 const { SHELLS, completions } = require('./completions.js')
 const { write } = require('./output.js')
-const { reasonLines } = require('./reasons.js')
+const { boundLines, reasonLines } = require('./reasons.js')
 const { ago, count, painted, shortened, size, table, visible } = require('./text.js')
 const { UsageError } = require('./arguments.js')
 
@@ -147,11 +147,11 @@ async function why({ values }) {
   const explanation = await explain(request(values))
   if (values.json) {
     await write(JSON.stringify(explanation, undefined, 2))
-  } else if (explanation.outcome === 'hit') {
-    await write(`hit: ${visible(explanation.path)}`)
   } else {
-    const name = values.bin ?? values.crate
-    await write([`miss: ${name} would be built`, ...explanation.reasons.flatMap(reasonLines)].join('\n'))
+    const isHit = explanation.outcome === 'hit'
+    const told = isHit ? `hit: ${visible(explanation.path)}` : `miss: ${values.bin ?? values.crate} would be built`
+    const lines = [told, ...explanation.reasons.flatMap(reasonLines), ...boundLines(explanation.boundBy)]
+    await write(lines.join('\n'))
   }
   return explanation.outcome === 'hit' ? OK : MISS
 }

@@ -25,9 +25,16 @@ function reasonLines(reason) {
       return [`  variables changed: ${reason.names.join(', ')}`]
     case 'cargo-config':
       return [`  cargo's configuration changed: ${reason.files.join(', ')}`]
+    case 'unknown-reads':
+      return ['  it is not known what the last build read, so cargo has to look:', `    ${reason.detail}`]
     default:
       return [`  ${reason.kind}`]
   }
+}
+
+/** Why other checkouts are not served the binary, for a person; nothing where they are. */
+function boundLines(boundBy) {
+  return boundBy.length === 0 ? [] : ['for this checkout alone:', ...boundBy.map((bond) => `  ${bond}`)]
 }
 
 function sourceLines({ paths, count }) {
@@ -40,4 +47,4 @@ function commit(id) {
   return id === undefined ? 'an unborn branch' : id.slice(0, 12)
 }
 
-module.exports = { reasonLines }
+module.exports = { boundLines, reasonLines }

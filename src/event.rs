@@ -166,6 +166,11 @@ pub enum MissReason {
         /// The files.
         files: Vec<String>,
     },
+    /// The last build left no trace of what it read, so cargo has to look.
+    UnknownReads {
+        /// Which trace is missing, and why.
+        detail: String,
+    },
 }
 
 /// A path that made a difference.
@@ -202,6 +207,13 @@ impl MissReason {
             },
             Self::Environment { names } => format!("{} changed", names.join(", ")),
             Self::CargoConfig { files } => format!("{} changed", files.join(", ")),
+            Self::UnknownReads { .. } => "it is not known what the last build read".into(),
         }
+    }
+
+    /// The paths that it names.
+    pub fn paths(&self) -> impl Iterator<Item = String> + use<> {
+        let paths = if let Self::Source { paths, .. } = self { paths.clone() } else { Vec::new() };
+        paths.into_iter().map(|changed| changed.path)
     }
 }

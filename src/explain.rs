@@ -1,5 +1,7 @@
 //! Saying what a call would do, without doing it.
 
+use std::collections::BTreeSet;
+
 use crate::error::Result;
 use crate::event::MissReason;
 use crate::fingerprint::Fingerprint;
@@ -16,6 +18,8 @@ pub struct Explanation {
     pub fingerprint: Fingerprint,
     /// Why it would build; empty when it would not.
     pub reasons: Vec<MissReason>,
+    /// Why no other checkout is served the binary of the last build, in words; empty where any is.
+    pub bound_by: BTreeSet<String>,
 }
 
 /// Looks, and does not build.
@@ -27,11 +31,11 @@ pub fn explain(request: &Request, call: &Call<'_>) -> Result<Explanation> {
     let search = Search::begin(request, call)?;
     let survey = search.survey(call.made)?;
     let found = search.look_up(&survey)?;
-    let fingerprint = found.inputs.fingerprint();
+    let (fingerprint, bound_by) = (found.inputs.fingerprint(), found.inputs.path_set.bound_by);
     match found.entry {
         LookUp::Hit(entry) if !request.rebuild => {
-            Ok(Explanation { entry: Some(*entry), fingerprint, reasons: Vec::new() })
+            Ok(Explanation { entry: Some(*entry), fingerprint, reasons: Vec::new(), bound_by })
         }
-        other => Ok(Explanation { entry: None, fingerprint, reasons: search.reasons(&survey, &other)? }),
+        other => Ok(Explanation { entry: None, fingerprint, reasons: search.reasons(&survey, &other)?, bound_by }),
     }
 }

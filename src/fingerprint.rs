@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// Part of every fingerprint; raised when the meaning of a field changes.
-pub const SCHEMA: &str = "dev-bin 3";
+pub const SCHEMA: &str = "dev-bin 4";
 
 /// 32 bytes of SHA-256.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,15 +5,15 @@
 //! the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
 //! Does not promise: to build what changes faster than it builds; after [`MOST_BUILDS`] attempts that is an error.
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use crate::cargo::{self, Built};
 use crate::error::{Error, Result};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::{Digest, Fingerprint};
 use crate::flight::{self, Moment};
-use crate::freshness::{BuildRecord, Present};
-use crate::guard::Disturbance;
+use crate::freshness::{Audit, BuildRecord, Present};
+use crate::guard::{Disturbance, Writers};
 use crate::inputs::{self, Observation};
 use crate::inventory::Inventory;
 use crate::path_set::PathSet;
@@ -114,23 +114,27 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         // Minutes may pass now, and others can look at the checkout meanwhile.
         call.afterwards.run();
         let (began, since) = (Moment::now(), search.store.now());
-        let (built, observation) = build(&search, &whole)?;
+        let (built, observation) = build(&search, &survey, &whole, &reasons)?;
         builds += 1;
         build_ms += built.elapsed_ms;
         let staged = search.store.stage(&built.executable, &built.stat)?;
         drop(output);
-        let set = path_set(&search, &whole, &found.inputs.path_set, observation.as_ref(), staged.as_ref())?;
+        let set = path_set(&search, &whole, &observation, staged.as_ref())?;
         let before = search.observing(&survey, &set)?;
         let survey_after = search.survey(Moment::now())?;
         let whole_after = search.whole_tree(&survey_after)?;
         let after = search.observing(&survey_after, &set)?;
         let known = |path: &TreePath| found.inputs.outside.iter().find(|file| file.path == *path).or(whole.file(path));
-        let disturbance = Disturbance::between(&before, &after, known, since);
+        let writers = observation.as_ref().map(|seen| Writers::of(seen, &search.root, since, builds > 1));
+        let disturbance = Disturbance::between(&before, &after, known, since, &writers.unwrap_or_default());
         // What was touched may have been changed and changed back while cargo read it; one more build makes sure.
         if let Some(staged) = staged
             && (disturbance.is_none() || (disturbance.changed.is_empty() && builds == MOST_BUILDS))
         {
-            remember(&search, &built, observation.as_ref(), &whole_after)?;
+            if let Some(message) = disturbance.told() {
+                (call.emit)(Event::Warning { message });
+            }
+            remember(&search, &built, observation.as_ref().ok(), &survey_after, &whole_after)?;
             let entry = publish(&search, staged, after, build_ms)?;
             flight::note_build(entry.manifest.fingerprint, began);
             return done(entry, Outcome::Built, reasons);
@@ -164,26 +168,30 @@ fn tell_miss(search: &Search<'_>, survey: &Survey, found: &LookUp) -> Result<Vec
     Ok(reasons)
 }
 
-/// Runs cargo, and runs it once more without what it wrongly took for fresh.
-fn build(search: &Search<'_>, tree: &Tree) -> Result<(Built, Option<Observation>)> {
+/// Runs cargo, and runs it once more without what it wrongly took for fresh. Changed inputs are named in `reasons`.
+fn build(search: &Search<'_>, survey: &Survey, tree: &Tree, reasons: &[MissReason]) -> Result<(Built, Observed)> {
     let Search { request, root, call, store } = search;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
-    let began = SystemTime::now();
+    let began = store.now();
     let expected = store.nearest_build(request, root);
     let mut built = cargo::build(request, root, expected, call.cancellation, call.emit)?;
-    let Some(observation) = observe(search, &built) else { return Ok((built, None)) };
-    let present = present(search, tree)?;
-    let doubts = record(search, &built).doubts(&observation, &present, began);
+    let observation = match observe(search, &built) {
+        Ok(observation) => observation,
+        Err(unknown) => return Ok((built, Err(unknown))),
+    };
+    let record = record(search, &built)?;
+    let present = present(search, &observation, survey, tree)?;
+    let changed: Vec<String> = reasons.iter().flat_map(MissReason::paths).collect();
+    let audit = Audit { record: &record, observation: &observation, present: &present, began, changed: &changed };
+    let doubts = audit.doubts();
     if doubts.is_empty() {
-        return Ok((built, Some(observation)));
+        return Ok((built, Ok(observation)));
     }
-    for (package, doubt) in &doubts {
-        let name = package.name();
-        let message = format!("cargo takes `{name}` for fresh, but {doubt}; cleaning it and building again");
-        (call.emit)(Event::Warning { message });
+    for doubt in &doubts {
+        (call.emit)(Event::Warning { message: doubt.summary() });
     }
-    let packages: Vec<_> = doubts.into_iter().map(|(package, _)| package).collect();
+    let packages: Vec<_> = doubts.into_iter().flat_map(|doubt| doubt.packages).collect();
     cargo::clean(request, root, &packages, call.cancellation, call.emit)?;
     let first_ms = built.elapsed_ms;
     built = cargo::build(request, root, None, call.cancellation, call.emit)?;
@@ -192,49 +200,68 @@ fn build(search: &Search<'_>, tree: &Tree) -> Result<(Built, Option<Observation>
     Ok((built, observation))
 }
 
-fn observe(search: &Search<'_>, built: &Built) -> Option<Observation> {
-    match inputs::observe(&built.units, &search.root, search.request.env.cargo_home().as_deref()) {
-        Ok(observation) => Some(observation),
-        Err(error) => {
-            let message = format!(
-                "{error}; the whole checkout counts as its input, and variables that are not listed in the documentation do not"
-            );
-            (search.call.emit)(Event::Warning { message });
-            None
-        }
-    }
+/// What a build was seen to read, or why that is not known.
+type Observed = Result<Observation, String>;
+
+fn observe(search: &Search<'_>, built: &Built) -> Observed {
+    let Search { request, root, call, .. } = search;
+    let elsewhere = || cargo::directories(request, root, call.cancellation);
+    inputs::observe(&built.units, root, &request.env, elsewhere).map_err(|error| {
+        let message = format!("{error}; cargo runs each time, since it is not known whether an input changed");
+        (call.emit)(Event::Warning { message });
+        error.to_string()
+    })
 }
 
-/// What the next look-up has to read; where the build does not tell, everything, and what an earlier one read.
-fn path_set(
-    search: &Search<'_>,
-    tree: &Tree,
-    earlier: &PathSet,
-    observation: Option<&Observation>,
-    staged: Option<&Staged>,
-) -> Result<PathSet> {
-    let Some(observation) = observation else { return Ok(PathSet { whole_tree: true, ..earlier.clone() }) };
+/// What the next look-up has to read; everything, and in vain, where the build does not tell.
+fn path_set(search: &Search<'_>, tree: &Tree, observation: &Observed, staged: Option<&Staged>) -> Result<PathSet> {
+    let observation = match observation {
+        Ok(observation) => observation,
+        Err(why) => return Ok(PathSet { whole_tree: true, unknown: Some(why.clone()), ..PathSet::default() }),
+    };
+    let mut set = inputs::path_set(observation, tree, search.request, &search.root)?;
     let checkout = search.root.as_os_str().as_encoded_bytes();
-    let holds_path = staged.map(|staged| staged.holds(checkout)).transpose()?.unwrap_or(false);
-    let located = holds_path || observation.knows_its_directory;
-    Ok(inputs::path_set(observation, tree, search.request.scope, &search.root, located))
+    if staged.map(|staged| staged.holds(checkout)).transpose()?.unwrap_or(false) {
+        set.bound_by.insert("it holds the path of the checkout".to_owned());
+    }
+    Ok(set)
 }
 
-fn present<'s>(search: &'s Search<'_>, tree: &'s Tree) -> Result<Present<'s>> {
-    let env = &search.request.env;
-    let configured = inputs::configured_variables(&search.root, env)?;
-    Ok(Present { root: &search.root, tree, env, configured })
+fn present<'s>(
+    search: &'s Search<'_>,
+    observation: &Observation,
+    survey: &'s Survey,
+    tree: &'s Tree,
+) -> Result<Present<'s>> {
+    let Search { request, root, .. } = search;
+    Present::of(observation, survey.known(), tree, (root, &request.env, request.scope))
 }
 
-fn record(search: &Search<'_>, built: &Built) -> BuildRecord {
-    search.store.build_record(built.output_directory())
+/// The record of the directory that `built` is in. One of the whole target directory says that nothing in it is to be
+/// relied on.
+fn record(search: &Search<'_>, built: &Built) -> Result<BuildRecord> {
+    let target = inputs::target_directory(&search.root, &search.request.env)?;
+    let of_all: BuildRecord = search.store.build_record(&target);
+    let of_profile = search.store.build_record(built.output_directory());
+    Ok(if of_all.is_distrusted() { of_all } else { of_profile })
 }
 
 /// Takes down what the target directory holds now, for the next build in it.
-fn remember(search: &Search<'_>, built: &Built, observation: Option<&Observation>, tree: &Tree) -> Result<()> {
+fn remember(
+    search: &Search<'_>,
+    built: &Built,
+    observation: Option<&Observation>,
+    survey: &Survey,
+    tree: &Tree,
+) -> Result<()> {
     let Some(observation) = observation else { return Ok(()) };
-    let mut record = record(search, built);
-    record.update(observation, &present(search, tree)?);
+    let target = inputs::target_directory(&search.root, &search.request.env)?;
+    if search.store.build_record::<BuildRecord>(&target).is_distrusted() {
+        search.store.keep_build_record(&target, &BuildRecord::default())?;
+    }
+    let mut record: BuildRecord = search.store.build_record(built.output_directory());
+    let present = present(search, observation, survey, tree)?;
+    record.update(observation, &present);
     search.store.keep_build_record(built.output_directory(), &record)
 }
 

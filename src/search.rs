@@ -58,6 +58,13 @@ pub(crate) struct Search<'a> {
     pub(crate) store: Store,
 }
 
+impl Survey {
+    /// All inputs but files.
+    pub(crate) fn known(&self) -> &Inventory {
+        &self.known
+    }
+}
+
 impl<'a> Search<'a> {
     pub(crate) fn begin(request: &'a Request, call: &'a Call<'a>) -> Result<Self> {
         let root = inputs::checkout_root(&request.repo)?;
@@ -137,7 +144,7 @@ impl<'a> Search<'a> {
         Ok(match self.request.scope {
             Scope::Tree => {
                 let tree = self.whole_tree(survey)?;
-                inputs::path_set(&Observation::default(), &tree, Scope::Tree, &self.root, false)
+                inputs::path_set(&Observation::default(), &tree, self.request, &self.root)?
             }
             Scope::Crate => PathSet { whole_tree: true, ..PathSet::default() },
         })
@@ -153,7 +160,12 @@ impl<'a> Search<'a> {
         let mut best: Option<Found> = None;
         for set in sets {
             let inputs = self.observing(survey, &set)?;
-            let found = Found { entry: self.store.look_up(&inputs.fingerprint(), &name), inputs };
+            let entry = match set.unknown {
+                // cargo has to look whether anything changed.
+                Some(_) => LookUp::Absent,
+                None => self.store.look_up(&inputs.fingerprint(), &name),
+            };
+            let found = Found { entry, inputs };
             match found.entry {
                 LookUp::Hit(_) => return Ok(found),
                 LookUp::Damaged(_) => best = Some(found),
@@ -176,7 +188,9 @@ impl<'a> Search<'a> {
         };
         let mut now = self.observing(survey, &before.path_set)?;
         cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root, self.call.cancellation);
-        let reasons = reasons::between(&before, &now);
+        let mut reasons = reasons::between(&before, &now);
+        let unknown = before.path_set.unknown.map(|detail| MissReason::UnknownReads { detail });
+        reasons.extend(unknown);
         Ok(if reasons.is_empty() { vec![MissReason::FirstBuild] } else { reasons })
     }
 

@@ -142,6 +142,15 @@ impl StatIdentity {
         Self { changed_ns: 0, ..self }
     }
 
+    /// What copies and hard links that keep times share with the file, as bytes.
+    #[must_use]
+    pub(crate) fn size_and_time(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.size.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.modified_ns.to_le_bytes());
+        bytes
+    }
+
     /// Which file it is, whatever happened to it.
     #[must_use]
     pub(crate) fn place(self) -> Self {
@@ -160,6 +169,14 @@ impl StatIdentity {
         let since = moment.duration_since(UNIX_EPOCH).ok();
         let since = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
         self.modified_ns.max(self.changed_ns) >= since
+    }
+
+    /// Whether the file was written to and changed last between `began` and `ended`, by the clock of its file system.
+    #[must_use]
+    pub fn was_written_within(&self, began: SystemTime, ended: SystemTime) -> bool {
+        let (began, ended) = (nanoseconds_since(UNIX_EPOCH, began), nanoseconds_since(UNIX_EPOCH, ended));
+        let last = self.modified_ns.max(self.changed_ns);
+        *self != Self::default() && self.modified_ns >= began && last <= ended
     }
 
     /// Whether whatever is written to the file from `stamp` on will change its identity: when it was written or changed

@@ -24,13 +24,13 @@ impl Package {
         }
     }
 
-    /// Whether its sources lie in a directory that somebody may edit: the workspace's own packages, path dependencies,
-    /// and what is vendored in the checkout at `root`. Those from registries and git, which lie in `cargo_home`, do not
-    /// change under one id.
+    /// Whether its sources may be edited: all but those that cargo fetched from registries and git, which lie in
+    /// `cargo_home` and do not change under one id. Vendored ones are anywhere else.
     #[must_use]
-    pub fn is_local(&self, root: &Path, cargo_home: Option<&Path>) -> bool {
-        let is_fetched = || cargo_home.is_some_and(|home| self.directory.starts_with(home));
-        self.id.starts_with("path+") || (self.directory.starts_with(root) && !is_fetched())
+    pub fn is_local(&self, cargo_home: Option<&Path>) -> bool {
+        let fetched = cargo_home.map(|home| ["registry", "git"].map(|name| home.join(name)));
+        let is_fetched = || fetched.into_iter().flatten().any(|directory| self.directory.starts_with(directory));
+        self.id.starts_with("path+") || !is_fetched()
     }
 }
 
@@ -41,6 +41,8 @@ pub struct Unit {
     pub package: Package,
     /// Whether it is a build script.
     pub is_build_script: bool,
+    /// Whether it is a procedural macro, whose code runs in every compilation that uses it.
+    pub is_proc_macro: bool,
     /// Whether cargo took it as it was.
     pub fresh: bool,
     /// Files that rustc wrote. A binary that was asked for is named where cargo put it, not where rustc wrote it.
@@ -54,6 +56,17 @@ pub struct ScriptRun {
     pub package_id: String,
     /// Its `OUT_DIR`.
     pub out_dir: PathBuf,
+}
+
+/// The two directories that cargo writes to.
+#[derive(Clone, Debug)]
+pub struct BuildDirectories {
+    /// `build.target-dir`, where cargo puts what was asked for.
+    pub target: PathBuf,
+    /// `build.build-dir`, where it puts everything else.
+    ///
+    /// <https://doc.rust-lang.org/cargo/reference/config.html#buildbuild-dir>
+    pub build: PathBuf,
 }
 
 /// Everything that went into one binary.

@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 use crate::event::MissReason;
 use crate::fingerprint::Digest;
 use crate::flight::{self, Moment};
+use crate::freshness::BuildRecord;
+use crate::inputs;
 use crate::reasons;
 use crate::request::{Builder, Request};
 use crate::resolve::{DevBinary, get_dev_binary};
@@ -65,6 +67,12 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
         [one, other] if one == other => Verdict::Stale,
         _ => Verdict::NotReproducible,
     };
+    if verdict == Verdict::Stale {
+        // What led to the binary is still in the target directory, and cargo holds it to be fresh.
+        let target = inputs::target_directory(&search.root, &request.env)?;
+        let why = "a build from nothing gave another binary".to_owned();
+        search.store.keep_build_record(&target, &BuildRecord::distrusting(why))?;
+    }
     Ok(Verification { verdict, binary, fresh })
 }
 

@@ -114,6 +114,7 @@ function reason(reason: MissReason): string {
     case 'rebuild':
       return reason.kind
     case 'corrupt':
+    case 'unknown-reads':
       return reason.detail
     case 'request':
       return reason.options.join()

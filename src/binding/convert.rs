@@ -172,6 +172,7 @@ impl From<event::MissReason> for MissReason {
             Reason::Toolchain { tool, from, to } => Self::Toolchain { tool, from, to },
             Reason::Environment { names } => Self::Environment { names },
             Reason::CargoConfig { files } => Self::CargoConfig { files },
+            Reason::UnknownReads { detail } => Self::UnknownReads { detail },
         }
     }
 }
@@ -194,6 +195,7 @@ impl From<Explanation> for NativeExplanation {
             path: explanation.entry.map(|entry| entry.path.to_string_lossy().into_owned()),
             fingerprint: explanation.fingerprint.to_string(),
             reasons: explanation.reasons.into_iter().map(Into::into).collect(),
+            bound_by: explanation.bound_by.into_iter().collect(),
         }
     }
 }

@@ -122,6 +122,8 @@ pub enum MissReason {
     Environment { names: Vec<String> },
     /// cargo's configuration differs.
     CargoConfig { files: Vec<String> },
+    /// It is not known what the last build read.
+    UnknownReads { detail: String },
 }
 
 /// What is waited for.
@@ -185,6 +187,8 @@ pub struct NativeExplanation {
     pub fingerprint: String,
     /// Why it would be built.
     pub reasons: Vec<MissReason>,
+    /// Why no other checkout is served it.
+    pub bound_by: Vec<String>,
 }
 
 /// What a call would come to.

@@ -6,12 +6,13 @@
 
 use std::path::Path;
 
-use cargo_metadata::{Metadata, MetadataCommand, Package};
+use cargo_metadata::Package;
 
 use super::command;
-use super::process::{self, Transcript};
+use super::metadata::metadata;
+use super::process::Transcript;
 use crate::cancellation::Cancellation;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::names::glibc_version;
 use crate::request::Request;
 
@@ -110,11 +111,4 @@ fn unknown_name(request: &Request, root: &Path, cancellation: &Cancellation) -> 
 
 fn binaries(package: &Package) -> Vec<String> {
     package.targets.iter().filter(|target| target.is_bin()).map(|target| target.name.clone()).collect()
-}
-
-fn metadata(request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Option<Metadata>> {
-    let mut cargo = command::cargo(request, root);
-    cargo.args(["metadata", "--no-deps", "--format-version=1"]);
-    let printed = process::capture(cargo, cancellation)?;
-    Ok(printed.and_then(|json| MetadataCommand::parse(std::str::from_utf8(&json).ok()?).ok()))
 }

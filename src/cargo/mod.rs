@@ -10,6 +10,7 @@
 
 mod command;
 mod failure;
+mod metadata;
 mod pace;
 mod process;
 mod stderr;
@@ -24,6 +25,7 @@ use crate::event::Event;
 use crate::request::Request;
 use crate::stat::StatIdentity;
 use crate::units::{Package, Units};
+pub use metadata::directories;
 use process::Transcript;
 pub use version::name_versions;
 

@@ -189,6 +189,7 @@ impl<'a> Listener<'a> {
                 self.units.units.push(Unit {
                     package: Package { id: artifact.package_id.repr, directory },
                     is_build_script: artifact.target.is_custom_build(),
+                    is_proc_macro: artifact.target.is_proc_macro(),
                     fresh: artifact.fresh,
                     files: artifact.filenames.into_iter().map(Into::into).collect(),
                 });

@@ -13,11 +13,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gix::bstr::{BStr, BString, ByteSlice};
-use gix::glob::pattern::Case;
 
 use super::Subject;
 use super::cachedir;
 use super::directory::Directory;
+use super::exclude::Exclude;
 use super::ignore::{GITIGNORE, Rules};
 use super::index::Index;
 use super::place::{FileType, Root, too_long};
@@ -91,7 +91,7 @@ pub(super) fn list(
     found: &dyn Fn(Files),
 ) -> Result<Listing> {
     let Subject { exclude, selection, .. } = subject;
-    let exclude = gix::ignore::Search::from_overrides(exclude, gix::ignore::search::Ignore { support_precious: false });
+    let exclude = Exclude::of(exclude);
     let listing = Listing {
         heads: Heads::new(),
         paths: Vec::new(),
@@ -120,7 +120,7 @@ pub(super) fn list(
 
 struct Walk<'a> {
     root: &'a Root,
-    exclude: gix::ignore::Search,
+    exclude: Exclude,
     selection: Option<&'a Selection>,
     cancellation: &'a Cancellation,
     found: &'a dyn Fn(Files),
@@ -308,7 +308,7 @@ impl Walk<'_> {
         let holds_tracked = !below.is_empty() || repository.tracked.is_submodule(path);
         let is_outside = |selection: &Selection| !around.belongs && !selection.leads_to(self.full.as_bstr());
         let is_passed = (around.ignored && !holds_tracked)
-            || self.is_excluded(self.full.as_bstr(), true)
+            || self.exclude.names(self.full.as_bstr(), true)
             || self.selection.is_some_and(is_outside);
         let ignored = around.ignored || (!is_passed && repository.rules.ignore(path, true));
         if is_passed || (ignored && !holds_tracked) {
@@ -338,7 +338,7 @@ impl Walk<'_> {
     /// Whether what git tracks at the path at hand counts.
     fn tracked_counts(&self) -> bool {
         let full = self.full.as_bstr();
-        self.selection.is_none_or(|selection| selection.may_count(full)) && !self.is_excluded_below_root(full)
+        self.selection.is_none_or(|selection| selection.may_count(full)) && !self.exclude.covers(full)
     }
 
     /// Whether the file at the path at hand counts, which git does not track, in a directory that `belongs` to what counts.
@@ -346,7 +346,7 @@ impl Walk<'_> {
         let full = self.full.as_bstr();
         let names = |selection: &Selection| selection.names(full) || full.rsplit_str("/").next() == Some(MANIFEST);
         (belongs || self.selection.is_none_or(names))
-            && !self.is_excluded(full, false)
+            && !self.exclude.names(full, false)
             && !repository.rules.ignore(full[repository.prefix..].as_bstr(), false)
     }
 
@@ -368,23 +368,7 @@ impl Walk<'_> {
             let on_disk = directory.entries.iter().any(|entry| entry.name == MANIFEST && !entry.is_directory());
             on_disk && !only_tracked && !repository.rules.ignore(manifest.as_bstr(), false)
         };
-        (repository.tracked.is_file(manifest.as_bstr()) || is_there()) && !self.is_excluded_below_root(full.as_bstr())
-    }
-
-    /// Whether the caller's patterns name this very path.
-    fn is_excluded(&self, full: &BStr, is_dir: bool) -> bool {
-        self.exclude
-            .pattern_matching_relative_path(full, Some(is_dir), Case::Sensitive)
-            .is_some_and(|found| !found.pattern.is_negative())
-    }
-
-    /// Whether the caller's patterns name this path or a directory it lies in.
-    fn is_excluded_below_root(&self, full: &BStr) -> bool {
-        if self.exclude.patterns.iter().all(|list| list.patterns.is_empty()) {
-            return false;
-        }
-        let parents = full.find_iter("/").any(|slash| self.is_excluded(full[..slash].as_bstr(), true));
-        parents || self.is_excluded(full, false)
+        (repository.tracked.is_file(manifest.as_bstr()) || is_there()) && !self.exclude.covers(full.as_bstr())
     }
 }
 

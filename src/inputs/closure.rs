@@ -1,30 +1,44 @@
-//! What a finished build was seen to read.
+//! Tells what a finished build was seen to read.
 //!
-//! Promises: every file that rustc names in the dep-info of a local package, everything that build scripts declared
-//! with `rerun-if-changed`, every variable that they declared with `rerun-if-env-changed` or that rustc recorded for
-//! `env!` and `option_env!`, in workspace and registry crates alike. Those are the things that make cargo itself build
-//! again. Each is known by the package that read it.
+//! Promises: every file that rustc names in its dep-info, everything that build scripts declared with
+//! `rerun-if-changed`, every variable that they declared with `rerun-if-env-changed` or that rustc recorded for `env!` and
+//! `option_env!`, in workspace and fetched crates alike. Those are the things that make cargo itself build again. Each is
+//! known by the run that read it. Left out are what this build itself wrote, and the sources of fetched crates, which do
+//! not change.
 //! Does not promise: what is read without a declaration. A build script that declares nothing is taken to read its
 //! whole package, as cargo takes it.
 //!
-//! The sources are files that cargo and rustc write beside what they build. A part of that layout is cargo's own
-//! business and may move; what is not where it is expected is an error, and the caller falls back to reading more.
+//! The sources are files that cargo and rustc write beside what they build, see [`super::layout`]. A trace that is not
+//! found or cannot be read is an error, and then it is not known what the build read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use super::dep_info::{Declared, FOR_BUILD_SCRIPTS, FOR_RUSTC, Trace, dep_infos_of, written_by};
-use crate::units::{Package, Unit, Units};
+use super::dep_info::{Declared, FOR_BUILD_SCRIPTS, FOR_RUSTC, Trace};
+use super::layout::{Layout, output_of, span_of};
+use super::listing::Included;
+use super::manifests::{Neighbours, include_patterns};
+use super::seen::Watch;
+use crate::path_set::normalized;
+use crate::request::Environment;
+use crate::units::{BuildDirectories, Package, Unit, Units};
 
 /// One run of rustc or of a build script, now or earlier, and what it read.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// A file that it wrote when it was done, and that no other run writes.
     pub wrote: PathBuf,
+    /// Whether it is the run of a build script, and not of rustc.
+    pub is_script: bool,
+    /// Whether it made the binary that was asked for.
+    pub is_final: bool,
     /// Whether cargo took its results as they were; it does not say that of build scripts.
     pub fresh: Option<bool>,
+    /// From when to when a build script ran last, where that is known.
+    pub span: Option<(SystemTime, SystemTime)>,
     /// Files and directories that it read, absolute.
     pub files: BTreeSet<PathBuf>,
     /// Whether it is a build script that declares nothing, so that it may have read any file of its package.
@@ -33,26 +47,68 @@ pub struct Run {
     pub variables: BTreeSet<String>,
 }
 
-/// What one local package was seen to read.
+impl Run {
+    /// Whether it ran in a build that `began` then.
+    #[must_use]
+    pub fn ran_since(&self, began: SystemTime) -> bool {
+        match self.fresh {
+            Some(fresh) => !fresh,
+            None => {
+                self.span.map(|(_, end)| end).or_else(|| self.wrote.metadata().ok()?.modified().ok()) >= Some(began)
+            }
+        }
+    }
+}
+
+/// What one package was seen to read.
 #[derive(Clone, Debug)]
 pub struct PackageReads {
-    /// Which.
+    /// Which. A package beside the checkout has its directory by the way from there.
     pub package: Package,
+    /// Whether its sources can be edited.
+    pub is_local: bool,
     /// Who read what.
     pub runs: Vec<Run>,
-    /// Files and directories that were read, absolute, as they were named.
+    /// Files and directories that were read, absolute, by the way that leads to them.
     pub files: BTreeSet<PathBuf>,
+    /// `package.include`, where a build script declares nothing.
+    pub include: Vec<String>,
+}
+
+impl PackageReads {
+    /// Whether a build script of it ran, now or earlier.
+    #[must_use]
+    pub fn has_script(&self) -> bool {
+        self.runs.iter().any(|run| run.is_script)
+    }
+
+    /// Whether a build script of it declares nothing.
+    #[must_use]
+    pub fn is_read_whole(&self) -> bool {
+        self.runs.iter().any(|run| run.reads_whole_package)
+    }
 }
 
 /// What a build was seen to read.
 #[derive(Clone, Debug, Default)]
 pub struct Observation {
-    /// Local packages, by id.
+    /// Packages, by id.
     pub packages: BTreeMap<String, PackageReads>,
-    /// Variables that any package read, those of registries included.
+    /// Variables that any package read, fetched ones included.
     pub variables: BTreeSet<String>,
     /// Whether a local package asked for the path of its own directory.
     pub knows_its_directory: bool,
+    /// Directories that the build writes to.
+    pub output: BTreeSet<PathBuf>,
+    /// The names of packages with procedural macros.
+    pub macros: BTreeSet<String>,
+}
+
+impl Observation {
+    /// Those that can be edited.
+    pub fn local(&self) -> impl Iterator<Item = &PackageReads> {
+        self.packages.values().filter(|reads| reads.is_local)
+    }
 }
 
 /// A trace that is not where it should be.
@@ -66,118 +122,217 @@ pub struct Unobservable {
 /// Their value is the path of the package's directory or lies in it.
 const DIRECTORY_VARIABLES: &[&str] = &["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"];
 
-/// What the build that left `units` was seen to read; relative paths in it start from the workspace at `root`. What lies
-/// in `cargo_home` was fetched, and is nobody's to edit.
+/// What the build that left `units` was seen to read, in the workspace at `root` and with the variables of `env`.
+/// `elsewhere` tells where cargo writes, when that is not where the binary is.
 ///
 /// # Errors
 ///
 /// The file that was expected and cannot be read.
-pub fn observe(units: &Units, root: &Path, cargo_home: Option<&Path>) -> Result<Observation, Unobservable> {
-    let target = Target::of(units, root);
-    let mut observation = Observation::default();
+pub fn observe(
+    units: &Units,
+    root: &Path,
+    env: &Environment,
+    elsewhere: impl FnOnce() -> Option<BuildDirectories>,
+) -> Result<Observation, Unobservable> {
+    let home = env.cargo_home().map(|home| root.join(home));
+    let local = units.units.iter().filter(|unit| unit.package.is_local(home.as_deref()));
+    let directories = local.map(|unit| unit.package.directory.clone());
+    let neighbours = Neighbours::of(directories, root, env)
+        .map_err(|error| Unobservable { path: root.to_owned(), source: io::Error::other(error.to_string()) })?;
+    let mut observer = Observer {
+        root,
+        home,
+        output: Output::of(units, root),
+        neighbours,
+        layout: Layout::of(units, elsewhere),
+        found: Observation::default(),
+    };
     for unit in &units.units {
+        observer.unit(unit)?;
+    }
+    observer.scripts(units)?;
+    observer.handed_out()?;
+    let Observer { mut found, output, .. } = observer;
+    found.output = output.roots;
+    Ok(found)
+}
+
+struct Observer<'a> {
+    root: &'a Path,
+    /// cargo's, where it keeps what it fetched.
+    home: Option<PathBuf>,
+    output: Output,
+    neighbours: Neighbours,
+    layout: Layout<'a>,
+    found: Observation,
+}
+
+impl Observer<'_> {
+    fn unit(&mut self, unit: &Unit) -> Result<(), Unobservable> {
         let mut trace = Trace::default();
-        let is_local = unit.package.is_local(root, cargo_home);
-        let dep_infos = dep_infos_of(unit, units, is_local)?;
+        let (dep_infos, wrote) = self.layout.traces_of(unit)?;
         for dep_info in &dep_infos {
             trace.read_dep_info(dep_info)?;
         }
+        let is_local = unit.package.is_local(self.home.as_deref());
         let asks_for_directory = trace.variables.iter().any(|name| DIRECTORY_VARIABLES.contains(&name.as_str()));
+        self.found.knows_its_directory |= is_local && asks_for_directory;
         trace.variables.retain(|name| !FOR_RUSTC.has(name));
-        observation.variables.extend(trace.variables.iter().cloned());
-        if is_local {
-            observation.knows_its_directory |= asks_for_directory;
-            let wrote = written_by(unit, units, &dep_infos);
-            observation.take(unit, wrote, trace, root, &target);
+        self.found.variables.extend(trace.variables.iter().cloned());
+        if unit.is_proc_macro {
+            self.found.macros.insert(unit.package.name().to_owned());
         }
-    }
-    for script in &units.scripts {
-        let output = script.out_dir.with_file_name("output");
-        let bytes = fs::read(&output).map_err(|source| Unobservable { path: output.clone(), source })?;
-        let mut declared = Declared::of(&String::from_utf8_lossy(&bytes));
-        let reads_whole_package = declared.files.is_empty() && declared.variables.is_empty();
-        declared.variables.retain(|name| !FOR_BUILD_SCRIPTS.has(name));
-        observation.variables.extend(declared.variables.iter().cloned());
-        if let Some(reads) = observation.packages.get_mut(&script.package_id) {
-            // cargo takes these relative to the package.
-            let directory = reads.package.directory.clone();
-            let files = declared.files.into_iter().map(|file| directory.join(file));
-            let files: BTreeSet<PathBuf> = files.filter(|file| !target.holds(file)).collect();
-            reads.files.extend(files.iter().cloned());
-            let variables = declared.variables;
-            reads.runs.push(Run { wrote: output, fresh: None, files, reads_whole_package, variables });
-        }
-    }
-    observation.uplifted(units, root, &target)?;
-    Ok(observation)
-}
-
-impl Observation {
-    fn take(&mut self, unit: &Unit, wrote: PathBuf, trace: Trace, root: &Path, target: &Target) {
-        let reads = self.packages.entry(unit.package.id.clone()).or_insert_with(|| PackageReads {
-            package: unit.package.clone(),
-            runs: Vec::new(),
-            files: BTreeSet::new(),
-        });
         let directory = &unit.package.directory;
         // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
-        let started_in = if directory.starts_with(root) { root } else { directory };
-        let files = trace.files.into_iter().map(|file| started_in.join(file));
-        let files: BTreeSet<PathBuf> = files.filter(|file| !target.holds(file)).collect();
-        reads.files.extend(files.iter().cloned());
-        let (fresh, variables) = (Some(unit.fresh), trace.variables);
-        reads.runs.push(Run { wrote, fresh, files, reads_whole_package: false, variables });
+        let started_in = if directory.starts_with(self.root) { self.root } else { directory };
+        let files = self.inputs(trace.files.into_iter().map(|file| started_in.join(file)), &unit.package);
+        let is_final = unit.files.contains(&self.output.executable);
+        self.add(unit, is_local, |_| Run {
+            wrote,
+            is_script: false,
+            is_final,
+            fresh: Some(unit.fresh),
+            span: None,
+            files,
+            reads_whole_package: false,
+            variables: trace.variables,
+        });
+        Ok(())
+    }
+
+    fn scripts(&mut self, units: &Units) -> Result<(), Unobservable> {
+        for script in &units.scripts {
+            let output = output_of(script);
+            let bytes = fs::read(&output).map_err(|source| Unobservable { path: output.clone(), source })?;
+            let mut declared = Declared::of(&String::from_utf8_lossy(&bytes));
+            let declares_nothing = declared.files.is_empty() && declared.variables.is_empty();
+            declared.variables.retain(|name| !FOR_BUILD_SCRIPTS.has(name));
+            self.found.variables.extend(declared.variables.iter().cloned());
+            let Some(unit) = units.units.iter().find(|unit| unit.package.id == script.package_id) else { continue };
+            let is_local = unit.package.is_local(self.home.as_deref());
+            let reads_whole_package = declares_nothing && is_local;
+            // cargo takes these relative to the package.
+            let named = declared.files.into_iter().map(|file| unit.package.directory.join(file));
+            let mut files = self.inputs(named, &unit.package);
+            let mut include = Vec::new();
+            if reads_whole_package {
+                include = include_patterns(&unit.package.directory, self.root);
+                let directory = self.neighbours.reach(unit.package.directory.clone());
+                let included = Included::of(&include).below(&directory, &Watch::default());
+                files.extend(
+                    included.map_err(|error| Unobservable {
+                        path: directory,
+                        source: io::Error::other(error.to_string()),
+                    })?,
+                );
+            }
+            let span = span_of(&output);
+            let variables = declared.variables;
+            self.add(unit, is_local, |reads| {
+                reads.include.extend(include);
+                Run {
+                    wrote: output,
+                    is_script: true,
+                    is_final: false,
+                    fresh: None,
+                    span,
+                    files,
+                    reads_whole_package,
+                    variables,
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Those of `files` that are inputs of the build, by the way that leads to them.
+    fn inputs(&self, files: impl Iterator<Item = PathBuf>, package: &Package) -> BTreeSet<PathBuf> {
+        let is_local = package.is_local(self.home.as_deref());
+        let fetched = self.home.iter().flat_map(|home| ["registry", "git"].map(|name| home.join(name)));
+        let unchanging: Vec<_> = fetched.chain((!is_local).then(|| package.directory.clone())).collect();
+        let is_input = |file: &PathBuf| {
+            let resolved = normalized(file);
+            !self.output.holds(&resolved) && !unchanging.iter().any(|directory| resolved.starts_with(directory))
+        };
+        files.filter(is_input).map(|file| self.neighbours.reach(file)).collect()
+    }
+
+    fn add(&mut self, unit: &Unit, is_local: bool, run: impl FnOnce(&mut PackageReads) -> Run) {
+        let reads = self.found.packages.entry(unit.package.id.clone()).or_insert_with(|| PackageReads {
+            package: Package {
+                directory: self.neighbours.reach(unit.package.directory.clone()),
+                ..unit.package.clone()
+            },
+            is_local,
+            runs: Vec::new(),
+            files: BTreeSet::new(),
+            include: Vec::new(),
+        });
+        let run = run(reads);
+        reads.files.extend(run.files.iter().cloned());
+        reads.runs.push(run);
     }
 
     /// The dep-info that cargo puts beside the binary names everything local once more, in a form that is documented.
     /// Without it, nothing can be said; a file that only it names belongs to the package it lies in.
-    ///
-    /// <https://doc.rust-lang.org/cargo/reference/build-cache.html#dep-info-files>
-    fn uplifted(&mut self, units: &Units, root: &Path, target: &Target) -> Result<(), Unobservable> {
+    fn handed_out(&mut self) -> Result<(), Unobservable> {
         let mut trace = Trace::default();
-        let path = units.executable.with_extension("d");
-        if !path.is_file() {
-            return Err(Unobservable { path, source: io::ErrorKind::NotFound.into() });
-        }
-        trace.read_dep_info(&path)?;
-        let known: BTreeSet<PathBuf> = self.packages.values().flat_map(|reads| reads.files.iter().cloned()).collect();
+        trace.read_dep_info(&self.layout.handed_out_dep_info())?;
+        let packages = self.found.packages.values();
+        let known: BTreeSet<PathBuf> =
+            packages.flat_map(|reads| reads.files.iter().map(|file| normalized(file))).collect();
         for file in trace.files {
-            let file = root.join(file);
-            if known.contains(&file) || target.holds(&file) {
+            let file = self.root.join(file);
+            let resolved = normalized(&file);
+            let is_fetched =
+                |home: &PathBuf| ["registry", "git"].iter().any(|name| resolved.starts_with(home.join(name)));
+            if known.contains(&resolved) || self.output.holds(&resolved) || self.home.as_ref().is_some_and(is_fetched) {
                 continue;
             }
-            let owners = self.packages.values_mut().filter(|reads| file.starts_with(&reads.package.directory));
-            let owner = owners.max_by_key(|reads| reads.package.directory.components().count());
-            if let Some(reads) = owner {
-                reads.files.insert(file);
-            } else if let Some(reads) = self.packages.values_mut().next_back() {
-                reads.files.insert(file);
+            let owners = self.found.packages.values_mut().filter(|reads| reads.is_local);
+            // The one whose directory it lies in, or any.
+            let nearness = |reads: &&mut PackageReads| {
+                let directory = normalized(&reads.package.directory);
+                if resolved.starts_with(&directory) { directory.components().count() } else { 0 }
+            };
+            if let Some(reads) = owners.max_by_key(nearness) {
+                reads.files.insert(self.neighbours.reach(file));
             }
         }
         Ok(())
     }
 }
 
-/// Where build output goes; what lies there was made by the build and is no input of it.
-struct Target {
-    directories: Vec<PathBuf>,
+/// What a build writes. None of that is an input of it.
+struct Output {
+    executable: PathBuf,
+    files: BTreeSet<PathBuf>,
+    /// The directories of build scripts.
+    out_dirs: BTreeSet<PathBuf>,
+    /// The target directory and the build directory, as far as they say that they are.
+    roots: BTreeSet<PathBuf>,
 }
 
-impl Target {
+impl Output {
     fn of(units: &Units, root: &Path) -> Self {
         // Not the checkout itself, which may be in a cache: a directory made by hand has no tag of its own.
         let marked = |path: &Path| {
-            let mut above = path.ancestors().take_while(|above| !root.starts_with(above));
+            let mut above = path.ancestors().skip(1).take_while(|above| !root.starts_with(above));
             above.find(|above| above.join("CACHEDIR.TAG").is_file()).map(Path::to_owned)
         };
-        let mut directories: Vec<PathBuf> = units.scripts.iter().map(|script| script.out_dir.clone()).collect();
-        let profile = units.executable.parent().map(Path::to_owned);
-        directories.extend(marked(&units.executable).or(profile));
-        directories.extend(units.scripts.first().and_then(|script| marked(&script.out_dir)));
-        Self { directories }
+        let out_dirs: BTreeSet<PathBuf> = units.scripts.iter().map(|script| normalized(&script.out_dir)).collect();
+        let files = units.units.iter().flat_map(|unit| unit.files.iter().map(|file| normalized(file))).collect();
+        let roots = [Some(&units.executable), units.scripts.first().map(|script| &script.out_dir)];
+        let roots = roots.into_iter().flatten().filter_map(|path| marked(path)).collect();
+        Self { executable: units.executable.clone(), files, out_dirs, roots }
     }
 
+    /// Whether the build wrote what stands at `path`, or something in the directory there.
     fn holds(&self, path: &Path) -> bool {
-        self.directories.iter().any(|directory| path.starts_with(directory))
+        let is_below = |written: &PathBuf| written.starts_with(path);
+        let is_within_root = self.roots.iter().any(|root| path.starts_with(root));
+        self.out_dirs.iter().any(|directory| path.starts_with(directory))
+            || self.files.contains(path)
+            || (is_within_root && self.out_dirs.iter().chain(&self.files).any(is_below))
     }
 }

@@ -1,8 +1,8 @@
-//! The traces that cargo and rustc leave beside what they build.
+//! Reads the traces that cargo and rustc leave of what they read.
 //!
 //! Promises: to read dep-info files as rustc and cargo write them, and the declarations of build scripts in both of their
 //! spellings; variables that cargo itself sets are told apart from the caller's.
-//! Does not promise: to find them where a future cargo may put them. A local unit without dep-info is an error.
+//! Does not promise: to find them; `layout` does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,8 +10,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::closure::Unobservable;
-use super::directory::is_gone;
-use crate::units::{Unit, Units};
 
 /// Variables that cargo sets by itself for some programs, so that the caller's value is never read by them.
 pub(super) struct SetByCargo {
@@ -87,96 +85,9 @@ impl Trace {
                 self.files.extend(prerequisites(&text));
                 Ok(())
             }
-            Err(error) if is_gone(&error) => Ok(()),
             Err(source) => Err(Unobservable { path: path.to_owned(), source }),
         }
     }
-}
-
-/// The dep-info files of one unit; a local unit must have one.
-pub(super) fn dep_infos_of(unit: &Unit, units: &Units, is_local: bool) -> Result<Vec<PathBuf>, Unobservable> {
-    let mut found = Vec::new();
-    for file in &unit.files {
-        if unit.is_build_script {
-            found.extend(dep_infos(file.parent().unwrap_or(file), |_| true));
-        } else if *file == units.executable {
-            found.extend(dep_info_of_binary(file));
-        } else {
-            found.extend(dep_info_of_library(file));
-        }
-    }
-    found.retain(|path| path.is_file());
-    if found.is_empty() && is_local {
-        let path = unit.files.first().cloned().unwrap_or_else(|| unit.package.directory.clone());
-        return Err(Unobservable { path, source: io::Error::new(io::ErrorKind::NotFound, "it has no dep-info") });
-    }
-    Ok(found)
-}
-
-/// The file that is this run's alone: builds with other features put their binary in the same place.
-pub(super) fn written_by(unit: &Unit, units: &Units, dep_infos: &[PathBuf]) -> PathBuf {
-    let first = unit.files.first().unwrap_or(&unit.package.directory);
-    match dep_infos {
-        [dep_info] if *first == units.executable => {
-            let own = dep_info.with_extension(first.extension().unwrap_or_default());
-            if own.is_file() { own } else { first.clone() }
-        }
-        _ => first.clone(),
-    }
-}
-
-/// `deps/libx-0123.rlib` and `deps/libx-0123.rmeta` have their dep-info in `deps/x-0123.d`.
-fn dep_info_of_library(artifact: &Path) -> Option<PathBuf> {
-    let stem = artifact.file_stem()?.to_str()?;
-    let name = match artifact.extension()?.to_str()? {
-        "rlib" | "rmeta" | "so" | "dylib" | "a" => stem.strip_prefix("lib").unwrap_or(stem),
-        "dll" | "lib" => stem,
-        _ => return None,
-    };
-    Some(artifact.with_file_name(format!("{name}.d")))
-}
-
-/// cargo names the uplifted file of a binary. rustc's own is `deps/x-0123`, the same file under another name where the
-/// file system has hard links; where it has not, all of that name are taken, and more may be read than was.
-fn dep_info_of_binary(executable: &Path) -> Vec<PathBuf> {
-    let Some(stem) = executable.file_stem().and_then(|stem| stem.to_str()) else { return Vec::new() };
-    let crate_name = stem.replace('-', "_");
-    let directory = executable.with_file_name("deps");
-    let all = dep_infos(&directory, |stem| {
-        let hash = stem.strip_prefix(&crate_name).and_then(|rest| rest.strip_prefix('-'));
-        hash.is_some_and(|hash| hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    });
-    let extension = executable.extension().unwrap_or_default();
-    let is_ours = |path: &&PathBuf| same_file(&path.with_extension(extension), executable);
-    match all.iter().find(is_ours) {
-        Some(ours) => vec![ours.clone()],
-        None => all,
-    }
-}
-
-#[cfg(unix)]
-fn same_file(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (fs::metadata(one), fs::metadata(other)) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn same_file(_: &Path, _: &Path) -> bool {
-    false
-}
-
-/// The dep-info files in a directory whose name without `.d` is wanted.
-fn dep_infos(directory: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    let is_wanted = |name: &str| name.strip_suffix(".d").is_some_and(&wanted);
-    entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_wanted))
-        .map(|entry| entry.path())
-        .collect()
 }
 
 /// What a build script declared.

@@ -13,9 +13,14 @@ mod content;
 mod dep_info;
 mod directory;
 mod environment;
+mod exclude;
 mod ignore;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod index;
+mod layout;
+mod listing;
+mod lock_file;
+mod manifests;
 mod memo;
 mod outside;
 mod path_sets;
@@ -42,7 +47,9 @@ use std::sync::Arc;
 
 pub use closure::{Observation, PackageReads, Run, Unobservable, observe};
 pub use environment::{Configured, configured_variables, target_directory};
-pub use path_sets::{digest_of, digest_of_package, path_set};
+pub use lock_file::LockFile;
+pub use manifests::is_package;
+pub use path_sets::{digest_of, files_of_package, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
 pub use sweep::{Subject, Swept, sweep};
@@ -50,7 +57,7 @@ pub use sweep::{Subject, Swept, sweep};
 use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Tool};
 use crate::path_set::PathSet;
 use crate::request::{Request, Scope};
 use crate::tree::Tree;
@@ -134,14 +141,25 @@ pub fn observing(
     stat_caches: &Path,
 ) -> Result<(Inventory, Option<Unsaved>)> {
     let variable = |name: &String| (name.clone(), request.env.get(name).map(Digest::of));
-    let (outside, unsaved) = outside::look(set, &tree, root, stat_caches)?;
+    let (outside, unsaved) = outside::look(set, &tree, &request.exclude, root, stat_caches)?;
     let inventory = Inventory {
         tree,
         observed: set.variables.iter().map(variable).collect(),
         outside,
-        location: set.located.then(|| root.to_owned()),
+        location: (!set.bound_by.is_empty()).then(|| root.to_owned()),
         path_set: set.clone(),
         ..survey.clone()
     };
     Ok((inventory, unsaved))
+}
+
+/// What `tool` is by its content, wherever it lies; none when it is not there. A large program is told by its size and
+/// time, which copies and hard links keep and a new build does not.
+#[must_use]
+pub fn content_of_tool(tool: &Tool) -> Option<Digest> {
+    /// Scripts and wrappers are smaller, compilers larger.
+    const READ_BYTES: u64 = 1024 * 1024;
+    let stat = tool.stat?;
+    let read = || content::content(Path::new(&tool.path), true).ok().flatten().map(|content| content.digest);
+    if stat.size() <= READ_BYTES { read() } else { Some(Digest::of(stat.size_and_time())) }
 }

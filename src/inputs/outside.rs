@@ -1,10 +1,10 @@
 //! Reads what a path set names besides the tree.
 //!
-//! Promises: a file counts with the bytes behind its links, since that is what was read; a directory with everything in
-//! it; what is absent as absent, so that it counts when it appears. What has not changed since the last look is not
-//! read again.
-//! Does not promise: to enter caches and git's directories that lie in a directory which is read whole; cargo's own
-//! target directory may be in there.
+//! Promises: a file counts with the bytes behind its links, since those were read; a directory with everything in
+//! it; an absent path as absent, so that it counts when it appears. A package that a build script reads without saying so
+//! counts as cargo lists it. A file that has not changed since the last look is not read again.
+//! Does not promise: to enter git's directories, and those that the build writes to, where they lie in a directory which
+//! is read whole.
 
 use std::collections::HashMap;
 use std::fs;
@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::cachedir;
 use super::content::{content, file_input};
 use super::directory::is_gone;
+use super::exclude::Exclude;
+use super::listing::Included;
 use super::seen::{Seen, Watch};
 use super::selection::MANIFEST;
 use super::snapshot::Content;
@@ -36,19 +38,21 @@ struct Look {
     seen: Vec<Seen>,
 }
 
-/// What `set` names and `tree` does not cover, sorted by bytes. The last look is taken from `stat_caches`.
+/// What `set` names and `tree` does not cover, but for what `exclude` names, sorted by bytes. The last look is taken from
+/// `stat_caches`.
 pub(super) fn look(
     set: &PathSet,
     tree: &Tree,
+    exclude: &[String],
     root: &Path,
     stat_caches: &Path,
 ) -> Result<(Vec<FileInput>, Option<Unsaved>)> {
     let packages: Vec<&Place> = set.packages.iter().filter(|place| !covers(tree, place)).collect();
-    if set.files.is_empty() && packages.is_empty() {
+    if set.files.is_empty() && packages.is_empty() && set.listed.values().all(Vec::is_empty) {
         return Ok((Vec::new(), None));
     }
     let stamp = Stamp::now();
-    let cache = StatCache::new(root, key(root, set, &packages), stat_caches);
+    let cache = StatCache::new(root, key(root, set, &packages, exclude), stat_caches);
     let last = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
     let last = last.filter(|last| last.files.len() == last.stats.len()).unwrap_or_default();
     let is_first = last.seen.is_empty();
@@ -57,9 +61,9 @@ pub(super) fn look(
     if is_known {
         return Ok((known.collect(), None));
     }
-    let mut reader = Reader::new(root);
+    let mut reader = Reader::new(root, set, Exclude::of(exclude));
     reader.known = known.map(|file| (file.path.clone(), file)).collect();
-    let files = reader.all(set.files.iter(), &packages)?;
+    let files = reader.all(&packages)?;
     let look = Look { stats: files.iter().map(|file| file.stat).collect(), files, seen: reader.watch.into_parts().0 };
     let files = look.files.clone();
     let is_worth_keeping = is_first || look.seen.iter().all(|seen| seen.is_settled(&stamp));
@@ -70,11 +74,13 @@ pub(super) fn look(
 /// What `set` names and `tree` does not cover, read anew.
 pub(super) fn read(set: &PathSet, tree: &Tree, root: &Path) -> Result<Vec<FileInput>> {
     let packages: Vec<&Place> = set.packages.iter().filter(|place| !covers(tree, place)).collect();
-    Reader::new(root).all(set.files.iter(), &packages)
+    Reader::new(root, set, Exclude::of(&[])).all(&packages)
 }
 
-fn key(root: &Path, set: &PathSet, packages: &[&Place]) -> Digest {
-    let key = ("outside", root.as_os_str().as_encoded_bytes(), &set.files, packages);
+fn key(root: &Path, set: &PathSet, packages: &[&Place], exclude: &[String]) -> Digest {
+    let PathSet { files, listed, output, .. } = set;
+    let listed: Vec<_> = listed.iter().collect();
+    let key = ("outside", root.as_os_str().as_encoded_bytes(), files, packages, listed, output, exclude);
     Digest::of(serde_json::to_vec(&key).expect("bytes and escaped paths always become JSON"))
 }
 
@@ -102,23 +108,30 @@ pub(super) fn covers(tree: &Tree, package: &Place) -> bool {
 
 struct Reader<'a> {
     root: &'a Path,
+    set: &'a PathSet,
+    exclude: Exclude,
     watch: Watch,
     known: HashMap<TreePath, FileInput>,
     found: Vec<FileInput>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(root: &'a Path) -> Self {
+    fn new(root: &'a Path, set: &'a PathSet, exclude: Exclude) -> Self {
         let (watch, known) = (Watch::default(), HashMap::new());
-        Self { root, watch, known, found: Vec::new() }
+        Self { root, set, exclude, watch, known, found: Vec::new() }
     }
 
-    fn all<'p>(&mut self, files: impl Iterator<Item = &'p Place>, packages: &[&Place]) -> Result<Vec<FileInput>> {
-        for place in files {
+    fn all(&mut self, packages: &[&Place]) -> Result<Vec<FileInput>> {
+        let set = self.set;
+        for place in &set.files {
             self.whole(&place.on_disk(self.root), &mut Vec::new())?;
         }
+        for (place, include) in set.listed.iter().filter(|(_, include)| !include.is_empty()) {
+            let files = Included::of(include).below(&place.on_disk(self.root), &self.watch)?;
+            files.iter().try_for_each(|file| self.file(file, true))?;
+        }
         for place in packages {
-            self.package(&place.on_disk(self.root), true)?;
+            self.package(&place.on_disk(self.root), true, set.listed.contains_key(place))?;
         }
         let mut found = std::mem::take(&mut self.found);
         found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -126,14 +139,16 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    /// A file, or a directory with everything in it but caches and git's own files. Links are followed, as cargo
-    /// follows them; `above` are the directories that one must not lead back to.
+    /// A file, or a directory with everything in it but git's own files and what the build writes. Links are followed, as
+    /// cargo follows them; `above` are the directories that one must not lead back to.
     fn whole(&mut self, path: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
         let is_directory = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
         let Some(directory) = is_directory.then(|| dunce::canonicalize(path).ok()).flatten() else {
             return self.file(path, true);
         };
-        if above.contains(&directory) || (!above.is_empty() && self.is_cache(&directory)?) {
+        let place = Place::of(path, self.root);
+        let is_output = self.set.output.contains(&place) || self.set.output.contains(&Place::of(&directory, self.root));
+        if above.contains(&directory) || is_output || self.exclude.covers(place.0.0.as_bstr()) {
             return Ok(());
         }
         above.push(directory);
@@ -147,8 +162,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A package that git has nothing to say about: all of its directory but caches, git's own files and the packages
-    /// that lie below it, as cargo itself lists a package's files.
-    fn package(&mut self, directory: &Path, is_root: bool) -> Result<()> {
+    /// that lie below it, as cargo itself lists a package's files. Links are followed when a build script reads all of it.
+    fn package(&mut self, directory: &Path, is_root: bool, follow: bool) -> Result<()> {
         if !is_root && (self.has_manifest(directory) || self.is_cache(directory)?) {
             return Ok(());
         }
@@ -156,10 +171,10 @@ impl<'a> Reader<'a> {
             if entry.file_name().is_some_and(|name| name == ".git") {
                 continue;
             }
-            if fs::symlink_metadata(&entry).is_ok_and(|metadata| metadata.is_dir()) {
-                self.package(&entry, false)?;
-            } else {
-                self.file(&entry, false)?;
+            match fs::symlink_metadata(&entry) {
+                Ok(metadata) if metadata.is_dir() => self.package(&entry, false, follow)?,
+                Ok(metadata) if metadata.is_symlink() && follow => self.whole(&entry, &mut Vec::new())?,
+                _ => self.file(&entry, false)?,
             }
         }
         Ok(())
@@ -177,8 +192,11 @@ impl<'a> Reader<'a> {
     }
 
     fn file(&mut self, path: &Path, follow: bool) -> Result<()> {
-        self.watch.at(path);
         let Place(name) = Place::of(path, self.root);
+        if self.exclude.covers(name.0.as_bstr()) {
+            return Ok(());
+        }
+        self.watch.at(path);
         let content = match self.known_content(&name, path, follow) {
             Some(content) => Some(content),
             None => content(path, follow)?,
@@ -194,14 +212,19 @@ impl<'a> Reader<'a> {
     }
 
     fn names(&self, directory: &Path) -> Result<Vec<PathBuf>> {
-        self.watch.at(directory);
-        let unreadable = |error| Error::unreadable(directory, error);
-        match fs::read_dir(directory) {
-            Ok(entries) => {
-                entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(unreadable)
-            }
-            Err(error) if is_gone(&error) => Ok(Vec::new()),
-            Err(error) => Err(unreadable(error)),
+        names(directory, &self.watch)
+    }
+}
+
+/// The paths of everything in a directory, none when it is gone.
+pub(super) fn names(directory: &Path, watch: &Watch) -> Result<Vec<PathBuf>> {
+    watch.at(directory);
+    let unreadable = |error| Error::unreadable(directory, error);
+    match fs::read_dir(directory) {
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(unreadable)
         }
+        Err(error) if is_gone(&error) => Ok(Vec::new()),
+        Err(error) => Err(unreadable(error)),
     }
 }

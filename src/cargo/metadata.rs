@@ -1,0 +1,28 @@
+//! Asks cargo about its workspace.
+
+use std::path::Path;
+
+use cargo_metadata::{Metadata, MetadataCommand};
+
+use super::{command, process};
+use crate::cancellation::Cancellation;
+use crate::error::Result;
+use crate::request::Request;
+use crate::units::BuildDirectories;
+
+/// The workspace at `root` without its dependencies; none where cargo does not tell.
+pub(super) fn metadata(request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Option<Metadata>> {
+    let mut cargo = command::cargo(request, root);
+    cargo.args(["metadata", "--no-deps", "--format-version=1"]);
+    let printed = process::capture(cargo, cancellation)?;
+    Ok(printed.and_then(|json| MetadataCommand::parse(std::str::from_utf8(&json).ok()?).ok()))
+}
+
+/// Where cargo writes; none where it does not tell. One older than 1.91 has a single directory.
+#[must_use]
+pub fn directories(request: &Request, root: &Path, cancellation: &Cancellation) -> Option<BuildDirectories> {
+    let metadata = metadata(request, root, cancellation).ok()??;
+    let target = metadata.target_directory.into_std_path_buf();
+    let build = metadata.build_directory.map_or_else(|| target.clone(), Into::into);
+    Some(BuildDirectories { target, build })
+}

@@ -1,0 +1,265 @@
+//! Catches cargo where it takes something for fresh that is not.
+//!
+//! cargo compares times: a changed file whose time of modification is not newer than the last build is "fresh" to it
+//! (rust-lang/cargo#8100, #7982, #9312, #5918). It does not follow `[env]` of its own configuration into `option_env!`
+//! and build scripts (#10358, #13280). A target directory that two checkouts share can hand out the other's build
+//! (#17312, #7740). It looks at no program but rustc's version (#9348), and at nothing that a build script, a procedural
+//! macro or a linker reads without saying so (#12502).
+//!
+//! Promises: a run of rustc or of a build script whose results cargo took as they were is doubted when something differs
+//! from what it was then: anything that the run reads; a program that builds; a variable that steers builds, unless a run
+//! declares it; where the package has a build script or depends on a procedural macro, a file of the package that no run
+//! names. In scope `tree` a commit and a file of no package count for such packages, too. After each build that is
+//! recorded, with the `stat` of what the run wrote. Where the record does not vouch for that file, since another program
+//! built it, the change times of the inputs do, which no program can set: what was changed after the file was written is
+//! doubted, and so is everything in a target directory outside the checkout.
+//! Does not promise: to doubt what does not count as an input.
+
+mod record;
+mod undeclared;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::SystemTime;
+
+pub use self::record::BuildRecord;
+pub(crate) use self::record::Present;
+use self::record::{RunRecord, Surroundings};
+use self::undeclared::Files;
+use crate::inputs::{Observation, PackageReads, Run};
+use crate::path_set::{Place, normalized};
+use crate::request::Scope;
+use crate::units::Package;
+
+/// Programs, by their role, that cargo asks for no version.
+const UNVERSIONED: [&str; 3] = ["rustc wrapper", "workspace wrapper", "linker"];
+
+/// What cargo took for fresh and must not be.
+pub(crate) struct Doubt {
+    /// What is to be built again.
+    pub(crate) packages: Vec<Package>,
+    /// Whether that is all of the build.
+    pub(crate) is_everything: bool,
+    /// What differs.
+    pub(crate) reason: String,
+}
+
+impl Doubt {
+    fn of_all(observation: &Observation, reason: String) -> Vec<Self> {
+        let packages = observation.packages.values().map(|reads| reads.package.clone()).collect();
+        vec![Self { packages, is_everything: true, reason }]
+    }
+
+    /// One sentence for a person.
+    pub(crate) fn summary(&self) -> String {
+        match self.packages.as_slice() {
+            [package] if !self.is_everything => {
+                let name = package.name();
+                format!("cargo takes `{name}` for fresh, but {}; cleaning it and building again", self.reason)
+            }
+            all => {
+                let (count, reason) = (all.len(), &self.reason);
+                format!(
+                    "cargo takes the last build for fresh, but {reason}; cleaning all {count} packages and building again"
+                )
+            }
+        }
+    }
+}
+
+/// One build, to be doubted.
+pub(crate) struct Audit<'a> {
+    pub(crate) record: &'a BuildRecord,
+    pub(crate) observation: &'a Observation,
+    pub(crate) present: &'a Present<'a>,
+    pub(crate) began: SystemTime,
+    /// Paths that are known to have changed, to name one.
+    pub(crate) changed: &'a [String],
+}
+
+impl Audit<'_> {
+    /// Everything that cargo called fresh, or a part of it, though it is not.
+    pub(crate) fn doubts(&self) -> Vec<Doubt> {
+        if let Some(why) = &self.record.distrusted {
+            return Doubt::of_all(self.observation, why.clone());
+        }
+        let kept = || {
+            let packages = self.observation.packages.values();
+            packages.flat_map(|reads| reads.runs.iter().map(move |run| (reads, run)))
+        };
+        let kept = || kept().filter(|(_, run)| !run.ran_since(self.began));
+        if let Some(reason) = kept().find_map(|(_, run)| self.steered_otherwise(run)) {
+            return Doubt::of_all(self.observation, reason);
+        }
+        let doubt = |reads: &PackageReads| {
+            let mut kept = reads.runs.iter().filter(|run| !run.ran_since(self.began));
+            let reason = kept.find_map(|run| self.doubt(run, reads))?;
+            Some(Doubt { packages: vec![reads.package.clone()], is_everything: false, reason })
+        };
+        self.observation.packages.values().filter_map(doubt).collect()
+    }
+
+    /// The record of a run, if what the run wrote is still that.
+    fn vouching(&self, run: &Run, now: &RunRecord) -> Option<&RunRecord> {
+        self.record.runs.get(&run.wrote).filter(|then| then.wrote == now.wrote)
+    }
+
+    /// Why a run that cargo kept would be another one now, whatever it reads.
+    fn steered_otherwise(&self, run: &Run) -> Option<String> {
+        let wrote = crate::stat::StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links();
+        let then = self.record.runs.get(&run.wrote).filter(|then| then.wrote == wrote);
+        let Some(then) = then else {
+            let written = modified(&run.wrote)?;
+            let changed = |path: &String| changed_after(Path::new(path), written);
+            // rustc has a version, which cargo looks at.
+            let mut tools = UNVERSIONED.into_iter().filter_map(|role| self.present.known.tools.get_key_value(role));
+            let changed = tools.find(|(_, tool)| changed(&tool.path));
+            return changed.map(|(role, _)| format!("the {role} was changed after it"));
+        };
+        let then = self.record.surroundings.get(&then.surroundings)?;
+        let now = &self.present.surroundings;
+        let roles: BTreeSet<_> = then.programs.keys().chain(now.programs.keys()).collect();
+        if let Some(role) = roles.into_iter().find(|role| then.programs.get(*role) != now.programs.get(*role)) {
+            return Some(format!("the {role} is not the one it was built with"));
+        }
+        let variable = steering(then, now).find(|name| !self.is_declared(name))?;
+        Some(format!("{variable} is not what it was built with"))
+    }
+
+    fn is_declared(&self, variable: &str) -> bool {
+        self.observation.packages.values().flat_map(|reads| &reads.runs).any(|run| run.variables.contains(variable))
+    }
+
+    fn doubt(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+        let now = self.present.record(run, reads)?;
+        match self.vouching(run, &now) {
+            Some(then) => then.differs_from(&now).or_else(|| self.may_have_read(run, reads, then, &now)),
+            None if reads.is_local || !run.files.is_empty() => self.unvouched(run, reads),
+            None => self.configured_since(run),
+        }
+    }
+
+    /// What a run may have read without saying so, and is not what it was.
+    fn may_have_read(&self, run: &Run, reads: &PackageReads, then: &RunRecord, now: &RunRecord) -> Option<String> {
+        let unsaid = |what: String| format!("{what}, and nothing tells whether it was read");
+        if then.undeclared != now.undeclared {
+            return Some(unsaid(self.named(self.present.undeclared.in_package(&reads.package.id))));
+        }
+        let local_script = reads.is_local && run.is_script;
+        if local_script
+            && let Some(then) = self.record.surroundings.get(&then.surroundings)
+            && let Some(name) = steering(then, &self.present.surroundings).find(|name| !run.variables.contains(*name))
+        {
+            return Some(unsaid(format!("{name} changed")));
+        }
+        if self.present.scope == Scope::Crate {
+            return None;
+        }
+        if then.elsewhere != now.elsewhere {
+            return Some(unsaid(self.named(self.present.undeclared.elsewhere(&reads.package.id))));
+        }
+        (local_script && then.heads != now.heads).then(|| unsaid("HEAD moved".to_owned()))
+    }
+
+    /// One of `files` that changed.
+    fn named(&self, files: &Files) -> String {
+        let root = self.present.root;
+        let known = self.changed.iter().find(|path| files.paths.contains(&root.join(path)));
+        let known = known.or_else(|| self.changed.first().filter(|path| !root.join(path).exists()));
+        known.map_or_else(|| "a file changed".to_owned(), |path| format!("{path} changed"))
+    }
+
+    /// Why a run is not to be relied on that this package knows nothing of.
+    fn unvouched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+        let root = self.present.root;
+        // By its real place: `target` may be a link to a directory that others build in.
+        let wrote = dunce::canonicalize(&run.wrote).unwrap_or_else(|_| run.wrote.clone());
+        if !wrote.starts_with(root) {
+            let directory = wrote.parent().unwrap_or(&wrote);
+            return Some(format!("another checkout may have built in `{}`", directory.display()));
+        }
+        let written = modified(&run.wrote)?;
+        let changed = |path: &Path| self.was_changed(path, reads, written);
+        let places = self.present.places(run, reads);
+        if let Some(place) = places.into_iter().find(|place| changed(&place.on_disk(root))) {
+            return Some(format!("{} was changed after the last build", place.0));
+        }
+        let files = self.present.undeclared.in_package(&reads.package.id).paths.iter();
+        if let Some(path) = files.into_iter().find(|path| changed(path)) {
+            let place = Place::of(path, root).0;
+            return Some(format!("{place} was changed after the last build, and nothing tells whether it was read"));
+        }
+        let undeclared = || self.present.surroundings.variables.keys().find(|name| !self.is_declared(name));
+        if let Some(name) = undeclared().filter(|_| reads.is_local && run.is_script) {
+            return Some(format!("{name} may not be what it was built with"));
+        }
+        self.configured_since(run)
+    }
+
+    /// Whether a file was changed after `written`, by itself or with a directory that it was moved with.
+    fn was_changed(&self, path: &Path, reads: &PackageReads, written: SystemTime) -> bool {
+        // A directory that was moved here has files whose own times are old.
+        let (root, directory) = (self.present.root, normalized(&reads.package.directory));
+        let path = normalized(path);
+        let is_ours = |above: &Path| above != root && (above.starts_with(&directory) || above.starts_with(root));
+        let mut above = path.ancestors().skip(1).take_while(|above| is_ours(above));
+        above.any(|above| changed_after(above, written)) || changed_within(&path, written)
+    }
+
+    fn configured_since(&self, run: &Run) -> Option<String> {
+        let written = modified(&run.wrote)?;
+        let configured = |name: &&String| {
+            self.present.configured.get(*name).is_some_and(|configured| changed_after(&configured.file, written))
+        };
+        run.variables.iter().find(configured).map(|name| format!("{name} may not be what was built with"))
+    }
+}
+
+/// The variables that steer otherwise.
+fn steering<'s>(then: &'s Surroundings, now: &'s Surroundings) -> impl Iterator<Item = &'s String> {
+    let names: BTreeSet<_> = then.variables.keys().chain(now.variables.keys()).collect();
+    names.into_iter().filter(|name| then.variables.get(*name) != now.variables.get(*name))
+}
+
+impl RunRecord {
+    fn differs_from(&self, now: &Self) -> Option<String> {
+        if let Some(checkout) = self.checkout.as_ref().filter(|_| self.checkout != now.checkout) {
+            return Some(format!("`{}` was built there last", checkout.display()));
+        }
+        let names = self.files.keys().chain(now.files.keys());
+        if let Some(place) = names.into_iter().find(|place| self.files.get(place) != now.files.get(place)) {
+            return Some(format!("{} is not what was built", place.0));
+        }
+        let names = self.variables.keys().chain(now.variables.keys());
+        let variable = names.into_iter().find(|name| self.variables.get(*name) != now.variables.get(*name))?;
+        Some(format!("{variable} is not what was built with"))
+    }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// Whether a file or, in a directory, anything was changed later than `moment`.
+fn changed_within(path: &Path, moment: SystemTime) -> bool {
+    let below = || std::fs::read_dir(path).into_iter().flatten().flatten();
+    changed_after(path, moment) || (path.is_dir() && below().any(|entry| changed_within(&entry.path(), moment)))
+}
+
+/// Whether a file or directory was changed later than `moment`, by the one time that cannot be set.
+#[cfg(unix)]
+fn changed_after(path: &Path, moment: SystemTime) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    use std::time::{Duration, UNIX_EPOCH};
+    path.metadata().is_ok_and(|metadata| {
+        let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
+        let rest = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
+        UNIX_EPOCH + Duration::new(seconds, rest) >= moment
+    })
+}
+
+/// Windows tells programs no such time; there, the record alone vouches.
+#[cfg(not(unix))]
+fn changed_after(_: &Path, _: SystemTime) -> bool {
+    false
+}

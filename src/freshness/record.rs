@@ -1,0 +1,221 @@
+//! What is in a target directory, and what it was built from when this package last built there.
+//!
+//! Promises: a record vouches for a file that a run wrote as long as the file is the same. It holds digests and no values.
+//! Does not promise: to name a file that no run names; of those, one digest for each package is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::undeclared::Undeclared;
+use crate::fingerprint::Digest;
+use crate::inputs::{self, Configured, Observation, PackageReads, Run};
+use crate::inventory::{Inventory, Tool};
+use crate::path_set::Place;
+use crate::request::{Environment, Scope};
+use crate::stat::StatIdentity;
+use crate::tree::Tree;
+
+/// The record of one target directory.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BuildRecord {
+    /// By the file that the run wrote.
+    pub(super) runs: BTreeMap<PathBuf, RunRecord>,
+    /// What steered the runs, by its digest.
+    pub(super) surroundings: BTreeMap<String, Surroundings>,
+    /// Why nothing that is there may be taken as it is.
+    pub(super) distrusted: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RunRecord {
+    /// The checkout that it was built in; none for a run that is the same in any.
+    pub(super) checkout: Option<PathBuf>,
+    pub(super) wrote: StatIdentity,
+    pub(super) files: BTreeMap<Place, Option<Digest>>,
+    pub(super) variables: BTreeMap<String, Option<Digest>>,
+    /// Of the files of its package that no run names.
+    #[serde(default)]
+    pub(super) undeclared: Option<Digest>,
+    /// Of the files that lie in no package, which no run names either.
+    #[serde(default)]
+    pub(super) elsewhere: Option<Digest>,
+    /// Of the commits at HEAD.
+    #[serde(default)]
+    pub(super) heads: Option<Digest>,
+    /// The digest of what steered it.
+    #[serde(default)]
+    pub(super) surroundings: String,
+}
+
+/// What steers every run of a build and that none of them declares.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Surroundings {
+    /// Programs by their role.
+    pub(super) programs: BTreeMap<String, Option<Digest>>,
+    pub(super) variables: BTreeMap<String, Digest>,
+}
+
+impl Surroundings {
+    fn of(inventory: &Inventory) -> Self {
+        let program = |(role, tool): (&String, &Tool)| (role.clone(), inputs::content_of_tool(tool));
+        let variables = inventory.variables.iter().filter(|(name, _)| !cargo_heeds(name));
+        Self {
+            programs: inventory.tools.iter().map(program).collect(),
+            variables: variables.map(|(name, digest)| (name.clone(), *digest)).collect(),
+        }
+    }
+
+    fn digest(&self) -> String {
+        Digest::of(serde_json::to_vec(self).expect("names and digests always become JSON")).to_string()
+    }
+}
+
+/// Whether cargo builds again when a variable changes, or the variable names a program.
+///
+/// <https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html#fingerprints-and-unithashs>
+fn cargo_heeds(name: &str) -> bool {
+    const EXACTLY: [&str; 12] = [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "CARGO_INCREMENTAL",
+        "CARGO_BUILD_INCREMENTAL",
+        "RUSTC",
+        "CARGO_BUILD_RUSTC",
+        "RUSTC_WRAPPER",
+        "CARGO_BUILD_RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+    ];
+    let of_target = name.starts_with("CARGO_TARGET_") && (name.ends_with("_RUSTFLAGS") || name.ends_with("_LINKER"));
+    EXACTLY.contains(&name) || name.starts_with("CARGO_PROFILE_") || of_target
+}
+
+/// What is there now, to compare records with.
+pub(crate) struct Present<'a> {
+    pub(super) root: &'a Path,
+    tree: &'a Tree,
+    env: &'a Environment,
+    pub(super) scope: Scope,
+    /// All inputs but files.
+    pub(super) known: &'a Inventory,
+    /// Variables that cargo's configuration sets.
+    pub(super) configured: BTreeMap<String, Configured>,
+    pub(super) undeclared: Undeclared,
+    output: BTreeSet<Place>,
+    pub(super) surroundings: Surroundings,
+    steered_by: String,
+    heads: Digest,
+}
+
+impl<'a> Present<'a> {
+    /// `known` and `tree` as they are for the builds of `observation`.
+    pub(crate) fn of(
+        observation: &Observation,
+        known: &'a Inventory,
+        tree: &'a Tree,
+        (root, env, scope): (&'a Path, &'a Environment, Scope),
+    ) -> crate::error::Result<Self> {
+        let surroundings = Surroundings::of(known);
+        let heads = serde_json::to_vec(&tree.heads().iter().collect::<Vec<_>>());
+        Ok(Self {
+            root,
+            tree,
+            env,
+            scope,
+            known,
+            configured: inputs::configured_variables(root, env)?,
+            undeclared: Undeclared::of(observation, tree, root),
+            output: observation.output.iter().map(|directory| Place::of(directory, root)).collect(),
+            steered_by: surroundings.digest(),
+            surroundings,
+            heads: Digest::of(heads.expect("paths and commits always become JSON")),
+        })
+    }
+
+    /// The places that a run for `reads` looks at.
+    pub(super) fn places(&self, run: &Run, reads: &PackageReads) -> BTreeSet<Place> {
+        let files = run.files.iter().flat_map(|file| [Some(file.clone()), twin(file)]).flatten();
+        let mut places: BTreeSet<Place> = files.map(|file| Place::of(&file, self.root)).collect();
+        if run.reads_whole_package {
+            let place = Place::of(&reads.package.directory, self.root);
+            if place.is_inside() {
+                let directory = place.on_disk(self.root);
+                let all = self.tree.files().iter().map(|file| Place(file.path.clone()));
+                places.extend(all.filter(|place| place.on_disk(self.root).starts_with(&directory)));
+            } else {
+                let all = inputs::files_of_package(&place, self.tree, self.root);
+                places.extend(all.into_iter().map(|file| Place(file.path)));
+            }
+        }
+        places
+    }
+
+    /// What `run` would read now.
+    pub(super) fn record(&self, run: &Run, reads: &PackageReads) -> Option<RunRecord> {
+        let variable = |name: &String| {
+            let configured = self.configured.get(name).map(|configured| configured.digest);
+            (name.clone(), configured.or_else(|| self.env.get(name).map(Digest::of)))
+        };
+        let digest = |place: Place| {
+            let digest = inputs::digest_of(&place, &self.output, self.tree, self.root);
+            (place, digest)
+        };
+        let id = &reads.package.id;
+        let is_of_checkout = reads.is_local || !run.files.is_empty();
+        Some(RunRecord {
+            checkout: is_of_checkout.then(|| self.root.to_owned()),
+            wrote: StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links(),
+            files: self.places(run, reads).into_iter().map(digest).collect(),
+            variables: run.variables.iter().map(variable).collect(),
+            undeclared: self.undeclared.in_package(id).digest,
+            elsewhere: self.undeclared.elsewhere(id).digest,
+            heads: (reads.is_local && run.is_script).then_some(self.heads),
+            surroundings: self.steered_by.clone(),
+        })
+    }
+}
+
+impl BuildRecord {
+    /// Takes down what everything in `observation` was built from.
+    pub(crate) fn update(&mut self, observation: &Observation, present: &Present<'_>) {
+        self.distrusted = None;
+        for reads in observation.packages.values() {
+            let record = |run: &Run| Some((run.wrote.clone(), present.record(run, reads)?));
+            self.runs.extend(reads.runs.iter().filter_map(record));
+        }
+        self.runs.retain(|wrote, _| wrote.exists());
+        self.surroundings.insert(present.steered_by.clone(), present.surroundings.clone());
+        let steered_by: BTreeSet<_> = self.runs.values().map(|run| run.surroundings.clone()).collect();
+        self.surroundings.retain(|digest, _| steered_by.contains(digest));
+    }
+
+    /// A record that vouches for nothing, for the reason given.
+    pub(crate) fn distrusting(why: String) -> Self {
+        Self { distrusted: Some(why), ..Self::default() }
+    }
+
+    /// Whether it is such a record.
+    pub(crate) fn is_distrusted(&self) -> bool {
+        self.distrusted.is_some()
+    }
+}
+
+/// Where rustc would look for the module in `file` as well: `x/mod.rs` for `x.rs`, and the other way round. It refuses
+/// a module that has both, which cargo does not see since nothing has read the other file yet.
+///
+/// <https://doc.rust-lang.org/error_codes/E0584.html>
+fn twin(file: &Path) -> Option<PathBuf> {
+    if file.extension()? != "rs" {
+        return None;
+    }
+    Some(match file.file_stem()? {
+        stem if stem == "mod" => file.parent()?.with_extension("rs"),
+        _ => file.with_extension("").join("mod.rs"),
+    })
+}

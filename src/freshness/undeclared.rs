@@ -1,0 +1,123 @@
+//! Files that count and that no run names.
+//!
+//! Promises: every file of a package is either named by a run, and then cargo or its record tells that it changed, or it is
+//! told here as one digest for its package. Build scripts and procedural macros may read such files without saying so. A
+//! script that declares nothing is taken to name all of them.
+//! Does not promise: to know whether they do.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use gix::bstr::{BStr, BString, ByteSlice};
+
+use crate::fingerprint::{Digest, FingerprintBuilder};
+use crate::inputs::{self, LockFile, Observation};
+use crate::path_set::Place;
+use crate::tree::{FileInput, Tree, TreePath, split};
+
+/// At the root of a workspace: what cargo and rustup read, and heed.
+const HEEDED: [&str; 4] = ["Cargo.lock", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
+
+/// Files that no run names, by the id of their package.
+#[derive(Default)]
+pub(super) struct Undeclared {
+    by_package: BTreeMap<String, Files>,
+    /// Those that lie in no package.
+    elsewhere: Files,
+    empty: Files,
+}
+
+#[derive(Default)]
+pub(super) struct Files {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) digest: Option<Digest>,
+}
+
+impl Files {
+    fn of(files: &[&FileInput], root: &Path) -> Self {
+        let mut hash = FingerprintBuilder::new();
+        for file in files {
+            hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
+        }
+        let paths = files.iter().map(|file| Place(file.path.clone()).on_disk(root)).collect();
+        Self { paths, digest: Some(hash.digest()) }
+    }
+}
+
+impl Undeclared {
+    /// Those of the local packages in `observation` that have a build script or depend on a procedural macro.
+    pub(super) fn of(observation: &Observation, tree: &Tree, root: &Path) -> Self {
+        let lock_file = LockFile::of(root);
+        let runs = observation.packages.values().flat_map(|reads| reads.files.iter());
+        let named: BTreeSet<TreePath> = runs.map(|file| Place::of(file, root).0).collect();
+        // A declared directory is read with everything in it.
+        let is_named = |path: &TreePath| {
+            let parents = path.0.rfind_iter("/").map(|slash| TreePath(path.0[..slash].into()));
+            std::iter::once(path.clone()).chain(parents).any(|path| named.contains(&path))
+        };
+        let owners = Owners::of(tree, root);
+        let mut found = Self::default();
+        for reads in observation.local() {
+            let may_be_read = reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros);
+            if !may_be_read {
+                continue;
+            }
+            if reads.is_read_whole() {
+                found.by_package.insert(reads.package.id.clone(), Files::default());
+                continue;
+            }
+            let place = Place::of(&reads.package.directory, root);
+            let outside;
+            let files: Vec<&FileInput> = if owners.packages.contains(&place.0.0) {
+                let is_own = |file: &&FileInput| owners.of_path(file.path.0.as_bstr()) == Some(place.0.0.as_bstr());
+                tree.files().iter().filter(is_own).collect()
+            } else {
+                outside = inputs::files_of_package(&place, tree, root);
+                outside.iter().collect()
+            };
+            let files: Vec<_> = files.into_iter().filter(|file| !is_named(&file.path)).collect();
+            found.by_package.insert(reads.package.id.clone(), Files::of(&files, root));
+        }
+        let is_elsewhere = |file: &&FileInput| {
+            let path = file.path.0.as_bstr();
+            owners.of_path(path).is_none() && !HEEDED.iter().any(|name| path == name) && !path.starts_with(b".cargo/")
+        };
+        let elsewhere: Vec<_> = tree.files().iter().filter(is_elsewhere).filter(|file| !is_named(&file.path)).collect();
+        found.elsewhere = Files::of(&elsewhere, root);
+        found
+    }
+
+    /// The files of the package `id` that no run names; none where nothing can read them.
+    pub(super) fn in_package(&self, id: &str) -> &Files {
+        self.by_package.get(id).unwrap_or(&self.empty)
+    }
+
+    /// The files that lie in no package, as far as the package `id` may read them.
+    pub(super) fn elsewhere(&self, id: &str) -> &Files {
+        if self.by_package.contains_key(id) { &self.elsewhere } else { &self.empty }
+    }
+}
+
+/// Which package a file of the tree belongs to.
+struct Owners {
+    packages: HashSet<BString>,
+}
+
+impl Owners {
+    fn of(tree: &Tree, root: &Path) -> Self {
+        let directory = |file: &FileInput| {
+            let (directory, name) = split(file.path.0.as_bstr());
+            (name == "Cargo.toml").then(|| directory.to_owned())
+        };
+        let mut packages: HashSet<BString> = tree.files().iter().filter_map(directory).collect();
+        if !inputs::is_package(root) {
+            packages.remove(b"".as_bstr());
+        }
+        Self { packages }
+    }
+
+    fn of_path<'p>(&self, path: &'p BStr) -> Option<&'p BStr> {
+        let parents = path.rfind_iter("/").map(|slash| path[..slash].as_bstr());
+        parents.chain(std::iter::once(b"".as_bstr())).find(|directory| self.packages.contains(*directory))
+    }
+}

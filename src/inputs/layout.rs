@@ -1,0 +1,157 @@
+//! Finds what cargo and rustc leave in the build directory.
+//!
+//! Promises: the dep-info of every run of rustc that cargo names, in the layout that cargo has had for years, in the new
+//! one, and in a build directory apart from the target directory; what a build script printed, and when it ran.
+//! Does not promise: to know a layout that is still to come. A trace that is not found is an error, and what the build
+//! read is not known.
+//!
+//! A part of this layout is cargo's own business. The files that cargo hands out are named in its messages; where it made
+//! them is told by their being hard links to what it made.
+//!
+//! <https://doc.rust-lang.org/cargo/reference/build-cache.html>
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::closure::Unobservable;
+use crate::units::{BuildDirectories, ScriptRun, Unit, Units};
+
+/// Where the runs of one build left their traces.
+pub(super) struct Layout<'a> {
+    units: &'a Units,
+    /// Directories in which rustc may have made what cargo then put elsewhere.
+    made_in: Vec<PathBuf>,
+    /// Directories of the profile, in which cargo puts what it hands out.
+    handed_out: Vec<PathBuf>,
+}
+
+impl<'a> Layout<'a> {
+    /// The layout of the build of `units`. `elsewhere` is asked when the binary was not made beside where it is.
+    pub(super) fn of(units: &'a Units, elsewhere: impl FnOnce() -> Option<BuildDirectories>) -> Self {
+        let profile = units.executable.parent().unwrap_or(&units.executable).to_owned();
+        let beside = Self { units, made_in: made_in(&profile), handed_out: vec![profile.clone()] };
+        if !beside.sources_of(&units.executable).is_empty() {
+            return beside;
+        }
+        let built_in = elsewhere()
+            .filter(|directories| directories.build != directories.target)
+            .and_then(|directories| Some(directories.build.join(profile.strip_prefix(&directories.target).ok()?)));
+        match built_in {
+            Some(other) => Self { made_in: made_in(&other), ..beside },
+            None => beside,
+        }
+    }
+
+    /// The dep-info files of one unit, with the file that is this run's alone: builds with other features put their
+    /// binary in the same place.
+    pub(super) fn traces_of(&self, unit: &Unit) -> Result<(Vec<PathBuf>, PathBuf), Unobservable> {
+        let mut dep_infos = BTreeSet::new();
+        let mut wrote = unit.files.first().unwrap_or(&unit.package.directory).clone();
+        for file in &unit.files {
+            let directory = file.parent().unwrap_or(file);
+            if unit.is_build_script {
+                dep_infos.extend(dep_infos_in(directory));
+            } else if self.handed_out.iter().any(|profile| directory == profile) {
+                let sources = self.sources_of(file);
+                if let [(_, source)] = sources.as_slice()
+                    && unit.files.first() == Some(file)
+                {
+                    wrote.clone_from(source);
+                }
+                let unsure = if sources.is_empty() { self.of_that_name(file) } else { Vec::new() };
+                dep_infos.extend(sources.into_iter().map(|(dep_info, _)| dep_info).chain(unsure));
+            } else {
+                let beside = names_of(file).into_iter().map(|name| directory.join(format!("{name}.d")));
+                dep_infos.extend(beside.filter(|path| path.is_file()));
+            }
+        }
+        if dep_infos.is_empty() {
+            let source = io::Error::new(io::ErrorKind::NotFound, "it has no dep-info");
+            return Err(Unobservable { path: wrote, source });
+        }
+        Ok((dep_infos.into_iter().collect(), wrote))
+    }
+
+    /// The dep-info files whose run made `artifact`, each with what it made: the same file under another name.
+    fn sources_of(&self, artifact: &Path) -> Vec<(PathBuf, PathBuf)> {
+        let made = |dep_info: PathBuf| {
+            let source = made_by(&dep_info, artifact)?;
+            same_file::is_same_file(&source, artifact).ok()?.then_some((dep_info, source))
+        };
+        self.of_that_name(artifact).into_iter().filter_map(made).collect()
+    }
+
+    /// The dep-info files whose run may have made `artifact`, by their names. More may be taken to be read than was, where
+    /// a file system without hard links leaves no other way.
+    fn of_that_name(&self, artifact: &Path) -> Vec<PathBuf> {
+        let names = names_of(artifact);
+        let is_ours = |path: &PathBuf| {
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let is_hash = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let has_name = |name: &String| {
+                let rest = stem.strip_prefix(name.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('-').is_some_and(is_hash))
+            };
+            names.iter().any(has_name)
+        };
+        self.made_in.iter().flat_map(|directory| dep_infos_in(directory)).filter(is_ours).collect()
+    }
+
+    /// The dep-info that cargo puts beside the binary.
+    ///
+    /// <https://doc.rust-lang.org/cargo/reference/build-cache.html#dep-info-files>
+    pub(super) fn handed_out_dep_info(&self) -> PathBuf {
+        self.units.executable.with_extension("d")
+    }
+}
+
+/// `deps`, and in the new layout a directory for each run.
+fn made_in(profile: &Path) -> Vec<PathBuf> {
+    let runs = children(&profile.join("build")).into_iter().flat_map(|package| children(&package));
+    std::iter::once(profile.join("deps")).chain(runs.map(|run| run.join("out"))).filter(|it| it.is_dir()).collect()
+}
+
+fn children(directory: &Path) -> Vec<PathBuf> {
+    fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn dep_infos_in(directory: &Path) -> Vec<PathBuf> {
+    let mut found = children(directory);
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "d") && path.is_file());
+    found
+}
+
+/// The names that the dep-info of an artifact may have: `deps/libx-0123.rlib` has its own in `deps/x-0123.d`, and the
+/// binary `my-app` in `deps/my_app-0123.d`.
+fn names_of(artifact: &Path) -> Vec<String> {
+    let Some(stem) = artifact.file_stem().and_then(|stem| stem.to_str()) else { return Vec::new() };
+    let library = artifact.extension().and_then(|_| stem.strip_prefix("lib"));
+    let mut names: Vec<String> = std::iter::once(stem).chain(library).map(str::to_owned).collect();
+    names.extend(names.clone().iter().filter(|name| name.contains('-')).map(|name| name.replace('-', "_")));
+    names
+}
+
+/// The file that `dep_info` is about, if it is of the kind of `artifact`.
+fn made_by(dep_info: &Path, artifact: &Path) -> Option<PathBuf> {
+    let stem = dep_info.file_stem()?.to_str()?;
+    let extension = artifact.extension().and_then(|extension| extension.to_str());
+    let suffix = extension.map(|extension| format!(".{extension}")).unwrap_or_default();
+    let names = ["", "lib"].map(|prefix| dep_info.with_file_name(format!("{prefix}{stem}{suffix}")));
+    names.into_iter().find(|path| path.is_file())
+}
+
+/// A build script's standard output, in the old layout and in the new one.
+pub(super) fn output_of(script: &ScriptRun) -> PathBuf {
+    let new = script.out_dir.with_file_name("run").join("stdout");
+    if new.is_file() { new } else { script.out_dir.with_file_name("output") }
+}
+
+/// From when to when a build script ran last; none when that is not known. cargo sets the time of its output back to when
+/// it began, and leaves that of its error output.
+pub(super) fn span_of(output: &Path) -> Option<(SystemTime, SystemTime)> {
+    let modified = |name| output.with_file_name(name).metadata().ok()?.modified().ok();
+    Some((modified("invoked.timestamp")?, modified("stderr")?))
+}

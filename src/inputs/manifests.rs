@@ -1,0 +1,156 @@
+//! Manifests, and where they lead.
+//!
+//! Promises: every manifest is found that a `path`, a `package.workspace`, a `[patch]` or a `paths` leads to, from the
+//! workspace and from cargo's configuration, over as many steps as there are. A neighbour of the checkout that relative
+//! paths lead to is told from a place that is absolute.
+//! Does not promise: to know which of them cargo uses. Each can move a dependency in the lock file, so all of them count.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use gix::bstr::ByteSlice;
+
+use super::environment::{CargoConfig, cargo_configs};
+use super::seen::Watch;
+use super::selection::{directory_of_manifest, matches};
+use crate::error::Result;
+use crate::files;
+use crate::path_set::{Place, normalized};
+use crate::request::Environment;
+use crate::tree::{FileInput, Tree};
+
+const MANIFEST: &str = "Cargo.toml";
+
+/// The manifests of a workspace, and the patterns that find more.
+pub(super) struct Workspace {
+    /// As they were reached; relative ways begin with the checkout's root.
+    pub(super) manifests: BTreeSet<PathBuf>,
+    /// `workspace.members`.
+    pub(super) members: BTreeSet<String>,
+}
+
+impl Workspace {
+    /// The workspace of the checkout at `root`. A manifest belongs to it when `members` takes it in, or when one that does
+    /// leads to it.
+    ///
+    /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields>
+    pub(super) fn of(tree: &Tree, root: &Path, env: &Environment) -> Result<Self> {
+        let workspace = table(&root.join(MANIFEST));
+        let listed = workspace.get("workspace").and_then(|workspace| workspace.get("members")?.as_array());
+        let clean = |pattern: &str| Place::of(&root.join(pattern), root).0.to_string();
+        let members: BTreeSet<String> =
+            listed.into_iter().flatten().filter_map(toml::Value::as_str).map(clean).collect();
+        let is_member = |file: &&FileInput| {
+            let directory = directory_of_manifest(file.path.0.as_bstr());
+            directory.is_some_and(|directory| members.iter().any(|pattern| matches(pattern, directory)))
+        };
+        let found = tree.files().iter().filter(is_member).map(|file| Place(file.path.clone()).on_disk(root));
+        let manifests = reached(found.chain(from_everywhere(root, env)?));
+        Ok(Self { manifests, members })
+    }
+}
+
+/// Where packages outside the checkout lie that relative paths lead to.
+#[derive(Default)]
+pub(super) struct Neighbours {
+    /// The directory as the way to it leads, by the directory itself.
+    ways: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl Neighbours {
+    /// The neighbours that the packages in `directories` lead to.
+    pub(super) fn of(directories: impl Iterator<Item = PathBuf>, root: &Path, env: &Environment) -> Result<Self> {
+        let starts = directories.filter(|directory| directory.starts_with(root)).map(|it| it.join(MANIFEST));
+        let manifests = reached(starts.chain(from_everywhere(root, env)?));
+        let directories = manifests.iter().filter_map(|manifest| manifest.parent()).filter(|it| it.starts_with(root));
+        let ways = directories.map(|directory| (normalized(directory), directory.to_owned()));
+        Ok(Self { ways: ways.filter(|(directory, _)| !directory.starts_with(root)).collect() })
+    }
+
+    /// `path` by the way that leads to it from the checkout, if one does.
+    pub(super) fn reach(&self, path: PathBuf) -> PathBuf {
+        let way = path.ancestors().find_map(|above| Some((above, self.ways.get(above)?)));
+        way.and_then(|(above, way)| Some(way.join(path.strip_prefix(above).ok()?))).unwrap_or(path)
+    }
+}
+
+/// Manifests that lead further, wherever a look begins: the one at the root, and those that cargo's configuration names.
+fn from_everywhere(root: &Path, env: &Environment) -> Result<Vec<PathBuf>> {
+    let mut manifests = vec![root.join(MANIFEST)];
+    for config in cargo_configs(root, env, &Watch::default())? {
+        manifests.extend(configured(&config).into_iter().map(|directory| config.base.join(directory).join(MANIFEST)));
+    }
+    Ok(manifests)
+}
+
+/// The directories of packages that a configuration file puts in the place of others.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#patch>
+/// <https://doc.rust-lang.org/cargo/reference/config.html#paths>
+fn configured(config: &CargoConfig) -> Vec<String> {
+    let mut directories = Vec::new();
+    if let Some(patch) = config.table.get("patch") {
+        named_paths(patch, &mut directories);
+    }
+    let paths = config.table.get("paths").and_then(toml::Value::as_array);
+    directories.extend(paths.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned));
+    directories
+}
+
+/// `starts` and every manifest that they lead to and that is there, each once.
+fn reached(starts: impl Iterator<Item = PathBuf>) -> BTreeSet<PathBuf> {
+    let (mut ahead, mut seen): (Vec<_>, _) = (starts.collect(), BTreeSet::new());
+    let mut found = BTreeSet::new();
+    while let Some(manifest) = ahead.pop() {
+        if !manifest.is_file() || !seen.insert(normalized(&manifest)) {
+            continue;
+        }
+        let content = toml::Value::Table(table(&manifest));
+        let mut named = Vec::new();
+        named_paths(&content, &mut named);
+        let workspace = content.get("package").and_then(|package| package.get("workspace")?.as_str());
+        named.extend(workspace.map(str::to_owned));
+        let directory = manifest.parent().unwrap_or(&manifest);
+        ahead.extend(named.iter().map(|path| directory.join(path).join(MANIFEST)));
+        found.insert(manifest);
+    }
+    found
+}
+
+/// Whether the manifest in `directory` is that of a package, and not only of a workspace.
+#[must_use]
+pub fn is_package(directory: &Path) -> bool {
+    table(&directory.join(MANIFEST)).contains_key("package")
+}
+
+/// Every `path` in a manifest: those of dependencies, patches and targets.
+fn named_paths(value: &toml::Value, found: &mut Vec<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            found.extend(table.get("path").and_then(toml::Value::as_str).map(str::to_owned));
+            table.values().for_each(|value| named_paths(value, found));
+        }
+        toml::Value::Array(values) => values.iter().for_each(|value| named_paths(value, found)),
+        _ => {}
+    }
+}
+
+/// `package.include` of the package in `directory`, from the workspace at `root` where it is inherited; empty where there
+/// is none.
+///
+/// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-exclude-and-include-fields>
+pub(super) fn include_patterns(directory: &Path, root: &Path) -> Vec<String> {
+    let manifest = table(&directory.join(MANIFEST));
+    let Some(package) = manifest.get("package") else { return Vec::new() };
+    let own = package.get("include");
+    let is_inherited = own.is_some_and(|own| own.get("workspace").is_some());
+    let workspace = package.get("workspace").and_then(toml::Value::as_str).map(|path| directory.join(path));
+    let inherited = is_inherited.then(|| table(&workspace.unwrap_or_else(|| root.to_owned()).join(MANIFEST)));
+    let inherited = inherited.as_ref().and_then(|it| it.get("workspace")?.get("package")?.get("include"));
+    let patterns = if is_inherited { inherited } else { own }.and_then(toml::Value::as_array);
+    patterns.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
+}
+
+fn table(manifest: &Path) -> toml::Table {
+    files::read_to_string(manifest).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
