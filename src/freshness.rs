@@ -70,7 +70,7 @@ impl Present<'_> {
     fn record(&self, run: &Run, package: &Package) -> Option<RunRecord> {
         let variable = |name: &String| {
             let configured = self.configured.get(name).map(|configured| configured.digest);
-            (name.clone(), configured.or_else(|| self.env.get(name).map(Digest::of)))
+            (name.clone(), configured.or_else(|| self.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()))))
         };
         let directory = Place::of(&package.directory, self.root);
         let digest = |place: Place| {

@@ -133,7 +133,8 @@ pub fn observing(
     root: &Path,
     stat_caches: &Path,
 ) -> Result<(Inventory, Option<Unsaved>)> {
-    let variable = |name: &String| (name.clone(), request.env.get(name).map(Digest::of));
+    let digest = |name: &String| request.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()));
+    let variable = |name: &String| (name.clone(), digest(name));
     let (outside, unsaved) = outside::look(set, &tree, root, stat_caches)?;
     let inventory = Inventory {
         tree,
