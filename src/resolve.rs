@@ -166,7 +166,7 @@ fn tell_miss(search: &Search<'_>, survey: &Survey, found: &LookUp) -> Result<Vec
 
 /// Runs cargo, and runs it once more without what it wrongly took for fresh.
 fn build(search: &Search<'_>, tree: &Tree) -> Result<(Built, Option<Observation>)> {
-    let Search { request, root, call, store } = search;
+    let Search { request, root, call, store, .. } = search;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
     let began = SystemTime::now();

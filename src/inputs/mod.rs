@@ -6,6 +6,7 @@
 //! environment and what a path set names. System libraries, the linker and programs that build scripts find on `PATH`
 //! are not inputs; README, "Limits", says so to users.
 
+mod brackets;
 mod cachedir;
 mod checkout;
 mod closure;
@@ -13,6 +14,7 @@ mod content;
 mod dep_info;
 mod directory;
 mod environment;
+mod git_config;
 mod ignore;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod index;
@@ -45,7 +47,7 @@ pub use environment::{Configured, configured_variables, target_directory};
 pub use path_sets::{digest_of, digest_of_package, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
-pub use sweep::{Subject, Swept, sweep};
+pub use sweep::{Subject, Swept, git_variables, sweep};
 
 use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
