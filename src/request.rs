@@ -299,7 +299,7 @@ mod tests {
         for bad in ["", "a,b", "-x", "a b", "/x", "a/b/c"] {
             refused("features", |options| options.features = vec![bad.into()]);
         }
-        for bad in ["", "-x", "a/b", "a.b"] {
+        for bad in ["", "-x", "a/b", "a.b", "debug"] {
             refused("profile", |options| options.profile = Some(bad.into()));
         }
         refused("builder", |options| options.builder = Some("make".into()));

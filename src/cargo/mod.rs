@@ -12,6 +12,7 @@ mod command;
 mod failure;
 mod pace;
 mod process;
+mod refusal;
 mod stderr;
 mod version;
 
