@@ -59,7 +59,7 @@ pub(super) fn open(worktree: &Path) -> Result<gix::Repository, Problem> {
     if is_reftable(&repository) {
         return Err(Problem {
             what: "its references are kept as a reftable, which is not supported here".into(),
-            hint: "run `git refs migrate --ref-format=files` there, with git 2.46 or newer",
+            hint: "run `git refs migrate --ref-format=files` there, with git 2.49 or newer",
             is_known: true,
         });
     }
