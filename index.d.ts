@@ -109,6 +109,7 @@ export type CallSignal = typeof globalThis extends { AbortSignal: { prototype: i
   : {
       readonly aborted: boolean
       readonly reason?: unknown
+      throwIfAborted?(): void
       addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
       removeEventListener(type: 'abort', listener: () => void): void
     }

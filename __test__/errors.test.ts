@@ -255,7 +255,8 @@ test('a repository whose references are a reftable is said to have one', async (
   checkout.commit('start')
   const error = await failure(fingerprint(checkout.options()), 'NOT_A_CHECKOUT')
   expect(error.message).toContain('reftable')
-  checkout.git(...((error.hint ?? '').match(/`git ([^`]*)`/)?.[1].split(' ') ?? []))
+  const advice = error.hint?.match(/`git ([^`]*)`/)?.[1] ?? ''
+  checkout.git(...advice.split(' '))
   expect((await checkout.get()).outcome).toBe('built')
 })
 
