@@ -45,11 +45,14 @@ test.skipIf(isWindows)('in a git hook, the git of a build script answers for the
   mkdirSync(join(around.repo, '.git', 'hooks'), { recursive: true })
   writeFileSync(
     hook,
-    `#!/bin/sh\ntest -n "$GIT_INDEX_FILE" && '${process.execPath}' '${program(checkout)}' >'${path}'\n`,
+    `#!/bin/sh\ntest -n "$GIT_DIR" && '${process.execPath}' '${program(checkout)}' >'${path}'\n`,
   )
   chmodSync(hook, 0o755)
-  around.write('x.txt', '2')
-  around.commit('in a hook')
+  // git names the repository in the hooks of a linked worktree.
+  const linked = join(around.directory, 'linked')
+  around.git('worktree', 'add', '--quiet', linked)
+  writeFileSync(join(linked, 'x.txt'), '2')
+  around.git('-C', linked, 'commit', '--quiet', '--all', '--message', 'in a hook')
   const head = checkout.git('rev-parse', 'HEAD')
   expect(output(execFileSync('cat', [path], { encoding: 'utf8' }).trim())).toBe(head)
   expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: head })
