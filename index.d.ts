@@ -77,9 +77,9 @@ export declare class DevBinaryError extends Error {
 }
 
 export type DevBinaryErrorCode =
-  /** An option has a wrong type, an unknown name, or a value that cargo would refuse. Found before any I/O. */
+  /** An option has a wrong type, an unknown name, or a value that cargo would refuse; the message lists what there is. */
   | 'INVALID_OPTION'
-  /** `repo` is not the root of a git worktree with a `Cargo.toml`. */
+  /** `repo` is not the root of a git worktree with a `Cargo.toml`, or git's files in it cannot be read. */
   | 'NOT_A_CHECKOUT'
   /** cargo, cargo-zigbuild, zig, a toolchain or a target is missing; the hint has the command that installs it. */
   | 'TOOL_NOT_FOUND'
@@ -108,8 +108,8 @@ export type CallSignal = typeof globalThis extends { AbortSignal: { prototype: i
   ? Global
   : {
       readonly aborted: boolean
-      readonly reason: unknown
-      throwIfAborted(): void
+      readonly reason?: unknown
+      throwIfAborted?(): void
       addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
       removeEventListener(type: 'abort', listener: () => void): void
     }
@@ -184,7 +184,9 @@ export interface DevBinaryOptions {
    */
   maxAge?: string | number | undefined
   /**
-   * The environment of the build; a variable that is `undefined` is not set.
+   * The environment of the build; a variable that is `undefined` is not set. What git says to a hook of its repository, and
+   * cargo to a build script of its package, is left out: `GIT_DIR`, `CARGO_FEATURE_*` and the like. On Unix, what
+   * `process.env` cannot show, since it is not UTF-8, is handed on as it is.
    * @default `process.env` as it is at the call
    */
   env?: Readonly<Record<string, string | undefined>> | undefined

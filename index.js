@@ -243,17 +243,23 @@ function listenerOf(onEvent) {
   return new Listener(onEvent)
 }
 
+/** As `AbortSignal.throwIfAborted`, which polyfills and older DOMs do not have. */
+function throwIfAborted(signal) {
+  if (!signal?.aborted) return
+  throw signal.reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : signal.reason
+}
+
 async function call(task, given, known = OPTIONS) {
   const options = checked(given, known)
   const { signal, onEvent } = options
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
   const request = toRequest(task, options)
   const listener = onEvent && listenerOf(onEvent)
   const native = load()
   const cancellation = new native.Cancellation()
   // Calls made in the same turn of the event loop begin together and can share one look at the tree.
   await undefined
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
 
   let failure
   const end = (error) => {
@@ -272,13 +278,13 @@ async function call(task, given, known = OPTIONS) {
       })
     })
     await listener?.settled()
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     if (failure !== undefined) throw failure
     if (last.type === 'failed') throw new DevBinaryError(last.code, last.message, { hint: last.hint ?? undefined })
     if (last.type === 'aborted') throw new DevBinaryError('INTERNAL', 'the call ended though nobody ended it')
     return last[task]
   } finally {
-    signal?.removeEventListener('abort', onAbort)
+    signal?.removeEventListener?.('abort', onAbort)
     leave(end)
   }
 }

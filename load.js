@@ -104,6 +104,10 @@ function remedy(cause) {
   }
   const needed = /version `GLIBC_([\d.]+)' not found/.exec(cause)
   if (needed) return `use a system with glibc ${needed[1]} or newer`
+  if (/loading addons is disabled|access to this API has been restricted/i.test(cause)) {
+    if (process.permission === undefined) return 'start Node without `--no-addons`, also in NODE_OPTIONS'
+    return `start Node with \`--allow-addons\`, and have \`--allow-fs-read\` name the directory of ${NAME}`
+  }
   // Unpacked and not to be mapped, or not even unpacked.
   const isNotMapped = /failed to map segment|operation not permitted/i.test(cause)
   if (isCompiled() && (isNotMapped || IN_PROGRAM.test(cause))) {

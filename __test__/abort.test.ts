@@ -34,6 +34,24 @@ describe('a signal', () => {
     expect(events).toEqual([])
   })
 
+  test('of a polyfill, which has no `throwIfAborted` and no reason, ends a call as well', async () => {
+    class Polyfill extends EventTarget {
+      aborted = false
+    }
+    const checkout = new EndlessCheckout()
+    const quiet = new Polyfill() as unknown as AbortSignal
+    expect(await new Checkout().fingerprint({ signal: quiet })).toMatch(/^[0-9a-f]{64}$/)
+    const signal = new Polyfill()
+    const call = rejection(checkout.get({ signal: signal as unknown as AbortSignal }))
+    await checkout.atWork()
+    signal.aborted = true
+    signal.dispatchEvent(new Event('abort'))
+    expect(await call).toMatchObject({ name: 'AbortError' })
+    expect(await rejection(checkout.get({ signal: signal as unknown as AbortSignal }))).toMatchObject({
+      name: 'AbortError',
+    })
+  })
+
   test.skipIf(process.platform === 'win32')('is heeded while the failure of cargo is being explained', async () => {
     const checkout = new Checkout()
     const asked = join(checkout.directory, 'asked')

@@ -18,7 +18,17 @@ import {
 import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import type { DevBinary, DevBinaryOptions } from '../index.js'
-import { Checkout, entry, HELLO, mainPrinting, PATIENCE_MS, plainEnvironment, temporaryDirectory } from './support.js'
+import {
+  Checkout,
+  entry,
+  HELLO,
+  listener,
+  mainPrinting,
+  only,
+  PATIENCE_MS,
+  plainEnvironment,
+  temporaryDirectory,
+} from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -515,7 +525,7 @@ test('paths that the repository or the user excludes everywhere do not count', a
   writeFileSync(join(home, '.gitconfig'), '[core]\n\texcludesFile = ~/excludes\n')
   writeFileSync(join(home, 'excludes'), '*.everywhere\n')
   const ofUser = plainEnvironment({ HOME: home, XDG_CONFIG_HOME: undefined })
-  const fingerprint = () => inChild('fingerprint', checkout.options(), ofUser)
+  const fingerprint = () => inChild('fingerprint', checkout.options({ env: ofUser }), plainEnvironment())
   const before = fingerprint()
   checkout.write('x.here', 'x')
   checkout.write('src/x.everywhere', 'x')
@@ -530,6 +540,33 @@ test('paths that the repository or the user excludes everywhere do not count', a
   // The repository's own setting is nearer.
   checkout.git('config', 'core.excludesFile', join(home, 'none'))
   expect(fingerprint()).not.toBe(before)
+})
+
+test('a partial clone without an ignore file that it leaves out counts without it, and says so once a call', async () => {
+  const origin = new Checkout({ ...HELLO, 'docs/.gitignore': '*.tmp\n', 'docs/page.md': 'page' })
+  origin.git('config', 'uploadpack.allowFilter', 'true')
+  const checkout = new Checkout()
+  rmSync(checkout.repo, { recursive: true })
+  mkdirSync(checkout.repo)
+  const url = `file://${origin.repo}`
+  checkout.git('clone', '--quiet', '--filter=blob:none', '--no-checkout', url, '.')
+  checkout.git('sparse-checkout', 'set', '--no-cone', '/src', '/Cargo.toml', '/Cargo.lock', '/.gitignore')
+  checkout.git('checkout', '--quiet', 'main')
+  // Without a directory, its rules are no matter.
+  const quiet = listener()
+  expect((await checkout.run({ onEvent: quiet.onEvent })).prints).toBe('one -')
+  expect(only(quiet.events, 'warning')).toEqual([])
+  checkout.write('docs/x.tmp', 'x')
+  for (const outcome of ['built', 'cached']) {
+    const { events, onEvent } = listener()
+    expect(await checkout.run({ onEvent })).toMatchObject({ outcome, prints: 'one -' })
+    expect(only(events, 'warning').map(({ message }) => message)).toEqual([
+      expect.stringContaining('`docs/.gitignore`'),
+    ])
+  }
+  const without = await checkout.fingerprint()
+  expect(checkout.git('show', ':docs/.gitignore')).toBe('*.tmp')
+  expect(await checkout.fingerprint()).not.toBe(without)
 })
 
 test('ignore rules count as they are now: what a changed .gitignore takes in or leaves out', async () => {

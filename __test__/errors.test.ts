@@ -16,7 +16,9 @@ import { pathWithout } from './programs.js'
 import {
   Checkout,
   entry,
+  HELLO,
   listener,
+  lockFile,
   only,
   PATIENCE_MS,
   plainEnvironment,
@@ -159,14 +161,6 @@ describe('the crate and the binary', () => {
     const error = await failure(workspace({ crate: 'shared' }), 'UNKNOWN_BIN')
     expect(error.hint).toContain('`shared` has no binary at all: it is a library')
   })
-
-  test('a feature and a profile that do not exist: in the words of cargo', async () => {
-    const feature = await failure(workspace({ crate: 'server', features: ['turbo'] }), 'BUILD_FAILED')
-    expect(feature.message).toContain('turbo')
-    expect(feature.message).toContain('--features turbo')
-    const profile = await failure(workspace({ crate: 'server', profile: 'turbo' }), 'BUILD_FAILED')
-    expect(profile.message).toContain('profile `turbo` is not defined')
-  })
 })
 
 describe('the tools', () => {
@@ -205,6 +199,36 @@ describe('the tools', () => {
     const error = await failure(hello().get({ target, builder: 'cargo' }), 'INVALID_OPTION')
     expect(error.message).toContain(`no target \`${target}\``)
     expect(error.message).toContain('rustc --print target-list')
+    expect(error.message).toContain('x86_64-apple-darwin')
+  })
+
+  test('a profile that nobody defines', async () => {
+    const checkout = hello({ 'Cargo.toml': `${HELLO['Cargo.toml']}[profile.swift]\ninherits = "release"\n` })
+    const error = await failure(checkout.get({ profile: 'swfit' }), 'INVALID_OPTION')
+    expect(error.message).toContain('`swfit` here; there are dev, release, test, bench, swift')
+    expect((await failure(checkout.get({ profile: 'doc' }), 'INVALID_OPTION')).message).toContain('swift')
+    expect((await failure(checkout.get({ profile: 'debug' }), 'INVALID_OPTION')).message).toContain('`dev`')
+    expect((await checkout.get({ profile: 'swift' })).outcome).toBe('built')
+  })
+
+  test('a feature that the package does not have', async () => {
+    const none = await failure(hello().get({ features: ['fast'] }), 'INVALID_OPTION')
+    expect(none.message).toContain('`hello` has no feature `fast`; it has none at all')
+    const checkout = hello({
+      'Cargo.toml': `${HELLO['Cargo.toml']}[features]\nbig = []\nsmall = []\n[dependencies]\npart = { path = "part" }\n`,
+      'Cargo.lock': lockFile('hello', 'part').replace(
+        'version = "0.1.0"\n',
+        'version = "0.1.0"\ndependencies = [\n "part",\n]\n',
+      ),
+      'part/Cargo.toml': manifest('part', '[features]\nround = []\n'),
+      'part/src/lib.rs': '',
+    })
+    const refused = async (feature: string) =>
+      (await failure(checkout.get({ features: [feature] }), 'INVALID_OPTION')).message
+    expect(await refused('medium')).toContain('no feature `medium`; it has big, small')
+    expect(await refused('other/round')).toContain('no dependency `other` for `other/round`; it has part')
+    expect(await refused('part/square')).toContain('`part` has no feature `square`')
+    expect((await checkout.get({ features: ['big', 'part/round'] })).outcome).toBe('built')
   })
 
   test.skipIf(Bun.which('rustup') === null)('a toolchain that is not installed', async () => {
@@ -220,6 +244,20 @@ describe('the tools', () => {
     expect(error.message).toContain('`target`')
     expect(error.message).toContain("builder: 'zigbuild'")
   })
+})
+
+test('a repository whose references are a reftable is said to have one', async () => {
+  const checkout = hello()
+  rmSync(join(checkout.repo, '.git'), { recursive: true })
+  checkout.git('init', '--quiet', '--ref-format=reftable')
+  // Older versions of git cannot migrate those.
+  checkout.git('config', 'core.logAllRefUpdates', 'false')
+  checkout.commit('start')
+  const error = await failure(fingerprint(checkout.options()), 'NOT_A_CHECKOUT')
+  expect(error.message).toContain('reftable')
+  const advice = error.hint?.match(/`git ([^`]*)`/)?.[1] ?? ''
+  checkout.git(...advice.split(' '))
+  expect((await checkout.get()).outcome).toBe('built')
 })
 
 describe('the build', () => {

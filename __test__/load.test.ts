@@ -152,3 +152,17 @@ for (const runtime of RUNTIMES) {
     })
   })
 }
+
+test('an addon that Node is told not to load is not to be installed again', () => {
+  const call = "require(process.argv[1]).fingerprint({ crate: 'hello' }).catch(({ message }) => console.log(message))"
+  const said = (...flags: string[]) =>
+    execFileSync('node', [...flags, '-e', call, root], {
+      encoding: 'utf8',
+      env: plainEnvironment(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+  expect(said('--no-addons')).toContain('start Node without `--no-addons`')
+  const model =
+    execFileSync('node', ['--help'], { encoding: 'utf8' }).match(/--(?:experimental-)?permission\b/)?.[0] ?? ''
+  expect(said(model, `--allow-fs-read=${root}/*`)).toContain('start Node with `--allow-addons`')
+})

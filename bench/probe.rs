@@ -6,6 +6,7 @@
 //! Does not promise: statistics; the script that asks makes those.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{self, BufRead, Read, Write};
@@ -167,7 +168,7 @@ fn walk(paths: &Paths) -> io::Result<u64> {
 }
 
 /// The request as the addon would get it, with this process's environment.
-fn request(wanted: Wanted, env: &BTreeMap<String, String>) -> openlock_dev_bin::error::Result<Request> {
+fn request(wanted: Wanted, env: &BTreeMap<OsString, OsString>) -> openlock_dev_bin::error::Result<Request> {
     Request::try_from(Options {
         crate_name: wanted.crate_name,
         bin: wanted.bin,
@@ -182,7 +183,7 @@ fn request(wanted: Wanted, env: &BTreeMap<String, String>) -> openlock_dev_bin::
 
 struct Probe {
     lists: HashMap<PathBuf, Paths>,
-    env: BTreeMap<String, String>,
+    env: BTreeMap<OsString, OsString>,
 }
 
 impl Probe {
@@ -247,7 +248,7 @@ fn main() -> Result<(), Failure> {
     if std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let mut probe = Probe { lists: HashMap::new(), env: std::env::vars().collect() };
+    let mut probe = Probe { lists: HashMap::new(), env: std::env::vars_os().collect() };
     for line in io::stdin().lock().lines() {
         let task = serde_json::from_str(&line?)?;
         let answer = match probe.perform(task) {

@@ -56,7 +56,7 @@ impl Tree {
             crate_name: "measured".into(),
             repo: self.directory.path().to_owned(),
             cache_dir: cache.to_owned(),
-            env: std::env::vars().collect::<BTreeMap<_, _>>(),
+            env: std::env::vars_os().collect::<BTreeMap<_, _>>(),
             ..Options::default()
         })
         .expect("these options are valid")

@@ -32,6 +32,7 @@ use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
 use crate::store::{Pruning, Store};
 use crate::{cancellation, explain, replace, report, request, verify};
+use convert::Originals;
 pub use types::*;
 
 /// Directories are walked into one by one, as deep as paths can be long: thousands of levels. What is not used of it takes
@@ -82,9 +83,11 @@ pub fn start(
     #[napi(ts_arg_type = "(message: Message) => void")] sink: Sink,
 ) -> napi::Result<()> {
     let (cancellation, made) = (Arc::clone(&cancellation.inner), cancellation.made);
+    let originals = Originals::for_request(&request);
     let work = move || {
         let afterwards = Afterwards::default();
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(request, &cancellation, made, &sink, &afterwards)));
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| run(request, originals, &cancellation, made, &sink, &afterwards)));
         let last = match outcome {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => error.into(),
@@ -117,6 +120,7 @@ pub fn ignored_signals() -> Vec<&'static str> {
 
 fn run(
     request: NativeRequest,
+    originals: Originals,
     cancellation: &Arc<cancellation::Cancellation>,
     made: Moment,
     sink: &Sink,
@@ -124,7 +128,8 @@ fn run(
 ) -> Result<Message> {
     let (task, mode, listening) = (request.task, Mode::from(request.report), request.listening);
     let (all, dry_run, check) = (request.all, request.dry_run, request.check);
-    let options = Options::from(request);
+    let mut options = Options::from(request);
+    originals.put_back(&mut options.env);
     let ask: fn(&Request, &Call<'_>) -> Result<Message> = match task {
         Task::List => return list(options, check.unwrap_or_default(), cancellation),
         Task::Pruning => return prune(options, all.unwrap_or_default(), dry_run.unwrap_or_default(), cancellation),

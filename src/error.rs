@@ -185,12 +185,7 @@ impl Error {
                 Some(format!("`{package}` has no binary at all: it is a library"))
             }
             Self::UnknownBin { available, .. } => Some(format!("its binaries: {}", listed(available, 20))),
-            Self::InputUnreadable { source, .. } if is_out_of_descriptors(source) => {
-                Some("let the process open more files at once, as `ulimit -n` does".into())
-            }
-            Self::InputUnreadable { .. } => {
-                Some("make it readable, or name it in `exclude` if no build reads it".into())
-            }
+            Self::InputUnreadable { source, .. } => Some(input_hint(source)),
             Self::ChangedDuringBuild { .. } => Some(
                 "wait until whatever writes them has finished, or name them in `exclude` if no build reads them".into(),
             ),
@@ -203,28 +198,67 @@ impl Error {
         Self::InvalidOption { option, problem: problem.into() }
     }
 
-    pub(crate) fn cache(path: &Path, problem: impl ToString) -> Self {
-        Self::CacheUnusable {
-            path: path.to_owned(),
-            problem: problem.to_string(),
-            hint: "make it a writable directory of yours, or name another one in `cacheDir`".into(),
-        }
+    /// The cache at `path` cannot be used for an error of the system's.
+    pub(crate) fn cache_io(path: &Path, error: &io::Error) -> Self {
+        Self::cache_doing(path, error.to_string(), error)
     }
 
-    /// As [`Error::cache`], for an error of the system's.
-    pub(crate) fn cache_io(path: &Path, error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::CacheUnusable {
-                path: path.to_owned(),
-                problem: error.to_string(),
-                hint: "make room there, or name another directory in `cacheDir`".into(),
-            },
-            _ => Self::cache(path, error),
-        }
+    /// As [`Error::cache_io`], where more is to be said of what failed.
+    pub(crate) fn cache_doing(path: &Path, problem: String, error: &io::Error) -> Self {
+        Self::CacheUnusable { path: path.to_owned(), problem, hint: cache_hint(error) }
     }
 
     pub(crate) fn unreadable(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::InputUnreadable { path: path.into(), source }
+    }
+}
+
+const MORE_DESCRIPTORS: &str = "let the process open more files at once, as `ulimit -n` does";
+
+/// What to do about an error of the system's in the cache. What failed says less than why.
+fn cache_hint(error: &io::Error) -> String {
+    use io::ErrorKind;
+    let what = match error.kind() {
+        _ if is_out_of_descriptors(error) => return MORE_DESCRIPTORS.into(),
+        ErrorKind::StorageFull => "make room there, of bytes or of files, as `df` and `df -i` tell",
+        ErrorKind::QuotaExceeded => "make room there, or have the quota of this user raised",
+        ErrorKind::ReadOnlyFilesystem => "mount its file system to be written to",
+        ErrorKind::PermissionDenied if is_forbidden(error) => {
+            "lift what forbids it to this user, such as an immutable directory or a sandbox"
+        }
+        ErrorKind::PermissionDenied => "make it a directory that this user can write to",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "move away what stands in the place of a directory",
+        ErrorKind::TooManyLinks => "remove some directories or names of files there",
+        ErrorKind::InvalidFilename => "choose a shorter path",
+        ErrorKind::NotFound => "let nothing remove it while it is used",
+        ErrorKind::OutOfMemory => "free memory",
+        _ => "see whether the file system works",
+    };
+    format!("{what}, or name another directory in `cacheDir`")
+}
+
+/// What to do about an input that the system does not give.
+fn input_hint(error: &io::Error) -> String {
+    use io::ErrorKind;
+    let what = match error.kind() {
+        _ if is_out_of_descriptors(error) => return MORE_DESCRIPTORS.into(),
+        ErrorKind::PermissionDenied if is_forbidden(error) => "lift what forbids it to this user, such as a sandbox",
+        ErrorKind::InvalidFilename => "choose a shorter path for the checkout",
+        _ => "make it readable",
+    };
+    format!("{what}, or name it in `exclude` if no build reads it")
+}
+
+/// Whether something other than the mode of a file forbids it: `EPERM` and not `EACCES`.
+fn is_forbidden(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::PERM)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
     }
 }
 
@@ -266,5 +300,26 @@ mod tests {
             |errno: rustix::io::Errno| Error::unreadable("src/main.rs", errno.into()).hint().unwrap_or_default();
         assert!(error(rustix::io::Errno::MFILE).contains("ulimit -n"));
         assert!(error(rustix::io::Errno::ACCESS).contains("exclude"));
+    }
+
+    #[test]
+    fn what_to_do_about_the_cache_follows_from_what_the_system_says() {
+        use rustix::io::Errno;
+        for (errno, expected) in [
+            (Errno::NOSPC, "make room"),
+            (Errno::DQUOT, "quota"),
+            (Errno::ROFS, "mount"),
+            (Errno::ACCESS, "can write to"),
+            (Errno::PERM, "immutable"),
+            (Errno::NOTDIR, "move away"),
+            (Errno::MLINK, "remove some"),
+            (Errno::NAMETOOLONG, "shorter"),
+            (Errno::IO, "file system works"),
+        ] {
+            let hint = Error::cache_io(Path::new("/cache"), &errno.into()).hint().unwrap_or_default();
+            assert!(hint.contains(expected) && hint.contains("cacheDir"), "{errno}: {hint}");
+        }
+        let hint = Error::cache_io(Path::new("/cache"), &Errno::MFILE.into()).hint().unwrap_or_default();
+        assert!(hint.contains("ulimit -n") && !hint.contains("cacheDir"));
     }
 }

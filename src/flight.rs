@@ -162,9 +162,10 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
+    use crate::request::Environment;
 
     fn key(name: &str) -> Subject {
-        Subject { root: PathBuf::from(name), exclude: Vec::new(), selection: None }
+        Subject { root: PathBuf::from(name), exclude: Vec::new(), selection: None, git: Environment::default() }
     }
 
     fn sweep(name: &str, since: Moment) -> Arc<Tree> {

@@ -62,7 +62,7 @@ fn given<'a>(
     variable: &'static str,
     env: &'a Environment,
 ) -> Option<(&'static str, &'a str)> {
-    value.map(|value| (option, value)).or_else(|| env.non_empty(variable).map(|value| (variable, value)))
+    value.map(|value| (option, value)).or_else(|| env.word(variable).map(|value| (variable, value)))
 }
 
 fn limit<T>(name: &'static str, text: &str, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>> {

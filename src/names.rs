@@ -82,6 +82,9 @@ pub(crate) fn profile_name(name: String) -> Result<String> {
     if name.is_empty() || name.starts_with('-') || !name.chars().all(plain) {
         return Err(Error::option("profile", format!("{name:?} is not the name of a profile")));
     }
+    if name == "debug" {
+        return Err(Error::option("profile", "cargo calls the profile of `target/debug` `dev`"));
+    }
     Ok(name)
 }
 

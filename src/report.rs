@@ -24,7 +24,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// Writes what this crate does to stderr, for those who maintain it, when `DEV_BIN_LOG` asks for it (`debug`, `trace`).
 pub fn log_as_asked(env: &Environment) {
     let Some(level) =
-        env.non_empty("DEV_BIN_LOG").and_then(|level| level.parse::<tracing::level_filters::LevelFilter>().ok())
+        env.word("DEV_BIN_LOG").and_then(|level| level.parse::<tracing::level_filters::LevelFilter>().ok())
     else {
         return;
     };

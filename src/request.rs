@@ -4,8 +4,13 @@
 //! directory when it becomes part of a path or turn into an option when it becomes an argument. Validation does no I/O.
 //! Does not promise: that the package, binary or target exists; only the build can tell.
 
+mod environment;
+
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+pub use environment::Environment;
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -38,8 +43,8 @@ pub struct Options {
     pub exclude: Vec<String>,
     /// Where entries are kept.
     pub cache_dir: PathBuf,
-    /// The environment of the build.
-    pub env: BTreeMap<String, String>,
+    /// The caller's environment.
+    pub env: BTreeMap<OsString, OsString>,
     /// What the cache may hold, as typed; default: see [`Limits`].
     pub max_size: Option<String>,
     /// How long it is kept after its last use, as typed; default: see [`Limits`].
@@ -81,69 +86,6 @@ impl Scope {
             Self::Tree => "tree",
             Self::Crate => "crate",
         }
-    }
-}
-
-/// The variables of a build.
-#[derive(Clone, Debug, Default)]
-pub struct Environment(BTreeMap<String, String>);
-
-impl From<BTreeMap<String, String>> for Environment {
-    fn from(variables: BTreeMap<String, String>) -> Self {
-        Self(variables)
-    }
-}
-
-impl Environment {
-    /// The value of `name`; on Windows, names differ by more than case.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let exact = self.0.get(name);
-        let found = if cfg!(windows) && exact.is_none() {
-            self.0.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-        } else {
-            exact
-        };
-        found.map(String::as_str)
-    }
-
-    /// The value of `name` unless it is empty, for variables where empty means unset.
-    #[must_use]
-    pub fn non_empty(&self, name: &str) -> Option<&str> {
-        self.get(name).filter(|value| !value.is_empty())
-    }
-
-    /// Every variable, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// Those variables alone.
-    #[must_use]
-    pub fn only(&self, names: &[&str]) -> Self {
-        let variable = |name: &&str| Some(((*name).to_owned(), self.get(name)?.to_owned()));
-        Self(names.iter().filter_map(variable).collect())
-    }
-
-    /// The home directory: `HOME`, on Windows `USERPROFILE`, else the account's.
-    #[must_use]
-    pub fn home(&self) -> Option<PathBuf> {
-        let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-        self.non_empty(variable).map(PathBuf::from).or_else(std::env::home_dir)
-    }
-
-    /// cargo's home: `CARGO_HOME`, else `.cargo` in the home directory.
-    ///
-    /// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
-    #[must_use]
-    pub fn cargo_home(&self) -> Option<PathBuf> {
-        self.non_empty("CARGO_HOME").map(PathBuf::from).or_else(|| self.home().map(|home| home.join(".cargo")))
-    }
-
-    /// Finds a program as a shell in `directory` would.
-    #[must_use]
-    pub fn find_program(&self, name: &str, directory: &Path) -> Option<PathBuf> {
-        which::which_in(name, self.get("PATH"), directory).ok()
     }
 }
 
@@ -201,11 +143,12 @@ impl TryFrom<Options> for Request {
             return Err(Error::option("exclude", format!("{pattern:?} holds a line break or a NUL character")));
         }
         for (name, value) in &options.env {
-            if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            let (bytes, value) = (name.as_encoded_bytes(), value.as_encoded_bytes());
+            if bytes.is_empty() || bytes.iter().any(|byte| b"=\0".contains(byte)) || value.contains(&0) {
                 return Err(Error::option("env", format!("the variable {name:?} cannot be given to a process")));
             }
         }
-        let env = Environment::from(options.env);
+        let env = Environment::of_build(options.env);
         Ok(Self {
             package,
             bin,
@@ -250,9 +193,9 @@ impl Request {
     #[must_use]
     pub fn building_in(&self, target_directory: &Path) -> Self {
         let mut other = self.clone();
-        let path = target_directory.to_string_lossy().into_owned();
-        other.env.0.insert("CARGO_TARGET_DIR".into(), path.clone());
-        other.env.0.insert("CARGO_BUILD_BUILD_DIR".into(), path);
+        for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"] {
+            other.env.set(name, target_directory.as_os_str());
+        }
         other
     }
 
@@ -356,7 +299,7 @@ mod tests {
         for bad in ["", "a,b", "-x", "a b", "/x", "a/b/c"] {
             refused("features", |options| options.features = vec![bad.into()]);
         }
-        for bad in ["", "-x", "a/b", "a.b"] {
+        for bad in ["", "-x", "a/b", "a.b", "debug"] {
             refused("profile", |options| options.profile = Some(bad.into()));
         }
         refused("builder", |options| options.builder = Some("make".into()));

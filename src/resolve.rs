@@ -170,7 +170,7 @@ fn tell_miss(search: &Search<'_>, survey: &Survey, found: &LookUp) -> Result<Vec
 
 /// Runs cargo, and runs it once more without what it wrongly took for fresh. Changed inputs are named in `reasons`.
 fn build(search: &Search<'_>, survey: &Survey, tree: &Tree, reasons: &[MissReason]) -> Result<(Built, Observed)> {
-    let Search { request, root, call, store } = search;
+    let Search { request, root, call, store, .. } = search;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
     let began = store.now();

@@ -5,14 +5,14 @@
 //! the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::afterwards::Afterwards;
 use crate::cancellation::Cancellation;
 use crate::cargo;
-use crate::error::Result;
+use crate::error::{Result, listed};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
@@ -22,7 +22,7 @@ use crate::path_set::PathSet;
 use crate::reasons;
 use crate::request::{Request, Scope};
 use crate::store::{Claim, Entry, LookUp, Store};
-use crate::tree::Tree;
+use crate::tree::{Tree, TreePath};
 
 /// What a call needs besides its request.
 pub struct Call<'a> {
@@ -56,6 +56,8 @@ pub(crate) struct Search<'a> {
     pub(crate) call: &'a Call<'a>,
     pub(crate) root: PathBuf,
     pub(crate) store: Store,
+    /// Whether the caller has heard of ignore files that are not there.
+    warned: Cell<bool>,
 }
 
 impl Survey {
@@ -69,7 +71,7 @@ impl<'a> Search<'a> {
     pub(crate) fn begin(request: &'a Request, call: &'a Call<'a>) -> Result<Self> {
         let root = inputs::checkout_root(&request.repo)?;
         let store = Store::open(&request.cache_dir)?;
-        Ok(Self { request, call, root, store })
+        Ok(Self { request, call, root, store, warned: Cell::new(false) })
     }
 
     /// A look at the inputs, no part of it older than `since`.
@@ -93,13 +95,29 @@ impl<'a> Search<'a> {
     }
 
     fn sweep(&self, selection: Option<Selection>, since: Moment) -> Result<Arc<Tree>> {
-        let subject = Subject { root: self.root.clone(), exclude: self.request.exclude.clone(), selection };
+        let git = inputs::git_variables(&self.request.env);
+        let subject = Subject { root: self.root.clone(), exclude: self.request.exclude.clone(), selection, git };
         let cancellation = self.call.cancellation;
-        flight::shared_sweep(subject.clone(), since, cancellation, || {
+        let tree = flight::shared_sweep(subject.clone(), since, cancellation, || {
             let Swept { tree, unsaved } = inputs::sweep(&subject, &self.store.stat_caches(), cancellation)?;
             self.save_afterwards(unsaved);
             Ok(tree)
-        })
+        })?;
+        self.warn_of(tree.rules_not_fetched());
+        Ok(tree)
+    }
+
+    /// Once a call.
+    fn warn_of(&self, rules_not_fetched: &[TreePath]) {
+        if rules_not_fetched.is_empty() || self.warned.replace(true) {
+            return;
+        }
+        let paths: Vec<String> = rules_not_fetched.iter().map(|path| format!("`{path}`")).collect();
+        let message = format!(
+            "git has not fetched {}, which this sparse checkout leaves out; files count that it may ignore, until `git show :PATH` has fetched it",
+            listed(&paths, 3)
+        );
+        (self.call.emit)(Event::Warning { message });
     }
 
     fn save_afterwards(&self, unsaved: Option<Unsaved>) {

@@ -104,6 +104,7 @@ pub struct Tree {
     heads: Heads,
     digest: Digest,
     files: LazyLock<Vec<FileInput>, Spread>,
+    rules_not_fetched: Vec<TreePath>,
 }
 
 type Spread = Box<dyn FnOnce() -> Vec<FileInput> + Send>;
@@ -210,7 +211,18 @@ impl Tree {
         digest: Digest,
         spread: impl FnOnce() -> Vec<FileInput> + Send + 'static,
     ) -> Self {
-        Self { heads, digest, files: LazyLock::new(Box::new(spread)) }
+        Self { heads, digest, files: LazyLock::new(Box::new(spread)), rules_not_fetched: Vec::new() }
+    }
+
+    /// The same, taken down without the rules of ignore files that git has not fetched.
+    pub(crate) fn without_rules(self, rules_not_fetched: Vec<TreePath>) -> Self {
+        Self { rules_not_fetched, ..self }
+    }
+
+    /// Ignore files that a partial clone leaves out, by which less would count.
+    #[must_use]
+    pub fn rules_not_fetched(&self) -> &[TreePath] {
+        &self.rules_not_fetched
     }
 
     /// What counts of it.
@@ -258,7 +270,8 @@ impl Default for Tree {
 impl Clone for Tree {
     fn clone(&self) -> Self {
         let files = self.files().to_vec();
-        Self::known(self.heads.clone(), self.digest, move || files)
+        let tree = Self::known(self.heads.clone(), self.digest, move || files);
+        tree.without_rules(self.rules_not_fetched.clone())
     }
 }
 

@@ -78,7 +78,7 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
 
 /// The digest of a build in a target directory of its own, which is gone afterwards.
 fn fresh_build(search: &Search<'_>) -> Result<Digest> {
-    let Search { request, root, call, store } = search;
+    let Search { request, root, call, store, .. } = search;
     let target = store.private_directory()?;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +18,15 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed};
 
 fn sweep(root: &Path) -> Tree {
-    let subject = Subject { root: root.to_owned(), exclude: Vec::new(), selection: None };
+    sweep_with(root, &[])
+}
+
+/// As for a git that has these variables, and none besides.
+fn sweep_with(root: &Path, variables: &[(&str, &str)]) -> Tree {
+    let variables: BTreeMap<OsString, OsString> =
+        variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let git = inputs::git_variables(&variables.into());
+    let subject = Subject { root: root.to_owned(), exclude: Vec::new(), selection: None, git };
     let nowhere = root.join("there").join("is").join("no").join("cache");
     let tree = inputs::sweep(&subject, &nowhere, &Cancellation::default()).unwrap().tree;
     let from_its_files = Tree::of(tree.heads().clone(), tree.files().to_vec());
@@ -27,24 +36,31 @@ fn sweep(root: &Path) -> Tree {
 
 /// git in `root`, without variables that redirect it.
 fn git(root: &Path, arguments: &[&str]) -> Vec<u8> {
+    git_with(root, &[], arguments)
+}
+
+/// git in `root`, with these variables and none that say where configuration is.
+fn git_with(root: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Vec<u8> {
     let mut command = Command::new("git");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+    let is_ours = |name: &str| name.starts_with("GIT_") || ["HOME", "XDG_CONFIG_HOME"].contains(&name);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(&name.to_string_lossy())) {
         command.env_remove(name);
     }
+    command.envs(variables.iter().copied());
     let output = command.current_dir(root).args(arguments).output().unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "git {arguments:?}: {complaint}");
     output.stdout
 }
 
-fn listed(root: &Path, arguments: &[&str]) -> BTreeSet<String> {
-    let output = git(root, &[&["ls-files", "-z"], arguments].concat());
+fn listed(root: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> BTreeSet<String> {
+    let output = git_with(root, variables, &[&["ls-files", "-z"], arguments].concat());
     String::from_utf8(output).unwrap().split_terminator('\0').map(str::to_owned).collect()
 }
 
-fn what_git_lists(root: &Path) -> BTreeSet<String> {
-    let mut paths = listed(root, &[]);
-    paths.extend(listed(root, &["--others", "--exclude-standard"]));
+fn what_git_lists(root: &Path, variables: &[(&str, &str)]) -> BTreeSet<String> {
+    let mut paths = listed(root, variables, &[]);
+    paths.extend(listed(root, variables, &["--others", "--exclude-standard"]));
     paths
 }
 
@@ -208,8 +224,62 @@ proptest! {
     fn the_paths_that_count_are_those_that_git_lists(repository in repository()) {
         let (_guard, root) = temporary();
         create(&root, &repository);
-        prop_assert_eq!(paths(&sweep(&root)), what_git_lists(&root));
+        prop_assert_eq!(paths(&sweep(&root)), what_git_lists(&root, &[]));
     }
+
+    #[test]
+    fn brackets_are_gits_where_case_is_ignored_and_where_it_is_not(
+        patterns in proptest::collection::vec(bracket_pattern(), 1..4),
+        ignore_case in any::<bool>(),
+    ) {
+        let (_guard, root) = with_files(&[(".gitignore", &lines(&patterns))]);
+        git(&root, &["config", "core.ignoreCase", &ignore_case.to_string()]);
+        for byte in "!+-09:;?@AMQZ[\\]^_`amqz~".chars() {
+            place(&root.join(byte.to_string()), "");
+            place(&root.join(format!("x/{byte}q")), "");
+        }
+        prop_assert_eq!(paths(&sweep(&root)), what_git_lists(&root, &[]));
+    }
+}
+
+/// One bracket expression, whole or not, between other parts of a pattern.
+fn bracket_pattern() -> impl Strategy<Value = String> {
+    let part = select(&[
+        "a",
+        "A",
+        "m",
+        "Z",
+        "-",
+        "^",
+        "!",
+        "]",
+        "[",
+        "\\]",
+        "\\-",
+        "\\Q",
+        "\\",
+        "a-z",
+        "A-Z",
+        "Y-b",
+        "_-a",
+        "z-a",
+        "0-9",
+        "+--",
+        "[:upper:]",
+        "[:lower:]",
+        "[:alpha:]",
+        "[:punct:]",
+        "[:digit:]",
+        "[:Upper:]",
+        "[:x",
+        ":",
+        "_",
+    ]);
+    let inside = proptest::collection::vec(part, 0..5).prop_map(|parts| parts.concat());
+    let before = select(&["", "", "/", "x/", "*", "?", "**/"]);
+    let start = select(&["[", "[!", "[^", "[]", "[!]", "\\["]);
+    let end = select(&["]", "]", "]", "]q", "]*", "][Q-r]", ""]);
+    (before, start, inside, end).prop_map(|(before, start, inside, end)| format!("{before}{start}{inside}{end}"))
 }
 
 /// More in a longer search: `PROPTEST_CASES=5000 cargo test --test ignore_rules`.
@@ -228,9 +298,13 @@ fn with_files(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn is_as_git_has_it(root: &Path, expected: &[&str]) {
+    is_as_a_git_has_it_with(root, &[], expected);
+}
+
+fn is_as_a_git_has_it_with(root: &Path, variables: &[(&str, &str)], expected: &[&str]) {
     let expected: BTreeSet<String> = expected.iter().map(ToString::to_string).collect();
-    assert_eq!(what_git_lists(root), expected);
-    assert_eq!(paths(&sweep(root)), expected);
+    assert_eq!(what_git_lists(root, variables), expected, "git with {variables:?}");
+    assert_eq!(paths(&sweep_with(root, variables)), expected, "with {variables:?}");
 }
 
 #[test]
@@ -252,6 +326,112 @@ fn an_empty_setting_means_no_file_of_excludes() {
     let (_guard, root) = with_files(&[("a.txt", "")]);
     git(&root, &["config", "core.excludesFile", ""]);
     is_as_git_has_it(&root, &["a.txt"]);
+}
+
+#[test]
+fn a_relative_setting_starts_at_the_top_of_the_worktree() {
+    let (_guard, root) = with_files(&[("a.txt", ""), ("b.log", ""), ("config/ignored", "*.log\n")]);
+    git(&root, &["config", "core.excludesFile", "config/ignored"]);
+    is_as_git_has_it(&root, &["a.txt", "config/ignored"]);
+}
+
+#[test]
+fn the_users_configuration_is_where_the_variables_say() {
+    let (_guard, root) = with_files(&[("a", ""), ("b", ""), ("c", ""), ("d", ""), ("e", "")]);
+    let (_other, home) = temporary();
+    for (path, content) in [
+        ("ignore-a", "a\n"),
+        ("ignore-b", "b\n"),
+        ("ignore-c", "c\n"),
+        ("home/.gitconfig", "[core]\n\texcludesFile = ~/../ignore-a\n"),
+        ("xdg/git/config", "[core]\n\texcludesFile = ~/../ignore-b\n"),
+        ("xdg/git/ignore", "d\n"),
+        ("plain/.config/git/ignore", "e\n"),
+        ("global", "[CORE]\n\tEXCLUDESFILE = ignored\n[include]\n\tpath = included\n"),
+        ("included", "[core]\n\texcludesFile = ~/../ignore-c\n"),
+        ("none", ""),
+    ] {
+        assert!(place(&home.join(path), content));
+    }
+    let at = |name: &str| home.join(name).to_string_lossy().into_owned();
+    let (user, xdg, plain, global, none) = (at("home"), at("xdg"), at("plain"), at("global"), at("none"));
+    let system = ("GIT_CONFIG_NOSYSTEM", "1");
+    for (variables, ignored) in [
+        (vec![("HOME", &user)], "a"),
+        (vec![("HOME", &user), ("XDG_CONFIG_HOME", &xdg)], "a"),
+        (vec![("HOME", &plain), ("XDG_CONFIG_HOME", &xdg)], "b"),
+        (vec![("XDG_CONFIG_HOME", &xdg), ("GIT_CONFIG_GLOBAL", &none)], "d"),
+        (vec![("HOME", &plain)], "e"),
+        (vec![("HOME", &user), ("GIT_CONFIG_GLOBAL", &global)], "c"),
+        (vec![("HOME", &plain), ("GIT_CONFIG_GLOBAL", &none)], "e"),
+        (vec![], ""),
+    ] {
+        let variables: Vec<_> =
+            variables.into_iter().map(|(name, path)| (name, path.as_str())).chain([system]).collect();
+        // What `~` is without a home, or a broken link to a file, is no matter of the test: all paths are there.
+        let expected: Vec<_> = ["a", "b", "c", "d", "e"].into_iter().filter(|name| *name != ignored).collect();
+        is_as_a_git_has_it_with(&root, &variables, &expected);
+    }
+}
+
+#[test]
+fn the_systems_configuration_is_where_a_variable_says_unless_another_says_no() {
+    let (_guard, root) = with_files(&[("a", ""), ("b", "")]);
+    let system = root.join(".git").join("system");
+    fs::write(&system, "[core]\n\texcludesFile = .git/ignored\n").unwrap();
+    fs::write(root.join(".git").join("ignored"), "a\n").unwrap();
+    let system = system.to_string_lossy();
+    is_as_a_git_has_it_with(&root, &[("GIT_CONFIG_SYSTEM", &system)], &["b"]);
+    is_as_a_git_has_it_with(&root, &[("GIT_CONFIG_SYSTEM", &system), ("GIT_CONFIG_NOSYSTEM", "false")], &["b"]);
+    is_as_a_git_has_it_with(&root, &[("GIT_CONFIG_SYSTEM", &system), ("GIT_CONFIG_NOSYSTEM", "true")], &["a", "b"]);
+}
+
+#[test]
+fn what_is_included_under_a_condition_holds_where_the_condition_does() {
+    let (_guard, root) = with_files(&[("a", ""), ("b", ""), (".git/ignored", "a\n"), (".git/also", "b\n")]);
+    fs::write(root.join(".git/one"), "[core]\n\texcludesFile = .git/ignored\n").unwrap();
+    fs::write(root.join(".git/two"), "[core]\n\texcludesFile = .git/also\n").unwrap();
+    git(&root, &["symbolic-ref", "HEAD", "refs/heads/work"]);
+    let global = root.join(".git").join("global");
+    let (directory, text) = (root.join(".git"), global.to_string_lossy());
+    let one = directory.join("one").to_string_lossy().into_owned();
+    let with = |condition: &str, expected: &[&str]| {
+        fs::write(&global, format!("[{condition}]\n\tpath = {one}\n")).unwrap();
+        is_as_a_git_has_it_with(&root, &[("GIT_CONFIG_GLOBAL", &text)], expected);
+    };
+    with("include", &["b"]);
+    with("includeIf \"onbranch:work\"", &["b"]);
+    with("includeIf \"onbranch:other\"", &["a", "b"]);
+    with(&format!("includeIf \"gitdir:{}/\"", root.display()), &["b"]);
+    with("includeIf \"gitdir:/nowhere/\"", &["a", "b"]);
+    with("includeIf \"hasconfig:remote.*.url:https://example.com/**\"", &["a", "b"]);
+    git(&root, &["remote", "add", "origin", "https://example.com/x.git"]);
+    with("includeIf \"hasconfig:remote.*.url:https://example.com/**\"", &["b"]);
+    with("includeIf \"nothing:known\"", &["a", "b"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_head_that_is_a_link_stands_for_the_commit_of_its_branch() {
+    let (_guard, root) = with_files(&[("a", "")]);
+    let commit = ["-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "--allow-empty", "-m", "x"];
+    let head = || sweep(&root).heads().values().next().unwrap().clone();
+    let link = |branch: &str| {
+        let path = root.join(".git/HEAD");
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(format!("refs/heads/{branch}"), path).unwrap();
+    };
+    let said =
+        |revision: &str| Some(String::from_utf8(git(&root, &["rev-parse", revision])).unwrap().trim().to_owned());
+    git(&root, &["symbolic-ref", "HEAD", "refs/heads/one"]);
+    git(&root, &commit);
+    link("one");
+    git(&root, &["branch", "two"]);
+    git(&root, &commit);
+    assert_eq!(head(), said("one"));
+    link("two");
+    assert_eq!(head(), said("two"));
+    assert_ne!(said("one"), said("two"));
 }
 
 #[test]

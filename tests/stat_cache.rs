@@ -16,6 +16,7 @@ use openlock_dev_bin::cancellation::Cancellation;
 use openlock_dev_bin::fingerprint::Digest;
 use openlock_dev_bin::inputs::{self, Selection, Subject};
 use openlock_dev_bin::path_set::{PathSet, Place};
+use openlock_dev_bin::request::Environment;
 use openlock_dev_bin::tree::Tree;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -63,7 +64,7 @@ impl Checkout {
     }
 
     fn subject(&self, selection: Option<Selection>) -> Subject {
-        Subject { root: self.root.clone(), exclude: Vec::new(), selection }
+        Subject { root: self.root.clone(), exclude: Vec::new(), selection, git: Environment::default() }
     }
 
     /// With what the cache has, which then has this; what this process remembers must not be anything else.

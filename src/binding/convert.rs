@@ -6,6 +6,7 @@ use super::{
     RemovalReason, ReportMode, WaitingOn,
 };
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -39,10 +40,52 @@ fn count(value: usize) -> u32 {
 }
 
 /// What is in a block of names and values, with a NUL behind each.
-fn variables(block: &str) -> BTreeMap<String, String> {
+fn variables(block: &str) -> BTreeMap<OsString, OsString> {
     let mut parts = block.split('\0');
-    let next = || Some((parts.next()?.to_owned(), parts.next()?.to_owned()));
+    let next = || Some((parts.next()?.into(), parts.next()?.into()));
     std::iter::from_fn(next).collect()
+}
+
+/// Variables of this process that are not text, in the place of what JavaScript made of them.
+pub(super) struct Originals(Vec<(OsString, OsString)>);
+
+impl Originals {
+    /// Those that `request` may have taken over. Only the thread that JavaScript runs in can ask: `process.env` changes
+    /// the environment that is read here.
+    pub(super) fn for_request(request: &NativeRequest) -> Self {
+        let is_lossy = request.env.contains(char::REPLACEMENT_CHARACTER);
+        let is_text = |(name, value): &(OsString, OsString)| name.to_str().is_some() && value.to_str().is_some();
+        Self(if is_lossy { std::env::vars_os().filter(|it| !is_text(it)).collect() } else { Vec::new() })
+    }
+
+    /// Has each variable that JavaScript could only show in part as it is.
+    pub(super) fn put_back(self, env: &mut BTreeMap<OsString, OsString>) {
+        for (name, value) in self.0 {
+            let shown: Vec<_> = env
+                .iter()
+                .filter(|it| is_shown(&name, it.0) && is_shown(&value, it.1))
+                .map(|it| it.0.clone())
+                .collect();
+            for shown in shown {
+                env.remove(&shown);
+                env.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Whether JavaScript shows `original` as `text`. How many replacement characters stand for a run of bytes differs.
+fn is_shown(original: &OsStr, text: &OsStr) -> bool {
+    let squeezed = |text: &OsStr| {
+        let mut squeezed = String::new();
+        for char in text.to_string_lossy().chars() {
+            if char != char::REPLACEMENT_CHARACTER || !squeezed.ends_with(char) {
+                squeezed.push(char);
+            }
+        }
+        squeezed
+    };
+    original == text || squeezed(original) == squeezed(text)
 }
 
 impl From<NativeRequest> for Options {

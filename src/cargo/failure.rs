@@ -1,16 +1,16 @@
 //! Why cargo failed, in terms of what the caller asked for.
 //!
 //! cargo's exit status is 101 for almost everything, so its words are read where they are the only witness: a missing
-//! toolchain, target, subcommand or zig. Whether a package or a binary exists is asked of `cargo metadata` instead.
+//! toolchain, target, subcommand or zig. Which packages, binaries and features exist is asked of `cargo metadata` instead.
 //! Whatever is not understood is handed on in cargo's own words.
 
 use std::path::Path;
 
-use cargo_metadata::Package;
+use cargo_metadata::{Metadata, Package};
 
-use super::command;
 use super::metadata::metadata;
 use super::process::Transcript;
+use super::{command, refusal};
 use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::names::glibc_version;
@@ -27,7 +27,7 @@ pub(super) fn explain(
     missing_tool(request, &said, &transcript.errors)
         .or_else(|| {
             let nothing_compiled = transcript.errors.is_empty();
-            nothing_compiled.then(|| unknown_name(request, root, cancellation)).flatten()
+            nothing_compiled.then(|| refused(request, root, &said, cancellation)).flatten()
         })
         .unwrap_or_else(|| Error::BuildFailed {
             command: command::shown(arguments),
@@ -37,7 +37,6 @@ pub(super) fn explain(
 }
 
 fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Error> {
-    let target = request.target.as_deref();
     let missing = |what: String, hint: &str| Some(Error::ToolNotFound { what, hint: hint.to_owned() });
     if said.contains("no such command: `zigbuild`") {
         return missing(
@@ -63,34 +62,40 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
     if said.contains("rustup could not choose a version of") {
         return missing("rustup has no default toolchain".into(), "choose one with `rustup default stable`");
     }
-    let triple = target.map(|target| match glibc_version(target) {
-        Some(version) => &target[..target.len() - version.len() - 1],
-        None => target,
-    });
-    if let Some(triple) = triple {
-        if errors.iter().any(|error| error.contains("target may not be installed")) {
-            return missing(
-                format!("the target `{triple}` is not installed for this toolchain"),
-                &format!("install it with `rustup target add {triple}`"),
-            );
-        }
-        let unknown = ["could not find specification for target", "error loading target specification"];
-        if unknown.iter().any(|text| said.contains(text)) {
-            return Some(Error::option(
-                "target",
-                format!("rustc knows no target `{triple}`; `rustc --print target-list` lists all"),
-            ));
-        }
+    if let Some(triple) = triple(request)
+        && errors.iter().any(|error| error.contains("target may not be installed"))
+    {
+        return missing(
+            format!("the target `{triple}` is not installed for this toolchain"),
+            &format!("install it with `rustup target add {triple}`"),
+        );
     }
     None
 }
 
-/// The package or binary that does not exist, if that is the reason.
-fn unknown_name(request: &Request, root: &Path, cancellation: &Cancellation) -> Option<Error> {
+/// The triple of the target that was named, without the glibc version that only zigbuild knows.
+fn triple(request: &Request) -> Option<&str> {
+    request.target.as_deref().map(|target| match glibc_version(target) {
+        Some(version) => &target[..target.len() - version.len() - 1],
+        None => target,
+    })
+}
+
+/// What cargo found nothing of before it compiled anything, if that is the reason.
+fn refused(request: &Request, root: &Path, said: &str, cancellation: &Cancellation) -> Option<Error> {
+    let unknown = ["could not find specification for target", "error loading target specification"];
+    if let Some(triple) = triple(request).filter(|_| unknown.iter().any(|text| said.contains(text))) {
+        return Some(refusal::target(request, root, triple, cancellation));
+    }
     let metadata = match metadata(request, root, cancellation) {
         Err(aborted) => return Some(aborted),
         Ok(metadata) => metadata?,
     };
+    refusal::profile(request, &metadata, said).or_else(|| unknown_name(request, root, &metadata, said))
+}
+
+/// The package, binary or feature that does not exist, if that is the reason.
+fn unknown_name(request: &Request, root: &Path, metadata: &Metadata, said: &str) -> Option<Error> {
     let members = metadata.workspace_packages();
     let Some(package) = members.iter().find(|package| *package.name == request.package) else {
         let mut available: Vec<String> = members
@@ -102,11 +107,10 @@ fn unknown_name(request: &Request, root: &Path, cancellation: &Cancellation) -> 
         return Some(Error::UnknownCrate { name: request.package.clone(), workspace: root.to_owned(), available });
     };
     let available = binaries(package);
-    (!available.contains(&request.bin)).then(|| Error::UnknownBin {
-        name: request.bin.clone(),
-        package: request.package.clone(),
-        available,
-    })
+    if !available.contains(&request.bin) {
+        return Some(Error::UnknownBin { name: request.bin.clone(), package: request.package.clone(), available });
+    }
+    refusal::feature(request, metadata, package, said)
 }
 
 fn binaries(package: &Package) -> Vec<String> {

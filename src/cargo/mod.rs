@@ -13,6 +13,7 @@ mod failure;
 mod metadata;
 mod pace;
 mod process;
+mod refusal;
 mod stderr;
 mod version;
 

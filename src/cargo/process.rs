@@ -16,7 +16,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout};
 use super::pace::Pace;
 use super::{command, stderr};
 use crate::cancellation::Cancellation;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_out_of_descriptors};
 use crate::event::Event;
 use crate::request::Request;
 use crate::stat::StatIdentity;
@@ -105,10 +105,13 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 fn not_started(error: &io::Error) -> Error {
-    Error::ToolNotFound {
-        what: format!("cargo cannot be started: {error}"),
-        hint: "see whether `cargo --version` works in the checkout".into(),
-    }
+    let hint = match error.kind() {
+        _ if is_out_of_descriptors(error) => "let the process open more files at once, as `ulimit -n` does",
+        io::ErrorKind::WouldBlock => "let this user have more processes and threads (`ulimit -u`), or end some of them",
+        io::ErrorKind::OutOfMemory => "free memory",
+        _ => "see whether `cargo --version` works in the checkout",
+    };
+    Error::ToolNotFound { what: format!("cargo cannot be started: {error}"), hint: hint.into() }
 }
 
 struct Listener<'a> {

@@ -160,7 +160,7 @@ impl<'a> Present<'a> {
     pub(super) fn record(&self, run: &Run, reads: &PackageReads) -> Option<RunRecord> {
         let variable = |name: &String| {
             let configured = self.configured.get(name).map(|configured| configured.digest);
-            (name.clone(), configured.or_else(|| self.env.get(name).map(Digest::of)))
+            (name.clone(), configured.or_else(|| self.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()))))
         };
         let digest = |place: Place| {
             let digest = inputs::digest_of(&place, &self.output, self.tree, self.root);

@@ -18,6 +18,7 @@ use super::Subject;
 use super::cachedir;
 use super::directory::Directory;
 use super::exclude::Exclude;
+use super::git_config::GitConfig;
 use super::ignore::{GITIGNORE, Rules};
 use super::index::Index;
 use super::place::{FileType, Root, too_long};
@@ -28,6 +29,7 @@ use super::tracked::Tracked;
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
+use crate::request::Environment;
 use crate::stat::StatIdentity;
 use crate::tree::{Heads, TreePath};
 
@@ -46,6 +48,8 @@ pub(super) struct Listing {
     pub(super) seen: Vec<Seen>,
     /// Those of all repositories.
     pub(super) indices: Vec<Index>,
+    /// Ignore files that cannot be read, since git has not fetched them.
+    pub(super) rules_not_fetched: Vec<TreePath>,
 }
 
 /// A directory as it was before it was looked into.
@@ -90,7 +94,7 @@ pub(super) fn list(
     cancellation: &Cancellation,
     found: &dyn Fn(Files),
 ) -> Result<Listing> {
-    let Subject { exclude, selection, .. } = subject;
+    let Subject { exclude, selection, git, .. } = subject;
     let exclude = Exclude::of(exclude);
     let listing = Listing {
         heads: Heads::new(),
@@ -98,9 +102,10 @@ pub(super) fn list(
         directories: Vec::new(),
         seen: Vec::new(),
         indices: Vec::new(),
+        rules_not_fetched: Vec::new(),
     };
     let (selection, full) = (selection.as_ref(), BString::default());
-    let mut walk = Walk { root, exclude, selection, cancellation, found, full, slots: 0, listing };
+    let mut walk = Walk { root, exclude, git, selection, cancellation, found, full, slots: 0, listing };
     let repository = repository::open(root.path()).map_err(|error| unusable(root.path(), error))?;
     walk.repository(&repository, Around { ignored: false, belongs: selection.is_none(), parent: None })?;
     let mut listing = walk.listing;
@@ -121,6 +126,7 @@ pub(super) fn list(
 struct Walk<'a> {
     root: &'a Root,
     exclude: Exclude,
+    git: &'a Environment,
     selection: Option<&'a Selection>,
     cancellation: &'a Cancellation,
     found: &'a dyn Fn(Files),
@@ -172,19 +178,30 @@ struct Around {
 impl Walk<'_> {
     /// The repository whose worktree is at the path at hand.
     fn repository(&mut self, repository: &gix::Repository, around: Around) -> Result<()> {
-        let here = self.root.on_disk(self.full.as_bstr())?;
+        let at = self.full.clone();
+        let here = self.root.on_disk(at.as_bstr())?;
         let head = repository::head(repository).map_err(|error| unusable(&here, error))?;
-        self.listing.seen.extend(repository::seen(repository, &head, &here));
+        let config =
+            GitConfig::of(repository, head.branch(), &here, self.git).map_err(|error| unusable(&here, error))?;
+        self.listing.seen.extend(repository::seen(repository, &head, &here).into_iter().chain(config.seen()));
         self.listing.heads.insert(TreePath(self.full.clone()), head.commit);
 
         let (index, file) = Index::read(repository).map_err(|error| unusable(&here, error))?;
         self.listing.indices.push(index);
-        let rules = Rules::of(repository, &file).map_err(|error| unusable(&here, error))?;
+        let rules = Rules::of(repository, &file, &config).map_err(|error| unusable(&here, error))?;
         let tracked = Tracked::of(&file);
         let prefix = if self.full.is_empty() { 0 } else { self.full.len() + 1 };
         let all = tracked.all();
         let mut inside = Repository { prefix, root: here, rules, tracked };
-        self.directory(&mut inside, all, Around { ignored: false, ..around })
+        self.directory(&mut inside, all, Around { ignored: false, ..around })?;
+        for path in inside.rules.not_fetched() {
+            // It may be fetched without a change to anything that is known to belong to it.
+            self.listing.seen.push(Seen::never());
+            let mut full = at.clone();
+            push_name(&mut full, path.0.as_bstr());
+            self.listing.rules_not_fetched.push(TreePath(full));
+        }
+        Ok(())
     }
 
     /// The directory at the path at hand, below which git tracks `tracked`.
@@ -207,6 +224,7 @@ impl Walk<'_> {
                     self.not_there(repository, tracked);
                     return self.repository(&nested, around);
                 }
+                Err(problem) if problem.is_known => return Err(unusable(directory.path(), problem)),
                 // It may become one without a change to anything that is known to belong to it.
                 _ => {
                     cachedir::out_of_descriptors(&directory.path().join(".git"))?;

@@ -84,8 +84,9 @@ const NOISE: &[&str] = &[
 /// Digests of the variables that are set and can change what is built.
 pub(super) fn steering_variables(env: &Environment, builder: Builder) -> BTreeMap<String, Digest> {
     env.iter()
+        .filter_map(|(name, value)| Some((name.to_str()?, value)))
         .filter(|(name, _)| steers(name) || (builder == Builder::Zigbuild && name.starts_with("CARGO_ZIGBUILD_")))
-        .map(|(name, value)| (name.to_owned(), Digest::of(value)))
+        .map(|(name, value)| (name.to_owned(), Digest::of(value.as_encoded_bytes())))
         .collect()
 }
 

@@ -6,6 +6,7 @@
 //! environment and what a path set names. System libraries, the linker and programs that build scripts find on `PATH`
 //! are not inputs; README, "Limits", says so to users.
 
+mod brackets;
 mod cachedir;
 mod checkout;
 mod closure;
@@ -14,6 +15,7 @@ mod dep_info;
 mod directory;
 mod environment;
 mod exclude;
+mod git_config;
 mod ignore;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod index;
@@ -52,7 +54,7 @@ pub use manifests::is_package;
 pub use path_sets::{digest_of, files_of_package, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
-pub use sweep::{Subject, Swept, sweep};
+pub use sweep::{Subject, Swept, git_variables, sweep};
 
 use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
@@ -140,7 +142,8 @@ pub fn observing(
     root: &Path,
     stat_caches: &Path,
 ) -> Result<(Inventory, Option<Unsaved>)> {
-    let variable = |name: &String| (name.clone(), request.env.get(name).map(Digest::of));
+    let digest = |name: &String| request.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()));
+    let variable = |name: &String| (name.clone(), digest(name));
     let (outside, unsaved) = outside::look(set, &tree, &request.exclude, root, stat_caches)?;
     let inventory = Inventory {
         tree,

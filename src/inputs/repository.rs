@@ -3,11 +3,12 @@
 //! Promises: nothing is spawned, no variable that redirects git is followed, nothing is written. Every file that the
 //! answers come from is told, those that might come to be included, so that they need not be read again while none of
 //! them has changed.
-//! Does not promise: to read repositories whose references are kept as a `reftable`.
+//! Does not promise: to read repositories whose references are kept as a `reftable`, or whose HEAD is a link that leads to
+//! no file. It says so.
 
 use std::path::{Path, PathBuf};
 
-use gix::bstr::{BStr, ByteSlice};
+use gix::bstr::BStr;
 
 use super::seen::Seen;
 use crate::error::Error;
@@ -16,50 +17,80 @@ use crate::files;
 /// More symbolic references in a row than anybody has.
 const MOST_REFERENCES: usize = 5;
 
-/// Opens the repository of a worktree without spawning git and without heeding variables that redirect it.
-pub(super) fn open(worktree: &Path) -> Result<gix::Repository, String> {
+/// Why a repository cannot be read, and what to do about it.
+#[derive(Debug)]
+pub(super) struct Problem {
+    what: String,
+    hint: &'static str,
+    /// Whether it is a repository all the same.
+    pub(super) is_known: bool,
+}
+
+impl From<String> for Problem {
+    fn from(what: String) -> Self {
+        Self { what, hint: "see whether `git status` works there", is_known: false }
+    }
+}
+
+/// <https://git-scm.com/docs/reftable>
+fn is_reftable(repository: &gix::Repository) -> bool {
+    let format = repository.config_snapshot().string("extensions.refStorage");
+    format.is_some_and(|format| format.eq_ignore_ascii_case(b"reftable"))
+}
+
+/// Opens the repository of a worktree without spawning git and without heeding variables that redirect it, or any
+/// configuration but its own.
+pub(super) fn open(worktree: &Path) -> Result<gix::Repository, Problem> {
     // Whatever else stands there would be waited for.
     if let Some(path) = files_of(worktree).into_iter().find(|path| path.metadata().is_ok_and(|it| !it.is_file())) {
-        return Err(format!("`{}` is not a regular file", path.display()));
+        return Err(format!("`{}` is not a regular file", path.display()).into());
     }
-    let mut permissions = gix::open::Permissions::isolated();
-    permissions.config =
-        gix::open::permissions::Config { git_binary: false, env: false, ..gix::open::permissions::Config::all() };
-    permissions.env.home = gix::sec::Permission::Allow;
-    permissions.env.xdg_config_home = gix::sec::Permission::Allow;
+    let head = git_directory(worktree).join("HEAD");
+    if head.is_symlink() && !head.exists() {
+        return Err(Problem {
+            what: format!("`{}` is a link that leads to no file, which is not supported here", head.display()),
+            hint: "run `git symbolic-ref HEAD \"$(git symbolic-ref HEAD)\"` there, which makes a file of it",
+            is_known: true,
+        });
+    }
     // Whose the directory is may change, and nothing that the configuration names is run here.
-    let options = gix::open::Options::default().permissions(permissions).with(gix::sec::Trust::Full);
-    options.open(worktree).map(Into::into).map_err(|error| error.to_string())
+    let options = gix::open::Options::isolated().with(gix::sec::Trust::Full);
+    let repository: gix::Repository = options.open(worktree).map_err(|error| error.to_string())?.into();
+    if is_reftable(&repository) {
+        return Err(Problem {
+            what: "its references are kept as a reftable, which is not supported here".into(),
+            hint: "run `git refs migrate --ref-format=files` there, with git 2.49 or newer",
+            is_known: true,
+        });
+    }
+    Ok(repository)
+}
+
+/// Where what belongs to this worktree alone is.
+fn git_directory(worktree: &Path) -> PathBuf {
+    let pointer = worktree.join(".git");
+    match files::read_to_string(&pointer) {
+        Ok(text) => worktree.join(text.strip_prefix("gitdir:").unwrap_or_default().trim()),
+        Err(_) => pointer,
+    }
 }
 
 /// Those of git's own files that are read first.
 fn files_of(worktree: &Path) -> Vec<PathBuf> {
-    let pointer = worktree.join(".git");
-    let git = match files::read_to_string(&pointer) {
-        Ok(text) => worktree.join(text.strip_prefix("gitdir:").unwrap_or_default().trim()),
-        Err(_) => pointer,
-    };
+    let git = git_directory(worktree);
     let common = files::read_to_string(&git.join("commondir")).map_or_else(|_| git.clone(), |it| git.join(it.trim()));
     let of_worktree = ["HEAD", "commondir", "config.worktree", "index"].map(|name| git.join(name));
     let of_repository = ["config", "packed-refs"].map(|name| common.join(name));
     of_worktree.into_iter().chain(of_repository).collect()
 }
 
-pub(super) fn unusable(path: &Path, problem: impl ToString) -> Error {
+pub(super) fn unusable(path: &Path, problem: impl Into<Problem>) -> Error {
+    let Problem { what, hint, .. } = problem.into();
     Error::NotACheckout {
         path: path.to_owned(),
-        problem: format!("git's files cannot be read: {}", problem.to_string()),
-        hint: "see whether `git status` works there".into(),
+        problem: format!("git's files cannot be read: {what}"),
+        hint: hint.into(),
     }
-}
-
-/// The user's own ignore file.
-pub(super) fn excludes_file(repository: &gix::Repository) -> Result<Option<PathBuf>, String> {
-    let configured = repository.config_snapshot().trusted_path("core.excludesFile");
-    Ok(match configured.map_err(|error| error.to_string())? {
-        Some(path) => Some(path),
-        None => gix::path::env::xdg_config("ignore", &mut |name| std::env::var_os(name)),
-    })
 }
 
 /// What HEAD stands for.
@@ -73,13 +104,16 @@ pub(super) struct Head {
 /// HEAD, over as many symbolic references as lead to its commit.
 pub(super) fn head(repository: &gix::Repository) -> Result<Head, String> {
     let mut head = Head { commit: None, names: Vec::new() };
-    let mut next = match repository.head().map_err(|error| error.to_string())?.kind {
-        gix::head::Kind::Detached { target, .. } => Some(gix::refs::Target::Object(target)),
-        gix::head::Kind::Unborn(name) => Some(gix::refs::Target::Symbolic(name)),
-        gix::head::Kind::Symbolic(reference) => {
-            head.names.push(reference.name);
-            Some(reference.target)
-        }
+    let mut next = match linked(repository) {
+        Some(name) => Some(gix::refs::Target::Symbolic(name)),
+        None => match repository.head().map_err(|error| error.to_string())?.kind {
+            gix::head::Kind::Detached { target, .. } => Some(gix::refs::Target::Object(target)),
+            gix::head::Kind::Unborn(name) => Some(gix::refs::Target::Symbolic(name)),
+            gix::head::Kind::Symbolic(reference) => {
+                head.names.push(reference.name);
+                Some(reference.target)
+            }
+        },
     };
     while let Some(target) = next.take() {
         match target {
@@ -97,7 +131,23 @@ pub(super) fn head(repository: &gix::Repository) -> Result<Head, String> {
     Ok(head)
 }
 
-/// Every file that HEAD, the configuration and the rules that hold in the whole repository come from.
+impl Head {
+    /// The branch that is checked out, whether it has a commit yet or not.
+    pub(super) fn branch(&self) -> Option<&gix::refs::FullName> {
+        self.names.first()
+    }
+}
+
+/// The reference that HEAD is a symbolic link to, as git made it before it had files for that.
+///
+/// <https://git-scm.com/docs/git-symbolic-ref#_notes>
+fn linked(repository: &gix::Repository) -> Option<gix::refs::FullName> {
+    let target = std::fs::read_link(repository.git_dir().join("HEAD")).ok()?;
+    let name = gix::path::into_bstr(target).ok()?;
+    if name.starts_with(b"refs/") { gix::refs::FullName::try_from(name.as_ref()).ok() } else { None }
+}
+
+/// Every file that HEAD, and the rules that hold in the whole repository come from, but for those of its configuration.
 pub(super) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -> Vec<Seen> {
     let (git, common) = (repository.git_dir(), repository.common_dir());
     let mut paths = vec![
@@ -115,55 +165,14 @@ pub(super) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -
     }
     let names = head.names.iter().filter_map(|name| path_of(name.as_bstr()));
     paths.extend(names.flat_map(|name| [git.join(&name), common.join(&name)]));
-    let configured = configuration(repository);
-    paths.extend(configured.files);
-    paths.extend(excludes_file(repository).ok().flatten());
     paths.sort();
     paths.dedup();
     // Without these it is no repository. Their times tell of objects and references, which are none of our business.
     let needed = [git.to_owned(), common.join("objects"), common.join("refs")];
     let needed = needed.iter().map(|path| Seen::place(path));
-    paths.iter().map(|path| Seen::at(path)).chain(needed).chain(configured.unwatched.then(Seen::never)).collect()
-}
-
-/// The files that git's configuration is read from, and those that it would be.
-///
-/// <https://git-scm.com/docs/git-config#FILES>
-fn configuration(repository: &gix::Repository) -> Configuration {
-    let home = gix::path::env::home_dir();
-    let xdg = gix::path::env::xdg_config("config", &mut |name| std::env::var_os(name));
-    let mut paths: Vec<PathBuf> = home.iter().map(|home| home.join(".gitconfig")).chain(xdg).collect();
-    if cfg!(unix) {
-        paths.push("/etc/gitconfig".into());
-    }
-    let mut unwatched = false;
-    let snapshot = repository.config_snapshot();
-    for section in snapshot.plumbing().sections() {
-        let file = section.meta().path.as_deref();
-        paths.extend(file.map(Path::to_owned));
-        // `include` and `includeIf`: what they name may not be there yet.
-        if !section.header().name().to_ascii_lowercase().starts_with(b"include") {
-            continue;
-        }
-        for named in section.values("path") {
-            let Some(path) = path_of(named.as_bstr()) else { continue };
-            match (path.strip_prefix("~"), &home, file.and_then(Path::parent)) {
-                (Ok(rest), Some(home), _) => paths.push(home.join(rest)),
-                // Another user's home, or the place that git is installed in.
-                _ if named.starts_with(b"~") || named.starts_with(b"%(") => unwatched = true,
-                (_, _, Some(directory)) => paths.push(directory.join(path)),
-                _ => paths.push(path),
-            }
-        }
-    }
-    Configuration { files: paths, unwatched }
-}
-
-/// Where git's configuration comes from.
-struct Configuration {
-    files: Vec<PathBuf>,
-    /// Whether it names a file whose place is not known.
-    unwatched: bool,
+    // Where a link leads nowhere, it is not seen to lead elsewhere.
+    let linked = git.join("HEAD").is_symlink().then(Seen::never);
+    paths.iter().map(|path| Seen::at(path)).chain(needed).chain(linked).collect()
 }
 
 fn path_of(bytes: &BStr) -> Option<PathBuf> {

@@ -5,6 +5,7 @@
 //! Does not promise: to remember what is said of zig, which is looked for in more places than can be watched.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -107,7 +108,8 @@ fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Re
 }
 
 fn key(root: &Path, env: &Environment) -> Digest {
-    let variables: Vec<_> = env.iter().collect();
+    let bytes = |(name, value): (&'_ OsStr, &'_ OsStr)| [name, value].map(|it| it.as_encoded_bytes().to_vec());
+    let variables: Vec<_> = env.iter().map(bytes).collect();
     // They do not come from variables alone.
     let homes =
         [env.home(), env.cargo_home()].map(|home| home.map(|home| home.as_os_str().as_encoded_bytes().to_vec()));

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use super::checkout::{self, Files, Listed, Listing};
 use super::content::{self, content_below, content_in};
+use super::git_config;
 use super::memo::Memo;
 use super::place::Root;
 #[cfg(unix)]
@@ -27,6 +29,7 @@ use super::threads;
 use crate::cancellation::Cancellation;
 use crate::error::Result;
 use crate::fingerprint::{Digest, SCHEMA};
+use crate::request::Environment;
 use crate::stat::{Stamp, StatIdentity};
 use crate::tree::{Tree, TreePath, split};
 
@@ -39,10 +42,18 @@ pub struct Subject {
     pub exclude: Vec<String>,
     /// The part of it that counts; none for all.
     pub selection: Option<Selection>,
+    /// The variables that say where git finds the user's configuration: see [`git_variables`].
+    pub git: Environment,
+}
+
+/// The variables of `env` that say where git finds the user's configuration, and with it rules about ignored files.
+#[must_use]
+pub fn git_variables(env: &Environment) -> Environment {
+    env.only(git_config::VARIABLES)
 }
 
 impl Subject {
-    /// Of all this, and of where git finds the user's configuration.
+    /// Of all this.
     pub(super) fn key(&self) -> Digest {
         #[derive(Serialize)]
         struct Key<'a> {
@@ -50,15 +61,14 @@ impl Subject {
             root: &'a [u8],
             exclude: &'a [String],
             selection: Option<&'a Selection>,
-            homes: [Option<Vec<u8>>; 2],
+            git: Vec<[&'a [u8]; 2]>,
         }
-        let variable = |name| std::env::var_os(name).map(|value| value.as_encoded_bytes().to_vec());
         let key = Key {
             schema: SCHEMA,
             root: self.root.as_os_str().as_encoded_bytes(),
             exclude: &self.exclude,
             selection: self.selection.as_ref(),
-            homes: ["HOME", "XDG_CONFIG_HOME"].map(variable),
+            git: self.git.iter().map(|(name, value)| [name, value].map(OsStr::as_encoded_bytes)).collect(),
         };
         Digest::of(serde_json::to_vec(&key).expect("bytes and text always become JSON"))
     }
@@ -113,7 +123,10 @@ pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation)
         seen.doubt_unless_settled(&stamp);
     }
     worth_keeping &= listing.indices.iter().all(|index| index.is_settled(&stamp));
-    Ok(swept(Arc::new(Snapshot::of(listing, &files)), worth_keeping || was_read, cache, stamp))
+    let rules_not_fetched = std::mem::take(&mut listing.rules_not_fetched);
+    let Swept { tree, unsaved } =
+        swept(Arc::new(Snapshot::of(listing, &files)), worth_keeping || was_read, cache, stamp);
+    Ok(Swept { tree: tree.without_rules(rules_not_fetched), unsaved })
 }
 
 fn swept(snapshot: Arc<Snapshot>, worth_keeping: bool, cache: StatCache, stamp: Stamp) -> Swept {

@@ -6,6 +6,7 @@
 //! Does not promise: the system's linker and C compiler. Variables and configuration that choose them do count.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -60,7 +61,7 @@ pub(super) fn tools(
 }
 
 /// A variable overrides the configuration; in the configuration, the nearest file does. An empty value means none.
-fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &str) -> Option<String> {
+fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &str) -> Option<OsString> {
     if let Some(value) = variables.iter().find_map(|name| env.get(name)) {
         return Some(value.to_owned()).filter(|value| !value.is_empty());
     }
@@ -69,7 +70,7 @@ fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &
         // A bare name is looked up on the PATH, anything else starts from the file's base directory.
         // https://doc.rust-lang.org/cargo/reference/config.html#executable-paths-with-arguments
         let is_bare = !program.contains(['/', '\\']);
-        Some(if is_bare { program.to_owned() } else { config.base.join(program).to_string_lossy().into_owned() })
+        Some(if is_bare { program.into() } else { config.base.join(program).into_os_string() })
     })
 }
 
@@ -189,7 +190,7 @@ impl<'a> Rustup<'a> {
     ///
     /// <https://rust-lang.github.io/rustup/overrides.html>
     fn toolchain(&self) -> Toolchain {
-        if let Some(name) = self.look.env.non_empty("RUSTUP_TOOLCHAIN") {
+        if let Some(name) = self.look.env.word("RUSTUP_TOOLCHAIN") {
             return self.named(name);
         }
         let overrides = self.settings.get("overrides").and_then(toml::Value::as_table);
@@ -264,8 +265,8 @@ fn zig(request: &Request, look: Look<'_>, tools: &mut BTreeMap<String, Tool>) ->
     })?;
     tools.insert("cargo-zigbuild".to_owned(), look.tool(&zigbuild, None));
 
-    let python = env.get("CARGO_ZIGBUILD_PYTHON_PATH").unwrap_or("python3");
-    let zig = env.non_empty("CARGO_ZIGBUILD_ZIG_PATH").unwrap_or("zig");
+    let python = env.word("CARGO_ZIGBUILD_PYTHON_PATH").unwrap_or("python3");
+    let zig = env.word("CARGO_ZIGBUILD_ZIG_PATH").unwrap_or("zig");
     let beside = [Some(zigbuild), look.find(python)].into_iter().flatten().filter_map(|it| python_zig(&it));
     for (index, path) in look.find(zig).into_iter().chain(beside).enumerate() {
         let found = look.tool(&path, None);

@@ -74,7 +74,10 @@ impl Store {
             cancellation.check()?;
             let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
             // What is to be writable is the directory, and not this file.
-            let refused = |error| Error::cache(&self.root, format!("`{}` cannot be made: {error}", path.display()));
+            let refused = |error| {
+                let problem = format!("`{}` cannot be made: {error}", path.display());
+                Error::cache_doing(&self.root, problem, &error)
+            };
             let mut file = file.map_err(refused)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => {

@@ -82,7 +82,7 @@ impl Store {
                 root::ours(root)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::cache(root, error)),
+            Err(error) => return Err(Error::cache_io(root, &error)),
         }
         Ok(Self { root: root.to_owned() })
     }
@@ -93,10 +93,11 @@ impl Store {
     ///
     /// [`Error::CacheUnusable`] when the directories cannot be made, or not by this user alone.
     pub fn prepare(&self) -> Result<()> {
-        let create = |directory: PathBuf| create_private(&directory).map_err(|error| Error::cache(&directory, error));
+        let create =
+            |directory: PathBuf| create_private(&directory).map_err(|error| Error::cache_io(&directory, &error));
         create(self.root.clone())?;
         create(self.temporary())?;
-        let metadata = fs::metadata(&self.root).map_err(|error| Error::cache(&self.root, error))?;
+        let metadata = fs::metadata(&self.root).map_err(|error| Error::cache_io(&self.root, &error))?;
         root::private(&self.root, &metadata)?;
         let is_new = !self.root.join("CACHEDIR.TAG").exists() && self.is_empty();
         // Before anything else, or a process that is killed here leaves a directory that is nobody's.
@@ -136,7 +137,7 @@ impl Store {
     ///
     /// [`Error::CacheUnusable`] when it cannot be made.
     pub fn private_directory(&self) -> Result<tempfile::TempDir> {
-        tempfile::tempdir_in(self.temporary()).map_err(|error| Error::cache(&self.temporary(), error))
+        tempfile::tempdir_in(self.temporary()).map_err(|error| Error::cache_io(&self.temporary(), &error))
     }
 
     fn temporary(&self) -> PathBuf {

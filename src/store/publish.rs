@@ -62,7 +62,7 @@ impl Staged {
                 buffer.copy_within(end - kept..end, 0);
             }
         };
-        search().map_err(|error| Error::cache(&self.path, error))
+        search().map_err(|error| Error::cache_io(&self.path, &error))
     }
 }
 
@@ -90,13 +90,10 @@ impl Store {
             let (sha256, size) = Digest::of_file(&File::open(&path)?, &mut vec![0; 128 * 1024])?;
             Ok(Some(Staged { path, sha256, size }))
         };
-        staged().map_err(|error| Error::CacheUnusable {
-            path: self.temporary(),
-            problem: format!("`{}` cannot be copied there: {error}", executable.display()),
-            hint: format!(
-                "make room there, or name another directory in `cacheDir`; the binary itself is built, at `{}`",
-                executable.display()
-            ),
+        staged().map_err(|error| {
+            let problem =
+                format!("the binary is built, at `{}`, and cannot be copied there: {error}", executable.display());
+            Error::cache_doing(&self.temporary(), problem, &error)
         })
     }
 
@@ -136,7 +133,7 @@ impl Store {
         let path = directory.join(request.binary_name());
         let at = |path: &Path| {
             let path = path.to_owned();
-            move |error: io::Error| Error::cache(&path, error)
+            move |error: io::Error| Error::cache_io(&path, &error)
         };
         let _lock = self.lock_directory(&fingerprint.short(), cancellation)?;
         if directory.is_symlink() {

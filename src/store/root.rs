@@ -32,7 +32,7 @@ pub(super) fn ours(root: &Path) -> Result<()> {
         return Ok(());
     }
     let mut foreign = None;
-    for entry in fs::read_dir(root).map_err(|error| Error::cache(root, error))?.flatten() {
+    for entry in fs::read_dir(root).map_err(|error| Error::cache_io(root, &error))?.flatten() {
         // It may have lost its tag, or be of a version that wrote none.
         if holds_manifest(&entry.path()) {
             return Ok(());
@@ -92,5 +92,9 @@ pub(super) fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
 /// On Windows, the profile's access list keeps others out of the default directory; another one is the caller's choice.
 #[cfg(not(unix))]
 pub(super) fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
-    if metadata.is_dir() { Ok(()) } else { Err(Error::cache(path, "it is not a directory")) }
+    if metadata.is_dir() {
+        return Ok(());
+    }
+    let (problem, hint) = ("it is not a directory".to_owned(), "name a directory in `cacheDir`".to_owned());
+    Err(Error::CacheUnusable { path: path.to_owned(), problem, hint })
 }

@@ -40,7 +40,7 @@ impl Question {
             cache_dir: self.cache.clone(),
             scope: Some(self.scope.clone()),
             features: self.features.clone(),
-            env: self.env.clone(),
+            env: self.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             ..Options::default()
         };
         let request = Request::try_from(options).unwrap();

@@ -1,0 +1,224 @@
+//! The variables of a build.
+//!
+//! Promises: names and values are the bytes that the system has, text or not. What git says to its hooks about their own
+//! repository, and what cargo says to a build script or a program about the package that this belongs to, is not handed
+//! on: it would make another build answer for another repository, or for another package's features. All that asks for a
+//! variable asks here, so a fingerprint and its build see the same.
+//! Does not promise: to know what a caller got from `cargo run` by `cargo::rustc-env` of its own build script, and the
+//! directories that cargo put into the loader's search path: they look like anybody's.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Says which repository a git command is about, and is in the environment of hooks, of aliases and of
+/// `git rebase --exec`.
+///
+/// The list is that of `git rev-parse --local-env-vars`, with what older versions had there and what a receiving
+/// repository adds: <https://github.com/git/git/blob/v2.50.0/environment.c#L94-L112>
+const OF_ANOTHER_REPOSITORY: &[&str] = &[
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// What `GIT_CONFIG_COUNT` counts.
+const OF_ANOTHER_REPOSITORY_PREFIXES: &[&str] = &["GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"];
+
+/// Has no other meaning than that cargo gave it to what it runs.
+///
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-crates>
+const OF_ANOTHER_PACKAGE: &[&str] = &[
+    "CARGO",
+    "CARGO_BIN_NAME",
+    "CARGO_CRATE_NAME",
+    "CARGO_MAKEFLAGS",
+    "CARGO_PRIMARY_PACKAGE",
+    "CARGO_RUSTC_CURRENT_DIR",
+    "CARGO_SBOM_PATH",
+    "CARGO_TARGET_TMPDIR",
+    "OUT_DIR",
+];
+
+const OF_ANOTHER_PACKAGE_PREFIXES: &[&str] =
+    &["CARGO_BIN_EXE_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PKG_", "DEP_"];
+
+/// Marks a build script's environment: a program that cargo runs has a manifest at most.
+///
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-build-scripts>
+const MARKS_OF_A_BUILD_SCRIPT: &[&str] = &["CARGO_MANIFEST_DIR", "HOST", "OUT_DIR", "TARGET"];
+
+/// Comes from cargo in a build script, and may come from anybody elsewhere.
+const OF_A_BUILD_SCRIPT: &[&str] = &[
+    "CARGO_ENCODED_RUSTFLAGS",
+    "DEBUG",
+    "HOST",
+    "NUM_JOBS",
+    "OPT_LEVEL",
+    "PROFILE",
+    "RUSTC",
+    "RUSTC_LINKER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTDOC",
+    "TARGET",
+];
+
+/// Variables by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl From<BTreeMap<OsString, OsString>> for Environment {
+    fn from(variables: BTreeMap<OsString, OsString>) -> Self {
+        Self(variables)
+    }
+}
+
+impl Environment {
+    /// What a build has of its caller's variables.
+    #[must_use]
+    pub fn of_build(caller: BTreeMap<OsString, OsString>) -> Self {
+        let mut env = Self(caller);
+        let of_build_script = MARKS_OF_A_BUILD_SCRIPT.iter().all(|name| env.get(name).is_some());
+        env.0.retain(|name, _| !name.to_str().is_some_and(|name| is_of_another(name, of_build_script)));
+        env
+    }
+
+    /// The value of `name`; on Windows, names differ by more than case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        let exact = self.0.get(OsStr::new(name));
+        let found = if cfg!(windows) && exact.is_none() {
+            self.0.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        } else {
+            exact
+        };
+        found.map(OsString::as_os_str)
+    }
+
+    /// The value of `name` unless it is empty, for variables where empty means unset.
+    #[must_use]
+    pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The value of `name` where it is text and not empty, for variables that hold words.
+    #[must_use]
+    pub fn word(&self, name: &str) -> Option<&str> {
+        self.non_empty(name).and_then(OsStr::to_str)
+    }
+
+    /// Every variable, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// Those variables alone.
+    #[must_use]
+    pub fn only(&self, names: &[&str]) -> Self {
+        let variable = |name: &&str| Some(((*name).into(), self.get(name)?.to_owned()));
+        Self(names.iter().filter_map(variable).collect())
+    }
+
+    /// Sets a variable.
+    pub(super) fn set(&mut self, name: &str, value: &OsStr) {
+        self.0.insert(name.into(), value.to_owned());
+    }
+
+    /// The home directory: `HOME`, on Windows `USERPROFILE`, else the account's.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        self.non_empty(variable).map(PathBuf::from).or_else(std::env::home_dir)
+    }
+
+    /// cargo's home: `CARGO_HOME`, else `.cargo` in the home directory.
+    ///
+    /// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
+    #[must_use]
+    pub fn cargo_home(&self) -> Option<PathBuf> {
+        self.non_empty("CARGO_HOME").map(PathBuf::from).or_else(|| self.home().map(|home| home.join(".cargo")))
+    }
+
+    /// Finds a program as a shell in `directory` would.
+    #[must_use]
+    pub fn find_program(&self, name: impl AsRef<OsStr>, directory: &Path) -> Option<PathBuf> {
+        which::which_in(name, self.get("PATH"), directory).ok()
+    }
+}
+
+/// Whether `name` says something about another repository or package than the one that is built.
+fn is_of_another(name: &str, of_build_script: bool) -> bool {
+    let upper = cfg!(windows).then(|| name.to_ascii_uppercase());
+    let name = upper.as_deref().unwrap_or(name);
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    OF_ANOTHER_REPOSITORY.contains(&name)
+        || OF_ANOTHER_PACKAGE.contains(&name)
+        || begins(OF_ANOTHER_REPOSITORY_PREFIXES)
+        || begins(OF_ANOTHER_PACKAGE_PREFIXES)
+        || (of_build_script && OF_A_BUILD_SCRIPT.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left_of(names: &[&str]) -> Vec<String> {
+        let caller = names.iter().map(|name| ((*name).into(), "x".into())).collect();
+        Environment::of_build(caller).iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn every_variable_that_git_calls_local_is_left_out() {
+        let listed = std::process::Command::new("git").args(["rev-parse", "--local-env-vars"]).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        assert!(listed.contains("GIT_DIR"));
+        assert!(left_of(&listed.lines().collect::<Vec<_>>()).is_empty());
+        assert!(left_of(&["GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0"]).is_empty());
+    }
+
+    #[test]
+    fn what_says_how_git_works_for_its_user_stays() {
+        let names = ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_SSH_COMMAND"];
+        assert_eq!(left_of(&names), names);
+    }
+
+    #[test]
+    fn what_cargo_says_of_a_package_is_left_out() {
+        let names = [
+            "CARGO",
+            "CARGO_CFG_UNIX",
+            "CARGO_FEATURE_FAST",
+            "CARGO_MANIFEST_DIR",
+            "CARGO_MANIFEST_LINKS",
+            "CARGO_PKG_VERSION",
+            "DEP_Z_ROOT",
+            "OUT_DIR",
+        ];
+        assert!(left_of(&names).is_empty());
+        let of_user = ["CARGO_BUILD_TARGET", "CARGO_HOME", "CARGO_PROFILE_DEV_LTO", "DEPLOY", "RUSTFLAGS"];
+        assert_eq!(left_of(&of_user), of_user);
+    }
+
+    #[test]
+    fn names_that_anybody_may_use_are_left_out_of_a_build_scripts_environment_alone() {
+        let names = ["CARGO_ENCODED_RUSTFLAGS", "DEBUG", "HOST", "PROFILE", "RUSTC", "RUSTC_WRAPPER", "TARGET"];
+        assert_eq!(left_of(&names), names);
+        assert_eq!(left_of(&[&names[..], &["CARGO_MANIFEST_DIR"]].concat()), names, "a program that cargo runs");
+        assert!(left_of(&[&names[..], &["CARGO_MANIFEST_DIR", "OUT_DIR"]].concat()).is_empty());
+    }
+}
