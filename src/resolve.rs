@@ -114,7 +114,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         // Minutes may pass now, and others can look at the checkout meanwhile.
         call.afterwards.run();
         let (began, since) = (Moment::now(), search.store.now());
-        let (built, observation) = build(&search, &whole)?;
+        let (built, observation) = build(&search, &whole, &found.inputs)?;
         builds += 1;
         build_ms += built.elapsed_ms;
         let staged = search.store.stage(&built.executable, &built.stat)?;
@@ -165,13 +165,14 @@ fn tell_miss(search: &Search<'_>, survey: &Survey, found: &LookUp) -> Result<Vec
 }
 
 /// Runs cargo, and runs it once more without what it wrongly took for fresh.
-fn build(search: &Search<'_>, tree: &Tree) -> Result<(Built, Option<Observation>)> {
+fn build(search: &Search<'_>, tree: &Tree, inputs: &Inventory) -> Result<(Built, Option<Observation>)> {
     let Search { request, root, call, store } = search;
+    let asked = search.for_cargo(inputs)?;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
     let began = SystemTime::now();
     let expected = store.nearest_build(request, root);
-    let mut built = cargo::build(request, root, expected, call.cancellation, call.emit)?;
+    let mut built = cargo::build(&asked, root, expected, call.cancellation, call.emit)?;
     let Some(observation) = observe(search, &built) else { return Ok((built, None)) };
     let present = present(search, tree)?;
     let doubts = record(search, &built).doubts(&observation, &present, began);
@@ -184,9 +185,9 @@ fn build(search: &Search<'_>, tree: &Tree) -> Result<(Built, Option<Observation>
         (call.emit)(Event::Warning { message });
     }
     let packages: Vec<_> = doubts.into_iter().map(|(package, _)| package).collect();
-    cargo::clean(request, root, &packages, call.cancellation, call.emit)?;
+    cargo::clean(&asked, root, &packages, call.cancellation, call.emit)?;
     let first_ms = built.elapsed_ms;
-    built = cargo::build(request, root, None, call.cancellation, call.emit)?;
+    built = cargo::build(&asked, root, None, call.cancellation, call.emit)?;
     built.elapsed_ms += first_ms;
     let observation = observe(search, &built);
     Ok((built, observation))

@@ -5,6 +5,7 @@
 //! the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use crate::afterwards::Afterwards;
 use crate::cancellation::Cancellation;
 use crate::cargo;
-use crate::error::Result;
+use crate::error::{Error, Result, listed};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
@@ -23,6 +24,13 @@ use crate::reasons;
 use crate::request::{Request, Scope};
 use crate::store::{Claim, Entry, LookUp, Store};
 use crate::tree::Tree;
+
+/// cargo's own name for the host's target.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
+const HOST_TUPLE: &str = "host-tuple";
+/// More would not be read.
+const MOST_TARGETS: usize = 20;
 
 /// What a call needs besides its request.
 pub struct Call<'a> {
@@ -124,6 +132,32 @@ impl<'a> Search<'a> {
         let survey = self.survey(since)?;
         let tree = self.whole_tree(&survey)?;
         Ok(Inventory { tree, ..survey.known })
+    }
+
+    /// The request as cargo is asked for it: where cargo's configuration has it build for several targets, the binary for
+    /// the host is what is wanted, and no other.
+    pub(crate) fn for_cargo(&self, inputs: &Inventory) -> Result<Cow<'a, Request>> {
+        let asked = Cow::Borrowed(self.request);
+        if self.request.target.is_some() {
+            return Ok(asked);
+        }
+        let targets = inputs::configured_targets(&self.root, &self.request.env)?;
+        if targets.len() < 2 {
+            return Ok(asked);
+        }
+        let rustc = inputs.tools.get("rustc");
+        let host =
+            rustc.map(|rustc| cargo::host(rustc, self.request, &self.root, self.call.cancellation)).transpose()?;
+        // A rustc that does not tell fails in cargo, too, which then says how.
+        let Some(host) = host.flatten() else { return Ok(asked) };
+        if targets.iter().any(|target| *target == host || target == HOST_TUPLE) {
+            return Ok(Cow::Owned(self.request.building_for(host)));
+        }
+        let targets = listed(&targets, MOST_TARGETS);
+        Err(Error::option(
+            "target",
+            format!("cargo's configuration names several, and not the host's, `{host}`: {targets}; name one of them"),
+        ))
     }
 
     /// What path sets are kept under: everything that is known before a build but the content of files.

@@ -19,13 +19,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::cancellation::Cancellation;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, listed};
 use crate::event::Event;
 use crate::request::Request;
 use crate::stat::StatIdentity;
 use crate::units::{Package, Units};
 use process::Transcript;
-pub use version::name_versions;
+pub use version::{host, name_versions};
+
+/// More executables would not be read.
+const MOST_LISTED: usize = 10;
 
 /// What a successful run of cargo left.
 #[derive(Debug)]
@@ -71,6 +74,15 @@ pub fn clean(
     Err(Error::BuildFailed { command, status, report })
 }
 
+/// None of them is more right than the others.
+fn several_executables(request: &Request, all: &[String]) -> Error {
+    let (bin, listed) = (&request.bin, listed(all, MOST_LISTED));
+    Error::option(
+        "target",
+        format!("cargo builds `{bin}` more than once: {listed}; name the target of one in `target`"),
+    )
+}
+
 /// Builds the binary of `request` in `root` with the `cargo` at hand; the last time that took `expected`.
 ///
 /// # Errors
@@ -94,9 +106,14 @@ pub fn build(
     }
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     emit(Event::Built { bin: request.bin.clone(), elapsed_ms });
-    let Transcript { executable, mut units, .. } = transcript;
-    let (executable, stat) = executable
+    let Transcript { mut executables, mut units, .. } = transcript;
+    let (executable, stat) = executables
+        .pop_first()
         .ok_or_else(|| Error::Internal(format!("cargo succeeded and named no executable for `{}`", request.bin)))?;
+    if !executables.is_empty() {
+        let all = std::iter::once(&executable).chain(executables.keys()).map(|path| path.display().to_string());
+        return Err(several_executables(request, &all.collect::<Vec<_>>()));
+    }
     units.executable.clone_from(&executable);
     Ok(Built { executable, stat, units, elapsed_ms })
 }

@@ -148,6 +148,31 @@ pub fn target_directory(root: &Path, env: &Environment) -> Result<PathBuf> {
     Ok(dunce::canonicalize(&directory).unwrap_or(directory))
 }
 
+/// The targets that a cargo started in `root` builds for when it is asked for none, as they are written: none for the
+/// host alone. A variable takes the place of one target, and joins a list.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
+///
+/// # Errors
+///
+/// [`Error::InputUnreadable`] for a configuration file that cannot be read.
+pub fn configured_targets(root: &Path, env: &Environment) -> Result<Vec<String>> {
+    let configs = cargo_configs(root, env, &Watch::default())?;
+    let named: Vec<&toml::Value> =
+        configs.iter().filter_map(|config| config.table.get("build")?.get("target")).collect();
+    let variable = env.get("CARGO_BUILD_TARGET");
+    let lists = || named.iter().filter_map(|target| target.as_array()).flatten();
+    let mut targets: Vec<String> = if named.iter().any(|target| target.is_array()) {
+        let added = variable.into_iter().flat_map(str::split_whitespace);
+        lists().filter_map(toml::Value::as_str).chain(added).map(str::to_owned).collect()
+    } else {
+        variable.or_else(|| named.first()?.as_str()).map(str::to_owned).into_iter().collect()
+    };
+    targets.sort();
+    targets.dedup();
+    Ok(targets)
+}
+
 /// A variable that cargo's configuration sets.
 #[derive(Clone, Debug)]
 pub struct Configured {

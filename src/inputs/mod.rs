@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use closure::{Observation, PackageReads, Run, Unobservable, observe};
-pub use environment::{Configured, configured_variables, target_directory};
+pub use environment::{Configured, configured_targets, configured_variables, target_directory};
 pub use path_sets::{digest_of, digest_of_package, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
