@@ -7,7 +7,7 @@
 use std::time::SystemTime;
 
 use crate::event::MissReason;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, NamedFile};
 use crate::reasons;
 use crate::tree::{FileInput, Kind, TreePath};
 
@@ -34,6 +34,12 @@ impl Disturbance {
         found.changed.extend(reasons::between(&before_outside, after).iter().map(MissReason::summary));
         let touched = after.tree.touched_files(&before.tree);
         found.touched.extend(touched.into_iter().map(|(path, _)| path.to_string()));
+        for NamedFile { file, .. } in &after.named {
+            let then = before.named.iter().find(|then| then.file.path == file.path);
+            if then.is_some_and(|then| then.file.same_content(file) && then.file.stat != file.stat) {
+                found.touched.push(file.path.to_string());
+            }
+        }
         for file in &after.outside {
             match known(&file.path) {
                 // The tree has the link, and the path set what it leads to.

@@ -1,6 +1,6 @@
 //! One request on its way: looking at the inputs, and at what the cache has for them.
 //!
-//! Promises: a look-up neither writes nor spawns anything; when what it found is served, that is noted once an hour, and
+//! Promises: a look-up neither writes nor spawns anything, but that programs which hide the toolchain are asked for it; when what it found is served, that is noted once an hour, and
 //! once that a checkout is served what another one built. To tell why something was built, a program that was not there at
 //! the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
@@ -17,7 +17,7 @@ use crate::error::{Error, Result, listed};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
-use crate::inputs::{self, Observation, Selection, Subject, Swept, Unsaved};
+use crate::inputs::{self, Behind, Observation, Selection, Shims, Subject, Surveyed, Swept, Unsaved};
 use crate::inventory::Inventory;
 use crate::path_set::PathSet;
 use crate::reasons;
@@ -56,6 +56,8 @@ pub(crate) struct Survey {
     since: Moment,
     /// All inputs but files.
     known: Inventory,
+    /// The program that hides the toolchain, where that is not known.
+    unknown: Option<PathBuf>,
     whole: OnceCell<Arc<Tree>>,
 }
 
@@ -79,9 +81,23 @@ impl<'a> Search<'a> {
             Scope::Tree => OnceCell::from(self.sweep(None, since)?),
             Scope::Crate => OnceCell::new(),
         };
-        let (known, unsaved) = inputs::survey(self.request, &self.root, &self.store.stat_caches())?;
+        let asked = |shims: &Shims| self.behind(shims);
+        let Surveyed { inventory: known, unsaved, unknown } =
+            inputs::survey(self.request, &self.root, &self.store.stat_caches(), &asked)?;
         self.save_afterwards(unsaved);
-        Ok(Survey { since, known, whole })
+        Ok(Survey { since, known, unknown, whole })
+    }
+
+    /// What is behind `shims` for a build of the request, as far as they tell.
+    fn behind(&self, shims: &Shims) -> Result<Option<Behind>> {
+        let Self { request, root, call, .. } = self;
+        let Shims { rustc, cargo, toolchain } = shims;
+        if *cargo {
+            let found = cargo::cargo_and_sysroot(rustc, request, root, call.cancellation)?;
+            return Ok(found.map(|(cargo, sysroot)| Behind { sysroot, cargo: Some(cargo) }));
+        }
+        let sysroot = cargo::sysroot(rustc, toolchain.as_deref(), request, root, call.cancellation)?;
+        Ok(sysroot.map(|sysroot| Behind { sysroot, cargo: None }))
     }
 
     /// Everything that counts in the whole checkout.
@@ -189,12 +205,21 @@ impl<'a> Search<'a> {
             let inputs = self.observing(survey, &set)?;
             let found = Found { entry: self.store.look_up(&inputs.fingerprint(), &name), inputs };
             match found.entry {
+                LookUp::Hit(entry) if !self.may_serve(survey, &entry) => {
+                    best = best.or(Some(Found { entry: LookUp::Absent, ..found }));
+                }
                 LookUp::Hit(_) => return Ok(found),
                 LookUp::Damaged(_) => best = Some(found),
                 LookUp::Absent => best = best.or(Some(found)),
             }
         }
         Ok(best.unwrap_or_else(|| Found { entry: LookUp::Absent, inputs: survey.known.clone() }))
+    }
+
+    /// Whether an entry that has the fingerprint of `survey` answers the call: where the toolchain is not known, only what was
+    /// built since then.
+    fn may_serve(&self, survey: &Survey, entry: &Entry) -> bool {
+        survey.unknown.is_none() || flight::was_built_since(&entry.manifest.fingerprint, self.call.made)
     }
 
     /// Why there is nothing in the cache for `survey`.
@@ -210,7 +235,17 @@ impl<'a> Search<'a> {
         };
         let mut now = self.observing(survey, &before.path_set)?;
         cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root, self.call.cancellation);
-        let reasons = reasons::between(&before, &now);
+        let mut reasons = reasons::between(&before, &now);
+        if let Some(program) = &survey.unknown {
+            let program = program.display();
+            let message = format!(
+                "`{program}` does not tell which toolchain is behind it, so cargo runs each time; \
+                 `RUSTC` and `PATH` can name the toolchain's own programs instead"
+            );
+            (self.call.emit)(Event::Warning { message });
+            let (tool, to) = ("rustc".to_owned(), Some("unknown".to_owned()));
+            reasons.push(MissReason::Toolchain { tool, from: None, to });
+        }
         Ok(if reasons.is_empty() { vec![MissReason::FirstBuild] } else { reasons })
     }
 

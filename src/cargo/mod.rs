@@ -12,6 +12,7 @@ mod command;
 mod failure;
 mod pace;
 mod process;
+mod shims;
 mod stderr;
 mod version;
 
@@ -25,6 +26,7 @@ use crate::request::Request;
 use crate::stat::StatIdentity;
 use crate::units::{Package, Units};
 use process::Transcript;
+pub use shims::{cargo_and_sysroot, sysroot};
 pub use version::{host, name_versions};
 
 /// More executables would not be read.

@@ -1,13 +1,18 @@
 //! Which programs build, found without running one.
 //!
-//! Promises: the real cargo and rustc behind rustup's proxies, chosen by rustup's own rules, and, when zig builds,
-//! zig and cargo-zigbuild, each by path and `stat`. A toolchain that is updated, relinked or rebuilt in place is
-//! another one.
+//! Promises: the real cargo and rustc behind rustup's proxies, chosen by rustup's own rules, linkers that flags and the
+//! configuration name, and, when zig builds, zig and cargo-zigbuild, each by path and `stat`. A toolchain that is
+//! updated, relinked or rebuilt in place is another one. Programs that choose a toolchain by rules of their own, as those
+//! of mise and asdf do, and scripts, are known for that by having no compiler beside them: what is behind these
+//! [`Shims`], they must be asked.
 //! Does not promise: the system's linker and C compiler. Variables and configuration that choose them do count.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use super::environment::CargoConfig;
 use super::seen::Watch;
@@ -17,14 +22,36 @@ use crate::inventory::Tool;
 use crate::request::{Builder, Environment, Request};
 use crate::stat::StatIdentity;
 
-/// Every program that takes part in the build of `request`, by role.
+/// Programs that choose a toolchain by rules that are not known.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shims {
+    /// What a cargo in the checkout runs as rustc.
+    pub rustc: PathBuf,
+    /// Whether cargo is one, so that what it gives to rustc is not known either.
+    pub cargo: bool,
+    /// The rustup toolchain of a cargo that is none.
+    pub toolchain: Option<String>,
+}
+
+/// What programs that were asked say of the toolchain behind them.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    /// The directory of the compiler.
+    pub sysroot: PathBuf,
+    /// The cargo that really builds, where cargo is a shim.
+    pub cargo: Option<PathBuf>,
+}
+
+/// Every program that takes part in the build of `request`, by role, `linkers` among them; and what must be asked for
+/// those that are behind others.
 pub(super) fn tools(
     request: &Request,
     root: &Path,
     env: &Environment,
     configs: &[CargoConfig],
+    linkers: &[PathBuf],
     watch: &Watch,
-) -> Result<BTreeMap<String, Tool>> {
+) -> Result<(BTreeMap<String, Tool>, Option<Shims>)> {
     let look = Look { env, root, watch };
     let mut tools = BTreeMap::new();
     let cargo = look.find("cargo").ok_or_else(|| Error::ToolNotFound {
@@ -37,8 +64,15 @@ pub(super) fn tools(
 
     let rustc = chosen(env, configs, &["RUSTC", "CARGO_BUILD_RUSTC"], "rustc");
     let rustc = rustc.map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
-    tools.insert("rustc".to_owned(), look.real(&look.located(&rustc), toolchain.as_ref()));
-    if let Some(driver) = look.compiler_library(&tools["rustc"].path) {
+    let located = look.located(&rustc);
+    tools.insert("rustc".to_owned(), look.real(&located, toolchain.as_ref()));
+    let driver = look.compiler_library(&tools["rustc"].path);
+    let shims = look.shims(&tools, driver.is_some()).map(|cargo| Shims {
+        rustc: if cargo { rustc } else { located },
+        cargo,
+        toolchain: toolchain.map(Toolchain::into_name),
+    });
+    if let Some(driver) = driver {
         tools.insert("rustc driver".to_owned(), driver);
     }
     for (role, variables, key) in [
@@ -53,10 +87,46 @@ pub(super) fn tools(
             tools.insert(role.to_owned(), look.tool(&look.located(Path::new(&wrapper)), None));
         }
     }
+    for linker in linkers {
+        let found = look.tool(&look.located(linker), None);
+        let count = tools.keys().filter(|role| role.starts_with(LINKER)).count();
+        let role = if count == 0 { LINKER.to_owned() } else { format!("{LINKER} {}", count + 1) };
+        if !tools.iter().any(|(role, known)| role.starts_with(LINKER) && known.path == found.path) {
+            tools.insert(role, found);
+        }
+    }
     if request.builder == Builder::Zigbuild {
         zig(request, look, &mut tools)?;
     }
-    Ok(tools)
+    Ok((tools, shims))
+}
+
+/// The role of a linker; a second one is `linker 2`.
+const LINKER: &str = "linker";
+
+/// Puts what is `behind` the `shims` among `tools` in their place. Whether the compiler is known then; otherwise nothing is
+/// changed.
+pub(super) fn put_behind(
+    tools: &mut BTreeMap<String, Tool>,
+    shims: &Shims,
+    behind: &Behind,
+    env: &Environment,
+    root: &Path,
+) -> bool {
+    let look = Look { env, root, watch: &Watch::default() };
+    let program = |name: &str| behind.sysroot.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let rustc = look.tool(&program("rustc"), None);
+    let Some(driver) = look.compiler_library(&rustc.path).filter(|_| rustc.stat.is_some()) else { return false };
+    let cargo = shims.cargo.then(|| look.tool(&behind.cargo.clone().unwrap_or_else(|| program("cargo")), None));
+    tools.insert("rustc driver".to_owned(), driver);
+    for (role, tool) in [("rustc", Some(rustc)), ("cargo", cargo)] {
+        let Some(tool) = tool else { continue };
+        let path = tool.path.clone();
+        if let Some(shim) = tools.insert(role.to_owned(), tool).filter(|shim| shim.path != path) {
+            tools.insert(format!("{role} shim"), shim);
+        }
+    }
+    true
 }
 
 /// A variable overrides the configuration; in the configuration, the nearest file does. An empty value means none.
@@ -101,6 +171,7 @@ impl Look<'_> {
             path: path.to_string_lossy().into_owned(),
             toolchain: toolchain.map(str::to_owned),
             version: None,
+            content: None,
         }
     }
 
@@ -118,16 +189,32 @@ impl Look<'_> {
     /// `librustc_driver`, which holds the compiler: `rustc` itself is a small program that a rebuild of the compiler
     /// leaves as it was.
     fn compiler_library(&self, rustc: &str) -> Option<Tool> {
-        let directory = Path::new(rustc).parent()?.parent()?.join(if cfg!(windows) { "bin" } else { "lib" });
-        self.watch.at(&directory);
-        let mut drivers: Vec<PathBuf> = fs::read_dir(directory)
-            .ok()?
-            .flatten()
-            .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains("rustc_driver-")))
-            .map(|entry| entry.path())
-            .collect();
-        drivers.sort();
-        drivers.first().map(|driver| self.tool(driver, None))
+        let installation = Path::new(rustc).parent()?.parent()?;
+        let driver = LIBRARIES.iter().find_map(|name| {
+            let directory = installation.join(name);
+            self.watch.at(&directory);
+            let mut drivers: Vec<PathBuf> = fs::read_dir(directory)
+                .ok()?
+                .flatten()
+                .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains("rustc_driver-")))
+                .map(|entry| entry.path())
+                .collect();
+            drivers.sort();
+            drivers.into_iter().next()
+        });
+        driver.map(|driver| self.tool(&driver, None))
+    }
+
+    /// Whether the toolchain is behind shims, and then, whether cargo is one. A program that is missing is none: to ask it
+    /// could be to install it.
+    fn shims(&self, tools: &BTreeMap<String, Tool>, has_driver: bool) -> Option<bool> {
+        let (cargo, rustc) = (&tools["cargo"], &tools["rustc"]);
+        let directory = |tool: &Tool| Path::new(&tool.path).parent().map(Path::to_owned);
+        let is_shim = |tool: &Tool, has_driver: bool| tool.stat.is_some() && (!has_driver || is_script(&tool.path));
+        let is_beside = directory(cargo) == directory(rustc);
+        let cargo_is =
+            is_shim(cargo, if is_beside { has_driver } else { self.compiler_library(&cargo.path).is_some() });
+        (cargo_is || is_shim(rustc, has_driver)).then_some(cargo_is)
     }
 
     /// Whether a program is rustup under another name: a link to it, or a hard link beside it.
@@ -160,6 +247,14 @@ struct Rustup<'a> {
 struct Toolchain {
     name: String,
     directory: PathBuf,
+}
+
+impl Toolchain {
+    /// What `RUSTUP_TOOLCHAIN` says where rustup runs a program of it.
+    fn into_name(self) -> String {
+        let is_relative = self.name.contains('/') && Path::new(&self.name).is_relative();
+        if is_relative { self.directory.to_string_lossy().into_owned() } else { self.name }
+    }
 }
 
 /// What the toolchain file of one directory says.
@@ -243,6 +338,24 @@ impl<'a> Rustup<'a> {
         let name = format!("{name}-{host}");
         Toolchain { directory: toolchains.join(&name), name }
     }
+}
+
+/// Where an installation keeps the compiler's library; distributions have ideas of their own.
+const LIBRARIES: &[&str] = if cfg!(windows) {
+    &["bin"]
+} else if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    &["lib", "lib64", "lib/x86_64-linux-gnu"]
+} else if cfg!(all(target_os = "linux", target_arch = "aarch64")) {
+    &["lib", "lib64", "lib/aarch64-linux-gnu"]
+} else {
+    &["lib", "lib64"]
+};
+
+/// Whether a program is a script, which may run anything.
+fn is_script(path: &str) -> bool {
+    let mut start = [0; 2];
+    let read = files::open(Path::new(path)).and_then(|(mut file, _)| file.read_exact(&mut start));
+    read.is_ok() && start == *b"#!"
 }
 
 /// The triple this addon was built for; the build script passes it on.
