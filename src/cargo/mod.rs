@@ -16,6 +16,7 @@ mod shims;
 mod stderr;
 mod version;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -76,13 +77,16 @@ pub fn clean(
     Err(Error::BuildFailed { command, status, report })
 }
 
-/// None of them is more right than the others.
-fn several_executables(request: &Request, all: &[String]) -> Error {
-    let (bin, listed) = (&request.bin, listed(all, MOST_LISTED));
-    Error::option(
-        "target",
-        format!("cargo builds `{bin}` more than once: {listed}; name the target of one in `target`"),
-    )
+/// The one of `executables` that cargo named for `bin`. Of several, none is more right than the others.
+fn only(mut executables: BTreeMap<PathBuf, StatIdentity>, bin: &str) -> Result<(PathBuf, StatIdentity)> {
+    if executables.len() > 1 {
+        let all: Vec<_> = executables.keys().map(|path| path.display().to_string()).collect();
+        let listed = listed(&all, MOST_LISTED);
+        let problem = format!("cargo builds `{bin}` more than once: {listed}; name the target of one of them");
+        return Err(Error::option("target", problem));
+    }
+    let none = || Error::Internal(format!("cargo succeeded and named no executable for `{bin}`"));
+    executables.pop_first().ok_or_else(none)
 }
 
 /// Builds the binary of `request` in `root` with the `cargo` at hand; the last time that took `expected`.
@@ -108,14 +112,23 @@ pub fn build(
     }
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     emit(Event::Built { bin: request.bin.clone(), elapsed_ms });
-    let Transcript { mut executables, mut units, .. } = transcript;
-    let (executable, stat) = executables
-        .pop_first()
-        .ok_or_else(|| Error::Internal(format!("cargo succeeded and named no executable for `{}`", request.bin)))?;
-    if !executables.is_empty() {
-        let all = std::iter::once(&executable).chain(executables.keys()).map(|path| path.display().to_string());
-        return Err(several_executables(request, &all.collect::<Vec<_>>()));
-    }
+    let Transcript { executables, mut units, .. } = transcript;
+    let (executable, stat) = only(executables, &request.bin)?;
     units.executable.clone_from(&executable);
     Ok(Built { executable, stat, units, elapsed_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_executables_none_is_taken() {
+        let named = |paths: &[&str]| paths.iter().map(|path| (PathBuf::from(path), StatIdentity::default())).collect();
+        assert_eq!(only(named(&["/t/a/app"]), "app").unwrap().0, Path::new("/t/a/app"));
+        let refused = only(named(&["/t/a/app", "/t/b/app"]), "app").unwrap_err();
+        assert!(matches!(refused, Error::InvalidOption { option: "target", .. }));
+        assert!(refused.to_string().contains("/t/a/app, /t/b/app"));
+        assert!(matches!(only(named(&[]), "app"), Err(Error::Internal(_))));
+    }
 }

@@ -318,12 +318,87 @@ pub(super) fn included(script: &str) -> Vec<&str> {
             "INCLUDE" => found.extend(words.peek()),
             // Their list ends where no path does.
             "INPUT" | "GROUP" | "STARTUP" => {
-                while let Some(path) = words.next_if(|word| looks_like_path(word) || *word == "AS_NEEDED") {
-                    found.push(path);
+                while let Some(word) = words.next_if(|word| looks_like_path(word) || *word == "AS_NEEDED") {
+                    found.extend(Some(word).filter(|word| looks_like_path(word)));
                 }
             }
             _ => {}
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_flags(arguments: &[&str]) -> Vec<(String, Use)> {
+        let mut found = Vec::new();
+        flags(arguments.iter().copied(), Path::new("/w"), &mut found);
+        found.into_iter().map(|mention| (mention.text, mention.used)).collect()
+    }
+
+    #[test]
+    fn flags_mention_what_they_read() {
+        for (arguments, text, used) in [
+            (&["-Clink-arg=-Tlink.x"][..], "-Tlink.x", Use::Link),
+            (&["-C", "link-arg=-T", "-C", "link-arg=link.x"], "link.x", Use::Link),
+            (&["--codegen=link-arg=link.x"], "link.x", Use::Link),
+            (&["-C", "link-args=-nostdlib a.o"], "a.o", Use::Link),
+            (&["-Zpre-link-arg=crt.o"], "crt.o", Use::Link),
+            (&["-Clink-arg=-Wl,-T,/abs/link.x"], "/abs/link.x", Use::Link),
+            (&["-Clink-arg=-Wl,@file"], "file", Use::LinkArguments),
+            (&["-Clink-arg=-L/abs"], "/abs", Use::Search),
+            (&["@flags"], "flags", Use::Arguments),
+            (&["-Cprofile-use=/p.profdata"], "/p.profdata", Use::Any),
+            (&["--extern", "x=libx.rlib"], "x=libx.rlib", Use::Any),
+            (&["--extern=x=libx.rlib"], "x=libx.rlib", Use::Any),
+            (&["-L", "native=lib"], "lib", Use::Search),
+            (&["-Llib"], "lib", Use::Search),
+            (&["-Clinker=/opt/ld"], "/opt/ld", Use::Linker),
+            (&["--target", "x.json"], "x.json", Use::Any),
+        ] {
+            assert!(of_flags(arguments).contains(&(text.to_owned(), used)), "{arguments:?}: {:?}", of_flags(arguments));
+        }
+    }
+
+    #[test]
+    fn what_flags_only_write_is_not_mentioned() {
+        for arguments in [
+            &["-Clink-arg=-Wl,-Map=out.map"][..],
+            &["-Clink-arg=-Wl,-Map,out.map"],
+            &["-Clink-arg=-Map", "-Clink-arg=out.map"],
+            &["-Clink-arg=/PDB:out.pdb"],
+            &["--emit=asm=out.s"],
+            &["--emit", "asm=out.s"],
+            &["-o", "out"],
+            &["--cfg", "feature=\"a.b\""],
+            &["--cfg=loud"],
+            &["--remap-path-prefix=/a=/b.c"],
+            &["-Cincremental=/out.d"],
+            &["-lstatic=foo"],
+        ] {
+            let found: Vec<_> = of_flags(arguments).into_iter().filter(|(text, _)| text.contains(['o', '.'])).collect();
+            assert_eq!(found, [], "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_text_are_what_may_be_paths() {
+        assert_eq!(parts("-Tlink.x"), ["link.x"]);
+        assert!(parts("--version-script=a.map").contains(&"a.map"));
+        assert!(parts("x=lib/libx.rlib").contains(&"lib/libx.rlib"));
+        assert!(parts("-plugin-opt=a=b.ld").contains(&"a=b.ld"));
+        for (text, is_path) in
+            [("a/b", true), ("link.x", true), ("x86-64-v3", false), ("1.2", false), (".text", false), ("thin", false)]
+        {
+            assert_eq!(looks_like_path(text), is_path, "{text}");
+        }
+    }
+
+    #[test]
+    fn linker_scripts_take_in_what_they_say() {
+        let script = "INCLUDE memory.x\nINPUT(a.o, \"b.o\") SECTIONS { .text : { *(.text.start) } }\nGROUP ( AS_NEEDED ( c.so ) )";
+        assert_eq!(included(script), ["memory.x", "a.o", "b.o", "c.so"]);
+    }
 }

@@ -37,6 +37,7 @@ mod surroundings;
 mod sweep;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod threads;
+mod tool_contents;
 mod toolchain;
 mod tracked;
 
@@ -49,6 +50,7 @@ pub use path_sets::{digest_of, digest_of_package, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
 pub use sweep::{Subject, Swept, sweep};
+pub use tool_contents::tool_contents;
 pub use toolchain::{Behind, Shims};
 
 use self::surroundings::Surroundings;
