@@ -1,4 +1,4 @@
-// Which compiler and which cargo configuration a build would use, found without running anything.
+// Which compiler and which cargo configuration a build would use, found without running anything where that can be.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -35,6 +35,8 @@ class Rustup {
       this.program(join(this.toolchain(name), 'bin/cargo'))
       this.program(join(this.toolchain(name), 'bin/rustc'))
       mkdirSync(join(this.toolchain(name), 'lib'))
+      // Without a compiler's library, it would be no toolchain but programs that choose one.
+      writeFileSync(join(this.toolchain(name), 'lib/librustc_driver-0123.so'), name)
     }
     this.program(join(this.path, 'rustup'))
     for (const name of ['cargo', 'rustc']) symlinkSync('rustup', join(this.path, name))
@@ -47,7 +49,8 @@ class Rustup {
 
   program(path: string): void {
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, `#!/bin/sh\necho $0 >>${this.trace}\nexit 1\n`, { mode: 0o755 })
+    // The system runs it by a shell. It says no `#!`, since a script could choose a toolchain, and would be asked.
+    writeFileSync(path, `echo $0 >>${this.trace}\nexit 1\n`, { mode: 0o755 })
   }
 
   settings(overrides: Record<string, string> = {}, fallback = `stable-${HOST}`): void {
