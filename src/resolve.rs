@@ -1,8 +1,8 @@
 //! From a request to a binary: the pipeline of this package, top to bottom.
 //!
-//! Promises: a hit spawns nothing, takes no lock and writes nothing, but for noting once an hour that the entry is in use
-//! (see [`crate::store::Store::claim`]). What is published was built from inputs that were
-//! the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
+//! Promises: a hit spawns nothing, but where a program hides the toolchain and is asked for it (see `search`); it
+//! takes no lock and writes nothing, but for noting once an hour that the entry is in use (see
+//! [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
 //! Does not promise: to build what changes faster than it builds; after [`MOST_BUILDS`] attempts that is an error.
 
 use std::time::{Instant, SystemTime};

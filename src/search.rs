@@ -1,6 +1,7 @@
 //! One request on its way: looking at the inputs, and at what the cache has for them.
 //!
-//! Promises: a look-up neither writes nor spawns anything, but that programs which hide the toolchain are asked for it; when what it found is served, that is noted once an hour, and
+//! Promises: a look-up neither writes nor spawns anything, with one exception: programs that hide the toolchain are asked
+//! for it, and where they do not tell, nothing is served. When what was found is served, that is noted once an hour, and
 //! once that a checkout is served what another one built. To tell why something was built, a program that was not there at
 //! the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.

@@ -126,7 +126,7 @@ pub(super) fn mentioned(configs: &[CargoConfig], env: &Environment, root: &Path)
             }
         }
     }
-    for (name, value) in env.iter().filter(|(name, _)| is_read(name)) {
+    for (name, value) in env.iter().filter(|(name, value)| is_read(name) && !value.is_empty()) {
         let mention = |text: &str, used| Mention { text: text.to_owned(), base: root.to_owned(), used };
         match name {
             "CARGO_ENCODED_RUSTFLAGS" => flags(value.split(ENCODED_SEPARATOR), root, &mut found),
