@@ -28,6 +28,7 @@ mod records;
 #[cfg(unix)]
 mod refresh;
 mod repository;
+mod rustup;
 mod seen;
 mod selection;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
@@ -35,6 +36,7 @@ mod snapshot;
 mod stat_cache;
 mod surroundings;
 mod sweep;
+mod texts;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod threads;
 mod tool_contents;

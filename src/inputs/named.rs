@@ -19,6 +19,7 @@ use super::content::{content, file_input};
 use super::environment::{self, CargoConfig};
 use super::flags::{self, Mention, Use};
 use super::seen::Watch;
+use super::texts;
 use crate::error::Result;
 use crate::files;
 use crate::inventory::NamedFile;
@@ -94,9 +95,9 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The files that a text may name.
     fn parts(&mut self, mention: &Mention, links_only: bool, ahead: &mut VecDeque<Mention>) -> Result<()> {
-        for part in flags::parts(&mention.text) {
+        for part in texts::parts(&mention.text) {
             let path = mention.base.join(part);
-            if self.file(&path, links_only, flags::looks_like_path(part))? && links_only {
+            if self.file(&path, links_only, texts::looks_like_path(part))? && links_only {
                 ahead.extend(self.script(&path, Use::Link));
             }
         }
@@ -178,7 +179,7 @@ impl Reader<'_> {
             _ => {
                 let mention =
                     |text: &str| Mention { text: text.to_owned(), base: self.root.to_owned(), used: Use::Link };
-                found.extend(flags::included(&text).into_iter().map(mention));
+                found.extend(texts::included(&text).into_iter().map(mention));
             }
         }
         found

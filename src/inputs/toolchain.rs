@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::environment::CargoConfig;
+use super::rustup::{self, Rustup, Toolchain};
 use super::seen::Watch;
 use crate::error::{Error, Result};
 use crate::files;
@@ -145,10 +146,10 @@ fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &
 
 /// Where programs are looked for, and what takes down where.
 #[derive(Clone, Copy)]
-struct Look<'a> {
-    env: &'a Environment,
-    root: &'a Path,
-    watch: &'a Watch,
+pub(super) struct Look<'a> {
+    pub(super) env: &'a Environment,
+    pub(super) root: &'a Path,
+    pub(super) watch: &'a Watch,
 }
 
 impl Look<'_> {
@@ -178,7 +179,7 @@ impl Look<'_> {
     /// `program` itself, or what stands behind it when it is a proxy of the rustup that chose `toolchain`.
     fn real(&self, program: &Path, toolchain: Option<&Toolchain>) -> Tool {
         match toolchain {
-            Some(toolchain) if self.is_proxy(program) => {
+            Some(toolchain) if rustup::is_proxy(program, self.watch) => {
                 let name = program.file_name().unwrap_or(program.as_os_str());
                 self.tool(&toolchain.directory.join("bin").join(name), Some(&toolchain.name))
             }
@@ -216,128 +217,6 @@ impl Look<'_> {
             is_shim(cargo, if is_beside { has_driver } else { self.compiler_library(&cargo.path).is_some() });
         (cargo_is || is_shim(rustc, has_driver)).then_some(cargo_is)
     }
-
-    /// Whether a program is rustup under another name: a link to it, or a hard link beside it.
-    fn is_proxy(&self, program: &Path) -> bool {
-        let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
-        self.watch.with_target(program);
-        let is_rustup = |path: &Path| path.file_name().is_some_and(|found| found == name.as_str());
-        if dunce::canonicalize(program).is_ok_and(|target| is_rustup(&target)) {
-            return true;
-        }
-        let beside = program.with_file_name(&name);
-        self.watch.at(&beside);
-        let (Ok(one), Ok(other)) = (fs::metadata(program), fs::metadata(beside)) else { return false };
-        StatIdentity::of(&one) == StatIdentity::of(&other)
-    }
-
-    fn table(&self, path: &Path) -> toml::Table {
-        self.watch.at(path);
-        files::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
-    }
-}
-
-/// A rustup installation.
-struct Rustup<'a> {
-    home: PathBuf,
-    settings: toml::Table,
-    look: Look<'a>,
-}
-
-struct Toolchain {
-    name: String,
-    directory: PathBuf,
-}
-
-impl Toolchain {
-    /// What `RUSTUP_TOOLCHAIN` says where rustup runs a program of it.
-    fn into_name(self) -> String {
-        let is_relative = self.name.contains('/') && Path::new(&self.name).is_relative();
-        if is_relative { self.directory.to_string_lossy().into_owned() } else { self.name }
-    }
-}
-
-/// What the toolchain file of one directory says.
-enum FileSays {
-    /// There is none.
-    Nothing,
-    /// Components or targets, and no toolchain: it is the default one, whatever stands further up.
-    Default,
-    This(Toolchain),
-}
-
-impl<'a> Rustup<'a> {
-    fn behind(cargo: &Path, look: Look<'a>) -> Option<Self> {
-        if !look.is_proxy(cargo) {
-            return None;
-        }
-        let home = match look.env.non_empty("RUSTUP_HOME") {
-            Some(home) => PathBuf::from(home),
-            None => look.env.home()?.join(".rustup"),
-        };
-        let settings = look.table(&home.join("settings.toml"));
-        Some(Self { home, settings, look })
-    }
-
-    /// rustup's rules: `RUSTUP_TOOLCHAIN`; then, from the working directory upwards, an override set for the directory
-    /// or a toolchain file in it; then the default.
-    ///
-    /// <https://rust-lang.github.io/rustup/overrides.html>
-    fn toolchain(&self) -> Toolchain {
-        if let Some(name) = self.look.env.non_empty("RUSTUP_TOOLCHAIN") {
-            return self.named(name);
-        }
-        let overrides = self.settings.get("overrides").and_then(toml::Value::as_table);
-        for directory in self.look.root.ancestors() {
-            let name = directory.to_str().and_then(|directory| overrides?.get(directory)?.as_str());
-            if let Some(name) = name {
-                return self.named(name);
-            }
-            match self.of_file(directory) {
-                FileSays::Nothing => {}
-                FileSays::Default => break,
-                FileSays::This(toolchain) => return toolchain,
-            }
-        }
-        let fallback = || self.look.table(Path::new("/etc/rustup/settings.toml"));
-        let default = |settings: &toml::Table| Some(settings.get("default_toolchain")?.as_str()?.to_owned());
-        let name = default(&self.settings).or_else(|| default(&fallback()));
-        self.named(name.as_deref().unwrap_or("stable"))
-    }
-
-    /// `rust-toolchain` (a bare name or TOML), which rustup prefers where both exist, and `rust-toolchain.toml`.
-    fn of_file(&self, directory: &Path) -> FileSays {
-        let read = |name| {
-            let path = directory.join(name);
-            self.look.watch.at(&path);
-            files::read_to_string(&path)
-        };
-        let Ok(text) = read("rust-toolchain").or_else(|_| read("rust-toolchain.toml")) else {
-            return FileSays::Nothing;
-        };
-        let Ok(table) = text.parse::<toml::Table>() else { return FileSays::This(self.named(text.trim())) };
-        let of_key = |key| table.get("toolchain")?.get(key)?.as_str();
-        if let Some(path) = of_key("path") {
-            return FileSays::This(Toolchain { name: path.to_owned(), directory: directory.join(path) });
-        }
-        of_key("channel").map_or(FileSays::Default, |name| FileSays::This(self.named(name)))
-    }
-
-    /// A toolchain's directory is called as it is (custom ones, full names) or has the host's triple behind its channel.
-    fn named(&self, name: &str) -> Toolchain {
-        if Path::new(name).is_absolute() {
-            return Toolchain { name: name.to_owned(), directory: PathBuf::from(name) };
-        }
-        let toolchains = self.home.join("toolchains");
-        let exact = toolchains.join(name);
-        self.look.watch.at(&exact);
-        if exact.is_dir() {
-            return Toolchain { name: name.to_owned(), directory: exact };
-        }
-        let host = self.settings.get("default_host_triple").and_then(toml::Value::as_str).unwrap_or(HOST);
-        let name = format!("{name}-{host}");
-        Toolchain { directory: toolchains.join(&name), name }
-    }
 }
 
 /// Where an installation keeps the compiler's library; distributions have ideas of their own.
@@ -357,9 +236,6 @@ fn is_script(path: &str) -> bool {
     let read = files::open(Path::new(path)).and_then(|(mut file, _)| file.read_exact(&mut start));
     read.is_ok() && start == *b"#!"
 }
-
-/// The triple this addon was built for; the build script passes it on.
-const HOST: &str = env!("DEV_BIN_HOST");
 
 fn zig(request: &Request, look: Look<'_>, tools: &mut BTreeMap<String, Tool>) -> Result<()> {
     let env = look.env;
