@@ -2,9 +2,19 @@
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { Checkout, HELLO, listener, only, PATIENCE_MS, plainEnvironment, rejection, until } from './support.js'
+import {
+  Checkout,
+  HELLO,
+  listener,
+  only,
+  PATIENCE_MS,
+  plainEnvironment,
+  rejection,
+  tracingProgram,
+  until,
+} from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -139,14 +149,11 @@ test.if(unix)('a toolchain that is known from files is not asked', async () => {
   const env = checkout.environment({ PATH: [join(checkout.directory, 'plain/bin'), process.env.PATH].join(delimiter) })
   const trace = join(checkout.directory, 'trace')
   checkout.driver('plain', '')
-  for (const name of ['cargo', 'rustc']) {
-    // No script, as a script may choose.
-    const path = checkout.program(join(checkout.directory, 'plain/bin', name), '')
-    writeFileSync(path, `echo >>${trace}\n`)
-  }
+  mkdirSync(join(checkout.directory, 'plain/bin'))
+  for (const name of ['cargo', 'rustc']) tracingProgram(join(checkout.directory, 'plain/bin', name), trace)
   const plain = await checkout.fingerprint({ env })
   expect(existsSync(trace)).toBe(false)
-  checkout.program(join(checkout.directory, 'plain/bin/rustc'), `echo >>${trace}`)
+  rmSync(join(checkout.directory, 'plain/lib'), { recursive: true })
   expect(await checkout.fingerprint({ env })).not.toBe(plain)
   expect(existsSync(trace)).toBe(true)
 })

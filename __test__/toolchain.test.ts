@@ -4,6 +4,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -14,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, temporaryDirectory } from './support.js'
+import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, temporaryDirectory, tracingProgram } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -30,7 +31,10 @@ class Rustup {
   /** A `PATH` on which cargo and rustc are proxies. */
   readonly path = join(this.directory, 'path')
 
+  private readonly tracing = join(this.directory, 'tracing')
+
   constructor() {
+    tracingProgram(this.tracing, this.trace)
     for (const name of [`stable-${HOST}`, `nightly-${HOST}`, `1.80.0-${HOST}`, 'custom']) {
       this.program(join(this.toolchain(name), 'bin/cargo'))
       this.program(join(this.toolchain(name), 'bin/rustc'))
@@ -49,8 +53,7 @@ class Rustup {
 
   program(path: string): void {
     mkdirSync(dirname(path), { recursive: true })
-    // The system runs it by a shell. It says no `#!`, since a script could choose a toolchain, and would be asked.
-    writeFileSync(path, `echo $0 >>${this.trace}\nexit 1\n`, { mode: 0o755 })
+    copyFileSync(this.tracing, path)
   }
 
   settings(overrides: Record<string, string> = {}, fallback = `stable-${HOST}`): void {
