@@ -145,9 +145,12 @@ test('a linker that the configuration, a variable or a flag names is a tool', as
 
 test.if(process.platform === 'linux')('why there is a build names the linker script that changed', async () => {
   const checkout = new Checkout({
-    ...IGNORED,
     '.cargo/config.toml': flags('-Crelocation-model=static', '-Clink-arg=-Wl,link.x'),
-    'src/main.rs':
+    '.gitignore': '/target\n',
+    'Cargo.lock': HELLO['Cargo.lock'],
+    'Cargo.toml': '[workspace]\nmembers = ["hello"]\nresolver = "3"\n',
+    'hello/Cargo.toml': HELLO['Cargo.toml'],
+    'hello/src/main.rs':
       'unsafe extern "C" {\n    static LIMIT: u8;\n}\n\nfn main() {\n    println!("{}", &raw const LIMIT as usize);\n}\n',
     'link.x': 'LIMIT = ABSOLUTE(4096);\n',
   })
