@@ -124,7 +124,7 @@ export interface DevBinaryOptions {
   bin?: string | undefined
   /**
    * Rust target triple; for zigbuild also with a glibc version behind it, as in `x86_64-unknown-linux-gnu.2.28`.
-   * @default the host's
+   * @default what cargo's configuration names, else the host's; of several there, the host's
    */
   target?: string | undefined
   /**

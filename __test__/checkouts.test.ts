@@ -28,6 +28,7 @@ import {
   PATIENCE_MS,
   plainEnvironment,
   temporaryDirectory,
+  tracingProgram,
 } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -387,11 +388,14 @@ function toolchainDirectory(): string {
 test.if(unix)('a build spawns no git, and a hit spawns nothing at all', async () => {
   const checkout = new Checkout()
   const log = join(checkout.directory, 'log')
-  const path = join(checkout.directory, 'path')
-  const real = toolchainDirectory()
-  mkdirSync(path)
-  for (const name of ['git', 'cargo', 'rustc', 'rustup', 'cc', 'sh', 'zig', 'uname']) {
-    const found = name === 'cargo' || name === 'rustc' ? join(real, name) : Bun.which(name)
+  const path = join(checkout.directory, 'toolchain/bin')
+  mkdirSync(path, { recursive: true })
+  // By the compiler's library they are a toolchain; without, they would be asked for one.
+  mkdirSync(join(path, '../lib'))
+  writeFileSync(join(path, '../lib/librustc_driver-0123.so'), '')
+  for (const name of ['cargo', 'rustc']) tracingProgram(join(path, name), log, join(toolchainDirectory(), name))
+  for (const name of ['git', 'rustup', 'cc', 'sh', 'zig', 'uname']) {
+    const found = Bun.which(name)
     const goOn = found ? `exec ${found} "$@"` : 'exit 1'
     writeFileSync(join(path, name), `#!/bin/sh\necho ${name} >>${log}\n${goOn}\n`, { mode: 0o755 })
   }

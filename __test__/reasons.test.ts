@@ -2,7 +2,7 @@
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DevBinaryOptions, explain, type MissReason } from '../index.js'
 import { Checkout, entry, listener, mainPrinting, only, PATIENCE_MS, plainEnvironment } from './support.js'
@@ -80,16 +80,24 @@ test('a commit that changes no file is told by both commits', async () => {
   expect(await reasonsOf(checkout)).toEqual([{ kind: 'head', repository: '', from, to }])
 })
 
-/** rustc behind a script, which is what gets updated in place here; `-V` is asked for the reason and by nobody else. */
+/**
+ * A toolchain whose rustc is a script, which is what gets updated in place here; `-V` is asked for the reason and by nobody
+ * else.
+ */
 function installRustc(path: string, version: string): void {
   const sysroot = execFileSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8', env: plainEnvironment() }).trim()
-  const script = `#!/bin/sh\n[ "$*" = -V ] && { echo '${version}'; exit; }\nexec '${sysroot}/bin/rustc' "$@"\n`
+  const directory = join(path, '../..')
+  mkdirSync(join(directory, 'bin'), { recursive: true })
+  mkdirSync(join(directory, 'lib'), { recursive: true })
+  writeFileSync(join(directory, 'lib/librustc_driver-0123.so'), '')
+  const answers = `-V) echo '${version}'; exit ;; '--print sysroot') echo '${directory}'; exit ;;`
+  const script = `#!/bin/sh\ncase "$*" in ${answers} esac\nexec '${sysroot}/bin/rustc' "$@"\n`
   writeFileSync(path, script, { mode: 0o755 })
 }
 
 test('a toolchain is told by its old and its new version', async () => {
   const checkout = new Checkout()
-  const rustc = join(checkout.directory, 'rustc')
+  const rustc = join(checkout.directory, 'toolchain/bin/rustc')
   const env = plainEnvironment({ RUSTC: rustc })
   installRustc(rustc, 'rustc 1.0.0 (old)')
   await checkout.get({ env })

@@ -4,7 +4,7 @@ import { onTestFinished } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type DevBinary, type DevBinaryEvent, type DevBinaryOptions, fingerprint, getDevBinary } from '../index.js'
 
 export const root = dirname(import.meta.dir)
@@ -114,6 +114,22 @@ export class Checkout {
     const binary = await this.get(options)
     return { outcome: binary.outcome, prints: output(binary.path), binary }
   }
+}
+
+/**
+ * Makes a program that leaves its name in the file `trace` when somebody runs it, and then becomes `real`, or fails. It is
+ * no script, which might choose between programs.
+ */
+export function tracingProgram(path: string, trace: string, real?: string): void {
+  const source = `
+    fn main() -> std::io::Result<()> {
+      use std::{io::Write, os::unix::process::CommandExt};
+      let mut trace = std::fs::File::options().create(true).append(true).open(${JSON.stringify(trace)})?;
+      writeln!(trace, "{}", ${JSON.stringify(basename(path))})?;
+      Err(std::process::Command::new(${JSON.stringify(real ?? '')}).args(std::env::args_os().skip(1)).exec())
+    }`
+  const options = ['--crate-name', 'tracing', '--edition', '2024', '-Cstrip=symbols', '-o', path, '-']
+  execFileSync('rustc', options, { input: source, env: plainEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
 }
 
 /** What a program prints. */

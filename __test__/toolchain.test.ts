@@ -1,9 +1,10 @@
-// Which compiler and which cargo configuration a build would use, found without running anything.
+// Which compiler and which cargo configuration a build would use, found without running anything where that can be.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -14,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, temporaryDirectory } from './support.js'
+import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, temporaryDirectory, tracingProgram } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -30,11 +31,16 @@ class Rustup {
   /** A `PATH` on which cargo and rustc are proxies. */
   readonly path = join(this.directory, 'path')
 
+  private readonly tracing = join(this.directory, 'tracing')
+
   constructor() {
+    tracingProgram(this.tracing, this.trace)
     for (const name of [`stable-${HOST}`, `nightly-${HOST}`, `1.80.0-${HOST}`, 'custom']) {
       this.program(join(this.toolchain(name), 'bin/cargo'))
       this.program(join(this.toolchain(name), 'bin/rustc'))
       mkdirSync(join(this.toolchain(name), 'lib'))
+      // Without a compiler's library, it would be no toolchain but programs that choose one.
+      writeFileSync(join(this.toolchain(name), 'lib/librustc_driver-0123.so'), name)
     }
     this.program(join(this.path, 'rustup'))
     for (const name of ['cargo', 'rustc']) symlinkSync('rustup', join(this.path, name))
@@ -47,7 +53,7 @@ class Rustup {
 
   program(path: string): void {
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, `#!/bin/sh\necho $0 >>${this.trace}\nexit 1\n`, { mode: 0o755 })
+    copyFileSync(this.tracing, path)
   }
 
   settings(overrides: Record<string, string> = {}, fallback = `stable-${HOST}`): void {

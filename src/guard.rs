@@ -14,7 +14,7 @@ use gix::bstr::ByteSlice;
 
 use crate::event::MissReason;
 use crate::inputs::Observation;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, NamedFile};
 use crate::path_set::Place;
 use crate::reasons;
 use crate::stat::StatIdentity;
@@ -46,6 +46,13 @@ impl Disturbance {
             let (then, now) = (before.tree.file(&path), after.tree.file(&path));
             let is_same = then.zip(now).is_some_and(|(then, now)| then.same_content(now));
             found.take(&path, now, is_same, writers);
+        }
+        for NamedFile { file, .. } in &after.named {
+            let then = before.named.iter().find(|then| then.file.path == file.path).map(|then| &then.file);
+            if then.is_none_or(|then| then.stat != file.stat || !then.same_content(file)) {
+                let is_same = then.is_some_and(|then| then.same_content(file));
+                found.take(&file.path, Some(file), is_same, writers);
+            }
         }
         for file in &after.outside {
             match known(&file.path) {

@@ -5,7 +5,7 @@
 //! variables and the text of configuration files are kept as digests only.
 //! Does not promise: anything about how the data were gathered; that is the business of `inputs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::fingerprint::{Digest, Fingerprint, FingerprintBuilder};
 use crate::path_set::PathSet;
 use crate::stat::StatIdentity;
-use crate::tree::{Change, FileInput, Tree, TreePath, differing};
+use crate::tree::{Change, FileInput, Kind, Tree, TreePath, differing};
 
 /// A program that takes part in the build.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +41,15 @@ impl Tool {
     }
 }
 
+/// A file that cargo's configuration or a flag names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NamedFile {
+    /// What it holds. The tree may have it, too.
+    pub file: FileInput,
+    /// Whether the linker alone can read it. Everything else may concern every compilation.
+    pub links_only: bool,
+}
+
 /// All inputs of one request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Inventory {
@@ -54,6 +63,9 @@ pub struct Inventory {
     pub variables: BTreeMap<String, Digest>,
     /// Digests of cargo's configuration files, by path.
     pub configs: BTreeMap<String, Digest>,
+    /// Files that cargo's configuration and flags name, sorted by bytes; absolute paths are outside the checkout.
+    #[serde(default)]
+    pub named: Vec<NamedFile>,
     /// Digests of the variables of a path set, by name; none for one that is not set.
     pub observed: BTreeMap<String, Option<Digest>>,
     /// The files of a path set, sorted by bytes; absolute paths are outside the checkout.
@@ -95,6 +107,10 @@ impl Inventory {
             hash.field(path);
             hash.field(digest.as_bytes());
         }
+        hash.section("named", self.named.len());
+        for NamedFile { file, .. } in &self.named {
+            hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
+        }
         hash.section("observed", self.observed.len());
         for (name, digest) in &self.observed {
             hash.field(name);
@@ -105,7 +121,7 @@ impl Inventory {
         hash.finish()
     }
 
-    /// Every path whose content differs, in order: those of the tree, then those outside it.
+    /// Every path whose content differs, in order: those of the tree, then those outside it, then those that are named.
     #[must_use]
     pub fn changed_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
         let has_changed = |now: &FileInput, then: &FileInput| !now.same_content(then);
@@ -117,13 +133,24 @@ impl Inventory {
         // A link of the tree counts there by its target, and outside by what it leads to.
         let outside = differing(&before.outside, &self.outside, has_changed);
         changed.extend(outside.into_iter().filter(|(path, _)| self.tree.file(path).is_none()));
+        // What was not there and is not there either is no change; neither is that a file of both trees is named.
+        let is_there = |named: &&NamedFile| named.file.kind != Kind::Absent;
+        let files =
+            |inventory: &Self| inventory.named.iter().filter(is_there).map(|named| named.file.clone()).collect();
+        let (then, now): (Vec<_>, Vec<_>) = (files(before), files(self));
+        let told: HashSet<TreePath> = changed.iter().map(|(path, _)| path.clone()).collect();
+        let names = |inventory: &Self, path: &TreePath| inventory.named.iter().any(|named| named.file.path == *path);
+        let in_both = |path: &TreePath| self.tree.file(path).is_some() && before.tree.file(path).is_some();
+        let is_only_named = |path: &TreePath| names(before, path) != names(self, path) && in_both(path);
+        let named = differing(&then, &now, has_changed);
+        changed.extend(named.into_iter().filter(|(path, _)| !told.contains(path) && !is_only_named(path)));
         changed
     }
 }
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::{Heads, Kind};
+    use crate::tree::Heads;
 
     fn file(path: &str, kind: Kind, content: &str) -> FileInput {
         FileInput { path: TreePath(path.into()), kind, digest: Digest::of(content), stat: StatIdentity::default() }

@@ -189,6 +189,12 @@ impl Request {
         }
     }
 
+    /// The same request for `target` alone, whatever cargo's configuration names.
+    #[must_use]
+    pub fn building_for(&self, target: String) -> Self {
+        Self { target: Some(target), ..self.clone() }
+    }
+
     /// The same request with another target directory.
     #[must_use]
     pub fn building_in(&self, target_directory: &Path) -> Self {

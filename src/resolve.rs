@@ -1,8 +1,8 @@
 //! From a request to a binary: the pipeline of this package, top to bottom.
 //!
-//! Promises: a hit spawns nothing, takes no lock and writes nothing, but for noting once an hour that the entry is in use
-//! (see [`crate::store::Store::claim`]). What is published was built from inputs that were
-//! the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
+//! Promises: a hit spawns nothing, but where a program hides the toolchain and is asked for it (see `search`); it
+//! takes no lock and writes nothing, but for noting once an hour that the entry is in use (see
+//! [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
 //! Does not promise: to build what changes faster than it builds; after [`MOST_BUILDS`] attempts that is an error.
 
 use std::time::Instant;
@@ -114,7 +114,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         // Minutes may pass now, and others can look at the checkout meanwhile.
         call.afterwards.run();
         let (began, since) = (Moment::now(), search.store.now());
-        let (built, observation) = build(&search, &survey, &whole, &reasons)?;
+        let (built, observation) = build(&search, &found.inputs, &whole, &reasons)?;
         builds += 1;
         build_ms += built.elapsed_ms;
         let staged = search.store.stage(&built.executable, &built.stat)?;
@@ -134,7 +134,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
             if let Some(message) = disturbance.told() {
                 (call.emit)(Event::Warning { message });
             }
-            remember(&search, &built, observation.as_ref().ok(), &survey_after, &whole_after)?;
+            remember(&search, &built, observation.as_ref().ok(), &after, &whole_after)?;
             let entry = publish(&search, staged, after, build_ms)?;
             flight::note_build(entry.manifest.fingerprint, began);
             return done(entry, Outcome::Built, reasons);
@@ -168,20 +168,22 @@ fn tell_miss(search: &Search<'_>, survey: &Survey, found: &LookUp) -> Result<Vec
     Ok(reasons)
 }
 
-/// Runs cargo, and runs it once more without what it wrongly took for fresh. Changed inputs are named in `reasons`.
-fn build(search: &Search<'_>, survey: &Survey, tree: &Tree, reasons: &[MissReason]) -> Result<(Built, Observed)> {
+/// Runs cargo for what was found of `inputs`, and runs it once more without what it wrongly took for fresh. Changed inputs
+/// are named in `reasons`.
+fn build(search: &Search<'_>, inputs: &Inventory, tree: &Tree, reasons: &[MissReason]) -> Result<(Built, Observed)> {
     let Search { request, root, call, store, .. } = search;
+    let asked = search.for_cargo(inputs)?;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
     let began = store.now();
     let expected = store.nearest_build(request, root);
-    let mut built = cargo::build(request, root, expected, call.cancellation, call.emit)?;
+    let mut built = cargo::build(&asked, root, expected, call.cancellation, call.emit)?;
     let observation = match observe(search, &built) {
         Ok(observation) => observation,
         Err(unknown) => return Ok((built, Err(unknown))),
     };
     let record = record(search, &built)?;
-    let present = present(search, &observation, survey, tree)?;
+    let present = present(search, &observation, inputs, tree)?;
     let changed: Vec<String> = reasons.iter().flat_map(MissReason::paths).collect();
     let audit = Audit { record: &record, observation: &observation, present: &present, began, changed: &changed };
     let doubts = audit.doubts();
@@ -192,9 +194,9 @@ fn build(search: &Search<'_>, survey: &Survey, tree: &Tree, reasons: &[MissReaso
         (call.emit)(Event::Warning { message: doubt.summary() });
     }
     let packages: Vec<_> = doubts.into_iter().flat_map(|doubt| doubt.packages).collect();
-    cargo::clean(request, root, &packages, call.cancellation, call.emit)?;
+    cargo::clean(&asked, root, &packages, call.cancellation, call.emit)?;
     let first_ms = built.elapsed_ms;
-    built = cargo::build(request, root, None, call.cancellation, call.emit)?;
+    built = cargo::build(&asked, root, None, call.cancellation, call.emit)?;
     built.elapsed_ms += first_ms;
     let observation = observe(search, &built);
     Ok((built, observation))
@@ -230,11 +232,11 @@ fn path_set(search: &Search<'_>, tree: &Tree, observation: &Observed, staged: Op
 fn present<'s>(
     search: &'s Search<'_>,
     observation: &Observation,
-    survey: &'s Survey,
+    inputs: &'s Inventory,
     tree: &'s Tree,
 ) -> Result<Present<'s>> {
     let Search { request, root, .. } = search;
-    Present::of(observation, survey.known(), tree, (root, &request.env, request.scope))
+    Present::of(observation, inputs, tree, (root, &request.env, request.scope))
 }
 
 /// The record of the directory that `built` is in. One of the whole target directory says that nothing in it is to be
@@ -251,7 +253,7 @@ fn remember(
     search: &Search<'_>,
     built: &Built,
     observation: Option<&Observation>,
-    survey: &Survey,
+    inputs: &Inventory,
     tree: &Tree,
 ) -> Result<()> {
     let Some(observation) = observation else { return Ok(()) };
@@ -260,7 +262,7 @@ fn remember(
         search.store.keep_build_record(&target, &BuildRecord::default())?;
     }
     let mut record: BuildRecord = search.store.build_record(built.output_directory());
-    let present = present(search, observation, survey, tree)?;
+    let present = present(search, observation, inputs, tree)?;
     record.update(observation, &present);
     search.store.keep_build_record(built.output_directory(), &record)
 }

@@ -1,10 +1,12 @@
 //! One request on its way: looking at the inputs, and at what the cache has for them.
 //!
-//! Promises: a look-up neither writes nor spawns anything; when what it found is served, that is noted once an hour, and
+//! Promises: a look-up neither writes nor spawns anything, with one exception: programs that hide the toolchain are asked
+//! for it, and where they do not tell, nothing is served. When what was found is served, that is noted once an hour, and
 //! once that a checkout is served what another one built. To tell why something was built, a program that was not there at
 //! the last build is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
 
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,17 +14,24 @@ use std::sync::Arc;
 use crate::afterwards::Afterwards;
 use crate::cancellation::Cancellation;
 use crate::cargo;
-use crate::error::{Result, listed};
+use crate::error::{Error, Result, listed};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
-use crate::inputs::{self, Observation, Selection, Subject, Swept, Unsaved};
+use crate::inputs::{self, Behind, Observation, Selection, Shims, Subject, Surveyed, Swept, Unsaved};
 use crate::inventory::Inventory;
 use crate::path_set::PathSet;
 use crate::reasons;
 use crate::request::{Request, Scope};
 use crate::store::{Claim, Entry, LookUp, Store};
 use crate::tree::{Tree, TreePath};
+
+/// cargo's own name for the host's target.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
+const HOST_TUPLE: &str = "host-tuple";
+/// More would not be read.
+const MOST_TARGETS: usize = 20;
 
 /// What a call needs besides its request.
 pub struct Call<'a> {
@@ -48,6 +57,8 @@ pub(crate) struct Survey {
     since: Moment,
     /// All inputs but files.
     known: Inventory,
+    /// The program that hides the toolchain, where that is not known.
+    unknown: Option<PathBuf>,
     whole: OnceCell<Arc<Tree>>,
 }
 
@@ -58,13 +69,6 @@ pub(crate) struct Search<'a> {
     pub(crate) store: Store,
     /// Whether the caller has heard of ignore files that are not there.
     warned: Cell<bool>,
-}
-
-impl Survey {
-    /// All inputs but files.
-    pub(crate) fn known(&self) -> &Inventory {
-        &self.known
-    }
 }
 
 impl<'a> Search<'a> {
@@ -80,9 +84,23 @@ impl<'a> Search<'a> {
             Scope::Tree => OnceCell::from(self.sweep(None, since)?),
             Scope::Crate => OnceCell::new(),
         };
-        let (known, unsaved) = inputs::survey(self.request, &self.root, &self.store.stat_caches())?;
+        let asked = |shims: &Shims| self.behind(shims);
+        let Surveyed { inventory: known, unsaved, unknown } =
+            inputs::survey(self.request, &self.root, &self.store.stat_caches(), &asked)?;
         self.save_afterwards(unsaved);
-        Ok(Survey { since, known, whole })
+        Ok(Survey { since, known, unknown, whole })
+    }
+
+    /// What is behind `shims` for a build of the request, as far as they tell.
+    fn behind(&self, shims: &Shims) -> Result<Option<Behind>> {
+        let Self { request, root, call, .. } = self;
+        let Shims { rustc, cargo, toolchain } = shims;
+        if *cargo {
+            let found = cargo::cargo_and_sysroot(rustc, request, root, call.cancellation)?;
+            return Ok(found.map(|(cargo, sysroot)| Behind { sysroot, cargo: Some(cargo) }));
+        }
+        let sysroot = cargo::sysroot(rustc, toolchain.as_deref(), request, root, call.cancellation)?;
+        Ok(sysroot.map(|sysroot| Behind { sysroot, cargo: None }))
     }
 
     /// Everything that counts in the whole checkout.
@@ -151,6 +169,32 @@ impl<'a> Search<'a> {
         Ok(Inventory { tree, ..survey.known })
     }
 
+    /// The request as cargo is asked for it: where cargo's configuration has it build for several targets, the binary for
+    /// the host is what is wanted, and no other.
+    pub(crate) fn for_cargo(&self, inputs: &Inventory) -> Result<Cow<'a, Request>> {
+        let asked = Cow::Borrowed(self.request);
+        if self.request.target.is_some() {
+            return Ok(asked);
+        }
+        let targets = inputs::configured_targets(&self.root, &self.request.env)?;
+        if targets.len() < 2 {
+            return Ok(asked);
+        }
+        let rustc = inputs.tools.get("rustc");
+        let host =
+            rustc.map(|rustc| cargo::host(rustc, self.request, &self.root, self.call.cancellation)).transpose()?;
+        // A rustc that does not tell fails in cargo, too, which then says how.
+        let Some(host) = host.flatten() else { return Ok(asked) };
+        if targets.iter().any(|target| *target == host || target == HOST_TUPLE) {
+            return Ok(Cow::Owned(self.request.building_for(host)));
+        }
+        let targets = listed(&targets, MOST_TARGETS);
+        Err(Error::option(
+            "target",
+            format!("cargo's configuration names several, and not the host's, `{host}`: {targets}; name one of them"),
+        ))
+    }
+
     /// What path sets are kept under: everything that is known before a build but the content of files.
     pub(crate) fn weak_key(inventory: &Inventory) -> Fingerprint {
         let Inventory { request, tools, variables, configs, .. } = inventory.clone();
@@ -185,12 +229,21 @@ impl<'a> Search<'a> {
             };
             let found = Found { entry, inputs };
             match found.entry {
+                LookUp::Hit(entry) if !self.may_serve(survey, &entry) => {
+                    best = best.or(Some(Found { entry: LookUp::Absent, ..found }));
+                }
                 LookUp::Hit(_) => return Ok(found),
                 LookUp::Damaged(_) => best = Some(found),
                 LookUp::Absent => best = best.or(Some(found)),
             }
         }
         Ok(best.unwrap_or_else(|| Found { entry: LookUp::Absent, inputs: survey.known.clone() }))
+    }
+
+    /// Whether an entry that has the fingerprint of `survey` answers the call: where the toolchain is not known, only what was
+    /// built since then.
+    fn may_serve(&self, survey: &Survey, entry: &Entry) -> bool {
+        survey.unknown.is_none() || flight::was_built_since(&entry.manifest.fingerprint, self.call.made)
     }
 
     /// Why there is nothing in the cache for `survey`.
@@ -209,6 +262,16 @@ impl<'a> Search<'a> {
         let mut reasons = reasons::between(&before, &now);
         let unknown = before.path_set.unknown.map(|detail| MissReason::UnknownReads { detail });
         reasons.extend(unknown);
+        if let Some(program) = &survey.unknown {
+            let program = program.display();
+            let message = format!(
+                "`{program}` does not tell which toolchain is behind it, so cargo runs each time; \
+                 `RUSTC` and `PATH` can name the toolchain's own programs instead"
+            );
+            (self.call.emit)(Event::Warning { message });
+            let (tool, to) = ("rustc".to_owned(), Some("unknown".to_owned()));
+            reasons.push(MissReason::Toolchain { tool, from: None, to });
+        }
         Ok(if reasons.is_empty() { vec![MissReason::FirstBuild] } else { reasons })
     }
 

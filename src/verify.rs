@@ -53,9 +53,10 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
     search.store.prepare()?;
     let _turn = flight::take_turn(&search.root, call.cancellation, call.emit)?;
     let before = search.everything(Moment::now())?;
-    let mut fresh = vec![fresh_build(&search)?];
+    let asked = search.for_cargo(&before)?;
+    let mut fresh = vec![fresh_build(&search, &asked)?];
     if fresh[0] != binary.entry.manifest.sha256 {
-        fresh.push(fresh_build(&search)?);
+        fresh.push(fresh_build(&search, &asked)?);
     }
     let changed = reasons::between(&before, &search.everything(Moment::now())?);
     if !changed.is_empty() {
@@ -77,8 +78,8 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
 }
 
 /// The digest of a build in a target directory of its own, which is gone afterwards.
-fn fresh_build(search: &Search<'_>) -> Result<Digest> {
-    let Search { request, root, call, store, .. } = search;
+fn fresh_build(search: &Search<'_>, request: &Request) -> Result<Digest> {
+    let Search { root, call, store, .. } = search;
     let target = store.private_directory()?;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;

@@ -14,21 +14,27 @@ mod metadata;
 mod pace;
 mod process;
 mod refusal;
+mod shims;
 mod stderr;
 mod version;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::cancellation::Cancellation;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, listed};
 use crate::event::Event;
 use crate::request::Request;
 use crate::stat::StatIdentity;
 use crate::units::{Package, Units};
 pub use metadata::directories;
 use process::Transcript;
-pub use version::name_versions;
+pub use shims::{cargo_and_sysroot, sysroot};
+pub use version::{host, name_versions};
+
+/// More executables would not be read.
+const MOST_LISTED: usize = 10;
 
 /// What a successful run of cargo left.
 #[derive(Debug)]
@@ -74,6 +80,18 @@ pub fn clean(
     Err(Error::BuildFailed { command, status, report })
 }
 
+/// The one of `executables` that cargo named for `bin`. Of several, none is more right than the others.
+fn only(mut executables: BTreeMap<PathBuf, StatIdentity>, bin: &str) -> Result<(PathBuf, StatIdentity)> {
+    if executables.len() > 1 {
+        let all: Vec<_> = executables.keys().map(|path| path.display().to_string()).collect();
+        let listed = listed(&all, MOST_LISTED);
+        let problem = format!("cargo builds `{bin}` more than once: {listed}; name the target of one of them");
+        return Err(Error::option("target", problem));
+    }
+    let none = || Error::Internal(format!("cargo succeeded and named no executable for `{bin}`"));
+    executables.pop_first().ok_or_else(none)
+}
+
 /// Builds the binary of `request` in `root` with the `cargo` at hand; the last time that took `expected`.
 ///
 /// # Errors
@@ -97,9 +115,23 @@ pub fn build(
     }
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     emit(Event::Built { bin: request.bin.clone(), elapsed_ms });
-    let Transcript { executable, mut units, .. } = transcript;
-    let (executable, stat) = executable
-        .ok_or_else(|| Error::Internal(format!("cargo succeeded and named no executable for `{}`", request.bin)))?;
+    let Transcript { executables, mut units, .. } = transcript;
+    let (executable, stat) = only(executables, &request.bin)?;
     units.executable.clone_from(&executable);
     Ok(Built { executable, stat, units, elapsed_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_executables_none_is_taken() {
+        let named = |paths: &[&str]| paths.iter().map(|path| (PathBuf::from(path), StatIdentity::default())).collect();
+        assert_eq!(only(named(&["/t/a/app"]), "app").unwrap().0, Path::new("/t/a/app"));
+        let refused = only(named(&["/t/a/app", "/t/b/app"]), "app").unwrap_err();
+        assert!(matches!(refused, Error::InvalidOption { option: "target", .. }));
+        assert!(refused.to_string().contains("/t/a/app, /t/b/app"));
+        assert!(matches!(only(named(&[]), "app"), Err(Error::Internal(_))));
+    }
 }

@@ -3,6 +3,7 @@
 //! cargo leads a process group of its own (on Windows, a job), so that ending the group ends compilers and build
 //! scripts with it. The cost is that a terminal's Ctrl-C does not reach it; the JavaScript wrapper passes that on.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -30,7 +31,8 @@ const REPORT_BYTES: usize = 64 * 1024;
 /// What one run of cargo said.
 pub(super) struct Transcript {
     pub(super) status: ExitStatus,
-    pub(super) executable: Option<(PathBuf, StatIdentity)>,
+    /// Every one that cargo named for the binary that was asked for: one for each target that it built for.
+    pub(super) executables: BTreeMap<PathBuf, StatIdentity>,
     pub(super) units: Units,
     /// The compiler's rendered errors, uncoloured.
     pub(super) errors: Vec<String>,
@@ -117,7 +119,7 @@ fn not_started(error: &io::Error) -> Error {
 struct Listener<'a> {
     request: &'a Request,
     emit: &'a dyn Fn(Event),
-    executable: Option<(PathBuf, StatIdentity)>,
+    executables: BTreeMap<PathBuf, StatIdentity>,
     units: Units,
     errors: Vec<String>,
     messages: std::cell::RefCell<Vec<String>>,
@@ -129,7 +131,7 @@ impl<'a> Listener<'a> {
         Self {
             request,
             emit,
-            executable: None,
+            executables: BTreeMap::new(),
             units: Units::default(),
             errors: Vec::new(),
             messages: std::cell::RefCell::default(),
@@ -140,7 +142,7 @@ impl<'a> Listener<'a> {
     fn into_transcript(self, status: ExitStatus) -> Transcript {
         Transcript {
             status,
-            executable: self.executable,
+            executables: self.executables,
             units: self.units,
             errors: self.errors,
             messages: self.messages.into_inner(),
@@ -189,18 +191,22 @@ impl<'a> Listener<'a> {
         match message {
             Message::CompilerArtifact(artifact) => {
                 let directory = artifact.manifest_path.parent().map(Into::into).unwrap_or_default();
+                let package = Package { id: artifact.package_id.repr, directory };
+                // A binary that a package depends on as an artifact may be called the same.
+                let is_wanted = artifact.target.is_bin()
+                    && artifact.target.name == self.request.bin
+                    && package.name() == self.request.package;
                 self.units.units.push(Unit {
-                    package: Package { id: artifact.package_id.repr, directory },
+                    package,
                     is_build_script: artifact.target.is_custom_build(),
                     is_proc_macro: artifact.target.is_proc_macro(),
                     fresh: artifact.fresh,
                     files: artifact.filenames.into_iter().map(Into::into).collect(),
                 });
-                let is_wanted = artifact.target.is_bin() && artifact.target.name == self.request.bin;
                 if let Some(executable) = artifact.executable.filter(|_| is_wanted) {
                     // One that has gone already has no identity that any file has, and is not taken.
                     let stat = std::fs::metadata(&executable).map(|found| StatIdentity::of(&found)).unwrap_or_default();
-                    self.executable = Some((executable.into(), stat));
+                    self.executables.insert(executable.into(), stat);
                 }
             }
             Message::BuildScriptExecuted(script) => {

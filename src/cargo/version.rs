@@ -9,6 +9,7 @@ use std::process::Command;
 
 use super::process;
 use crate::cancellation::Cancellation;
+use crate::error::Result;
 use crate::inventory::Tool;
 use crate::request::Request;
 
@@ -27,16 +28,32 @@ pub fn name_versions(
     }
 }
 
+/// The triple that `rustc` compiles for when it is told none; none if it does not tell.
+///
+/// # Errors
+///
+/// [`crate::error::Error::Aborted`].
+pub fn host(rustc: &Tool, request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Option<String>> {
+    let printed = printed(rustc, "-vV", request, root, cancellation);
+    cancellation.check()?;
+    let line = |text: String| text.lines().find_map(|line| line.strip_prefix("host: ").map(str::to_owned));
+    Ok(printed.and_then(line))
+}
+
 fn ask(role: &str, tool: &Tool, request: &Request, root: &Path, cancellation: &Cancellation) -> Option<String> {
     let argument = match role {
         "cargo" | "rustc" | "cargo-zigbuild" => "-V",
         zig if zig.starts_with("zig ") => "version",
         _ => return None,
     };
+    let text = printed(tool, argument, request, root, cancellation)?;
+    text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
+}
+
+fn printed(tool: &Tool, argument: &str, request: &Request, root: &Path, cancellation: &Cancellation) -> Option<String> {
     let mut command = Command::new(&tool.path);
     command.arg(argument).current_dir(root).env_clear().envs(request.env.iter());
     // Whoever aborts meanwhile is heeded by the next step; a program that does not answer has no version.
     let printed = process::capture(command, cancellation).ok()??;
-    let text = String::from_utf8_lossy(&printed);
-    text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
+    Some(String::from_utf8_lossy(&printed).into_owned())
 }

@@ -18,7 +18,7 @@
 mod record;
 mod undeclared;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -110,17 +110,22 @@ impl Audit<'_> {
         let then = self.record.runs.get(&run.wrote).filter(|then| then.wrote == wrote);
         let Some(then) = then else {
             let written = modified(&run.wrote)?;
-            let changed = |path: &String| changed_after(Path::new(path), written);
+            let changed = |path: &str| changed_after(Path::new(path), written);
             // rustc has a version, which cargo looks at.
             let mut tools = UNVERSIONED.into_iter().filter_map(|role| self.present.known.tools.get_key_value(role));
-            let changed = tools.find(|(_, tool)| changed(&tool.path));
-            return changed.map(|(role, _)| format!("the {role} was changed after it"));
+            let role = tools.find(|(_, tool)| changed(&tool.path)).map(|(role, _)| format!("the {role}"));
+            let mut files = self.present.surroundings.files.keys();
+            let is_changed = |place: &&Place| changed_after(&place.on_disk(self.present.root), written);
+            let what = role.or_else(|| files.find(is_changed).map(|place| place.0.to_string()))?;
+            return Some(format!("{what} was changed after it"));
         };
         let then = self.record.surroundings.get(&then.surroundings)?;
         let now = &self.present.surroundings;
-        let roles: BTreeSet<_> = then.programs.keys().chain(now.programs.keys()).collect();
-        if let Some(role) = roles.into_iter().find(|role| then.programs.get(*role) != now.programs.get(*role)) {
+        if let Some(role) = differing(&then.programs, &now.programs) {
             return Some(format!("the {role} is not the one it was built with"));
+        }
+        if let Some(place) = differing(&then.files, &now.files) {
+            return Some(format!("{} is not what it was built with", place.0));
         }
         let variable = steering(then, now).find(|name| !self.is_declared(name))?;
         Some(format!("{variable} is not what it was built with"))
@@ -180,7 +185,8 @@ impl Audit<'_> {
         }
         let written = modified(&run.wrote)?;
         let changed = |path: &Path| self.was_changed(path, reads, written);
-        let places = self.present.places(run, reads);
+        let linked = self.present.linked(run).map(|(place, _)| place);
+        let places: BTreeSet<Place> = self.present.places(run, reads).into_iter().chain(linked).collect();
         if let Some(place) = places.into_iter().find(|place| changed(&place.on_disk(root))) {
             return Some(format!("{} was changed after the last build", place.0));
         }
@@ -221,17 +227,20 @@ fn steering<'s>(then: &'s Surroundings, now: &'s Surroundings) -> impl Iterator<
     names.into_iter().filter(|name| then.variables.get(*name) != now.variables.get(*name))
 }
 
+/// The first of what two maps do not agree on.
+fn differing<'m, K: Ord, V: PartialEq>(one: &'m BTreeMap<K, V>, other: &'m BTreeMap<K, V>) -> Option<&'m K> {
+    one.keys().chain(other.keys()).find(|key| one.get(key) != other.get(key))
+}
+
 impl RunRecord {
     fn differs_from(&self, now: &Self) -> Option<String> {
         if let Some(checkout) = self.checkout.as_ref().filter(|_| self.checkout != now.checkout) {
             return Some(format!("`{}` was built there last", checkout.display()));
         }
-        let names = self.files.keys().chain(now.files.keys());
-        if let Some(place) = names.into_iter().find(|place| self.files.get(place) != now.files.get(place)) {
+        if let Some(place) = differing(&self.files, &now.files).or_else(|| differing(&self.linked, &now.linked)) {
             return Some(format!("{} is not what was built", place.0));
         }
-        let names = self.variables.keys().chain(now.variables.keys());
-        let variable = names.into_iter().find(|name| self.variables.get(*name) != now.variables.get(*name))?;
+        let variable = differing(&self.variables, &now.variables)?;
         Some(format!("{variable} is not what was built with"))
     }
 }

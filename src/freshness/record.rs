@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::undeclared::Undeclared;
 use crate::fingerprint::Digest;
 use crate::inputs::{self, Configured, Observation, PackageReads, Run};
-use crate::inventory::{Inventory, Tool};
+use crate::inventory::{Inventory, NamedFile, Tool};
 use crate::path_set::Place;
 use crate::request::{Environment, Scope};
 use crate::stat::StatIdentity;
@@ -36,6 +36,9 @@ pub(super) struct RunRecord {
     pub(super) wrote: StatIdentity,
     pub(super) files: BTreeMap<Place, Option<Digest>>,
     pub(super) variables: BTreeMap<String, Option<Digest>>,
+    /// What the linker of the binary reads by name.
+    #[serde(default)]
+    pub(super) linked: BTreeMap<Place, Digest>,
     /// Of the files of its package that no run names.
     #[serde(default)]
     pub(super) undeclared: Option<Digest>,
@@ -57,6 +60,8 @@ pub(super) struct Surroundings {
     /// Programs by their role.
     pub(super) programs: BTreeMap<String, Option<Digest>>,
     pub(super) variables: BTreeMap<String, Digest>,
+    /// Files that configuration and flags name, but for those that only a linker reads.
+    pub(super) files: BTreeMap<Place, Digest>,
 }
 
 impl Surroundings {
@@ -66,12 +71,19 @@ impl Surroundings {
         Self {
             programs: inventory.tools.iter().map(program).collect(),
             variables: variables.map(|(name, digest)| (name.clone(), *digest)).collect(),
+            files: named(inventory, false).collect(),
         }
     }
 
     fn digest(&self) -> String {
         Digest::of(serde_json::to_vec(self).expect("names and digests always become JSON")).to_string()
     }
+}
+
+/// Files that configuration and flags name: those that only a linker reads, or all others.
+fn named(inventory: &Inventory, links_only: bool) -> impl Iterator<Item = (Place, Digest)> {
+    let named = inventory.named.iter().filter(move |named| named.links_only == links_only);
+    named.map(|NamedFile { file, .. }| (Place(file.path.clone()), file.digest))
 }
 
 /// Whether cargo builds again when a variable changes, or the variable names a program.
@@ -156,6 +168,11 @@ impl<'a> Present<'a> {
         places
     }
 
+    /// The files that configuration and flags name for the linker of `run`.
+    pub(super) fn linked(&self, run: &Run) -> impl Iterator<Item = (Place, Digest)> {
+        named(self.known, true).filter(|_| run.is_final)
+    }
+
     /// What `run` would read now.
     pub(super) fn record(&self, run: &Run, reads: &PackageReads) -> Option<RunRecord> {
         let variable = |name: &String| {
@@ -173,6 +190,7 @@ impl<'a> Present<'a> {
             wrote: StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links(),
             files: self.places(run, reads).into_iter().map(digest).collect(),
             variables: run.variables.iter().map(variable).collect(),
+            linked: self.linked(run).collect(),
             undeclared: self.undeclared.in_package(id).digest,
             elsewhere: self.undeclared.elsewhere(id).digest,
             heads: (reads.is_local && run.is_script).then_some(self.heads),

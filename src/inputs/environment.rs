@@ -7,6 +7,7 @@
 //! set.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::directory::is_gone;
@@ -135,18 +136,44 @@ pub(super) fn cargo_configs(root: &Path, env: &Environment, watch: &Watch) -> Re
 ///
 /// [`Error::InputUnreadable`] for a configuration file that cannot be read.
 pub fn target_directory(root: &Path, env: &Environment) -> Result<PathBuf> {
-    let variables = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
-    let chosen = variables.iter().find_map(|name| env.non_empty(name)).map(|path| root.join(path));
-    let configured = || -> Result<Option<PathBuf>> {
-        let directory =
-            |config: &CargoConfig| Some(config.base.join(config.table.get("build")?.get("target-dir")?.as_str()?));
-        Ok(cargo_configs(root, env, &Watch::default())?.iter().find_map(directory))
+    Ok(target_directory_of(&cargo_configs(root, env, &Watch::default())?, root, env))
+}
+
+/// The same where the configuration is known.
+pub(super) fn target_directory_of(configs: &[CargoConfig], root: &Path, env: &Environment) -> PathBuf {
+    let chosen = TARGET_DIRECTORY.iter().find_map(|name| env.non_empty(name)).map(|path| root.join(path));
+    let configured =
+        |config: &CargoConfig| Some(config.base.join(config.table.get("build")?.get("target-dir")?.as_str()?));
+    let directory = chosen.or_else(|| configs.iter().find_map(configured)).unwrap_or_else(|| root.join("target"));
+    dunce::canonicalize(&directory).unwrap_or(directory)
+}
+
+/// The variables that say where cargo builds, the most important one first.
+pub(super) const TARGET_DIRECTORY: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+
+/// The targets that a cargo started in `root` builds for when it is asked for none, as they are written: none for the
+/// host alone. A variable takes the place of one target, and joins a list.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
+///
+/// # Errors
+///
+/// [`Error::InputUnreadable`] for a configuration file that cannot be read.
+pub fn configured_targets(root: &Path, env: &Environment) -> Result<Vec<String>> {
+    let configs = cargo_configs(root, env, &Watch::default())?;
+    let named: Vec<&toml::Value> =
+        configs.iter().filter_map(|config| config.table.get("build")?.get("target")).collect();
+    let variable = env.get("CARGO_BUILD_TARGET").and_then(OsStr::to_str);
+    let lists = || named.iter().filter_map(|target| target.as_array()).flatten();
+    let mut targets: Vec<String> = if named.iter().any(|target| target.is_array()) {
+        let added = variable.into_iter().flat_map(str::split_whitespace);
+        lists().filter_map(toml::Value::as_str).chain(added).map(str::to_owned).collect()
+    } else {
+        variable.or_else(|| named.first()?.as_str()).map(str::to_owned).into_iter().collect()
     };
-    let directory = match chosen {
-        Some(directory) => directory,
-        None => configured()?.unwrap_or_else(|| root.join("target")),
-    };
-    Ok(dunce::canonicalize(&directory).unwrap_or(directory))
+    targets.sort();
+    targets.dedup();
+    Ok(targets)
 }
 
 /// A variable that cargo's configuration sets.

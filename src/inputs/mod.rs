@@ -1,6 +1,7 @@
-//! What a build reads, gathered without running anything.
+//! What a build reads, gathered without running anything but, where it cannot be avoided, programs that
+//! hide the toolchain.
 //!
-//! Promises: [`survey`] spawns no process, writes no file, follows no variable that redirects git (`GIT_DIR` and its
+//! Promises: [`survey`] spawns no process but what its caller asks where programs hide the toolchain, writes no file, follows no variable that redirects git (`GIT_DIR` and its
 //! kin), and digests the bytes on disk, never what git's index believes about them.
 //! Does not promise: to see what a build reads outside the checkout, but for the toolchain, cargo's configuration, the
 //! environment and what a path set names. System libraries, the linker and programs that build scripts find on `PATH`
@@ -15,6 +16,7 @@ mod dep_info;
 mod directory;
 mod environment;
 mod exclude;
+mod flags;
 mod git_config;
 mod ignore;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
@@ -24,6 +26,7 @@ mod listing;
 mod lock_file;
 mod manifests;
 mod memo;
+mod named;
 mod outside;
 mod path_sets;
 mod place;
@@ -32,6 +35,7 @@ mod records;
 #[cfg(unix)]
 mod refresh;
 mod repository;
+mod rustup;
 mod seen;
 mod selection;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
@@ -39,6 +43,7 @@ mod snapshot;
 mod stat_cache;
 mod surroundings;
 mod sweep;
+mod texts;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod threads;
 mod toolchain;
@@ -48,13 +53,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use closure::{Observation, PackageReads, Run, Unobservable, observe};
-pub use environment::{Configured, configured_variables, target_directory};
+pub use environment::{Configured, configured_targets, configured_variables, target_directory};
 pub use lock_file::LockFile;
 pub use manifests::is_package;
 pub use path_sets::{digest_of, files_of_package, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
 pub use sweep::{Subject, Swept, git_variables, sweep};
+pub use toolchain::{Behind, Shims};
 
 use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
@@ -101,16 +107,42 @@ pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
     dunce::canonicalize(repo).map_err(|error| not_a_checkout(&error.to_string(), "name another directory in `repo`"))
 }
 
+/// What [`survey`] comes to.
+pub struct Surveyed {
+    /// All inputs but files of the checkout and what a path set names.
+    pub inventory: Inventory,
+    /// What is worth keeping of the look.
+    pub unsaved: Option<Unsaved>,
+    /// The program that hides the toolchain, where that is not known: nothing may be served then.
+    pub unknown: Option<PathBuf>,
+}
+
 /// Everything `request` depends on besides files of the checkout and what a path set names. The last look is taken from
-/// `stat_caches`.
+/// `stat_caches`. Programs that choose a toolchain by rules of their own `are_asked` for it, each time, since what their
+/// answer depends on is not known.
 ///
 /// # Errors
 ///
-/// [`Error::ToolNotFound`] without cargo, [`Error::InputUnreadable`] for a configuration file that cannot be read.
-pub fn survey(request: &Request, root: &Path, stat_caches: &Path) -> Result<(Inventory, Option<Unsaved>)> {
-    let (Surroundings { tools, configs }, unsaved) = surroundings::surroundings(request, root, stat_caches)?;
+/// [`Error::ToolNotFound`] without cargo, [`Error::InputUnreadable`] for a configuration file that cannot be read, and
+/// what asking fails with.
+pub fn survey(
+    request: &Request,
+    root: &Path,
+    stat_caches: &Path,
+    are_asked: &dyn Fn(&Shims) -> Result<Option<Behind>>,
+) -> Result<Surveyed> {
+    let (found, unsaved) = surroundings::surroundings(request, root, stat_caches)?;
+    let Surroundings { mut tools, configs, named, shims } = found;
+    let mut unknown = None;
+    if let Some(shims) = shims {
+        let behind = are_asked(&shims)?;
+        let is_known =
+            behind.is_some_and(|behind| toolchain::put_behind(&mut tools, &shims, &behind, &request.env, root));
+        unknown = (!is_known).then(|| if shims.cargo { (&tools["cargo"].path).into() } else { shims.rustc });
+    }
     let variables = environment::steering_variables(&request.env, request.builder);
-    Ok((Inventory { request: request.inputs(), tools, variables, configs, ..Inventory::default() }, unsaved))
+    let inventory = Inventory { request: request.inputs(), tools, variables, configs, named, ..Inventory::default() };
+    Ok(Surveyed { inventory, unsaved, unknown })
 }
 
 /// The part of the checkout that counts when a build of `request` reads what `set` names; none for all of it.

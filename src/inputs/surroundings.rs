@@ -1,6 +1,6 @@
-//! What a build depends on besides its checkout: programs and cargo's configuration.
+//! What a build depends on besides its checkout: programs, cargo's configuration, and files that it and flags name.
 //!
-//! Promises: nothing is spawned. What was found out once is looked at again with one `stat` a file, and found out anew
+//! Promises: nothing is spawned, and what only the programs themselves can tell is not taken for known. What was found out once is looked at again with one `stat` a file, and found out anew
 //! when any of them differs.
 //! Does not promise: to remember what is said of zig, which is looked for in more places than can be watched.
 
@@ -11,15 +11,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::environment::TARGET_DIRECTORY;
 use super::memo::Memo;
+use super::named::{self, Named};
 use super::seen::{Seen, Sought, Watch};
 use super::stat_cache::{Id, Settled, StatCache, Unsaved};
-use super::{environment, toolchain};
+use super::toolchain::{self, Shims};
+use super::{environment, flags};
 use crate::error::Result;
 use crate::fingerprint::Digest;
-use crate::inventory::Tool;
+use crate::inventory::{NamedFile, Tool};
 use crate::request::{Builder, Environment, Request};
-use crate::stat::Stamp;
+use crate::stat::{Stamp, StatIdentity};
 
 /// Every variable that says where programs and configuration are, but `PATH`: a program that is sought is sought anew
 /// each time. A look sees no others, so none can be missing here.
@@ -37,16 +40,21 @@ const VARIABLES: [&str; 11] = [
     "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
 ];
 
-/// Programs by role, and digests of cargo's configuration files by path.
+/// Programs by role, digests of cargo's configuration files by path, and files that are named.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Surroundings {
     pub(super) tools: BTreeMap<String, Tool>,
     pub(super) configs: BTreeMap<String, Digest>,
+    pub(super) named: Vec<NamedFile>,
+    /// What of `tools` is only known when it is asked.
+    pub(super) shims: Option<Shims>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Look {
     surroundings: Surroundings,
+    /// The identities of the files that are named, which an inventory leaves out of its JSON.
+    stats: Vec<StatIdentity>,
     seen: Vec<Seen>,
     sought: Vec<Sought>,
 }
@@ -63,14 +71,16 @@ pub(super) fn surroundings(
     if request.builder == Builder::Zigbuild {
         return Ok((found(request, root, &request.env, &Watch::default())?, None));
     }
-    let key = key(root, &request.env.only(&VARIABLES));
-    let env = request.env.only(&[&VARIABLES[..], &["PATH"]].concat());
+    let mut variables = [&VARIABLES[..], &TARGET_DIRECTORY].concat();
+    variables.extend(request.env.iter().filter_map(|(name, _)| name.to_str()).filter(|name| flags::is_read(name)));
+    let key = key(root, &request.env.only(&variables), &request.exclude);
+    let env = request.env.only(&[&variables[..], &["PATH"]].concat());
     let (stamp, cache) = (Stamp::now(), StatCache::new(root, key, stat_caches));
     if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(|look| look.holds(&env, root)) {
         return Ok((look.surroundings.clone(), None));
     }
     let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
-    if let Some(look) = kept.filter(|look| look.holds(&env, root)) {
+    if let Some(look) = kept.map(Look::whole).filter(|look| look.holds(&env, root)) {
         let surroundings = look.surroundings.clone();
         KNOWN.remember(cache.id(), stamp, Arc::new(look));
         return Ok((surroundings, None));
@@ -81,7 +91,8 @@ pub(super) fn surroundings(
     if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
         return Ok((surroundings, None));
     }
-    let look = Look { surroundings: surroundings.clone(), seen, sought };
+    let stats = surroundings.named.iter().map(|named| named.file.stat).collect();
+    let look = Look { surroundings: surroundings.clone(), stats, seen, sought };
     let id = cache.id();
     Ok((surroundings, Some(cache.unsaved(stamp, move |settled| look.settled(settled, id, stamp)))))
 }
@@ -89,6 +100,14 @@ pub(super) fn surroundings(
 impl Look {
     fn holds(&self, env: &Environment, root: &Path) -> bool {
         self.seen.iter().all(Seen::holds) && self.sought.iter().all(|sought| sought.holds(env, root))
+    }
+
+    /// As it was before it was kept.
+    fn whole(mut self) -> Self {
+        for (named, stat) in self.surroundings.named.iter_mut().zip(&self.stats) {
+            named.file.stat = *stat;
+        }
+        self
     }
 
     /// As it may be relied on, in this process and by others.
@@ -102,17 +121,18 @@ impl Look {
 
 fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Result<Surroundings> {
     let configs = environment::cargo_configs(root, env, watch)?;
-    let tools = toolchain::tools(request, root, env, &configs, watch)?;
+    let Named { files, linkers } = named::named(&configs, env, &request.exclude, root, watch)?;
+    let (tools, shims) = toolchain::tools(request, root, env, &configs, &linkers, watch)?;
     let configs = configs.into_iter().map(|config| (config.name, config.digest)).collect();
-    Ok(Surroundings { tools, configs })
+    Ok(Surroundings { tools, configs, named: files, shims })
 }
 
-fn key(root: &Path, env: &Environment) -> Digest {
+fn key(root: &Path, env: &Environment, exclude: &[String]) -> Digest {
     let bytes = |(name, value): (&'_ OsStr, &'_ OsStr)| [name, value].map(|it| it.as_encoded_bytes().to_vec());
     let variables: Vec<_> = env.iter().map(bytes).collect();
     // They do not come from variables alone.
     let homes =
         [env.home(), env.cargo_home()].map(|home| home.map(|home| home.as_os_str().as_encoded_bytes().to_vec()));
-    let key = ("surroundings", root.as_os_str().as_encoded_bytes(), variables, homes);
+    let key = ("surroundings", root.as_os_str().as_encoded_bytes(), variables, homes, exclude);
     Digest::of(serde_json::to_vec(&key).expect("bytes and text always become JSON"))
 }

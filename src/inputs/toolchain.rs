@@ -1,16 +1,22 @@
 //! Which programs build, found without running one.
 //!
-//! Promises: the real cargo and rustc behind rustup's proxies, chosen by rustup's own rules, and, when zig builds,
-//! zig and cargo-zigbuild, each by path and `stat`. A toolchain that is updated, relinked or rebuilt in place is
-//! another one.
+//! Promises: the real cargo and rustc behind rustup's proxies, chosen by rustup's own rules, linkers that flags and the
+//! configuration name, and, when zig builds, zig and cargo-zigbuild, each by path and `stat`. A toolchain that is
+//! updated, relinked or rebuilt in place is another one. Programs that choose a toolchain by rules of their own, as those
+//! of mise and asdf do, and scripts, are known for that by having no compiler beside them: what is behind these
+//! [`Shims`], they must be asked.
 //! Does not promise: the system's linker and C compiler. Variables and configuration that choose them do count.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::environment::CargoConfig;
+use super::rustup::{self, Rustup, Toolchain};
 use super::seen::Watch;
 use crate::error::{Error, Result};
 use crate::files;
@@ -18,14 +24,36 @@ use crate::inventory::Tool;
 use crate::request::{Builder, Environment, Request};
 use crate::stat::StatIdentity;
 
-/// Every program that takes part in the build of `request`, by role.
+/// Programs that choose a toolchain by rules that are not known.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shims {
+    /// What a cargo in the checkout runs as rustc.
+    pub rustc: PathBuf,
+    /// Whether cargo is one, so that what it gives to rustc is not known either.
+    pub cargo: bool,
+    /// The rustup toolchain of a cargo that is none.
+    pub toolchain: Option<String>,
+}
+
+/// What programs that were asked say of the toolchain behind them.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    /// The directory of the compiler.
+    pub sysroot: PathBuf,
+    /// The cargo that really builds, where cargo is a shim.
+    pub cargo: Option<PathBuf>,
+}
+
+/// Every program that takes part in the build of `request`, by role, `linkers` among them; and what must be asked for
+/// those that are behind others.
 pub(super) fn tools(
     request: &Request,
     root: &Path,
     env: &Environment,
     configs: &[CargoConfig],
+    linkers: &[PathBuf],
     watch: &Watch,
-) -> Result<BTreeMap<String, Tool>> {
+) -> Result<(BTreeMap<String, Tool>, Option<Shims>)> {
     let look = Look { env, root, watch };
     let mut tools = BTreeMap::new();
     let cargo = look.find("cargo").ok_or_else(|| Error::ToolNotFound {
@@ -38,8 +66,15 @@ pub(super) fn tools(
 
     let rustc = chosen(env, configs, &["RUSTC", "CARGO_BUILD_RUSTC"], "rustc");
     let rustc = rustc.map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
-    tools.insert("rustc".to_owned(), look.real(&look.located(&rustc), toolchain.as_ref()));
-    if let Some(driver) = look.compiler_library(&tools["rustc"].path) {
+    let located = look.located(&rustc);
+    tools.insert("rustc".to_owned(), look.real(&located, toolchain.as_ref()));
+    let driver = look.compiler_library(&tools["rustc"].path);
+    let shims = look.shims(&tools, driver.is_some()).map(|cargo| Shims {
+        rustc: if cargo { rustc } else { located },
+        cargo,
+        toolchain: toolchain.map(Toolchain::into_name),
+    });
+    if let Some(driver) = driver {
         tools.insert("rustc driver".to_owned(), driver);
     }
     for (role, variables, key) in [
@@ -54,10 +89,46 @@ pub(super) fn tools(
             tools.insert(role.to_owned(), look.tool(&look.located(Path::new(&wrapper)), None));
         }
     }
+    for linker in linkers {
+        let found = look.tool(&look.located(linker), None);
+        let count = tools.keys().filter(|role| role.starts_with(LINKER)).count();
+        let role = if count == 0 { LINKER.to_owned() } else { format!("{LINKER} {}", count + 1) };
+        if !tools.iter().any(|(role, known)| role.starts_with(LINKER) && known.path == found.path) {
+            tools.insert(role, found);
+        }
+    }
     if request.builder == Builder::Zigbuild {
         zig(request, look, &mut tools)?;
     }
-    Ok(tools)
+    Ok((tools, shims))
+}
+
+/// The role of a linker; a second one is `linker 2`.
+const LINKER: &str = "linker";
+
+/// Puts what is `behind` the `shims` among `tools` in their place. Whether the compiler is known then; otherwise nothing is
+/// changed.
+pub(super) fn put_behind(
+    tools: &mut BTreeMap<String, Tool>,
+    shims: &Shims,
+    behind: &Behind,
+    env: &Environment,
+    root: &Path,
+) -> bool {
+    let look = Look { env, root, watch: &Watch::default() };
+    let program = |name: &str| behind.sysroot.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let rustc = look.tool(&program("rustc"), None);
+    let Some(driver) = look.compiler_library(&rustc.path).filter(|_| rustc.stat.is_some()) else { return false };
+    let cargo = shims.cargo.then(|| look.tool(&behind.cargo.clone().unwrap_or_else(|| program("cargo")), None));
+    tools.insert("rustc driver".to_owned(), driver);
+    for (role, tool) in [("rustc", Some(rustc)), ("cargo", cargo)] {
+        let Some(tool) = tool else { continue };
+        let path = tool.path.clone();
+        if let Some(shim) = tools.insert(role.to_owned(), tool).filter(|shim| shim.path != path) {
+            tools.insert(format!("{role} shim"), shim);
+        }
+    }
+    true
 }
 
 /// A variable overrides the configuration; in the configuration, the nearest file does. An empty value means none.
@@ -76,10 +147,10 @@ fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &
 
 /// Where programs are looked for, and what takes down where.
 #[derive(Clone, Copy)]
-struct Look<'a> {
-    env: &'a Environment,
-    root: &'a Path,
-    watch: &'a Watch,
+pub(super) struct Look<'a> {
+    pub(super) env: &'a Environment,
+    pub(super) root: &'a Path,
+    pub(super) watch: &'a Watch,
 }
 
 impl Look<'_> {
@@ -108,7 +179,7 @@ impl Look<'_> {
     /// `program` itself, or what stands behind it when it is a proxy of the rustup that chose `toolchain`.
     fn real(&self, program: &Path, toolchain: Option<&Toolchain>) -> Tool {
         match toolchain {
-            Some(toolchain) if self.is_proxy(program) => {
+            Some(toolchain) if rustup::is_proxy(program, self.watch) => {
                 let name = program.file_name().unwrap_or(program.as_os_str());
                 self.tool(&toolchain.directory.join("bin").join(name), Some(&toolchain.name))
             }
@@ -119,135 +190,52 @@ impl Look<'_> {
     /// `librustc_driver`, which holds the compiler: `rustc` itself is a small program that a rebuild of the compiler
     /// leaves as it was.
     fn compiler_library(&self, rustc: &str) -> Option<Tool> {
-        let directory = Path::new(rustc).parent()?.parent()?.join(if cfg!(windows) { "bin" } else { "lib" });
-        self.watch.at(&directory);
-        let mut drivers: Vec<PathBuf> = fs::read_dir(directory)
-            .ok()?
-            .flatten()
-            .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains("rustc_driver-")))
-            .map(|entry| entry.path())
-            .collect();
-        drivers.sort();
-        drivers.first().map(|driver| self.tool(driver, None))
+        let installation = Path::new(rustc).parent()?.parent()?;
+        let driver = LIBRARIES.iter().find_map(|name| {
+            let directory = installation.join(name);
+            self.watch.at(&directory);
+            let mut drivers: Vec<PathBuf> = fs::read_dir(directory)
+                .ok()?
+                .flatten()
+                .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains("rustc_driver-")))
+                .map(|entry| entry.path())
+                .collect();
+            drivers.sort();
+            drivers.into_iter().next()
+        });
+        driver.map(|driver| self.tool(&driver, None))
     }
 
-    /// Whether a program is rustup under another name: a link to it, or a hard link beside it.
-    fn is_proxy(&self, program: &Path) -> bool {
-        let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
-        self.watch.with_target(program);
-        let is_rustup = |path: &Path| path.file_name().is_some_and(|found| found == name.as_str());
-        if dunce::canonicalize(program).is_ok_and(|target| is_rustup(&target)) {
-            return true;
-        }
-        let beside = program.with_file_name(&name);
-        self.watch.at(&beside);
-        let (Ok(one), Ok(other)) = (fs::metadata(program), fs::metadata(beside)) else { return false };
-        StatIdentity::of(&one) == StatIdentity::of(&other)
-    }
-
-    fn table(&self, path: &Path) -> toml::Table {
-        self.watch.at(path);
-        files::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+    /// Whether the toolchain is behind shims, and then, whether cargo is one. A program that is missing is none: to ask it
+    /// could be to install it.
+    fn shims(&self, tools: &BTreeMap<String, Tool>, has_driver: bool) -> Option<bool> {
+        let (cargo, rustc) = (&tools["cargo"], &tools["rustc"]);
+        let directory = |tool: &Tool| Path::new(&tool.path).parent().map(Path::to_owned);
+        let is_shim = |tool: &Tool, has_driver: bool| tool.stat.is_some() && (!has_driver || is_script(&tool.path));
+        let is_beside = directory(cargo) == directory(rustc);
+        let cargo_is =
+            is_shim(cargo, if is_beside { has_driver } else { self.compiler_library(&cargo.path).is_some() });
+        (cargo_is || is_shim(rustc, has_driver)).then_some(cargo_is)
     }
 }
 
-/// A rustup installation.
-struct Rustup<'a> {
-    home: PathBuf,
-    settings: toml::Table,
-    look: Look<'a>,
+/// Where an installation keeps the compiler's library; distributions have ideas of their own.
+const LIBRARIES: &[&str] = if cfg!(windows) {
+    &["bin"]
+} else if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    &["lib", "lib64", "lib/x86_64-linux-gnu"]
+} else if cfg!(all(target_os = "linux", target_arch = "aarch64")) {
+    &["lib", "lib64", "lib/aarch64-linux-gnu"]
+} else {
+    &["lib", "lib64"]
+};
+
+/// Whether a program is a script, which may run anything.
+fn is_script(path: &str) -> bool {
+    let mut start = [0; 2];
+    let read = files::open(Path::new(path)).and_then(|(mut file, _)| file.read_exact(&mut start));
+    read.is_ok() && start == *b"#!"
 }
-
-struct Toolchain {
-    name: String,
-    directory: PathBuf,
-}
-
-/// What the toolchain file of one directory says.
-enum FileSays {
-    /// There is none.
-    Nothing,
-    /// Components or targets, and no toolchain: it is the default one, whatever stands further up.
-    Default,
-    This(Toolchain),
-}
-
-impl<'a> Rustup<'a> {
-    fn behind(cargo: &Path, look: Look<'a>) -> Option<Self> {
-        if !look.is_proxy(cargo) {
-            return None;
-        }
-        let home = match look.env.non_empty("RUSTUP_HOME") {
-            Some(home) => PathBuf::from(home),
-            None => look.env.home()?.join(".rustup"),
-        };
-        let settings = look.table(&home.join("settings.toml"));
-        Some(Self { home, settings, look })
-    }
-
-    /// rustup's rules: `RUSTUP_TOOLCHAIN`; then, from the working directory upwards, an override set for the directory
-    /// or a toolchain file in it; then the default.
-    ///
-    /// <https://rust-lang.github.io/rustup/overrides.html>
-    fn toolchain(&self) -> Toolchain {
-        if let Some(name) = self.look.env.word("RUSTUP_TOOLCHAIN") {
-            return self.named(name);
-        }
-        let overrides = self.settings.get("overrides").and_then(toml::Value::as_table);
-        for directory in self.look.root.ancestors() {
-            let name = directory.to_str().and_then(|directory| overrides?.get(directory)?.as_str());
-            if let Some(name) = name {
-                return self.named(name);
-            }
-            match self.of_file(directory) {
-                FileSays::Nothing => {}
-                FileSays::Default => break,
-                FileSays::This(toolchain) => return toolchain,
-            }
-        }
-        let fallback = || self.look.table(Path::new("/etc/rustup/settings.toml"));
-        let default = |settings: &toml::Table| Some(settings.get("default_toolchain")?.as_str()?.to_owned());
-        let name = default(&self.settings).or_else(|| default(&fallback()));
-        self.named(name.as_deref().unwrap_or("stable"))
-    }
-
-    /// `rust-toolchain` (a bare name or TOML), which rustup prefers where both exist, and `rust-toolchain.toml`.
-    fn of_file(&self, directory: &Path) -> FileSays {
-        let read = |name| {
-            let path = directory.join(name);
-            self.look.watch.at(&path);
-            files::read_to_string(&path)
-        };
-        let Ok(text) = read("rust-toolchain").or_else(|_| read("rust-toolchain.toml")) else {
-            return FileSays::Nothing;
-        };
-        let Ok(table) = text.parse::<toml::Table>() else { return FileSays::This(self.named(text.trim())) };
-        let of_key = |key| table.get("toolchain")?.get(key)?.as_str();
-        if let Some(path) = of_key("path") {
-            return FileSays::This(Toolchain { name: path.to_owned(), directory: directory.join(path) });
-        }
-        of_key("channel").map_or(FileSays::Default, |name| FileSays::This(self.named(name)))
-    }
-
-    /// A toolchain's directory is called as it is (custom ones, full names) or has the host's triple behind its channel.
-    fn named(&self, name: &str) -> Toolchain {
-        if Path::new(name).is_absolute() {
-            return Toolchain { name: name.to_owned(), directory: PathBuf::from(name) };
-        }
-        let toolchains = self.home.join("toolchains");
-        let exact = toolchains.join(name);
-        self.look.watch.at(&exact);
-        if exact.is_dir() {
-            return Toolchain { name: name.to_owned(), directory: exact };
-        }
-        let host = self.settings.get("default_host_triple").and_then(toml::Value::as_str).unwrap_or(HOST);
-        let name = format!("{name}-{host}");
-        Toolchain { directory: toolchains.join(&name), name }
-    }
-}
-
-/// The triple this addon was built for; the build script passes it on.
-const HOST: &str = env!("DEV_BIN_HOST");
 
 fn zig(request: &Request, look: Look<'_>, tools: &mut BTreeMap<String, Tool>) -> Result<()> {
     let env = look.env;

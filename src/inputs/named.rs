@@ -1,0 +1,197 @@
+//! Files that cargo's configuration and flags name: linker scripts, argument files, profiles, target specifications.
+//!
+//! Promises: each counts by its bytes, whatever git thinks of it and whichever part of the checkout counts; what is named
+//! like a path and not there counts as absent, so that it counts when it appears. Argument files and linker scripts
+//! are read for what they name in turn. Of a directory that is searched for libraries, what a linker may find in it
+//! counts, if it lies in the checkout or beside it.
+//! Does not promise: to look into directories of the system, or to know files that neither a flag nor the configuration
+//! names by a path.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gix::bstr::ByteSlice;
+use gix::glob::pattern::Case;
+
+use super::content::{content, file_input};
+use super::environment::{self, CargoConfig};
+use super::flags::{self, Mention, Use};
+use super::seen::Watch;
+use super::texts;
+use crate::error::Result;
+use crate::files;
+use crate::inventory::NamedFile;
+use crate::path_set::Place;
+use crate::request::Environment;
+use crate::tree::{Kind, TreePath};
+
+/// Larger files name nothing in turn: they are no scripts.
+const MOST_SCRIPT_BYTES: u64 = 1024 * 1024;
+
+/// What a linker looks for in a directory, besides names that begin with `lib`.
+const FOUND_BY_LINKERS: [&str; 13] =
+    ["a", "def", "dll", "dylib", "ld", "lds", "lib", "o", "obj", "rlib", "rmeta", "so", "x"];
+
+/// What is named: files, sorted by bytes, and linkers.
+#[derive(Default)]
+pub(super) struct Named {
+    pub(super) files: Vec<NamedFile>,
+    pub(super) linkers: Vec<PathBuf>,
+}
+
+/// What `configs` and `env` name for a cargo started in `root`, but for files that `exclude` matches.
+pub(super) fn named(
+    configs: &[CargoConfig],
+    env: &Environment,
+    exclude: &[String],
+    root: &Path,
+    watch: &Watch,
+) -> Result<Named> {
+    let mut ahead: VecDeque<Mention> = flags::mentioned(configs, env, root).into();
+    if ahead.is_empty() {
+        return Ok(Named::default());
+    }
+    let patterns =
+        gix::ignore::Search::from_overrides(exclude, gix::ignore::search::Ignore { support_precious: false });
+    let target = environment::target_directory_of(configs, root, env);
+    let mut reader = Reader { root, watch, patterns, target, found: BTreeMap::new(), scripts: HashSet::new() };
+    let mut linkers = Vec::new();
+    while let Some(mention) = ahead.pop_front() {
+        match mention.used {
+            Use::Linker => linkers.push(linker(&mention)),
+            Use::Search => reader.search(&mention.base.join(&mention.text))?,
+            Use::Any => reader.parts(&mention, false, &mut ahead)?,
+            Use::Link => reader.parts(&mention, true, &mut ahead)?,
+            Use::Arguments | Use::LinkArguments => {
+                let path = mention.base.join(&mention.text);
+                if reader.file(&path, mention.used == Use::LinkArguments, true)? {
+                    ahead.extend(reader.script(&path, mention.used));
+                }
+            }
+        }
+    }
+    Ok(Named { files: reader.found.into_values().collect(), linkers })
+}
+
+/// A bare name is looked up on the `PATH`.
+fn linker(mention: &Mention) -> PathBuf {
+    let is_bare = !mention.text.contains(['/', '\\']);
+    if is_bare { PathBuf::from(&mention.text) } else { mention.base.join(&mention.text) }
+}
+
+struct Reader<'a> {
+    root: &'a Path,
+    watch: &'a Watch,
+    patterns: gix::ignore::Search,
+    /// cargo's target directory, with links resolved.
+    target: PathBuf,
+    found: BTreeMap<TreePath, NamedFile>,
+    /// Scripts and argument files that were read.
+    scripts: HashSet<PathBuf>,
+}
+
+impl Reader<'_> {
+    /// The files that a text may name.
+    fn parts(&mut self, mention: &Mention, links_only: bool, ahead: &mut VecDeque<Mention>) -> Result<()> {
+        for part in texts::parts(&mention.text) {
+            let path = mention.base.join(part);
+            if self.file(&path, links_only, texts::looks_like_path(part))? && links_only {
+                ahead.extend(self.script(&path, Use::Link));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes down what is at `path` if that is a file, or if nothing is there and it `counts_absent`. Whether there is one.
+    fn file(&mut self, path: &Path, links_only: bool, counts_absent: bool) -> Result<bool> {
+        let Place(name) = Place::of(path, self.root);
+        if self.is_excluded(&name) {
+            return Ok(false);
+        }
+        self.watch.at(path);
+        if let Some(known) = self.found.get_mut(&name) {
+            known.links_only &= links_only;
+            return Ok(known.file.kind != Kind::Absent);
+        }
+        let metadata = fs::metadata(path);
+        let content = match &metadata {
+            Ok(found) if found.is_file() => content(path, true)?,
+            Ok(_) => return Ok(false),
+            Err(_) if counts_absent => None,
+            Err(_) => return Ok(false),
+        };
+        let is_there = content.is_some();
+        let file = file_input(name.clone(), content);
+        self.found.insert(name, NamedFile { file, links_only });
+        Ok(is_there)
+    }
+
+    /// What can be found in a directory that libraries are looked for in: whoever searches it, does not search below it.
+    fn search(&mut self, directory: &Path) -> Result<()> {
+        self.watch.with_target(directory);
+        let Ok(real) = dunce::canonicalize(directory) else { return Ok(()) };
+        if !self.is_near(&real) {
+            return Ok(());
+        }
+        let Ok(entries) = fs::read_dir(directory) else { return Ok(()) };
+        let is_found = |name: &OsStr| {
+            let extension = Path::new(name).extension().and_then(OsStr::to_str);
+            let name = name.to_string_lossy();
+            name.starts_with("lib")
+                || name.contains(".so.")
+                || extension.is_some_and(|extension| FOUND_BY_LINKERS.contains(&extension))
+        };
+        for entry in entries.flatten().filter(|entry| is_found(&entry.file_name())) {
+            self.file(&entry.path(), false, false)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a directory lies in the checkout or beside it, and is not written by the build itself.
+    fn is_near(&self, directory: &Path) -> bool {
+        // Beside a checkout at the top of the file system lies the system.
+        let around = self.root.parent().filter(|parent| parent.parent().is_some()).unwrap_or(self.root);
+        directory.starts_with(around) && !directory.starts_with(&self.target)
+    }
+
+    /// What the script or argument file at `path` names, which is `used` as such.
+    fn script(&mut self, path: &Path, used: Use) -> Vec<Mention> {
+        let is_small = |found: &fs::Metadata| found.is_file() && found.len() <= MOST_SCRIPT_BYTES;
+        if !fs::metadata(path).is_ok_and(|found| is_small(&found)) || !self.scripts.insert(path.to_owned()) {
+            return Vec::new();
+        }
+        let Ok(bytes) = files::read(path) else { return Vec::new() };
+        if bytes.contains(&0) {
+            return Vec::new();
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let mut found = Vec::new();
+        match used {
+            // One argument a line.
+            // https://doc.rust-lang.org/rustc/command-line-arguments.html#path-load-command-line-flags-from-a-path
+            Use::Arguments => flags::flags(text.lines(), self.root, &mut found),
+            Use::LinkArguments => {
+                let words = text.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+                flags::linker_flags(words, self.root, &mut found);
+            }
+            _ => {
+                let mention =
+                    |text: &str| Mention { text: text.to_owned(), base: self.root.to_owned(), used: Use::Link };
+                found.extend(texts::included(&text).into_iter().map(mention));
+            }
+        }
+        found
+    }
+
+    /// Whether the caller's patterns name this path or a directory it lies in.
+    fn is_excluded(&self, name: &TreePath) -> bool {
+        let name = name.0.strip_prefix(b"/").unwrap_or(&name.0).as_bstr();
+        let is_matched = |path: &[u8], is_dir| {
+            let found = self.patterns.pattern_matching_relative_path(path.as_bstr(), Some(is_dir), Case::Sensitive);
+            found.is_some_and(|found| !found.pattern.is_negative())
+        };
+        name.find_iter("/").any(|slash| is_matched(&name[..slash], true)) || is_matched(name, false)
+    }
+}
