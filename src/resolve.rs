@@ -18,9 +18,10 @@ use crate::inputs::{self, Observation};
 use crate::inventory::Inventory;
 use crate::path_set::PathSet;
 use crate::request::{Builder, Request};
+use crate::runtime::Needs;
 pub use crate::search::Call;
 use crate::search::{Search, Survey};
-use crate::store::{Entry, LockName, LookUp, Staged};
+use crate::store::{Entry, LockName, LookUp, Staged, Store};
 use crate::tree::{Tree, TreePath};
 
 /// How often one call runs cargo while its inputs keep changing.
@@ -117,21 +118,28 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         let (built, observation) = build(&search, &whole)?;
         builds += 1;
         build_ms += built.elapsed_ms;
-        let staged = search.store.stage(&built.executable, &built.stat)?;
+        let mut needs = Needs::of(&built.units, &search.root)?;
+        let staged = search.store.stage(&built.executable, &built.stat, &needs.shipment)?;
+        needs.read_by(staged.iter().flat_map(Staged::files))?;
         drop(output);
         let set = path_set(&search, &whole, &found.inputs.path_set, observation.as_ref(), staged.as_ref())?;
+        let set = needs.binding(set, &search.root);
         let before = search.observing(&survey, &set)?;
         let survey_after = search.survey(Moment::now())?;
         let whole_after = search.whole_tree(&survey_after)?;
         let after = search.observing(&survey_after, &set)?;
         let known = |path: &TreePath| found.inputs.outside.iter().find(|file| file.path == *path).or(whole.file(path));
-        let disturbance = Disturbance::between(&before, &after, known, since);
+        let read = needs.but_for_output(after.clone(), &search.root);
+        let disturbance = Disturbance::between(&before, &read, known, since);
         // What was touched may have been changed and changed back while cargo read it; one more build makes sure.
         if let Some(staged) = staged
             && (disturbance.is_none() || (disturbance.changed.is_empty() && builds == MOST_BUILDS))
         {
             remember(&search, &built, observation.as_ref(), &whole_after)?;
-            let entry = publish(&search, staged, after, build_ms)?;
+            let entry = match &needs.refusal {
+                None => publish(&search, staged, after, build_ms)?,
+                Some(problem) => leave(&search, &built, &staged, &after, problem),
+            };
             flight::note_build(entry.manifest.fingerprint, began);
             return done(entry, Outcome::Built, reasons);
         }
@@ -236,6 +244,14 @@ fn remember(search: &Search<'_>, built: &Built, observation: Option<&Observation
     let mut record = record(search, built);
     record.update(observation, &present(search, tree)?);
     search.store.keep_build_record(built.output_directory(), &record)
+}
+
+/// Hands out what has to stay where cargo put it. The next call runs cargo again.
+fn leave(search: &Search<'_>, built: &Built, staged: &Staged, inputs: &Inventory, problem: &str) -> Entry {
+    let Search { request, root, call, .. } = search;
+    let message = format!("`{}` is not kept in the cache, and cargo is run each time: {problem}", request.bin);
+    (call.emit)(Event::Warning { message });
+    Store::unpublished(staged, &built.executable, request, root, inputs, built.elapsed_ms)
 }
 
 /// Publishes under the fingerprint of what the build was seen to read.
