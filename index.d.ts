@@ -290,7 +290,10 @@ export interface Pruning {
 }
 
 export interface DevBinary {
-  /** `<cacheDir>/<first 16 digits of the fingerprint>/<bin>[-<target>]`: absolute, executable, never written again. */
+  /**
+   * `<cacheDir>/<first 16 digits of the fingerprint>/<bin>[-<target>]`: absolute, executable, never written again. A binary
+   * that would not start from there stays where cargo put it, with a warning.
+   */
   path: string
   /** Whether it was in the cache or built by this call. */
   outcome: 'cached' | 'built'
@@ -326,8 +329,8 @@ export interface Explanation {
 /** How a binary compares with fresh builds of the same inputs. */
 export interface Verification {
   /**
-   * `equal`: a fresh build gives the same bytes. `not-reproducible`: two fresh builds differ from each other, so the
-   * difference is explained. `stale`: two fresh builds agree, and the binary differs.
+   * `equal`: a fresh build gives the same bytes, those of libraries included. `not-reproducible`: two fresh builds differ
+   * from each other, so the difference is explained. `stale`: two fresh builds agree, and the binary differs.
    */
   verdict: 'equal' | 'not-reproducible' | 'stale'
   /** What was compared. */

@@ -11,9 +11,9 @@
 //!    │
 //! resolve ── search, flight, reasons, freshness
 //!    │
-//! inputs   cargo   store          what a build reads │ running it │ keeping the result
-//!    │       │       │
-//! request  event  units  inventory  tree  path_set  fingerprint  stat  cancellation  error  files
+//! inputs   cargo   runtime   store          what a build reads │ running it │ what its binary needs │ keeping the result
+//!    │       │       │         │
+//! request  event  units  shipment  inventory  tree  path_set  fingerprint  stat  cancellation  error  files
 //! ```
 //!
 //! [`resolve`] is the place to start reading.
@@ -40,7 +40,9 @@ pub mod replace;
 pub mod report;
 pub mod request;
 pub mod resolve;
+pub mod runtime;
 mod search;
+pub mod shipment;
 pub mod stat;
 pub mod store;
 pub mod tree;

@@ -18,9 +18,10 @@ use crate::inputs::{self, Observation};
 use crate::inventory::Inventory;
 use crate::path_set::PathSet;
 use crate::request::{Builder, Request};
+use crate::runtime::Needs;
 pub use crate::search::Call;
 use crate::search::{Search, Survey};
-use crate::store::{Entry, LockName, LookUp, Staged};
+use crate::store::{Entry, LockName, LookUp, Staged, Store};
 use crate::tree::{Tree, TreePath};
 
 /// How often one call runs cargo while its inputs keep changing.
@@ -117,16 +118,19 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         let (built, observation) = build(&search, &found.inputs, &whole, &reasons)?;
         builds += 1;
         build_ms += built.elapsed_ms;
-        let staged = search.store.stage(&built.executable, &built.stat)?;
+        let mut needs = Needs::of(&built.units, &search.root)?;
+        let staged = search.store.stage(&built.executable, &built.stat, &needs.shipment)?;
+        needs.read_by(staged.iter().flat_map(Staged::files))?;
         drop(output);
-        let set = path_set(&search, &whole, &observation, staged.as_ref())?;
+        let set = needs.binding(path_set(&search, &whole, &observation, staged.as_ref())?, &search.root);
         let before = search.observing(&survey, &set)?;
         let survey_after = search.survey(Moment::now())?;
         let whole_after = search.whole_tree(&survey_after)?;
         let after = search.observing(&survey_after, &set)?;
         let known = |path: &TreePath| found.inputs.outside.iter().find(|file| file.path == *path).or(whole.file(path));
+        let read = needs.but_for_output(after.clone(), &search.root);
         let writers = observation.as_ref().map(|seen| Writers::of(seen, &search.root, since, builds > 1));
-        let disturbance = Disturbance::between(&before, &after, known, since, &writers.unwrap_or_default());
+        let disturbance = Disturbance::between(&before, &read, known, since, &writers.unwrap_or_default());
         // What was touched may have been changed and changed back while cargo read it; one more build makes sure.
         if let Some(staged) = staged
             && (disturbance.is_none() || (disturbance.changed.is_empty() && builds == MOST_BUILDS))
@@ -135,7 +139,10 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
                 (call.emit)(Event::Warning { message });
             }
             remember(&search, &built, observation.as_ref().ok(), &after, &whole_after)?;
-            let entry = publish(&search, staged, after, build_ms)?;
+            let entry = match &needs.refusal {
+                None => publish(&search, staged, after, build_ms)?,
+                Some(problem) => leave(&search, &built, &staged, &after, problem),
+            };
             flight::note_build(entry.manifest.fingerprint, began);
             return done(entry, Outcome::Built, reasons);
         }
@@ -265,6 +272,14 @@ fn remember(
     let present = present(search, observation, inputs, tree)?;
     record.update(observation, &present);
     search.store.keep_build_record(built.output_directory(), &record)
+}
+
+/// Hands out what has to stay where cargo put it. The next call runs cargo again.
+fn leave(search: &Search<'_>, built: &Built, staged: &Staged, inputs: &Inventory, problem: &str) -> Entry {
+    let Search { request, root, call, .. } = search;
+    let message = format!("`{}` is not kept in the cache, and cargo is run each time: {problem}", request.bin);
+    (call.emit)(Event::Warning { message });
+    Store::unpublished(staged, &built.executable, request, root, inputs, built.elapsed_ms)
 }
 
 /// Publishes under the fingerprint of what the build was seen to read.

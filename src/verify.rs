@@ -4,9 +4,6 @@
 //! not change meanwhile. When it differs, a second one tells whether two fresh builds agree at all.
 //! Does not promise: to be quick; it is as slow as a cold build, or two.
 
-use std::fs::File;
-use std::path::Path;
-
 use crate::cargo;
 use crate::error::{Error, Result};
 use crate::event::MissReason;
@@ -17,8 +14,9 @@ use crate::inputs;
 use crate::reasons;
 use crate::request::{Builder, Request};
 use crate::resolve::{DevBinary, get_dev_binary};
+use crate::runtime::Needs;
 use crate::search::{Call, Search};
-use crate::store::LockName;
+use crate::store::{LockName, Staged};
 
 /// What a comparison came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +52,11 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
     let _turn = flight::take_turn(&search.root, call.cancellation, call.emit)?;
     let before = search.everything(Moment::now())?;
     let asked = search.for_cargo(&before)?;
-    let mut fresh = vec![fresh_build(&search, &asked)?];
-    if fresh[0] != binary.entry.manifest.sha256 {
-        fresh.push(fresh_build(&search, &asked)?);
+    let mut fresh = vec![fresh_build(&search, &asked, "target")?];
+    let is_equal = fresh[0].is_same(&binary.entry.manifest);
+    if !is_equal {
+        // At another depth, so that two builds do not agree in what follows from their place.
+        fresh.push(fresh_build(&search, &asked, "another/target")?);
     }
     let changed = reasons::between(&before, &search.everything(Moment::now())?);
     if !changed.is_empty() {
@@ -65,7 +65,7 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
     }
     let verdict = match fresh.as_slice() {
         [_] => Verdict::Equal,
-        [one, other] if one == other => Verdict::Stale,
+        [one, other] if one.equals(other) => Verdict::Stale,
         _ => Verdict::NotReproducible,
     };
     if verdict == Verdict::Stale {
@@ -74,19 +74,19 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
         let why = "a build from nothing gave another binary".to_owned();
         search.store.keep_build_record(&target, &BuildRecord::distrusting(why))?;
     }
+    let fresh = fresh.iter().map(Staged::sha256).collect();
     Ok(Verification { verdict, binary, fresh })
 }
 
-/// The digest of a build in a target directory of its own, which is gone afterwards.
-fn fresh_build(search: &Search<'_>, request: &Request) -> Result<Digest> {
+/// A build in a target directory of its own, which is gone afterwards; in the form in which it would be published.
+fn fresh_build(search: &Search<'_>, request: &Request, below: &str) -> Result<Staged> {
     let Search { root, call, store, .. } = search;
     let target = store.private_directory()?;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
-    let built = cargo::build(&request.building_in(target.path()), root, None, call.cancellation, call.emit)?;
-    digest(&built.executable).map_err(|error| Error::unreadable(built.executable, error))
-}
-
-fn digest(path: &Path) -> std::io::Result<Digest> {
-    Digest::of_file(&File::open(path)?, &mut vec![0; 128 * 1024]).map(|(digest, _)| digest)
+    let built =
+        cargo::build(&request.building_in(&target.path().join(below)), root, None, call.cancellation, call.emit)?;
+    let Needs { shipment, .. } = Needs::of(&built.units, root)?;
+    let staged = store.stage(&built.executable, &built.stat, &shipment)?;
+    staged.ok_or_else(|| Error::unreadable(&built.executable, std::io::ErrorKind::NotFound.into()))
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::disk::{Ledger, OnDisk};
-use super::entry::{inputs_path, look_at, manifest_path, read_manifest};
+use super::entry::{inputs_path, libraries_beside, look_at, manifest_path, read_manifest};
 use super::running::Running;
 use super::{LookUp, MANIFEST_FORMAT, Manifest, Store, is_abandoned};
 use crate::fingerprint::Digest;
@@ -100,12 +100,17 @@ impl Store {
             LookUp::Absent => return Some(format!("the cached `{}` is gone", listed.path.display())),
             LookUp::Hit(_) => {}
         }
-        let digest = File::open(&listed.path).and_then(|file| Digest::of_file(&file, &mut vec![0; 128 * 1024]));
-        match digest {
-            Ok((digest, _)) if digest == listed.manifest.sha256 => None,
-            Ok(_) => Some(format!("the cached `{}` has other bytes than were published", listed.path.display())),
-            Err(error) => Some(format!("the cached `{}` cannot be read: {error}", listed.path.display())),
-        }
+        let libraries = listed.manifest.libraries.iter().map(|library| library.sha256);
+        let libraries = libraries_beside(&listed.path, &listed.manifest).zip(libraries);
+        let files = std::iter::once((listed.path.clone(), listed.manifest.sha256)).chain(libraries);
+        files.into_iter().find_map(|(path, published)| {
+            let digest = File::open(&path).and_then(|file| Digest::of_file(&file, &mut vec![0; 128 * 1024]));
+            match digest {
+                Ok((digest, _)) if digest == published => None,
+                Ok(_) => Some(format!("the cached `{}` has other bytes than were published", path.display())),
+                Err(error) => Some(format!("the cached `{}` cannot be read: {error}", path.display())),
+            }
+        })
     }
 
     /// Whether there is nothing yet that could be an entry.
@@ -168,7 +173,9 @@ impl Other {
             let is_binary = |name: &&OsString| {
                 name.to_str().is_none_or(|name| !name.ends_with(".json") && !name.ends_with(".removed"))
             };
-            let path = self.directory.join(self.names.iter().find(is_binary)?);
+            let inputs = |name: &&OsString| self.names.contains(&inputs_path(Path::new(name)).into_os_string());
+            let binaries = || self.names.iter().filter(is_binary);
+            let path = self.directory.join(binaries().find(inputs).or_else(|| binaries().next())?);
             is_abandoned(&self.directory, now).then(|| told(path))?
         })?;
         let changed = fs::symlink_metadata(&self.directory).and_then(|metadata| metadata.modified()).ok()?;
@@ -179,8 +186,12 @@ impl Other {
 impl Contents {
     /// What all of it costs.
     pub(super) fn ledger(&self) -> Ledger {
-        let cloned = self.entries.iter().filter(|held| held.listed.manifest.cloned);
-        let mut ledger = Ledger::new(cloned.map(|held| held.listed.manifest.sha256).collect::<HashSet<_>>());
+        let manifests = self.entries.iter().map(|held| &held.listed.manifest);
+        let binaries = manifests.clone().map(|manifest| (manifest.cloned, manifest.sha256));
+        let libraries = manifests.flat_map(|manifest| &manifest.libraries);
+        let files = binaries.chain(libraries.map(|library| (library.cloned, library.sha256)));
+        let cloned = files.filter_map(|(is_cloned, digest)| is_cloned.then_some(digest));
+        let mut ledger = Ledger::new(cloned.collect::<HashSet<_>>());
         let others = self.others.iter().flat_map(|other| &other.files);
         for file in self.entries.iter().flat_map(Held::files).chain(others) {
             ledger.add(file);
@@ -241,7 +252,12 @@ fn held(directory: &Path, binary: PathBuf) -> Option<Held> {
     let used = beside.modified().ok()?;
     let file = OnDisk { shared: Some(manifest.sha256), ..OnDisk::of(&metadata) };
     let others = [fs::symlink_metadata(inputs_path(&binary)), fs::symlink_metadata(directory)];
-    let rest: Vec<_> = std::iter::once(beside).chain(others.into_iter().flatten()).map(|m| OnDisk::of(&m)).collect();
+    let libraries = libraries_beside(&binary, &manifest).zip(&manifest.libraries).filter_map(|(path, library)| {
+        let metadata = fs::symlink_metadata(path).ok()?;
+        Some(OnDisk { shared: Some(library.sha256), ..OnDisk::of(&metadata) })
+    });
+    let rest = std::iter::once(beside).chain(others.into_iter().flatten()).map(|metadata| OnDisk::of(&metadata));
+    let rest: Vec<_> = rest.chain(libraries).collect();
     let disk = file.bytes + rest.iter().map(|file| file.bytes).sum::<u64>();
     Some(Held { listed: Listed { path: binary, manifest, used, disk, running: None }, binary: file, rest })
 }

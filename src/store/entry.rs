@@ -16,10 +16,11 @@ use std::time::{Duration, SystemTime};
 use super::disk::FileId;
 use super::lock::Lock;
 use super::publish::now_ms;
-use super::{MANIFEST_FORMAT, Manifest, Store};
+use super::{MANIFEST_FORMAT, Manifest, PublishedLibrary, Store};
 use crate::fingerprint::{Digest, Fingerprint};
 use crate::inventory::Inventory;
 use crate::request::Request;
+use crate::shipment::can_be_called;
 use crate::stat::StatIdentity;
 
 /// How often the use of an entry is noted.
@@ -41,6 +42,8 @@ pub struct Entry {
     pub manifest: Manifest,
     /// Its `stat` when it was looked up.
     pub(super) stat: StatIdentity,
+    /// Those of its libraries then.
+    pub(super) library_stats: Vec<StatIdentity>,
 }
 
 /// What became of the wish to serve an entry.
@@ -63,6 +66,14 @@ pub enum LookUp {
     Absent,
     /// Something that must not be served, and why.
     Damaged(String),
+}
+
+impl Entry {
+    /// What was just put at `path`, as `manifest` has it.
+    pub(super) fn of(path: PathBuf, manifest: Manifest) -> Self {
+        let library_stats = manifest.libraries.iter().map(|library| library.stat).collect();
+        Self { path, stat: manifest.stat, library_stats, manifest }
+    }
 }
 
 impl Store {
@@ -108,12 +119,17 @@ impl Store {
     /// Has the manifest tell the identity that the binary has now, after its bytes were found to be those published.
     fn settle(&self, entry: &Entry) {
         let settled = SystemTime::now().checked_sub(SETTLED_AFTER);
-        if entry.stat == entry.manifest.stat || settled.is_none_or(|settled| entry.stat.is_younger_than(settled)) {
+        let known = entry.manifest.libraries.iter().map(|library| library.stat);
+        let is_known = entry.stat == entry.manifest.stat && known.eq(entry.library_stats.iter().copied());
+        let mut stats = entry.library_stats.iter().chain([&entry.stat]);
+        if is_known || settled.is_none_or(|settled| stats.any(|stat| stat.is_younger_than(settled))) {
             return;
         }
         self.amend(entry, |there| {
-            let is_same = there.stat == entry.manifest.stat;
-            is_same.then_some(Manifest { stat: entry.stat, ..there })
+            let is_same = there.stat == entry.manifest.stat && there.libraries == entry.manifest.libraries;
+            let libraries = there.libraries.iter().cloned().zip(&entry.library_stats);
+            let libraries = libraries.map(|(library, stat)| PublishedLibrary { stat: *stat, ..library }).collect();
+            is_same.then_some(Manifest { stat: entry.stat, libraries, ..there })
         });
     }
 
@@ -200,12 +216,26 @@ pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) 
     match manifest {
         Ok(manifest) if manifest.format != MANIFEST_FORMAT => LookUp::Absent,
         Ok(manifest) if !is_wanted(&manifest) => damaged(&path, "has the manifest of another entry"),
-        Ok(manifest) => match soundness(&path, &manifest) {
-            Ok(stat) => LookUp::Hit(Box::new(Entry { path, manifest, stat })),
-            Err(problem) => damaged(&path, &problem),
-        },
+        Ok(manifest) => sound(path, manifest),
         Err(_) => damaged(&path, "has a manifest that cannot be parsed"),
     }
+}
+
+/// The entry of `manifest`, if its binary and all of its libraries may be served.
+fn sound(path: PathBuf, manifest: Manifest) -> LookUp {
+    let stat = match soundness(&path, &manifest.sha256, manifest.size, &manifest.stat) {
+        Ok(stat) => stat,
+        Err(problem) => return damaged(&path, &problem),
+    };
+    let mut library_stats = Vec::with_capacity(manifest.libraries.len());
+    for library in &manifest.libraries {
+        let path = path.with_file_name(&library.name);
+        match soundness(&path, &library.sha256, library.size, &library.stat) {
+            Ok(stat) => library_stats.push(stat),
+            Err(problem) => return damaged(&path, &problem),
+        }
+    }
+    LookUp::Hit(Box::new(Entry { path, manifest, stat, library_stats }))
 }
 
 fn read_inventory(binary: &Path) -> Option<Inventory> {
@@ -224,6 +254,13 @@ pub(super) fn inputs_path(binary: &Path) -> PathBuf {
     with_suffix(binary, ".inputs.json")
 }
 
+/// Where the libraries of the binary at `path` are.
+pub(super) fn libraries_beside(path: &Path, manifest: &Manifest) -> impl Iterator<Item = PathBuf> {
+    let names =
+        manifest.libraries.iter().map(|library| &library.name).filter(|name| can_be_called(name, &manifest.bin));
+    names.map(|name| path.with_file_name(name))
+}
+
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -234,8 +271,9 @@ fn damaged(path: &Path, problem: &str) -> LookUp {
     LookUp::Damaged(format!("the cached `{}` {problem}", path.display()))
 }
 
-/// The binary's identity, if it may be served.
-fn soundness(path: &Path, manifest: &Manifest) -> Result<StatIdentity, String> {
+/// The identity of a published file, if it may be served: it was published with these bytes, and had the identity
+/// `published` then.
+fn soundness(path: &Path, sha256: &Digest, size: u64, published: &StatIdentity) -> Result<StatIdentity, String> {
     let metadata = fs::symlink_metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "is missing".to_owned(),
         _ => format!("cannot be looked at: {error}"),
@@ -244,11 +282,11 @@ fn soundness(path: &Path, manifest: &Manifest) -> Result<StatIdentity, String> {
         return Err("is not a regular file".into());
     }
     owned_and_executable(&metadata)?;
-    if metadata.len() != manifest.size {
-        return Err(format!("has {} bytes instead of {}", metadata.len(), manifest.size));
+    if metadata.len() != size {
+        return Err(format!("has {} bytes instead of {}", metadata.len(), size));
     }
     let stat = StatIdentity::of(&metadata);
-    if stat == manifest.stat {
+    if stat == *published {
         return Ok(stat);
     }
     let read = File::open(path).and_then(|file| {
@@ -257,7 +295,7 @@ fn soundness(path: &Path, manifest: &Manifest) -> Result<StatIdentity, String> {
     });
     match read {
         // One that was written to meanwhile is read again next time.
-        Ok((digest, after)) if digest == manifest.sha256 => Ok(if after == stat { stat } else { manifest.stat }),
+        Ok((digest, after)) if digest == *sha256 => Ok(if after == stat { stat } else { *published }),
         Ok(_) => Err("has other bytes than were published".into()),
         Err(error) => Err(format!("cannot be read: {error}")),
     }

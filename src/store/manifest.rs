@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::publish::now_ms;
 use crate::fingerprint::{Digest, Fingerprint};
+use crate::request::Request;
 use crate::stat::StatIdentity;
 
 /// Raised when a field changes its meaning; a manifest of another format is no manifest.
@@ -39,13 +41,52 @@ pub struct Manifest {
     /// Whether the binary shares its blocks on disk with those of other entries that are equal.
     #[serde(default)]
     pub cloned: bool,
+    /// Shared libraries of the build that stand beside the binary and are found there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<PublishedLibrary>,
     /// Other checkouts that it was served to, and milliseconds since 1970 when it was first: for each of these it may be the
     /// newest entry, too.
     #[serde(default)]
     pub served_to: BTreeMap<PathBuf, u64>,
 }
 
+/// A shared library that was published with a binary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedLibrary {
+    /// Its file name.
+    pub name: String,
+    /// SHA-256 of it.
+    pub sha256: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its `stat` after it was published.
+    pub stat: StatIdentity,
+    /// Whether it shares its blocks on disk with those of other entries that are equal.
+    #[serde(default)]
+    pub cloned: bool,
+}
+
 impl Manifest {
+    /// What is known before a binary of `request` has a place.
+    pub(super) fn begun(request: &Request, checkout: &Path, fingerprint: Fingerprint, build_ms: u64) -> Self {
+        Self {
+            format: MANIFEST_FORMAT,
+            fingerprint,
+            package: request.package.clone(),
+            bin: request.bin.clone(),
+            target: request.target.clone(),
+            checkout: checkout.to_owned(),
+            sha256: Digest::of(""),
+            size: 0,
+            stat: StatIdentity::default(),
+            published_ms: now_ms(),
+            build_ms,
+            cloned: false,
+            libraries: Vec::new(),
+            served_to: BTreeMap::new(),
+        }
+    }
+
     /// The checkouts that it was built in or served to, and milliseconds since 1970 when it came to be theirs.
     pub fn checkouts(&self) -> impl Iterator<Item = (&Path, u64)> {
         let built = (self.checkout.as_path(), self.published_ms);

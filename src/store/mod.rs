@@ -3,6 +3,7 @@
 //! ```text
 //! <root>/<first 16 hex digits of the fingerprint>/
 //!     <bin>[-<target>]               the binary, 0755, never opened for writing again
+//!     <library>                      a shared library of the build that the binary needs, as often as there is one
 //!     <bin>[-<target>].inputs.json   what its build read, to say later why something else was built
 //!     <bin>[-<target>].json          its manifest, written last
 //! <root>/CACHEDIR.TAG  README        say that everything here can be made again
@@ -42,7 +43,7 @@ use std::time::{Duration, SystemTime};
 pub use contents::{Broken, Listed, Listing};
 pub use entry::{Claim, Entry, LookUp};
 pub use lock::{Lock, LockName};
-pub use manifest::{MANIFEST_FORMAT, Manifest};
+pub use manifest::{MANIFEST_FORMAT, Manifest, PublishedLibrary};
 pub use prune::{Pruned, Pruning, Reason, Removed};
 pub use publish::Staged;
 

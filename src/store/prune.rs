@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use super::contents::{Contents, Held, Listed};
 use super::disk::Ledger;
-use super::entry::{NOTED_EVERY, inputs_path, manifest_path, with_suffix};
+use super::entry::{NOTED_EVERY, inputs_path, libraries_beside, manifest_path, with_suffix};
 use super::leftovers::{Beside, current, is_gone};
 use super::running::Watch;
 use super::{Lock, Store};
@@ -253,7 +253,8 @@ impl Store {
             _ => {}
         }
         // Nobody looks for the rest any more.
-        for rest in [inputs_path(binary), aside] {
+        let libraries = libraries_beside(binary, &held.listed.manifest);
+        for rest in libraries.chain([inputs_path(binary), aside]) {
             let _ = fs::remove_file(rest);
         }
         let _ = fs::remove_dir(directory);

@@ -4,22 +4,23 @@
 //! file without a name that anyone looks for, and [`Store::publish`] gives it one, under a lock that keeps pruning out.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::Path;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gix::bstr::ByteSlice;
 use tempfile::{NamedTempFile, TempPath};
 
-use super::entry::{inputs_path, manifest_path, read_manifest};
+use super::entry::{inputs_path, libraries_beside, manifest_path, read_manifest};
 use super::share::Sharing;
-use super::{Entry, MANIFEST_FORMAT, Manifest, Store, create_private, make_way};
+use super::{Entry, Manifest, PublishedLibrary, Store, create_private, make_way};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::inventory::Inventory;
 use crate::request::Request;
+use crate::shipment::{Edit, Library, Shipment};
 use crate::stat::StatIdentity;
 
 /// Of every published binary.
@@ -29,21 +30,68 @@ const SEARCH_BYTES: usize = 1024 * 1024;
 /// How long a child between fork and exec may keep a copy of the descriptor that the binary was written through.
 const WRITER_GONE_WITHIN: Duration = Duration::from_secs(2);
 
-/// A copy of a built binary, complete and on disk, without a name yet.
+/// Copies of a built binary and of the libraries that go with it, complete and on disk, without a name yet.
 #[derive(Debug)]
 pub struct Staged {
+    pub(super) binary: StagedFile,
+    /// By name.
+    pub(super) libraries: Vec<(String, StagedFile)>,
+}
+
+/// One of these copies.
+#[derive(Debug)]
+pub(super) struct StagedFile {
     pub(super) path: TempPath,
     pub(super) sha256: Digest,
     pub(super) size: u64,
 }
 
 impl Staged {
-    /// Whether `bytes` stand anywhere in the binary.
+    /// Whether `bytes` stand anywhere in the binary or its libraries.
     ///
     /// # Errors
     ///
-    /// [`Error::CacheUnusable`] when the copy cannot be read.
+    /// [`Error::CacheUnusable`] when a copy cannot be read.
     pub fn holds(&self, bytes: &[u8]) -> Result<bool> {
+        let files = std::iter::once(&self.binary).chain(self.libraries.iter().map(|(_, file)| file));
+        files.map(|file| file.holds(bytes)).find(|holds| !matches!(holds, Ok(false))).unwrap_or(Ok(false))
+    }
+
+    /// Where the copies are.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&*self.binary.path).chain(self.libraries.iter().map(|(_, file)| &*file.path))
+    }
+
+    /// SHA-256 of the binary.
+    #[must_use]
+    pub fn sha256(&self) -> Digest {
+        self.binary.sha256
+    }
+
+    /// Whether it is what the entry of `manifest` holds.
+    #[must_use]
+    pub fn is_same(&self, manifest: &Manifest) -> bool {
+        let libraries = self.libraries.iter().map(|(name, file)| (name, file.sha256));
+        let published = manifest.libraries.iter().map(|library| (&library.name, library.sha256));
+        self.binary.sha256 == manifest.sha256 && libraries.eq(published)
+    }
+
+    /// Whether two builds gave the same.
+    #[must_use]
+    pub fn equals(&self, other: &Self) -> bool {
+        let digests = |staged: &Self| -> Vec<Digest> {
+            [&staged.binary]
+                .into_iter()
+                .chain(staged.libraries.iter().map(|(_, file)| file))
+                .map(|file| file.sha256)
+                .collect()
+        };
+        digests(self) == digests(other)
+    }
+}
+
+impl StagedFile {
+    fn holds(&self, bytes: &[u8]) -> Result<bool> {
         let search = || -> io::Result<bool> {
             let mut file = File::open(&self.path)?;
             let mut buffer = vec![0; SEARCH_BYTES + bytes.len()];
@@ -67,34 +115,49 @@ impl Staged {
 }
 
 impl Store {
-    /// Copies `executable` into the cache; none when it is not, or during the copy ceases to be, the file that had the
-    /// identity `stat` when cargo named it: another cargo has put another binary in its place.
+    /// Copies `executable` and the libraries of `shipment` into the cache; none when one of them is not, or during the copy
+    /// ceases to be, the file that had the identity `stat` when cargo named it, or when it was read: another cargo has put
+    /// another one in its place.
     ///
     /// # Errors
     ///
-    /// [`Error::CacheUnusable`] when there is no room, or the file cannot be written.
-    pub fn stage(&self, executable: &Path, stat: &StatIdentity) -> Result<Option<Staged>> {
+    /// [`Error::CacheUnusable`] when there is no room, or a file cannot be written.
+    pub fn stage(&self, executable: &Path, stat: &StatIdentity, shipment: &Shipment) -> Result<Option<Staged>> {
         let staged = || -> io::Result<Option<Staged>> {
-            let is_same = || fs::metadata(executable).is_ok_and(|now| StatIdentity::of(&now) == *stat);
-            let mut is_whole = false;
-            let path = self.sealed(|file, path| {
-                is_whole = match copy(executable, file, path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-                    copied => copied.map(|()| is_same())?,
-                };
-                Ok(())
-            })?;
-            if !is_whole {
-                return Ok(None);
+            let Some(binary) = self.staged_file(executable, stat, &shipment.edits)? else { return Ok(None) };
+            let mut libraries = Vec::with_capacity(shipment.libraries.len());
+            for Library { name, path, stat, edits } in &shipment.libraries {
+                let Some(file) = self.staged_file(path, stat, edits)? else { return Ok(None) };
+                libraries.push((name.clone(), file));
             }
-            let (sha256, size) = Digest::of_file(&File::open(&path)?, &mut vec![0; 128 * 1024])?;
-            Ok(Some(Staged { path, sha256, size }))
+            Ok(Some(Staged { binary, libraries }))
         };
         staged().map_err(|error| {
             let problem =
                 format!("the binary is built, at `{}`, and cannot be copied there: {error}", executable.display());
             Error::cache_doing(&self.temporary(), problem, &error)
         })
+    }
+
+    fn staged_file(&self, from: &Path, stat: &StatIdentity, edits: &[Edit]) -> io::Result<Option<StagedFile>> {
+        let is_same = || fs::metadata(from).is_ok_and(|now| StatIdentity::of(&now) == *stat);
+        let mut is_whole = false;
+        let path = self.sealed(|mut file, path| {
+            is_whole = match copy(from, file, path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                copied => copied.map(|()| is_same())?,
+            };
+            for edit in edits {
+                file.seek(SeekFrom::Start(edit.offset))?;
+                file.write_all(&edit.bytes)?;
+            }
+            Ok(())
+        })?;
+        if !is_whole {
+            return Ok(None);
+        }
+        let (sha256, size) = Digest::of_file(&File::open(&path)?, &mut vec![0; 128 * 1024])?;
+        Ok(Some(StagedFile { path, sha256, size }))
     }
 
     /// A new file that `write` fills: executable, on disk, and open for writing nowhere.
@@ -121,7 +184,7 @@ impl Store {
     /// [`Error::CacheUnusable`] when a file cannot be renamed or written, [`Error::Aborted`].
     pub fn publish(
         &self,
-        mut staged: Staged,
+        staged: Staged,
         request: &Request,
         checkout: &Path,
         inventory: &Inventory,
@@ -140,35 +203,79 @@ impl Store {
             remove_link(&directory).map_err(at(&directory))?;
         }
         create_private(&directory).map_err(at(&directory))?;
-        make_way(&path).map_err(at(&path))?;
         // First, so that whatever is left of a publication that is killed can be told for what it is.
         self.write(&inputs_path(&path), &json(inventory)?)?;
         let before = read_manifest(&manifest_path(&path)).filter(|before| before.fingerprint == fingerprint);
         let earlier = before.iter().flat_map(Manifest::checkouts).filter(|(earlier, _)| *earlier != checkout);
         let served_to = earlier.map(|(earlier, since)| (earlier.to_owned(), since)).collect();
-        let sharing = self.share(&mut staged, &path);
-        staged.path.persist(&path).map_err(|error| at(&path)(error.error))?;
-        let metadata = fs::symlink_metadata(&path).map_err(at(&path))?;
+        let published = self.published_files();
+        before.iter().try_for_each(|before| clear(&path, before, &staged.libraries)).map_err(at(&directory))?;
+        let mut libraries = Vec::with_capacity(staged.libraries.len());
+        for (name, file) in staged.libraries {
+            let path = directory.join(&name);
+            let (sha256, size) = (file.sha256, file.size);
+            let (stat, cloned) = self.place(file, &path, &published)?;
+            libraries.push(PublishedLibrary { name, sha256, size, stat, cloned });
+        }
+        let (sha256, size) = (staged.binary.sha256, staged.binary.size);
+        let (stat, cloned) = self.place(staged.binary, &path, &published)?;
         let manifest = Manifest {
-            format: MANIFEST_FORMAT,
-            fingerprint,
-            package: request.package.clone(),
-            bin: request.bin.clone(),
-            target: request.target.clone(),
-            checkout: checkout.to_owned(),
-            sha256: staged.sha256,
-            size: staged.size,
-            stat: StatIdentity::of(&metadata),
-            published_ms: now_ms(),
-            build_ms,
-            cloned: sharing == Sharing::Blocks,
+            sha256,
+            size,
+            stat,
+            cloned,
+            libraries,
             served_to,
+            ..Manifest::begun(request, checkout, fingerprint, build_ms)
         };
         self.write(&manifest_path(&path), &json(&manifest)?)?;
         sync_directory(&directory).map_err(at(&directory))?;
-        let stat = manifest.stat;
-        Ok(Entry { path, manifest, stat })
+        Ok(Entry::of(path, manifest))
     }
+
+    /// What an entry of `inventory` would be whose binary stays at `executable`, where cargo put it: nothing is published,
+    /// and nobody finds it.
+    #[must_use]
+    pub fn unpublished(
+        staged: &Staged,
+        executable: &Path,
+        request: &Request,
+        checkout: &Path,
+        inventory: &Inventory,
+        build_ms: u64,
+    ) -> Entry {
+        let stat = fs::metadata(executable).map(|metadata| StatIdentity::of(&metadata)).unwrap_or_default();
+        let begun = Manifest::begun(request, checkout, inventory.fingerprint(), build_ms);
+        let StagedFile { sha256, size, .. } = staged.binary;
+        Entry::of(executable.to_owned(), Manifest { sha256, size, stat, ..begun })
+    }
+
+    /// Gives a copy its name, and what it has in common with one that has been published.
+    fn place(
+        &self,
+        mut file: StagedFile,
+        path: &Path,
+        published: &[(PathBuf, Digest)],
+    ) -> Result<(StatIdentity, bool)> {
+        make_way(path).map_err(|error| Error::cache_io(path, &error))?;
+        let sharing = self.share(&mut file, path, published);
+        file.path.persist(path).map_err(|error| Error::cache_io(path, &error.error))?;
+        let metadata = fs::symlink_metadata(path).map_err(|error| Error::cache_io(path, &error))?;
+        Ok((StatIdentity::of(&metadata), sharing == Sharing::Blocks))
+    }
+}
+
+/// Removes the libraries of an earlier publication of the binary at `path` that this one, with `libraries`, does not put
+/// there anew. Its manifest goes first, so that a kill leaves what can be told for unfinished.
+fn clear(path: &Path, before: &Manifest, libraries: &[(String, StagedFile)]) -> io::Result<()> {
+    let is_unneeded =
+        |library: &Path| !libraries.iter().any(|(name, _)| library.file_name().is_some_and(|it| it == &**name));
+    let unneeded: Vec<_> = libraries_beside(path, before).filter(|library| is_unneeded(library)).collect();
+    let mut going = (!unneeded.is_empty()).then(|| manifest_path(path)).into_iter().chain(unneeded);
+    going.try_for_each(|file| match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    })
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {

@@ -10,14 +10,15 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
+use super::Store;
 use super::contents::Listed;
 use super::disk::FileId;
 use super::entry::owned_and_executable;
-use super::{Staged, Store};
+use super::publish::StagedFile;
 use crate::fingerprint::Digest;
 
 /// What equal binaries have in common.
@@ -30,30 +31,45 @@ pub(super) enum Sharing {
 }
 
 impl Store {
-    /// Puts a clone of an equal published binary, or another name for it, in the place of `staged`, which is to be
-    /// published as `destination`.
-    pub(super) fn share(&self, staged: &mut Staged, destination: &Path) -> Sharing {
+    /// What has been published: binaries and their libraries.
+    pub(super) fn published_files(&self) -> Vec<(PathBuf, Digest)> {
+        let files = |listed: Listed| {
+            let Listed { path, manifest, .. } = listed;
+            let libraries =
+                manifest.libraries.iter().map(|library| (path.with_file_name(&library.name), library.sha256));
+            [(path.clone(), manifest.sha256)].into_iter().chain(libraries).collect::<Vec<_>>()
+        };
+        self.list().entries.into_iter().flat_map(files).collect()
+    }
+
+    /// Puts a clone of an equal one of the files `published`, or another name for it, in the place of `staged`, which is to
+    /// be published as `destination`.
+    pub(super) fn share(
+        &self,
+        staged: &mut StagedFile,
+        destination: &Path,
+        published: &[(PathBuf, Digest)],
+    ) -> Sharing {
         // A rebuild puts a new file in the place of the old one, and must not find that in another entry.
         let old = fs::symlink_metadata(destination).ok();
-        let is_old = |listed: &Listed| {
-            let file = fs::symlink_metadata(&listed.path).ok();
-            listed.path == destination || old.as_ref().zip(file).is_some_and(|(old, file)| same_file(old, &file))
+        let is_old = |path: &Path| {
+            let file = fs::symlink_metadata(path).ok();
+            path == destination || old.as_ref().zip(file).is_some_and(|(old, file)| same_file(old, &file))
         };
-        let entries = self.list().entries;
-        for equal in entries.iter().filter(|listed| listed.manifest.sha256 == staged.sha256 && !is_old(listed)) {
+        for (equal, _) in published.iter().filter(|(path, digest)| *digest == staged.sha256 && !is_old(path)) {
             match self.shared_with(equal, staged) {
                 Ok((path, sharing)) => {
                     staged.path = path;
                     return sharing;
                 }
-                Err(error) => tracing::debug!(%error, path = %equal.path.display(), "not shared"),
+                Err(error) => tracing::debug!(%error, path = %equal.display(), "not shared"),
             }
         }
         Sharing::File
     }
 
-    fn shared_with(&self, equal: &Listed, staged: &Staged) -> io::Result<(TempPath, Sharing)> {
-        let published = File::open(&equal.path)?;
+    fn shared_with(&self, equal: &Path, staged: &StagedFile) -> io::Result<(TempPath, Sharing)> {
+        let published = File::open(equal)?;
         let metadata = published.metadata()?;
         owned_and_executable(&metadata).map_err(io::Error::other)?;
         let (digest, size) = Digest::of_file(&published, &mut vec![0; 128 * 1024])?;
@@ -63,7 +79,7 @@ impl Store {
         if let Ok(path) = self.clone_of(&published) {
             return Ok((path, Sharing::Blocks));
         }
-        let link = |name: &Path| fs::hard_link(&equal.path, name);
+        let link = |name: &Path| fs::hard_link(equal, name);
         let path = tempfile::Builder::new().make_in(self.temporary(), link)?.into_temp_path();
         if same_file(&metadata, &fs::symlink_metadata(&path)?) {
             Ok((path, Sharing::File))

@@ -1,0 +1,324 @@
+//! The shared libraries that an ELF executable is started with.
+//!
+//! Promises: a library is looked for as glibc looks for it, from the place where cargo put the executable. One that lies
+//! in the build's output, in a toolchain, or was reached from the executable's own place goes with it; all others stay.
+//! Does not promise: to know `LD_LIBRARY_PATH` of those who start the binary, nor what it loads by itself.
+//!
+//! <https://man7.org/linux/man-pages/man8/ld.so.8.html>
+
+use std::collections::{HashSet, VecDeque};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use gix::bstr::ByteSlice;
+
+use super::elf::{Image, RunPath};
+use super::output::{Output, RUSTLIB, is_of_a_toolchain};
+use crate::shipment::{Edit, Library, Shipment, can_be_called};
+use crate::stat::StatIdentity;
+
+/// How a run path names the directory of the file that it stands in.
+const ORIGIN: &str = "$ORIGIN";
+/// Where the system's own libraries are, and those of package managers that never change one.
+const OF_THE_SYSTEM: [&str; 8] =
+    ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/nix/store", "/gnu/store"];
+/// Where the system notes what else it has.
+const SYSTEM_CACHE: &str = "/etc/ld.so.cache";
+
+/// What an executable needs to be started.
+#[derive(Debug, Default)]
+pub(super) struct Libraries {
+    /// What goes with it.
+    pub(super) shipment: Shipment,
+    /// Libraries that are used where they are, and others that were not built by this build.
+    pub(super) inputs: Vec<PathBuf>,
+    /// Why it does not start from another place; none when it does.
+    pub(super) refusal: Option<String>,
+}
+
+/// A file of the process that is to be.
+struct Loaded {
+    path: PathBuf,
+    stat: StatIdentity,
+    image: Image,
+    /// By which name it was looked for; none for the executable.
+    name: Option<Vec<u8>>,
+    /// Which one it was loaded for.
+    by: usize,
+    /// Whether it goes with the executable, as that does itself.
+    goes: bool,
+}
+
+/// Where a library was found.
+struct Place {
+    path: PathBuf,
+    image: Image,
+    /// Whether it was reached from the place of something that goes with the executable.
+    is_relative: bool,
+    /// Whether what has it found stays where it is, and finds it there.
+    is_settled: bool,
+}
+
+/// The libraries of the executable at `path`; none when it is no ELF file.
+pub(super) fn of(path: &Path, output: &Output) -> io::Result<Option<Libraries>> {
+    let stat = StatIdentity::of(&fs::metadata(path)?);
+    let Some(image) = Image::read(path)? else { return Ok(None) };
+    let path = dunce::canonicalize(path)?;
+    let mut process = Process { loaded: Vec::new(), unreached: Vec::new(), is_relative: false, inputs: Vec::new() };
+    process.loaded.push(Loaded { path, stat, image, name: None, by: 0, goes: true });
+    process.load_all(output)?;
+    Ok(Some(process.libraries(output)))
+}
+
+struct Process {
+    /// In the order in which they are loaded.
+    loaded: Vec<Loaded>,
+    /// What only `cargo run` finds.
+    unreached: Vec<String>,
+    /// Whether the executable's own place leads to any.
+    is_relative: bool,
+    inputs: Vec<PathBuf>,
+}
+
+impl Process {
+    fn load_all(&mut self, output: &Output) -> io::Result<()> {
+        let mut ahead = VecDeque::from([0]);
+        while let Some(by) = ahead.pop_front() {
+            let needed: Vec<Vec<u8>> = self.loaded[by].image.needed.iter().map(|text| text.bytes.clone()).collect();
+            for name in needed {
+                if self.is_loaded(&name) {
+                    continue;
+                }
+                let Some(place) = self.find(by, &name) else {
+                    self.miss(&name, output);
+                    continue;
+                };
+                let directory = place.path.parent().unwrap_or(&place.path).to_owned();
+                if is_of_the_system(&directory) {
+                    continue;
+                }
+                let is_own = output.holds(&directory) || is_of_a_toolchain(&directory);
+                let goes = !place.is_settled && (is_own || place.is_relative);
+                self.is_relative |= goes && place.is_relative;
+                if !is_own || !goes {
+                    self.inputs.push(place.path.clone());
+                }
+                let stat = StatIdentity::of(&fs::metadata(&place.path)?);
+                ahead.push_back(self.loaded.len());
+                self.loaded.push(Loaded { path: place.path, stat, image: place.image, name: Some(name), by, goes });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a library of this name is there already, under which no other one is loaded then.
+    fn is_loaded(&self, name: &[u8]) -> bool {
+        let is_it =
+            |loaded: &Loaded| loaded.name.as_deref() == Some(name) || loaded.image.soname.as_deref() == Some(name);
+        self.loaded.iter().skip(1).any(is_it)
+    }
+
+    fn find(&self, by: usize, name: &[u8]) -> Option<Place> {
+        if name.contains(&b'/') {
+            let path = Path::new(std::ffi::OsStr::from_bytes(name)).to_owned();
+            let is_settled = !self.loaded[by].goes;
+            let image = if path.is_absolute() { self.fitting(&path) } else { None };
+            return image.map(|image| Place { path, image, is_relative: false, is_settled });
+        }
+        for (owner, run_path) in self.run_paths(by) {
+            let Loaded { path, goes, .. } = &self.loaded[owner];
+            for entry in run_path.text.bytes.split(|byte| *byte == b':') {
+                let Some((directory, is_relative)) = directory_of(entry, path) else { continue };
+                let path = directory.join(std::ffi::OsStr::from_bytes(name));
+                if let Some(image) = self.fitting(&path) {
+                    return Some(Place { path, image, is_relative: is_relative && *goes, is_settled: !goes });
+                }
+            }
+        }
+        None
+    }
+
+    /// Whose run paths hold for what `by` needs. A `DT_RUNPATH` holds for its own file alone, and puts an end to all others.
+    fn run_paths(&self, by: usize) -> Vec<(usize, &RunPath)> {
+        let own = |index: usize| self.loaded[index].image.run_path.as_ref().map(|run_path| (index, run_path));
+        if let Some((index, run_path)) = own(by).filter(|(_, run_path)| !run_path.is_inherited) {
+            return vec![(index, run_path)];
+        }
+        let mut found = Vec::new();
+        let mut index = by;
+        loop {
+            found.extend(own(index).filter(|(_, run_path)| run_path.is_inherited));
+            if index == 0 {
+                return found;
+            }
+            index = self.loaded[index].by;
+        }
+    }
+
+    /// What stands at `path`, if it is a library for the same machine.
+    fn fitting(&self, path: &Path) -> Option<Image> {
+        let image = path.is_file().then(|| Image::read(path).ok().flatten()).flatten();
+        image.filter(|image| image.machine == self.loaded[0].image.machine)
+    }
+
+    /// Notes a library that no path leads to, unless the system has it.
+    fn miss(&mut self, name: &[u8], output: &Output) {
+        let Ok(name) = std::str::from_utf8(name) else { return };
+        if output.found_by_cargo_run(name).is_some() && !system_has(name) {
+            self.unreached.push(name.to_owned());
+        }
+    }
+
+    fn libraries(self, output: &Output) -> Libraries {
+        let going = || self.loaded.iter().filter(|loaded| loaded.goes);
+        let name = |loaded: &Loaded| String::from_utf8_lossy(loaded.name.as_deref().unwrap_or_default()).into_owned();
+        if let Some(name) = self.unreached.first() {
+            let refusal = format!("it needs `{name}`, which is found by `cargo run` alone; link it with an rpath");
+            return Libraries { refusal: Some(refusal), inputs: self.inputs, ..Libraries::default() };
+        }
+        if going().nth(1).is_none() {
+            return Libraries { inputs: self.inputs, ..Libraries::default() };
+        }
+        match self.shipment(output) {
+            Ok(shipment) => Libraries { shipment, inputs: self.inputs, refusal: None },
+            Err(problem) => {
+                tracing::debug!(problem, "libraries stay where they are");
+                let named: Vec<String> = going().skip(1).map(|loaded| format!("`{}`", name(loaded))).collect();
+                let refusal = || {
+                    format!("it needs {} of the build, and cannot be made to find them: {problem}", named.join(", "))
+                };
+                let refusal = self.is_relative.then(refusal);
+                let stay = going().skip(1).map(|loaded| loaded.path.clone()).collect::<Vec<_>>();
+                Libraries { inputs: [self.inputs, stay].concat(), refusal, ..Libraries::default() }
+            }
+        }
+    }
+
+    /// What goes, changed so that each finds the others beside it; or what is in the way.
+    fn shipment(&self, output: &Output) -> Result<Shipment, String> {
+        let loads = self.loaded.iter().any(|loaded| loaded.image.loads);
+        let bin = self.loaded[0].path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let mut shipment = Shipment::default();
+        let mut files = HashSet::new();
+        for loaded in self.loaded.iter().filter(|loaded| loaded.goes) {
+            let edits = self.edits(loaded, loads, output)?;
+            let Some(name) = &loaded.name else {
+                shipment.edits = edits;
+                continue;
+            };
+            let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
+            let name = String::from_utf8(name.to_vec()).map_err(|_| "a name is no text")?;
+            if !files.insert(dunce::canonicalize(&loaded.path).map_err(|error| error.to_string())?) {
+                return Err(format!("`{name}` has another name, too"));
+            }
+            if !can_be_called(&name, bin) || shipment.libraries.iter().any(|other| other.name == name) {
+                return Err(format!("`{name}` is the name of another file"));
+            }
+            shipment.libraries.push(Library { name, path: loaded.path.clone(), stat: loaded.stat, edits });
+        }
+        Ok(shipment)
+    }
+
+    fn edits(&self, loaded: &Loaded, loads: bool, output: &Output) -> Result<Vec<Edit>, String> {
+        let shown = || format!("`{}`", loaded.path.display());
+        let mut edits = Vec::new();
+        if let Some(run_path) = &loaded.image.run_path {
+            let new = run_path_from(&run_path.text.bytes, &loaded.path, loads, output);
+            if new != run_path.text.bytes {
+                let edit = loaded.image.edit(&run_path.text, &new);
+                edits.push(edit.ok_or_else(|| format!("the run path of {} has no room", shown()))?);
+            }
+        }
+        for needed in &loaded.image.needed {
+            let goes = |other: &&Loaded| other.goes && other.name.as_ref() == Some(&needed.bytes);
+            if let Some(library) = self.loaded.iter().find(goes)
+                && needed.bytes.contains(&b'/')
+            {
+                if !self.loaded[0].image.expands_names {
+                    return Err(format!("{} names a library by its whole path", shown()));
+                }
+                let name = library.path.file_name().unwrap_or_default().as_bytes();
+                let edit = loaded.image.edit(needed, &[ORIGIN.as_bytes(), b"/", name].concat());
+                edits.push(edit.ok_or_else(|| format!("{} has no room for another name", shown()))?);
+            }
+        }
+        Ok(edits)
+    }
+}
+
+/// The run path of a file that goes: its own directory takes the place of those that its libraries come from. Where the
+/// process loads more by itself, that may be in the build's output, so that this stays, too.
+fn run_path_from(old: &[u8], file: &Path, loads: bool, output: &Output) -> Vec<u8> {
+    let mut kept = vec![ORIGIN.as_bytes()];
+    let mut is_as_it_was = true;
+    for entry in old.split(|byte| *byte == b':') {
+        let (stays, is_replaced) = match directory_of(entry, file) {
+            Some((_, true)) => (false, true),
+            Some((directory, false)) if output.holds(&directory) => (loads, true),
+            Some((directory, false)) if is_of_a_toolchain(&directory) => (false, true),
+            _ => (true, false),
+        };
+        is_as_it_was &= !is_replaced;
+        kept.extend(stays.then_some(entry));
+    }
+    if is_as_it_was { old.to_vec() } else { kept.join(&b':') }
+}
+
+/// The directory that an entry of a run path in `file` names, and whether relatively to that; none where it depends on
+/// the machine or the working directory.
+fn directory_of(entry: &[u8], file: &Path) -> Option<(PathBuf, bool)> {
+    let text = std::ffi::OsStr::from_bytes(entry);
+    let of_origin = entry.strip_prefix(b"$ORIGIN").or_else(|| entry.strip_prefix(b"${ORIGIN}"));
+    match of_origin {
+        _ if of_origin.unwrap_or(entry).contains(&b'$') => None,
+        Some(rest) if rest.is_empty() || rest.starts_with(b"/") => {
+            let rest = std::ffi::OsStr::from_bytes(rest.trim_start_with(|byte| byte == '/'));
+            Some((file.parent()?.join(rest), true))
+        }
+        None if entry.starts_with(b"/") => Some((text.into(), false)),
+        _ => None,
+    }
+}
+
+fn is_of_the_system(directory: &Path) -> bool {
+    let directory = dunce::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    let is_rusts = directory.components().any(|part| part.as_os_str() == RUSTLIB);
+    !is_rusts && OF_THE_SYSTEM.iter().any(|system| directory.starts_with(system))
+}
+
+/// Whether the system finds a library of this name by itself.
+fn system_has(name: &str) -> bool {
+    let cache = fs::read(SYSTEM_CACHE).unwrap_or_default();
+    cache.find([b"\0", name.as_bytes(), b"\0"].concat()).is_some()
+        || OF_THE_SYSTEM.iter().any(|system| Path::new(system).join(name).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Units;
+
+    #[test]
+    fn a_run_path_begins_with_its_own_place_and_keeps_what_is_nobody_elses() {
+        let units = Units { executable: "/w/target/release/hello".into(), ..Units::default() };
+        let output = Output::of(&units, Path::new("/w"));
+        let file = Path::new("/w/target/release/hello");
+        let cases = [
+            ("/opt/lib", false, "/opt/lib"),
+            ("lib:$LIB", false, "lib:$LIB"),
+            ("$ORIGIN", false, "$ORIGIN"),
+            ("${ORIGIN}/../lib:/opt/lib", false, "$ORIGIN:/opt/lib"),
+            ("/w/target/release/deps", false, "$ORIGIN"),
+            ("/w/target/release/deps", true, "$ORIGIN:/w/target/release/deps"),
+            ("/opt/lib:/w/target/release", false, "$ORIGIN:/opt/lib"),
+            ("$ORIGIN:$ORIGIN/../../rust/lib/rustlib/x/lib", true, "$ORIGIN"),
+            ("/rust/lib/rustlib/x/lib", false, "$ORIGIN"),
+        ];
+        for (old, loads, new) in cases {
+            let made = run_path_from(old.as_bytes(), file, loads, &output);
+            assert_eq!(String::from_utf8_lossy(&made), new, "{old}");
+        }
+    }
+}
