@@ -43,10 +43,7 @@ test.skipIf(isWindows)('in a git hook, the git of a build script answers for the
   const hook = join(around.repo, '.git', 'hooks', 'pre-commit')
   const path = join(checkout.directory, 'path')
   mkdirSync(join(around.repo, '.git', 'hooks'), { recursive: true })
-  writeFileSync(
-    hook,
-    `#!/bin/sh\ntest -n "$GIT_DIR" && '${process.execPath}' '${program(checkout)}' >'${path}'\n`,
-  )
+  writeFileSync(hook, `#!/bin/sh\ntest -n "$GIT_DIR" && '${process.execPath}' '${program(checkout)}' >'${path}'\n`)
   chmodSync(hook, 0o755)
   // git names the repository in the hooks of a linked worktree.
   const linked = join(around.directory, 'linked')

@@ -1,11 +1,11 @@
-//! What a build reads, gathered without running anything but, where it cannot be avoided, programs that
-//! hide the toolchain.
+//! Gathers what a build reads.
 //!
-//! Promises: [`survey`] spawns no process but what its caller asks where programs hide the toolchain, writes no file, follows no variable that redirects git (`GIT_DIR` and its
-//! kin), and digests the bytes on disk, never what git's index believes about them.
+//! Promises: [`survey`] spawns no process, but where its caller lets it ask a program that hides the toolchain. It writes no
+//! file, follows no variable that redirects git (`GIT_DIR` and its kin), and digests the bytes on disk, never what git's
+//! index believes about them.
 //! Does not promise: to see what a build reads outside the checkout, but for the toolchain, cargo's configuration, the
-//! environment and what a path set names. System libraries, the linker and programs that build scripts find on `PATH`
-//! are not inputs; README, "Limits", says so to users.
+//! environment, what these name, and what a path set names. System libraries, the system's linker and programs that build
+//! scripts find on `PATH` are not inputs; README, "Limits", says so to users.
 
 mod brackets;
 mod cachedir;

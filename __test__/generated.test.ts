@@ -1,0 +1,65 @@
+// Build scripts that write into the checkout: what they write is no change during the build, and costs no further one.
+
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { Compared, printing, reading, SCOPES } from './oracle.js'
+import { PATIENCE_MS } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+const NOW = 'std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()'
+const generating = (path: string, expression: string, ...declared: string[]) => `fn main() {
+${declared.map((line) => `    println!("cargo::${line}");\n`).join('')}    std::fs::write("${path}", format!("pub const V: &str = {:?};\\n", ${expression}.to_string())).unwrap();
+}
+`
+const main = (text: string) => `mod generated;\n${printing(`format!("${text} {}", generated::V.len() > 0)`)}`
+
+for (const [title, script] of [
+  ['a script without declarations', generating('src/generated.rs', reading('v.txt'))],
+  ['a script that declares what it reads', generating('src/generated.rs', reading('v.txt'), 'rerun-if-changed=v.txt')],
+  ['a script that declares what it writes', generating('src/generated.rs', reading('v.txt'), 'rerun-if-changed=src')],
+] as const) {
+  test(`${title} writes the same bytes each time: one run of cargo`, async () => {
+    const generated = 'pub const V: &str = "1";\n'
+    const world = new Compared({
+      'build.rs': script,
+      'v.txt': '1',
+      'src/generated.rs': generated,
+      'src/main.rs': main('0'),
+    })
+    for (const [index, scope] of SCOPES.entries()) {
+      world.write('src/main.rs', main(`${index}`))
+      expect(await world.look({ scope })).toMatchObject({ prints: `${index} true`, builds: 1, warnings: [] })
+      expect(await world.look({ scope })).toMatchObject({ outcome: 'cached' })
+    }
+  })
+}
+
+for (const ignored of [true, false]) {
+  test(`a script writes the time into ${ignored ? 'an ignored' : 'a'} source each time it runs`, async () => {
+    const world = new Compared({
+      '.gitignore': `/target\n${ignored ? '/src/generated.rs\n' : ''}`,
+      'build.rs': generating('src/generated.rs', NOW, 'rerun-if-changed=does-not-exist'),
+      'src/main.rs': main('one'),
+    })
+    for (const scope of SCOPES) {
+      world.write('src/main.rs', main(`one ${scope}`))
+      await world.look({ scope })
+      expect(await world.look({ scope })).toMatchObject({ outcome: 'cached', prints: `one ${scope} true` })
+      world.write('src/main.rs', main(`two ${scope}`))
+      const { prints, builds, warnings } = await world.look({ scope })
+      expect({ prints, builds, warnings }).toEqual({
+        prints: `two ${scope} true`,
+        builds: 1,
+        warnings: [
+          'the build script of `app` writes src/generated.rs when it runs; the binary counts as built from what is there now',
+        ],
+      })
+      const exclude = ['src/generated.rs']
+      expect(await world.look({ scope, exclude })).toMatchObject({ prints: `two ${scope} true`, warnings: [] })
+      world.write('src/main.rs', main(`three ${scope}`))
+      expect(await world.look({ scope, exclude })).toMatchObject({ prints: `three ${scope} true`, warnings: [] })
+      world.write('src/generated.rs', 'pub const V: &str = "by hand";\n')
+      expect(await world.look({ scope, exclude })).toMatchObject({ outcome: 'cached' })
+    }
+  })
+}

@@ -1,0 +1,208 @@
+// What counts and cargo cannot notice is in the binary all the same: after every change it is that of a clean build.
+
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { verify } from '../index.js'
+import { Compared, package_, printing, reading, SCOPES, script } from './oracle.js'
+import { PATIENCE_MS, plainEnvironment } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+/** A procedural macro that embeds the names in a directory of the package that uses it, and does not say so. */
+const EMBEDDING = (directory: string) => ({
+  'macros/Cargo.toml': package_('macros', '[lib]\nproc-macro = true\n'),
+  'macros/src/lib.rs': `use proc_macro::TokenStream;
+#[proc_macro]
+pub fn names(_: TokenStream) -> TokenStream {
+    let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap() + "/${directory}";
+    let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    format!("{:?}", names.join(",")).parse().unwrap()
+}
+`,
+})
+
+/** A program in the place of another, which adds \`flags\` to what it runs. */
+function wrapper(world: Compared, name: string, flags: string): string {
+  world.write(`../${name}`, `#!/bin/sh\nexec "$@" ${flags}\n`, 0o755)
+  return join(world.directory, name)
+}
+
+/** \`libv.a\`, whose function returns \`value\`. */
+function staticLibrary(world: Compared, value: string): void {
+  const work = mkdtempSync(join(world.directory, 'cc-'))
+  world.write('lib/.keep', '')
+  execFileSync('cc', ['-x', 'c', '-c', '-', '-o', join(work, 'v.o')], { input: `int v(void) { return ${value}; }\n` })
+  rmSync(join(world.repo, 'lib/libv.a'), { force: true })
+  execFileSync('ar', ['crs', join(world.repo, 'lib/libv.a'), join(work, 'v.o')])
+}
+const LINKING = {
+  'build.rs': `fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-link-search=native=lib");
+    println!("cargo::rustc-link-lib=static=v");
+}
+`,
+  'src/main.rs': 'extern "C" {\n    fn v() -> i32;\n}\nfn main() { print!("{}", unsafe { v() }); }\n',
+}
+
+const CONFIGURED = { 'src/main.rs': printing('if cfg!(fast) { "fast" } else { "slow" }') }
+const value = (number: number) => (number % 2 === 0 ? '' : '--cfg fast')
+
+/** Something that changes, by a number that grows with each change. */
+const CHANGES: [title: string, files: Record<string, string>, change: (world: Compared, number: number) => void][] = [
+  ...(['RUSTC_WRAPPER', 'RUSTC_WORKSPACE_WRAPPER'] as const).map(
+    (name): [string, Record<string, string>, (world: Compared, number: number) => void] => [
+      `${name} names a script that changes in place`,
+      CONFIGURED,
+      (world, number) => {
+        world.env = { [name]: wrapper(world, 'wrapper', value(number)) }
+      },
+    ],
+  ),
+  [
+    'RUSTC_WRAPPER is set and unset',
+    CONFIGURED,
+    (world, number) => {
+      const path = wrapper(world, 'wrapper', '--cfg fast')
+      world.env = { RUSTC_WRAPPER: number % 2 === 0 ? undefined : path }
+    },
+  ],
+  [
+    'RUSTC names a script that changes in place',
+    CONFIGURED,
+    (world, number) => {
+      const rustc = execFileSync('rustup', ['which', 'rustc'], { encoding: 'utf8' }).trim()
+      world.write('../rustc', `#!/bin/sh\nexec ${rustc} "$@" ${value(number)}\n`, 0o755)
+      world.env = { RUSTC: join(world.directory, 'rustc') }
+    },
+  ],
+  [
+    'RUSTFLAGS names a file of flags',
+    CONFIGURED,
+    (world, number) => {
+      world.write('../flags', value(number).split(' ').join('\n'))
+      world.env = { RUSTFLAGS: `@${join(world.directory, 'flags')}` }
+    },
+  ],
+  [
+    'a build script reads a steering variable without saying so',
+    {
+      'build.rs': script('std::env::var("SOURCE_DATE_EPOCH").unwrap_or_default()', 'rerun-if-changed=build.rs'),
+    },
+    (world, number) => {
+      world.env = { SOURCE_DATE_EPOCH: `${number}` }
+    },
+  ],
+  [
+    'one build script declares a steering variable, and another reads it without saying so',
+    {
+      'Cargo.toml': package_('app', '[dependencies]\nopen.path = "open"\n[workspace]\n'),
+      'build.rs': script('std::env::var("CFLAGS").unwrap_or_default()', 'rerun-if-changed=build.rs'),
+      'src/main.rs': printing('format!("{} {}", env!("READ"), open::READ)'),
+      'open/Cargo.toml': package_('open'),
+      'open/build.rs': script('std::env::var("CFLAGS").unwrap_or_default()', 'rerun-if-env-changed=CFLAGS'),
+      'open/src/lib.rs': 'pub const READ: &str = env!("READ");\n',
+    },
+    (world, number) => {
+      world.env = { CFLAGS: `-DX=${number}` }
+    },
+  ],
+  [
+    'a build script with declarations reads another file of its package',
+    { 'build.rs': script(reading('data/x'), 'rerun-if-changed=build.rs') },
+    (world, number) => world.write('data/x', `${number}`),
+  ],
+  [
+    'a procedural macro embeds a directory of the package, to which a file is added',
+    {
+      'Cargo.toml': package_('app', '[dependencies]\nmacros.path = "macros"\n[workspace]\n'),
+      'src/main.rs': printing('macros::names!()'),
+      'data/0': '',
+      ...EMBEDDING('data'),
+    },
+    (world, number) => world.write(`data/${number}`, ''),
+  ],
+  [
+    'a build script links a library that is in the package',
+    LINKING,
+    (world, number) => staticLibrary(world, `${number}`),
+  ],
+]
+
+for (const [title, files, change] of CHANGES) {
+  test(title, async () => {
+    const world = new Compared(files)
+    let number = 0
+    for (const scope of SCOPES) {
+      for (let step = 0; step < 3; step++) {
+        change(world, ++number)
+        const prints = world.clean()
+        expect({ scope, step, ...(await world.look({ scope })) }).toMatchObject({ scope, step, prints })
+        expect({ scope, step, ...(await world.look({ scope })) }).toMatchObject({ scope, step, outcome: 'cached' })
+      }
+    }
+  })
+}
+
+test('scope tree: a directory of no package that a macro embeds, and the commit that a build script asks for', async () => {
+  const world = new Compared({
+    'Cargo.toml': '[workspace]\nmembers = ["app", "macros"]\nresolver = "2"\n',
+    'app/Cargo.toml': package_('app', '[dependencies]\nmacros.path = "../macros"\n'),
+    'app/build.rs': `fn main() {
+    println!("cargo::rerun-if-changed=../.git/HEAD");
+    let head = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().unwrap().stdout;
+    println!("cargo::rustc-env=COMMIT={}", String::from_utf8(head).unwrap().trim());
+}
+`,
+    'app/src/main.rs': printing('format!("{} {}", env!("COMMIT"), macros::names!())'),
+    'migrations/1.sql': '',
+    ...EMBEDDING('../migrations'),
+  })
+  const commit = () => world.git('rev-parse', 'HEAD')
+  expect(await world.look({ scope: 'tree' })).toMatchObject({ prints: `${commit()} 1.sql` })
+  world.write('migrations/2.sql', '')
+  const added = await world.look({ scope: 'tree' })
+  expect(added).toMatchObject({ outcome: 'built', prints: `${commit()} 1.sql,2.sql` })
+  expect(added.warnings).toEqual([
+    expect.stringContaining('migrations/2.sql changed, and nothing tells whether it was read'),
+  ])
+  world.commit('on the same branch')
+  expect(await world.look({ scope: 'tree' })).toMatchObject({ outcome: 'built', prints: `${commit()} 1.sql,2.sql` })
+})
+
+test('a file that a compilation names costs one build, and one warning tells of a file that none names', async () => {
+  const world = new Compared({ 'build.rs': script('"one"', 'rerun-if-changed=build.rs'), 'README.md': 'one' })
+  await world.look()
+  world.write('src/main.rs', printing('concat!(env!("READ"), "two")'))
+  expect(await world.look()).toMatchObject({ prints: 'onetwo', builds: 1, warnings: [] })
+  world.write('README.md', 'two')
+  const { builds, warnings } = await world.look()
+  expect({ builds, warnings }).toEqual({
+    builds: 2,
+    warnings: [
+      'cargo takes `app` for fresh, but README.md changed, and nothing tells whether it was read; cleaning it and building again',
+    ],
+  })
+})
+
+test('a build after the verdict `stale` gives the right binary', async () => {
+  const world = new Compared({
+    ...LINKING,
+    '.gitignore': '/target\n/lib\n',
+  })
+  const options = () => world.options({ crate: 'app', env: plainEnvironment() })
+  staticLibrary(world, '1')
+  expect(await world.look()).toMatchObject({ prints: '1' })
+  // It is ignored and no run names it, so nothing tells that it changed.
+  staticLibrary(world, '2')
+  expect(await world.look()).toMatchObject({ outcome: 'cached', prints: '1' })
+  expect((await verify(options())).verdict).toBe('stale')
+  const { prints, warnings } = await world.look({ rebuild: true })
+  expect({ prints, warnings }).toEqual({ prints: '2', warnings: [expect.stringContaining('gave another binary')] })
+  expect(await world.look({ rebuild: true })).toMatchObject({ prints: '2', warnings: [], builds: 1 })
+  expect((await verify(options())).verdict).toBe('equal')
+})
