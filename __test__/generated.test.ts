@@ -1,8 +1,10 @@
 // Build scripts that write into the checkout: what they write is no change during the build, and costs no further one.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Compared, printing, reading, SCOPES } from './oracle.js'
-import { PATIENCE_MS } from './support.js'
+import { PATIENCE_MS, until } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -43,7 +45,9 @@ for (const ignored of [true, false]) {
     })
     for (const scope of SCOPES) {
       world.write('src/main.rs', main(`one ${scope}`))
-      await world.look({ scope })
+      // That it is this script which writes a file that git does not ignore takes three builds to be sure of, once.
+      const first = scope === 'tree' && !ignored ? 3 : 1
+      expect(await world.look({ scope })).toMatchObject({ prints: `one ${scope} true`, builds: first })
       expect(await world.look({ scope })).toMatchObject({ outcome: 'cached', prints: `one ${scope} true` })
       world.write('src/main.rs', main(`two ${scope}`))
       const { prints, builds, warnings } = await world.look({ scope })
@@ -63,3 +67,32 @@ for (const ignored of [true, false]) {
     }
   })
 }
+
+test('a source that is edited while the build script runs is in the binary as it is afterwards', async () => {
+  for (const [declared, path] of [
+    ['rerun-if-changed=src', 'src/main.rs'],
+    ['rerun-if-changed=build.rs', 'schema.txt'],
+  ] as const) {
+    // It waits until the file has been changed, as a slow one would, and has read it before.
+    const script = `fn main() {
+    println!("cargo::${declared}");
+    let before = std::fs::read_to_string("${path}").unwrap();
+    if std::path::Path::new("../wait").exists() {
+        std::fs::write("../has-read", "").unwrap();
+        while std::fs::read_to_string("${path}").unwrap() == before {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        std::fs::remove_file("../wait").unwrap();
+    }
+    println!("cargo::rustc-env=READ={}", before.len());
+}
+`
+    const world = new Compared({ 'build.rs': script, 'schema.txt': 'one', 'src/main.rs': printing('env!("READ")') })
+    world.write('../wait', '')
+    const looked = world.look({ scope: 'tree' })
+    await until(() => existsSync(join(world.directory, 'has-read')), 'the script has read the file')
+    world.write(path, `${readFileSync(join(world.repo, path), 'utf8')}// longer`)
+    const { prints } = await looked
+    expect({ path, declared, prints }).toEqual({ path, declared, prints: world.clean() })
+  }
+})

@@ -4,21 +4,26 @@
 //! after it, equal bytes or not: something may have been changed and changed back in between. A file that a build script
 //! wrote while it ran is an exception: the package of that script is compiled when the script has ended, and so from what
 //! is there.
-//! Does not promise: to tell which of two contents cargo read. The answer to a disturbance is to build again.
+//! Does not promise: to tell which of two contents cargo read. The answer to a disturbance is to build again. Nor to tell a
+//! script's write from another program's, where generated code that a script reads itself is changed and changed back
+//! while it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use gix::bstr::ByteSlice;
 
 use crate::event::MissReason;
+use crate::freshness::BuildRecord;
 use crate::inputs::Observation;
 use crate::inventory::{Inventory, NamedFile};
 use crate::path_set::Place;
 use crate::reasons;
-use crate::stat::StatIdentity;
 use crate::tree::{FileInput, Kind, TreePath};
+
+/// How often one call runs cargo while its inputs keep changing.
+pub(crate) const MOST_BUILDS: u32 = 3;
 
 /// What happened to the inputs during a build.
 #[derive(Debug, Default)]
@@ -27,8 +32,30 @@ pub(crate) struct Disturbance {
     pub(crate) changed: Vec<String>,
     /// What was written to, and is as it was.
     pub(crate) touched: Vec<String>,
-    /// What build scripts changed, by the name of their package.
-    pub(crate) generated: Vec<(String, String)>,
+    /// What build scripts wrote.
+    pub(crate) generated: Vec<Generated>,
+}
+
+/// A file that a build script wrote.
+#[derive(Debug)]
+pub(crate) struct Generated {
+    pub(crate) path: TreePath,
+    /// Whether it wrote what was there.
+    is_same: bool,
+    /// The script's package.
+    package: String,
+    /// The script's output.
+    pub(crate) output: PathBuf,
+}
+
+/// A file that was written to during a build.
+struct Written<'f> {
+    path: &'f TreePath,
+    now: Option<&'f FileInput>,
+    /// Whether its content is as it was.
+    is_same: bool,
+    /// Whether it counts by itself, as ignored files do, and not as a part of the tree.
+    is_named: bool,
 }
 
 impl Disturbance {
@@ -45,22 +72,23 @@ impl Disturbance {
         for (path, _) in after.tree.touched_files(&before.tree) {
             let (then, now) = (before.tree.file(&path), after.tree.file(&path));
             let is_same = then.zip(now).is_some_and(|(then, now)| then.same_content(now));
-            found.take(&path, now, is_same, writers);
+            found.take(&Written { path: &path, now, is_same, is_named: false }, writers);
         }
         for NamedFile { file, .. } in &after.named {
             let then = before.named.iter().find(|then| then.file.path == file.path).map(|then| &then.file);
             if then.is_none_or(|then| then.stat != file.stat || !then.same_content(file)) {
                 let is_same = then.is_some_and(|then| then.same_content(file));
-                found.take(&file.path, Some(file), is_same, writers);
+                found.take(&Written { path: &file.path, now: Some(file), is_same, is_named: false }, writers);
             }
         }
         for file in &after.outside {
+            let written = |is_same| Written { path: &file.path, now: Some(file), is_same, is_named: true };
             match known(&file.path) {
                 // The tree has the link, and the path set what it leads to.
                 Some(then) if then.kind == Kind::Symlink && file.kind != Kind::Symlink => {}
                 Some(then) if then.stat == file.stat && then.same_content(file) => {}
-                Some(then) => found.take(&file.path, Some(file), then.same_content(file), writers),
-                None if file.stat.is_younger_than(since) => found.take(&file.path, Some(file), true, writers),
+                Some(then) => found.take(&written(then.same_content(file)), writers),
+                None if file.stat.is_younger_than(since) => found.take(&written(true), writers),
                 None => {}
             }
         }
@@ -71,11 +99,16 @@ impl Disturbance {
         found
     }
 
-    fn take(&mut self, path: &TreePath, now: Option<&FileInput>, is_same: bool, writers: &Writers) {
-        match now.and_then(|now| writers.writer_of(path, &now.stat, is_same)) {
-            Some(_) if is_same => {}
-            Some(package) => self.generated.push((package.to_owned(), path.to_string())),
-            None if is_same => self.touched.push(path.to_string()),
+    fn take(&mut self, written: &Written<'_>, writers: &Writers) {
+        let path = written.path;
+        match writers.writer_of(written) {
+            Some(script) => self.generated.push(Generated {
+                path: path.clone(),
+                is_same: written.is_same,
+                package: script.package.clone(),
+                output: script.output.clone(),
+            }),
+            None if written.is_same => self.touched.push(path.to_string()),
             None => self.changed.push(format!("{path} changed")),
         }
     }
@@ -93,10 +126,11 @@ impl Disturbance {
         }
     }
 
-    /// One sentence on what build scripts write into the checkout, if they do.
+    /// One sentence on what build scripts change in the checkout, if they do.
     pub(crate) fn told(&self) -> Option<String> {
-        let (package, path) = self.generated.first()?;
-        let more = match self.generated.len() - 1 {
+        let mut changed = self.generated.iter().filter(|generated| !generated.is_same);
+        let Generated { path, package, .. } = changed.next()?;
+        let more = match changed.count() {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
@@ -112,39 +146,39 @@ pub(crate) struct Writers {
     scripts: Vec<Script>,
     /// The packages whose compilations read a file.
     readers: BTreeMap<TreePath, BTreeSet<String>>,
-    /// Local packages by their directories, which end with a slash where they are not the root.
-    directories: BTreeMap<TreePath, String>,
-    /// Whether such a build was disturbed before.
-    is_repeated: bool,
+    /// How many builds of this call there were, this one included. All before were disturbed in the same way.
+    builds: u32,
 }
 
 struct Script {
     /// The id of its package.
     id: String,
     package: String,
+    output: PathBuf,
     began: SystemTime,
     ended: SystemTime,
     declares: BTreeSet<TreePath>,
     declares_nothing: bool,
+    /// Files that it is known to write.
+    writes: BTreeSet<Place>,
 }
 
 impl Writers {
-    /// Those of a build in `root` that `began` then. A second build that is disturbed in the same way was not disturbed by
-    /// chance.
-    pub(crate) fn of(observation: &Observation, root: &Path, began: SystemTime, is_repeated: bool) -> Self {
-        let mut writers = Self { is_repeated, ..Self::default() };
+    /// Those of a build in `root` that `began` then, in a target directory of which `record` is known. What happens in
+    /// build after build does not happen by chance.
+    pub(crate) fn of(
+        observation: &Observation,
+        record: &BuildRecord,
+        root: &Path,
+        began: SystemTime,
+        builds: u32,
+    ) -> Self {
+        let mut writers = Self { builds, ..Self::default() };
         let place = |path: &Path| Place::of(path, root).0;
         for reads in observation.packages.values() {
             let id = &reads.package.id;
             for file in reads.runs.iter().filter(|run| !run.is_script).flat_map(|run| &run.files) {
                 writers.readers.entry(place(file)).or_default().insert(id.clone());
-            }
-            if reads.is_local {
-                let mut directory = place(&reads.package.directory);
-                if !directory.0.is_empty() {
-                    directory.0.push(b'/');
-                }
-                writers.directories.insert(directory, id.clone());
             }
             let ran = reads.runs.iter().filter(|run| run.is_script && run.ran_since(began));
             writers.scripts.extend(ran.filter_map(|run| {
@@ -152,35 +186,50 @@ impl Writers {
                 Some(Script {
                     id: id.clone(),
                     package: reads.package.name().to_owned(),
+                    output: run.wrote.clone(),
                     began,
                     ended,
                     declares: run.files.iter().map(|file| place(file)).collect(),
                     declares_nothing: run.reads_whole_package,
+                    writes: record.generated_by(&run.wrote).cloned().unwrap_or_default(),
                 })
             }));
         }
         writers
     }
 
-    /// The package whose build script wrote the file at `path` last, before anything read it. A file that the script may
-    /// have read itself is only told by equal bytes, by being compiled afterwards, or by a second build.
-    fn writer_of(&self, path: &TreePath, stat: &StatIdentity, is_same: bool) -> Option<&str> {
+    /// The build script that wrote a file last, before the compilation that reads it. A program of the user's may have
+    /// written to it in the same span of time, and the script may have read what was there before. So the file is one that
+    /// this script is known to write; or is compiled by its package alone and not declared by it, and either holds the
+    /// same bytes as before or is none that git tracks or would. In a second build, any file is that holds the same bytes;
+    /// in the last one, any that the script does not read itself: what it reads and writes never comes to an end.
+    fn writer_of(&self, written: &Written<'_>) -> Option<&Script> {
+        let stat = written.now?.stat;
+        let readers = self.readers.get(written.path);
         let is_of = |script: &&Script| {
-            let readers = self.readers.get(path);
-            let is_compiled = readers.is_some_and(|readers| readers.iter().all(|id| *id == script.id));
-            let owner = self.directories.iter().rfind(|(directory, _)| path.0.starts_with(&directory.0));
+            let is_read_by_others = readers.is_some_and(|readers| readers.iter().any(|id| *id != script.id));
+            let is_generated = readers.is_some() && !script.declares.contains(written.path);
             stat.was_written_within(script.began, script.ended)
-                && (is_compiled || (readers.is_none() && owner.is_none_or(|(_, id)| *id == script.id)))
-                && (is_same || self.is_repeated || script.wrote_only(path, is_compiled))
+                && !is_read_by_others
+                && (script.writes.contains(&Place(written.path.clone()))
+                    || (is_generated
+                        && (written.is_same || (written.is_named && !script.declares_around(written.path))))
+                    || (self.builds > 1 && written.is_same)
+                    || (self.builds == MOST_BUILDS && (is_generated || !script.may_read(written.path))))
         };
-        self.scripts.iter().find(is_of).map(|script| script.package.as_str())
+        self.scripts.iter().find(is_of)
     }
 }
 
 impl Script {
-    fn wrote_only(&self, path: &TreePath, is_compiled: bool) -> bool {
+    /// Whether it may have read what was at `path` before.
+    fn may_read(&self, path: &TreePath) -> bool {
+        self.declares_nothing || self.declares.contains(path) || self.declares_around(path)
+    }
+
+    /// Whether it declares a directory that holds `path`.
+    fn declares_around(&self, path: &TreePath) -> bool {
         let mut parents = path.0.rfind_iter("/").map(|slash| TreePath(path.0[..slash].into()));
-        let may_read = self.declares_nothing || parents.any(|parent| self.declares.contains(&parent));
-        !self.declares.contains(path) && (is_compiled || !may_read)
+        parents.any(|parent| self.declares.contains(&parent))
     }
 }

@@ -3,9 +3,9 @@
 //! Promises: a hit spawns nothing, but where a program hides the toolchain and is asked for it (see `search`); it
 //! takes no lock and writes nothing, but for noting once an hour that the entry is in use (see
 //! [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
-//! Does not promise: to build what changes faster than it builds; after [`MOST_BUILDS`] attempts that is an error.
+//! Does not promise: to build what changes faster than it builds; after three attempts that is an error.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::cargo::{self, Built};
 use crate::error::{Error, Result};
@@ -13,19 +13,16 @@ use crate::event::{Event, MissReason};
 use crate::fingerprint::{Digest, Fingerprint};
 use crate::flight::{self, Moment};
 use crate::freshness::{Audit, BuildRecord, Present};
-use crate::guard::{Disturbance, Writers};
+use crate::guard::{Disturbance, Generated, MOST_BUILDS, Writers};
 use crate::inputs::{self, Observation};
 use crate::inventory::Inventory;
-use crate::path_set::PathSet;
+use crate::path_set::{PathSet, Place};
 use crate::request::{Builder, Request};
 use crate::runtime::Needs;
 pub use crate::search::Call;
 use crate::search::{Search, Survey};
 use crate::store::{Entry, LockName, LookUp, Staged, Store};
 use crate::tree::{Tree, TreePath};
-
-/// How often one call runs cargo while its inputs keep changing.
-pub const MOST_BUILDS: u32 = 3;
 
 /// How a binary came to be at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,16 +126,20 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         let after = search.observing(&survey_after, &set)?;
         let known = |path: &TreePath| found.inputs.outside.iter().find(|file| file.path == *path).or(whole.file(path));
         let read = needs.but_for_output(after.clone(), &search.root);
-        let writers = observation.as_ref().map(|seen| Writers::of(seen, &search.root, since, builds > 1));
-        let disturbance = Disturbance::between(&before, &read, known, since, &writers.unwrap_or_default());
+        let record = record(&search, &built)?;
+        let writers = |seen| Writers::of(seen, &record, &search.root, since, builds);
+        let writers = observation.as_ref().map(writers).unwrap_or_default();
+        let disturbance = Disturbance::between(&before, &read, known, since, &writers);
         // What was touched may have been changed and changed back while cargo read it; one more build makes sure.
         if let Some(staged) = staged
-            && (disturbance.is_none() || (disturbance.changed.is_empty() && builds == MOST_BUILDS))
+            && disturbance.is_none()
         {
             if let Some(message) = disturbance.told() {
                 (call.emit)(Event::Warning { message });
             }
-            remember(&search, &built, observation.as_ref().ok(), &after, &whole_after)?;
+            if let Ok(observation) = &observation {
+                remember(&search, &built, observation, (&after, &whole_after), since, &disturbance.generated)?;
+            }
             let entry = match &needs.refusal {
                 None => publish(&search, staged, after, build_ms)?,
                 Some(problem) => leave(&search, &built, &staged, &after, problem),
@@ -255,22 +256,24 @@ fn record(search: &Search<'_>, built: &Built) -> Result<BuildRecord> {
     Ok(if of_all.is_distrusted() { of_all } else { of_profile })
 }
 
-/// Takes down what the target directory holds now, for the next build in it.
+/// Takes down what the target directory holds now, after a build that `began` then, for the next build in it.
 fn remember(
     search: &Search<'_>,
     built: &Built,
-    observation: Option<&Observation>,
-    inputs: &Inventory,
-    tree: &Tree,
+    observation: &Observation,
+    (inputs, tree): (&Inventory, &Tree),
+    began: SystemTime,
+    generated: &[Generated],
 ) -> Result<()> {
-    let Some(observation) = observation else { return Ok(()) };
     let target = inputs::target_directory(&search.root, &search.request.env)?;
     if search.store.build_record::<BuildRecord>(&target).is_distrusted() {
         search.store.keep_build_record(&target, &BuildRecord::default())?;
     }
     let mut record: BuildRecord = search.store.build_record(built.output_directory());
-    let present = present(search, observation, inputs, tree)?;
-    record.update(observation, &present);
+    record.update(observation, &present(search, observation, inputs, tree)?, began);
+    for Generated { path, output, .. } in generated {
+        record.note_generated(output.clone(), [Place(path.clone())]);
+    }
     search.store.keep_build_record(built.output_directory(), &record)
 }
 

@@ -9,7 +9,7 @@
 //! Promises: a run of rustc or of a build script whose results cargo took as they were is doubted when something differs
 //! from what it was then: anything that the run reads; a program that builds; a variable that steers builds, unless a run
 //! declares it; where the package has a build script or depends on a procedural macro, a file of the package that no run
-//! names. In scope `tree` a commit and a file of no package count for such packages, too. After each build that is
+//! names. In scope `tree` a commit and any other file that no run names count for such packages, too. After each build that is
 //! recorded, with the `stat` of what the run wrote. Where the record does not vouch for that file, since another program
 //! built it, the change times of the inputs do, which no program can set: what was changed after the file was written is
 //! doubted, and so is everything in a target directory outside the checkout.
@@ -132,7 +132,7 @@ impl Audit<'_> {
     }
 
     fn is_declared(&self, variable: &str) -> bool {
-        self.observation.packages.values().flat_map(|reads| &reads.runs).any(|run| run.variables.contains(variable))
+        self.observation.packages.values().any(|reads| reads.declares(variable))
     }
 
     fn doubt(&self, run: &Run, reads: &PackageReads) -> Option<String> {
@@ -150,20 +150,20 @@ impl Audit<'_> {
         if then.undeclared != now.undeclared {
             return Some(unsaid(self.named(self.present.undeclared.in_package(&reads.package.id))));
         }
-        let local_script = reads.is_local && run.is_script;
-        if local_script
+        let may_read_anything = run.is_script || self.present.undeclared.in_package(&reads.package.id).digest.is_some();
+        if may_read_anything
             && let Some(then) = self.record.surroundings.get(&then.surroundings)
-            && let Some(name) = steering(then, &self.present.surroundings).find(|name| !run.variables.contains(*name))
+            && let Some(name) = steering(then, &self.present.surroundings).find(|name| !reads.declares(name))
         {
             return Some(unsaid(format!("{name} changed")));
         }
         if self.present.scope == Scope::Crate {
             return None;
         }
-        if then.elsewhere != now.elsewhere {
-            return Some(unsaid(self.named(self.present.undeclared.elsewhere(&reads.package.id))));
+        if then.everywhere != now.everywhere {
+            return Some(unsaid(self.named(self.present.undeclared.everywhere(&reads.package.id))));
         }
-        (local_script && then.heads != now.heads).then(|| unsaid("HEAD moved".to_owned()))
+        (then.heads != now.heads).then(|| unsaid("HEAD moved".to_owned()))
     }
 
     /// One of `files` that changed.

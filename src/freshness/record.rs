@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ pub struct BuildRecord {
     pub(super) runs: BTreeMap<PathBuf, RunRecord>,
     /// What steered the runs, by its digest.
     pub(super) surroundings: BTreeMap<String, Surroundings>,
+    /// Files that build scripts were seen to write again and again, by the output of the script.
+    generated: BTreeMap<PathBuf, BTreeSet<Place>>,
     /// Why nothing that is there may be taken as it is.
     pub(super) distrusted: Option<String>,
 }
@@ -42,9 +45,9 @@ pub(super) struct RunRecord {
     /// Of the files of its package that no run names.
     #[serde(default)]
     pub(super) undeclared: Option<Digest>,
-    /// Of the files that lie in no package, which no run names either.
+    /// Of all files that no run names.
     #[serde(default)]
-    pub(super) elsewhere: Option<Digest>,
+    pub(super) everywhere: Option<Digest>,
     /// Of the commits at HEAD.
     #[serde(default)]
     pub(super) heads: Option<Digest>,
@@ -192,25 +195,44 @@ impl<'a> Present<'a> {
             variables: run.variables.iter().map(variable).collect(),
             linked: self.linked(run).collect(),
             undeclared: self.undeclared.in_package(id).digest,
-            elsewhere: self.undeclared.elsewhere(id).digest,
-            heads: (reads.is_local && run.is_script).then_some(self.heads),
+            everywhere: self.undeclared.everywhere(id).digest,
+            heads: self.undeclared.everywhere(id).digest.map(|_| self.heads),
             surroundings: self.steered_by.clone(),
         })
     }
 }
 
 impl BuildRecord {
-    /// Takes down what everything in `observation` was built from.
-    pub(crate) fn update(&mut self, observation: &Observation, present: &Present<'_>) {
+    /// Takes down what everything in `observation` was built from, in a build that `began` then.
+    pub(crate) fn update(&mut self, observation: &Observation, present: &Present<'_>, began: SystemTime) {
         self.distrusted = None;
         for reads in observation.packages.values() {
-            let record = |run: &Run| Some((run.wrote.clone(), present.record(run, reads)?));
-            self.runs.extend(reads.runs.iter().filter_map(record));
+            for run in &reads.runs {
+                let Some(mut now) = present.record(run, reads) else { continue };
+                // Scope `crate` has not looked whether these still hold for a run that cargo kept.
+                if present.scope == Scope::Crate && !run.ran_since(began) {
+                    let then = self.runs.get(&run.wrote).filter(|then| then.wrote == now.wrote);
+                    now.everywhere = then.and_then(|then| then.everywhere);
+                    now.heads = then.and_then(|then| then.heads);
+                }
+                self.runs.insert(run.wrote.clone(), now);
+            }
         }
         self.runs.retain(|wrote, _| wrote.exists());
+        self.generated.retain(|wrote, _| wrote.exists());
         self.surroundings.insert(present.steered_by.clone(), present.surroundings.clone());
         let steered_by: BTreeSet<_> = self.runs.values().map(|run| run.surroundings.clone()).collect();
         self.surroundings.retain(|digest, _| steered_by.contains(digest));
+    }
+
+    /// The files that a build script is known to write.
+    pub(crate) fn generated_by(&self, output: &Path) -> Option<&BTreeSet<Place>> {
+        self.generated.get(output)
+    }
+
+    /// Takes down that a build script writes `places`.
+    pub(crate) fn note_generated(&mut self, output: PathBuf, places: impl IntoIterator<Item = Place>) {
+        self.generated.entry(output).or_default().extend(places);
     }
 
     /// A record that vouches for nothing, for the reason given.

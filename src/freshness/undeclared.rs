@@ -15,15 +15,15 @@ use crate::inputs::{self, LockFile, Observation};
 use crate::path_set::Place;
 use crate::tree::{FileInput, Tree, TreePath, split};
 
-/// At the root of a workspace: what cargo and rustup read, and heed.
-const HEEDED: [&str; 4] = ["Cargo.lock", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
+/// At the root of a workspace, in both scopes: cargo and rustup heed them, and a build script may read more of them.
+const AT_ROOT: [&str; 4] = ["Cargo.lock", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
 
-/// Files that no run names, by the id of their package.
+/// Files that no run names, by the id of the package that may read them.
 #[derive(Default)]
 pub(super) struct Undeclared {
     by_package: BTreeMap<String, Files>,
-    /// Those that lie in no package.
-    elsewhere: Files,
+    /// All of the tree.
+    everywhere: Files,
     empty: Files,
 }
 
@@ -49,28 +49,32 @@ impl Undeclared {
     pub(super) fn of(observation: &Observation, tree: &Tree, root: &Path) -> Self {
         let lock_file = LockFile::of(root);
         let runs = observation.packages.values().flat_map(|reads| reads.files.iter());
-        let named: BTreeSet<TreePath> = runs.map(|file| Place::of(file, root).0).collect();
-        // A declared directory is read with everything in it.
-        let is_named = |path: &TreePath| {
-            let parents = path.0.rfind_iter("/").map(|slash| TreePath(path.0[..slash].into()));
-            std::iter::once(path.clone()).chain(parents).any(|path| named.contains(&path))
-        };
+        let named: BTreeSet<TreePath> = runs.map(|path| Place::of(path, root).0).collect();
+        let read_whole = observation.local().filter(|reads| reads.is_read_whole());
+        let read_whole: BTreeSet<_> = read_whole.map(|reads| Place::of(&reads.package.directory, root).0).collect();
         let owners = Owners::of(tree, root);
+        // A directory is read with everything in it.
+        let is_named = |path: &TreePath| {
+            let parents = path.0.rfind_iter("/").map(|slash| path.0[..slash].as_bstr());
+            let all = [path.0.as_bstr(), b"".as_bstr()].into_iter().chain(parents);
+            let is_of_script = || owners.of_path(path.0.as_bstr()).map(|owner| TreePath(owner.to_owned()));
+            all.map(|path| TreePath(path.to_owned())).any(|path| named.contains(&path))
+                || is_of_script().is_some_and(|owner| read_whole.contains(&owner))
+        };
         let mut found = Self::default();
         for reads in observation.local() {
             let may_be_read = reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros);
             if !may_be_read {
                 continue;
             }
-            if reads.is_read_whole() {
-                found.by_package.insert(reads.package.id.clone(), Files::default());
-                continue;
-            }
             let place = Place::of(&reads.package.directory, root);
             let outside;
             let files: Vec<&FileInput> = if owners.packages.contains(&place.0.0) {
                 let is_own = |file: &&FileInput| owners.of_path(file.path.0.as_bstr()) == Some(place.0.0.as_bstr());
-                tree.files().iter().filter(is_own).collect()
+                let is_at_root = |file: &&FileInput| AT_ROOT.iter().any(|name| file.path.0 == *name);
+                tree.files().iter().filter(|file| is_own(file) || is_at_root(file)).collect()
+            } else if reads.is_read_whole() {
+                Vec::new()
             } else {
                 outside = inputs::files_of_package(&place, tree, root);
                 outside.iter().collect()
@@ -78,23 +82,19 @@ impl Undeclared {
             let files: Vec<_> = files.into_iter().filter(|file| !is_named(&file.path)).collect();
             found.by_package.insert(reads.package.id.clone(), Files::of(&files, root));
         }
-        let is_elsewhere = |file: &&FileInput| {
-            let path = file.path.0.as_bstr();
-            owners.of_path(path).is_none() && !HEEDED.iter().any(|name| path == name) && !path.starts_with(b".cargo/")
-        };
-        let elsewhere: Vec<_> = tree.files().iter().filter(is_elsewhere).filter(|file| !is_named(&file.path)).collect();
-        found.elsewhere = Files::of(&elsewhere, root);
+        let unnamed: Vec<_> = tree.files().iter().filter(|file| !is_named(&file.path)).collect();
+        found.everywhere = Files::of(&unnamed, root);
         found
     }
 
-    /// The files of the package `id` that no run names; none where nothing can read them.
+    /// The files of the package `id`, and those at the root, that no run names; none where nothing can read them.
     pub(super) fn in_package(&self, id: &str) -> &Files {
         self.by_package.get(id).unwrap_or(&self.empty)
     }
 
-    /// The files that lie in no package, as far as the package `id` may read them.
-    pub(super) fn elsewhere(&self, id: &str) -> &Files {
-        if self.by_package.contains_key(id) { &self.elsewhere } else { &self.empty }
+    /// All files that no run names, if the package `id` may read them.
+    pub(super) fn everywhere(&self, id: &str) -> &Files {
+        if self.by_package.contains_key(id) { &self.everywhere } else { &self.empty }
     }
 }
 

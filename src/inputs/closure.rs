@@ -82,6 +82,12 @@ impl PackageReads {
         self.runs.iter().any(|run| run.is_script)
     }
 
+    /// Whether a run of it says that it reads a variable.
+    #[must_use]
+    pub fn declares(&self, variable: &str) -> bool {
+        self.runs.iter().any(|run| run.variables.contains(variable))
+    }
+
     /// Whether a build script of it declares nothing.
     #[must_use]
     pub fn is_read_whole(&self) -> bool {
@@ -204,7 +210,7 @@ impl Observer<'_> {
         for script in &units.scripts {
             let output = output_of(script);
             let bytes = fs::read(&output).map_err(|source| Unobservable { path: output.clone(), source })?;
-            let mut declared = Declared::of(&String::from_utf8_lossy(&bytes));
+            let mut declared = Declared::of(&bytes);
             let declares_nothing = declared.files.is_empty() && declared.variables.is_empty();
             declared.variables.retain(|name| !FOR_BUILD_SCRIPTS.has(name));
             self.found.variables.extend(declared.variables.iter().cloned());

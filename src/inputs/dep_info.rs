@@ -42,18 +42,7 @@ pub(super) const FOR_RUSTC: SetByCargo =
 
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-build-scripts>
 pub(super) const FOR_BUILD_SCRIPTS: SetByCargo = SetByCargo {
-    names: &[
-        "CARGO",
-        "CARGO_MAKEFLAGS",
-        "OUT_DIR",
-        "TARGET",
-        "HOST",
-        "NUM_JOBS",
-        "OPT_LEVEL",
-        "DEBUG",
-        "PROFILE",
-        "RUSTDOC",
-    ],
+    names: &["CARGO", "CARGO_MAKEFLAGS", "OUT_DIR", "TARGET", "HOST", "NUM_JOBS", "OPT_LEVEL", "DEBUG", "PROFILE"],
 };
 
 impl SetByCargo {
@@ -100,9 +89,10 @@ pub(super) struct Declared {
 }
 
 impl Declared {
-    pub(super) fn of(output: &str) -> Self {
+    /// What a script printed, as cargo reads it: a line that is no UTF-8 says nothing.
+    pub(super) fn of(output: &[u8]) -> Self {
         let mut declared = Self::default();
-        for line in output.lines() {
+        for line in output.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()) {
             let Some(rest) = line.strip_prefix("cargo::").or_else(|| line.strip_prefix("cargo:")) else { continue };
             if let Some(file) = rest.strip_prefix("rerun-if-changed=") {
                 declared.files.push(file.trim_end().to_owned());
@@ -156,8 +146,9 @@ mod tests {
 
     #[test]
     fn build_scripts_declare_in_the_old_and_the_new_way() {
-        let declared =
-            Declared::of("cargo:rerun-if-changed=a b\ncargo::rerun-if-env-changed=X\nhello\ncargo:warning=w\n");
+        let declared = Declared::of(
+            b"cargo:rerun-if-changed=a b\r\ncargo::rerun-if-env-changed=X\nhello\ncargo:rerun-if-changed=\xff\n",
+        );
         assert_eq!(declared.files, ["a b"]);
         assert_eq!(declared.variables.into_iter().collect::<Vec<_>>(), ["X"]);
     }

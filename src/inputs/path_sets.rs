@@ -79,8 +79,14 @@ fn bonds(observation: &Observation, set: &PathSet, root: &Path) -> BTreeSet<Stri
     if observation.knows_its_directory {
         bonds.insert("its code asks for `CARGO_MANIFEST_DIR`".to_owned());
     }
-    for reads in observation.local().filter(|reads| reads.has_script()) {
-        bonds.insert(format!("the build script of `{}` can tell where it runs", reads.package.name()));
+    for reads in observation.local() {
+        let name = reads.package.name();
+        if reads.has_script() {
+            bonds.insert(format!("the build script of `{name}` can tell where it runs"));
+        }
+        if observation.macros.contains(name) {
+            bonds.insert(format!("the procedural macros of `{name}` can tell where they run"));
+        }
     }
     // A path in a directory that holds the checkout may have been made from the checkout's own.
     let shared = |path: &Path| path.components().zip(root.components()).take_while(|(one, other)| one == other).count();
