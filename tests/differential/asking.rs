@@ -50,7 +50,10 @@ impl Question {
         afterwards.run();
         match came {
             Ok(binary) => Some((binary.outcome == Outcome::Built, binary.entry.path)),
-            Err(Error::BuildFailed { .. }) => None,
+            Err(error @ Error::BuildFailed { .. }) => {
+                println!("in `{}`: {error}", self.repo.display());
+                None
+            }
             Err(error) => panic!("scope {}: {error}", self.scope),
         }
     }
@@ -65,7 +68,11 @@ impl Question {
         let text = String::from_utf8_lossy(&output.stdout);
         let answer = text.lines().find_map(|line| line.split_once(ANSWER)).map(|(_, answer)| answer);
         let answer = answer.unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)));
-        serde_json::from_str(answer).unwrap()
+        let answer: Answer = serde_json::from_str(answer).unwrap();
+        if answer.is_none() {
+            println!("{text}");
+        }
+        answer
     }
 }
 

@@ -21,9 +21,22 @@ pub(crate) struct Thing {
     /// The first is there at the beginning, and again after what does not build.
     pub(crate) forms: Vec<Form>,
     /// Whether the binary is built from it.
-    pub(crate) counts: bool,
+    pub(crate) counts: Counts,
+    /// Whether it is a program, which is told apart by its `stat`, so that one with the same bytes may be another.
+    pub(crate) is_program: bool,
     /// How often steps change it, beside others.
     pub(crate) weight: u32,
+}
+
+/// Whether a binary is built from a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    Always,
+    Never,
+    /// While the variable has the value.
+    With(&'static str, &'static str),
+    /// While the other thing is there.
+    Beside(&'static str),
 }
 
 /// Which time of modification a file has after a step.
@@ -89,7 +102,13 @@ impl Form {
 
 impl Thing {
     pub(crate) fn new(path: &str, forms: impl IntoIterator<Item = Form>) -> Self {
-        Self { path: path.into(), forms: forms.into_iter().collect(), counts: true, weight: 2 }
+        Self {
+            path: path.into(),
+            forms: forms.into_iter().collect(),
+            counts: Counts::Always,
+            is_program: false,
+            weight: 2,
+        }
     }
 
     /// One that may have any of three texts, all of them equally long.
@@ -113,10 +132,28 @@ impl Thing {
         self
     }
 
-    pub(crate) fn that_does_not_count(mut self) -> Self {
-        self.counts = false;
+    pub(crate) fn that_counts(mut self, counts: Counts) -> Self {
+        self.counts = counts;
         self
     }
+
+    pub(crate) fn that_is_a_program(mut self) -> Self {
+        self.is_program = true;
+        self
+    }
+}
+
+/// What tells a program apart.
+#[cfg(unix)]
+pub(crate) fn identity(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let stat = path.metadata().map(|it| [it.ino() as i64, it.mtime(), it.mtime_nsec(), it.ctime(), it.ctime_nsec()]);
+    format!("{stat:?}")
+}
+
+#[cfg(not(unix))]
+pub(crate) fn identity(path: &Path) -> String {
+    format!("{:?}", path.metadata().and_then(|metadata| metadata.modified()))
 }
 
 fn hash(bytes: &[u8]) -> u64 {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::asking::Question;
-use super::form::Form;
+use super::form::{Counts, Form, Thing, identity};
 use super::world::World;
 
 /// Lines of output that begin with it tell the commit at HEAD, which counts in scope `tree` alone.
@@ -13,30 +13,38 @@ const COMMIT: &str = "commit ";
 impl World {
     /// Everything that the crate is built from, by the test's own list.
     pub(crate) fn state(&self) -> String {
-        self.state_of(true)
+        let variables = self.workspace.variables.iter().filter(|variable| variable.counts);
+        let values: Vec<_> = variables.map(|variable| self.value(variable.name)).collect();
+        let branch = self.workspace.knows_branch.then(|| self.git(&["rev-parse", "--abbrev-ref", "HEAD"]));
+        let things = self.workspace.things.iter().filter(|thing| self.counts(thing)).map(|thing| thing.path.as_str());
+        let paths = things.chain(["Cargo.lock"]).chain(self.workspace.written.iter().copied());
+        format!("{values:?} {} {branch:?}\n{}", self.enabled, self.forms(paths))
     }
 
-    /// Everything that counts in scope `tree`, by the same list.
-    pub(crate) fn whole_state(&self) -> String {
-        let head = self.git(&["rev-parse", "HEAD"]);
-        format!("{}{}{head:?}", self.state_of(true), self.state_of(false))
+    /// What counts besides, in the current checkout and in `scope`: nothing in it changes a binary.
+    pub(crate) fn circumstances(&self, scope: &str) -> String {
+        let things = || self.workspace.things.iter();
+        let programs = things().filter(|thing| thing.is_program && self.counts(thing));
+        let programs: String = programs.map(|thing| identity(&self.at(&thing.path))).collect();
+        let of_tree = (scope == "tree").then(|| {
+            let inside = things().map(|thing| thing.path.as_str()).filter(|path| !path.starts_with("../"));
+            format!("{:?}\n{}", self.git(&["rev-parse", "HEAD"]), self.forms(inside))
+        });
+        let checkout = (scope == "tree" || !self.workspace.is_shared).then_some(self.current);
+        format!("{programs} {checkout:?}\n{of_tree:?}")
     }
 
-    fn state_of(&self, counts: bool) -> String {
-        let mut state = String::new();
-        let things = self.workspace.things.iter().filter(|thing| thing.counts == counts);
-        let mut paths: Vec<&str> = things.map(|thing| thing.path.as_str()).collect();
-        if counts {
-            paths.extend(["Cargo.lock"].iter().chain(self.workspace.written));
-            let variables = self.workspace.variables.iter().filter(|variable| variable.counts);
-            let values: Vec<usize> = variables.map(|variable| self.values[variable.name]).collect();
-            let branch = self.workspace.knows_branch.then(|| self.git(&["rev-parse", "--abbrev-ref", "HEAD"]));
-            state.push_str(&format!("{values:?} {} {branch:?}\n", self.enabled));
+    fn counts(&self, thing: &Thing) -> bool {
+        match thing.counts {
+            Counts::Always => true,
+            Counts::Never => false,
+            Counts::With(variable, value) => self.value(variable) == Some(value),
+            Counts::Beside(path) => self.at(path).exists(),
         }
-        for path in paths {
-            state.push_str(&format!("{path} {}\n", Form::at(&self.at(path)).key()));
-        }
-        state
+    }
+
+    fn forms<'p>(&self, paths: impl Iterator<Item = &'p str>) -> String {
+        paths.map(|path| format!("{path} {}\n", Form::at(&self.at(path)).key())).collect()
     }
 
     /// Whether it was built now, and what it prints; none when it cannot be built. Every other call is made in a process
@@ -69,9 +77,6 @@ impl World {
         let target = tempfile::tempdir().unwrap();
         let output = self.cargo_build().env("CARGO_TARGET_DIR", target.path()).output().unwrap();
         let printed = output.status.success().then(|| prints(&target.path().join("release").join("app")).0);
-        if printed.is_none() && std::env::var_os("DEV_BIN_FUZZ_SHOW_FAILURES").is_some() {
-            println!("{}", String::from_utf8_lossy(&output.stderr));
-        }
         self.oracle.insert(state.to_owned(), printed.clone());
         printed
     }

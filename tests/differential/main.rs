@@ -86,18 +86,17 @@ fn walk(workspace: Workspace) {
             let last = taken[taken.len().saturating_sub(12)..].iter().map(|step| format!("\n  {step:?}"));
             format!("step {number} of `{name}`, seed {seed}, after{}", last.collect::<String>())
         };
-        let (state, whole) = (world.state(), world.whole_state());
-        let came: Vec<_> = scopes.iter().map(|scope| (*scope, world.get(scope))).collect();
+        let state = world.state();
+        let known: Vec<_> = scopes.iter().map(|scope| (*scope, state.clone(), world.circumstances(scope))).collect();
+        let came: Vec<_> = scopes.iter().map(|scope| world.get(scope)).collect();
         // The build may have mended the lock file, and then it is another state.
         let is_lasting = world.state() == state;
         let expected = world.expected(&state);
-        for (scope, came) in came {
+        for (known, came) in known.into_iter().zip(came) {
+            let scope = known.0;
             let printed = came.as_ref().map(|(_, printed)| printed);
             assert_eq!(printed, expected.as_ref(), "stale in scope {scope}, {}", history());
             let counts = counts.get_mut(scope).unwrap();
-            let (inputs, is_shared) =
-                if scope == "tree" { (&whole, false) } else { (&state, world.workspace.is_shared) };
-            let known = (scope, inputs.clone(), (!is_shared).then_some(world.current));
             match came {
                 Some((true, _)) => {
                     assert!(!seen.contains(&known), "needless build in scope {scope}, {}", history());

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::form::{Form, Thing};
+use super::form::{Counts, Form, Thing};
 use super::workspace::{Checkout, Variable, Workspace, fixed, manifest, root_manifest};
 
 pub(crate) fn outside() -> Workspace {
@@ -31,18 +31,20 @@ pub(crate) fn outside() -> Workspace {
             Thing::texts("../shared/data.txt", text),
             Thing::texts("../beside.txt", text),
             Thing::texts("../../header.h", text),
-            Thing::texts("settings.txt", text),
+            Thing::texts("settings.txt", text).that_counts(Counts::With("SETTINGS", SETTINGS)),
             Thing::new("native/libv.a", libraries()),
-            Thing::texts("README.md", text).that_does_not_count().weighing(1),
-            Thing::texts("../unused.txt", text).that_does_not_count().weighing(1),
+            Thing::texts("README.md", text).that_counts(Counts::Never).weighing(1),
+            Thing::texts("../unused.txt", text).that_counts(Counts::Never).weighing(1),
         ],
-        variables: vec![Variable::noise(), Variable::new("SETTINGS", &[Some("{repo}/settings.txt"), None])],
+        variables: vec![Variable::noise(), Variable::new("SETTINGS", &[Some(SETTINGS), None])],
         checkouts: &[Checkout::Made, Checkout::Cloned, Checkout::LinkedWorktree],
         fetched: vec![fetched(0), fetched(1)],
         knows_branch: true,
         ..Workspace::default()
     }
 }
+
+const SETTINGS: &str = "{repo}/settings.txt";
 
 /// Static libraries whose one function returns different numbers.
 fn libraries() -> Vec<Form> {

@@ -1,7 +1,7 @@
 //! What build scripts and macros read without saying so: links, ignored files that a package includes, a listing,
 //! variables; and a script that writes into `src/`.
 
-use super::form::{Form, Thing};
+use super::form::{Counts, Form, Thing};
 use super::workspace::{Variable, Workspace, fixed, manifest, root_manifest};
 
 const MEMBERS: [&str; 4] = ["app", "linked", "packed", "pages"];
@@ -45,8 +45,8 @@ pub(crate) fn scripts() -> Workspace {
             Thing::texts("app/pages/a.md", text).at_first_absent(),
             Thing::texts("app/pages/b.md", text).at_first_absent(),
             Thing::texts("app/src/main.rs", |value| APP_MAIN.replace("VALUE", &value.to_string())),
-            Thing::texts("README.md", text).that_does_not_count().weighing(1),
-            Thing::texts("assets/unused.txt", text).that_does_not_count().weighing(1),
+            Thing::texts("README.md", text).that_counts(Counts::Never).weighing(1),
+            Thing::texts("assets/unused.txt", text).that_counts(Counts::Never).weighing(1),
             Thing::texts("packed/dist.txt", text).weighing(1),
         ],
         variables: vec![

@@ -1,6 +1,6 @@
 //! Sources, features, profiles and versions; what build scripts declare and code includes; a procedural macro.
 
-use super::form::{Form, Thing};
+use super::form::{Counts, Form, Thing};
 use super::workspace::{Variable, Workspace, fixed, manifest, root_manifest};
 
 const MEMBERS: [&str; 6] = ["app", "core", "macros", "shout", "helper", "unrelated"];
@@ -8,7 +8,7 @@ const MEMBERS: [&str; 6] = ["app", "core", "macros", "shout", "helper", "unrelat
 pub(crate) fn sources() -> Workspace {
     let text = |value| format!("text {value}\n");
     let part = |value| format!("pub const PART: u8 = {value};\n");
-    let other = |path: &str| Thing::texts(path, text).that_does_not_count().weighing(1);
+    let other = |path: &str| Thing::texts(path, text).that_counts(Counts::Never).weighing(1);
     let config =
         |path| Thing::texts(path, |value| format!("[env]\nFLAVOUR = \"{value}\"\n")).at_first_absent().weighing(1);
     Workspace {
@@ -48,10 +48,10 @@ pub(crate) fn sources() -> Workspace {
             other("docs/guide.md"),
             other("assets/unused.txt"),
             Thing::texts("unrelated/src/main.rs", |value| format!("fn main() {{ println!(\"{value}\"); }}\n"))
-                .that_does_not_count()
+                .that_counts(Counts::Never)
                 .weighing(1),
             Thing::texts("helper/src/lib.rs", |value| format!("pub fn help() -> u8 {{ {value} }}\n"))
-                .that_does_not_count()
+                .that_counts(Counts::Never)
                 .weighing(1),
         ],
         variables: vec![Variable::noise(), Variable::new("TAG", &[None, Some("0"), Some("1"), Some("2")])],

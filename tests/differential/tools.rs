@@ -1,14 +1,14 @@
 //! What steers builds from outside: wrappers of rustc, and flags from variables, configuration and files. Nothing here
 //! binds a binary to its checkout.
 
-use super::form::{Form, Thing};
+use super::form::{Counts, Form, Thing};
 use super::workspace::{Variable, Workspace, fixed, manifest, root_manifest};
 
 pub(crate) fn tools() -> Workspace {
     let text = |value| format!("text {value}\n");
     let wrapper = |path: &str, name: &str| {
         let program = |value| Form::program(&format!("#!/bin/sh\nexec \"$@\" --cfg '{name}=\"{value}\"'\n"));
-        Thing::new(path, (0..3).map(program)).weighing(4)
+        Thing::new(path, (0..3).map(program)).weighing(4).that_is_a_program()
     };
     Workspace {
         name: "tools",
@@ -21,25 +21,34 @@ pub(crate) fn tools() -> Workspace {
         things: vec![
             Thing::texts("app/src/main.rs", |value| source(APP_MAIN, value)),
             Thing::texts("core/src/lib.rs", |value| source(CORE, value)),
-            wrapper("../../tools/wrapper", "wrapper"),
-            wrapper("../../tools/workspace-wrapper", "workspace_wrapper"),
-            Thing::texts("../../tools/flags", |value| format!("--cfg\nflag=\"{value}\"\n")),
-            Thing::texts("tools/flags", |value| format!("--cfg\ntracked_flag=\"{value}\"\n")),
+            wrapper("../../tools/wrapper", "wrapper").that_counts(Counts::With("RUSTC_WRAPPER", WRAPPER)),
+            wrapper("../../tools/workspace-wrapper", "workspace_wrapper")
+                .that_counts(Counts::With("RUSTC_WORKSPACE_WRAPPER", WORKSPACE_WRAPPER)),
+            Thing::texts("../../tools/flags", |value| format!("--cfg\nflag=\"{value}\"\n"))
+                .that_counts(Counts::With("RUSTFLAGS", FLAGS)),
+            Thing::texts("tools/flags", |value| format!("--cfg\ntracked_flag=\"{value}\"\n"))
+                .that_counts(Counts::With("RUSTFLAGS", TRACKED_FLAGS)),
             Thing::new(".cargo/config.toml", [Form::Absent, Form::text(&configuration())]),
-            Thing::texts("link.x", |value| format!("LIMIT = ABSOLUTE(4{value}96);\n")),
-            Thing::texts("README.md", text).that_does_not_count().weighing(1),
-            Thing::texts("tools/unused", text).that_does_not_count().weighing(1),
+            Thing::texts("link.x", |value| format!("LIMIT = ABSOLUTE(4{value}96);\n"))
+                .that_counts(Counts::Beside(".cargo/config.toml")),
+            Thing::texts("README.md", text).that_counts(Counts::Never).weighing(1),
+            Thing::texts("tools/unused", text).that_counts(Counts::Never).weighing(1),
         ],
         variables: vec![
             Variable::noise(),
-            Variable::new("RUSTC_WRAPPER", &[None, Some("{base}/tools/wrapper")]),
-            Variable::new("RUSTC_WORKSPACE_WRAPPER", &[None, Some("{base}/tools/workspace-wrapper")]),
-            Variable::new("RUSTFLAGS", &[None, None, Some("@{base}/tools/flags"), Some("@tools/flags")]),
+            Variable::new("RUSTC_WRAPPER", &[None, Some(WRAPPER)]),
+            Variable::new("RUSTC_WORKSPACE_WRAPPER", &[None, Some(WORKSPACE_WRAPPER)]),
+            Variable::new("RUSTFLAGS", &[None, None, Some(FLAGS), Some(TRACKED_FLAGS)]),
         ],
         is_shared: true,
         ..Workspace::default()
     }
 }
+
+const WRAPPER: &str = "{base}/tools/wrapper";
+const WORKSPACE_WRAPPER: &str = "{base}/tools/workspace-wrapper";
+const FLAGS: &str = "@{base}/tools/flags";
+const TRACKED_FLAGS: &str = "@tools/flags";
 
 fn source(text: &str, value: u8) -> String {
     format!("{TOLD}{}", text.replace("VALUE", &value.to_string()))

@@ -143,6 +143,12 @@ impl World {
         }
     }
 
+    /// What a variable has for a value.
+    pub(crate) fn value(&self, name: &str) -> Option<&'static str> {
+        let variable = self.workspace.variables.iter().find(|variable| variable.name == name).unwrap();
+        variable.values[self.values[name]]
+    }
+
     /// The variables of every build.
     pub(crate) fn env(&self) -> BTreeMap<String, String> {
         let keep = ["PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
@@ -155,7 +161,7 @@ impl World {
         set("GIT_CONFIG_GLOBAL", &format!("{base}/gitconfig"));
         set("GIT_CONFIG_NOSYSTEM", "1");
         for variable in &self.workspace.variables {
-            if let Some(value) = variable.values[self.values[variable.name]] {
+            if let Some(value) = self.value(variable.name) {
                 set(variable.name, &value.replace("{base}", base).replace("{repo}", repo));
             }
         }
