@@ -28,8 +28,8 @@ pub(crate) struct Question {
     pub(crate) env: BTreeMap<String, String>,
 }
 
-/// What came; none for a build that failed.
-pub(crate) type Answer = Option<(bool, PathBuf)>;
+/// What came, or what cargo said of a build that failed.
+pub(crate) type Answer = Result<(bool, PathBuf), String>;
 
 impl Question {
     /// Asks in this process; the answer says first whether the binary was built for it.
@@ -49,11 +49,8 @@ impl Question {
         let came = get_dev_binary(&request, &call);
         afterwards.run();
         match came {
-            Ok(binary) => Some((binary.outcome == Outcome::Built, binary.entry.path)),
-            Err(error @ Error::BuildFailed { .. }) => {
-                println!("in `{}`: {error}", self.repo.display());
-                None
-            }
+            Ok(binary) => Ok((binary.outcome == Outcome::Built, binary.entry.path)),
+            Err(error @ Error::BuildFailed { .. }) => Err(error.to_string()),
             Err(error) => panic!("scope {}: {error}", self.scope),
         }
     }
@@ -68,11 +65,7 @@ impl Question {
         let text = String::from_utf8_lossy(&output.stdout);
         let answer = text.lines().find_map(|line| line.split_once(ANSWER)).map(|(_, answer)| answer);
         let answer = answer.unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)));
-        let answer: Answer = serde_json::from_str(answer).unwrap();
-        if answer.is_none() {
-            println!("{text}");
-        }
-        answer
+        serde_json::from_str(answer).unwrap()
     }
 }
 

@@ -47,9 +47,9 @@ impl World {
         paths.map(|path| format!("{path} {}\n", Form::at(&self.at(path)).key())).collect()
     }
 
-    /// Whether it was built now, and what it prints; none when it cannot be built. Every other call is made in a process
+    /// Whether it was built now, and what it prints; or what cargo says where it cannot be built. Every other call is made in a process
     /// that knows only what the cache holds.
-    pub(crate) fn get(&mut self, scope: &str) -> Option<(bool, String)> {
+    pub(crate) fn get(&mut self, scope: &str) -> Result<(bool, String), String> {
         let features = if self.enabled { self.workspace.features } else { &[] };
         let question = Question {
             repo: self.repo().to_owned(),
@@ -66,7 +66,7 @@ impl World {
         if let Some(commit) = commit.filter(|_| scope == "tree") {
             assert_eq!(Some(commit), self.git(&["rev-parse", "HEAD"]), "stale commit");
         }
-        Some((built, printed))
+        Ok((built, printed))
     }
 
     /// What a clean build of `state` prints, none when it fails; known states are not built twice.

@@ -94,16 +94,16 @@ fn walk(workspace: Workspace) {
         let expected = world.expected(&state);
         for (known, came) in known.into_iter().zip(came) {
             let scope = known.0;
-            let printed = came.as_ref().map(|(_, printed)| printed);
-            assert_eq!(printed, expected.as_ref(), "stale in scope {scope}, {}", history());
+            let printed = came.as_ref().map(|(_, printed)| printed).ok();
+            assert_eq!(printed, expected.as_ref(), "stale in scope {scope}, {}\n{:?}", history(), came.as_ref().err());
             let counts = counts.get_mut(scope).unwrap();
             match came {
-                Some((true, _)) => {
+                Ok((true, _)) => {
                     assert!(!seen.contains(&known), "needless build in scope {scope}, {}", history());
                     counts.builds += 1;
                 }
-                Some((false, _)) => counts.hits += 1,
-                None => counts.failures += 1,
+                Ok((false, _)) => counts.hits += 1,
+                Err(_) => counts.failures += 1,
             }
             if expected.is_some() && is_lasting {
                 seen.insert(known);
