@@ -7,7 +7,8 @@
 //!
 //! Calls are made in this process and in new ones, over one stat cache. Each workspace has a walk of its own, and the walks
 //! go side by side. Steps are drawn from a fixed seed. `DEV_BIN_FUZZ_STEPS` says how many all walks take together,
-//! `DEV_BIN_FUZZ_SEED` where they begin, `DEV_BIN_FUZZ_SCOPE` in which scope alone.
+//! `DEV_BIN_FUZZ_SEED` where they begin; `DEV_BIN_FUZZ_SCOPE` names one scope and `DEV_BIN_FUZZ_WALK` one workspace, to
+//! leave the others out.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
@@ -23,7 +24,7 @@ mod tools;
 mod workspace;
 mod world;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -55,6 +56,39 @@ fn what_steers_gives_no_stale_binary_and_no_needless_build() {
     walk(tools::tools());
 }
 
+/// What a walk is to do, by the environment.
+struct Plan {
+    steps: u32,
+    seed: u32,
+    scopes: Vec<&'static str>,
+}
+
+impl Plan {
+    /// None where another walk is asked for.
+    fn of(walk: &str) -> Option<Self> {
+        let text = |name: &str| std::env::var(name).ok();
+        let number = |name: &str, default: u32| text(name).map_or(default, |text| text.parse().unwrap());
+        let of_walks = match text("DEV_BIN_FUZZ_WALK") {
+            Some(only) if only != walk => return None,
+            Some(_) => 1,
+            None => WALKS,
+        };
+        let only = text("DEV_BIN_FUZZ_SCOPE");
+        let is_asked = |scope: &&str| only.as_deref().is_none_or(|only| only == *scope);
+        Some(Self {
+            steps: number("DEV_BIN_FUZZ_STEPS", 40).div_ceil(of_walks),
+            seed: number("DEV_BIN_FUZZ_SEED", 1),
+            scopes: ["tree", "crate"].into_iter().filter(is_asked).collect(),
+        })
+    }
+
+    fn runner(&self) -> TestRunner {
+        let mut bytes = [0; 32];
+        bytes[..4].copy_from_slice(&self.seed.to_le_bytes());
+        TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+    }
+}
+
 /// What came of the calls in one scope.
 #[derive(Default)]
 struct Counts {
@@ -64,27 +98,20 @@ struct Counts {
 }
 
 fn walk(workspace: Workspace) {
-    let number = |name: &str, default: u32| std::env::var(name).map_or(default, |text| text.parse().unwrap());
-    let steps = number("DEV_BIN_FUZZ_STEPS", 40).div_ceil(WALKS);
-    let seed = number("DEV_BIN_FUZZ_SEED", 1);
-    let only = std::env::var("DEV_BIN_FUZZ_SCOPE").ok();
-    let scopes: Vec<_> =
-        ["tree", "crate"].into_iter().filter(|scope| only.as_deref().is_none_or(|only| only == *scope)).collect();
-    let mut bytes = [0; 32];
-    bytes[..4].copy_from_slice(&seed.to_le_bytes());
-    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let (name, drawn) = (workspace.name, step::step(&workspace));
+    let name = workspace.name;
+    let Some(plan) = Plan::of(name) else { return };
+    let Plan { steps, seed, scopes } = &plan;
+    let (mut runner, drawn) = (plan.runner(), step::step(&workspace));
     let mut world = World::new(workspace);
-    let mut counts: HashMap<&str, Counts> = scopes.iter().map(|scope| (*scope, Counts::default())).collect();
-    let mut taken = Vec::new();
-    let mut seen = HashSet::new();
-    for number in 0..steps {
+    let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
+    let (mut taken, mut seen) = (Vec::new(), HashSet::new());
+    for number in 0..*steps {
         let step = drawn.new_tree(&mut runner).unwrap().current();
         world.take(&step);
         taken.push(step);
-        let history = || {
+        let history = |problem: &str| {
             let last = taken[taken.len().saturating_sub(12)..].iter().map(|step| format!("\n  {step:?}"));
-            format!("step {number} of `{name}`, seed {seed}, after{}", last.collect::<String>())
+            format!("{problem}, step {number} of `{name}`, seed {seed}, after{}", last.collect::<String>())
         };
         let state = world.state();
         let known: Vec<_> = scopes.iter().map(|scope| (*scope, state.clone(), world.circumstances(scope))).collect();
@@ -95,11 +122,13 @@ fn walk(workspace: Workspace) {
         for (known, came) in known.into_iter().zip(came) {
             let scope = known.0;
             let printed = came.as_ref().map(|(_, printed)| printed).ok();
-            assert_eq!(printed, expected.as_ref(), "stale in scope {scope}, {}\n{:?}", history(), came.as_ref().err());
-            let counts = counts.get_mut(scope).unwrap();
+            let problem = || format!("{}\n{:?}", history(&format!("stale in scope {scope}")), came.as_ref().err());
+            assert_eq!(printed, expected.as_ref(), "{}", problem());
+            let counts = counts.entry(scope).or_default();
             match came {
                 Ok((true, _)) => {
-                    assert!(!seen.contains(&known), "needless build in scope {scope}, {}", history());
+                    let is_needless = seen.contains(&known);
+                    assert!(!is_needless, "{}", history(&format!("needless build in scope {scope}")));
                     counts.builds += 1;
                 }
                 Ok((false, _)) => counts.hits += 1,
@@ -113,8 +142,7 @@ fn walk(workspace: Workspace) {
             world.mend();
         }
     }
-    for scope in scopes {
-        let Counts { builds, hits, failures } = counts[scope];
+    for (scope, Counts { builds, hits, failures }) in counts {
         println!(
             "{name}, scope {scope}, seed {seed}: {steps} steps, {builds} builds, {hits} hits, {failures} that do not build, 0 stale, 0 needless"
         );

@@ -19,8 +19,6 @@ pub(crate) struct Workspace {
     pub(crate) checkouts: &'static [Checkout],
     /// A git repository with a crate that `{fetched}` stands for the URL of: its files, one list for each commit.
     pub(crate) fetched: Vec<Vec<(&'static str, String)>>,
-    /// Files that builds may write, and that count.
-    pub(crate) written: &'static [&'static str],
     /// Whether the name of the branch counts.
     pub(crate) knows_branch: bool,
     /// Whether any checkout may have the binary of any other.
@@ -68,7 +66,6 @@ impl Default for Workspace {
             moves: &[],
             checkouts: &[Checkout::Made, Checkout::Cloned],
             fetched: Vec::new(),
-            written: &[],
             knows_branch: false,
             is_shared: false,
         }
