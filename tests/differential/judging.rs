@@ -16,8 +16,9 @@ impl World {
         let variables = self.workspace.variables.iter().filter(|variable| variable.counts);
         let values: Vec<_> = variables.map(|variable| self.value(variable.name)).collect();
         let branch = self.workspace.knows_branch.then(|| self.git(&["rev-parse", "--abbrev-ref", "HEAD"]));
+        let place = self.workspace.knows_place.then_some(self.current);
         let things = self.workspace.things.iter().filter(|thing| self.counts(thing)).map(|thing| thing.path.as_str());
-        format!("{values:?} {} {branch:?}\n{}", self.enabled, self.forms(things.chain(["Cargo.lock"])))
+        format!("{values:?} {} {branch:?} {place:?}\n{}", self.enabled, self.forms(things.chain(["Cargo.lock"])))
     }
 
     /// What counts besides, in the current checkout and in `scope`: nothing in it changes a binary.

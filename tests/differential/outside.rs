@@ -40,6 +40,7 @@ pub(crate) fn outside() -> Workspace {
         checkouts: &[Checkout::Made, Checkout::Cloned, Checkout::LinkedWorktree],
         fetched: vec![fetched(0), fetched(1)],
         knows_branch: true,
+        knows_place: true,
         ..Workspace::default()
     }
 }
@@ -83,6 +84,9 @@ fn main() {
     println!("cargo::rerun-if-changed={}/HEAD", git(&["rev-parse", "--absolute-git-dir"]));
     println!("cargo::rustc-env=BRANCH={}", git(&["rev-parse", "--abbrev-ref", "HEAD"]));
     println!("cargo::rustc-env=COMMIT={}", git(&["rev-parse", "HEAD"]));
+    // The number of the checkout, in which it has a directory: `N/checkout/app`.
+    let place = std::env::current_dir().unwrap().ancestors().nth(2).unwrap().file_name().unwrap().to_owned();
+    println!("cargo::rustc-env=PLACE={}", place.display());
 }
 "#;
 
@@ -90,6 +94,7 @@ const APP_MAIN: &str = r#"fn main() {
     println!("main VALUE");
     println!("branch {}", env!("BRANCH"));
     println!("commit {}", env!("COMMIT"));
+    println!("place {}", env!("PLACE"));
     println!("beside {}", include_str!("../../../beside.txt").trim());
     println!("shared {}", shared::SHARED);
     println!("fetched {}", fetched::FETCHED);

@@ -21,6 +21,8 @@ pub(crate) struct Workspace {
     pub(crate) fetched: Vec<Vec<(&'static str, String)>>,
     /// Whether the name of the branch counts.
     pub(crate) knows_branch: bool,
+    /// Whether it counts in which checkout it is.
+    pub(crate) knows_place: bool,
     /// Whether any checkout may have the binary of any other.
     pub(crate) is_shared: bool,
 }
@@ -67,6 +69,7 @@ impl Default for Workspace {
             checkouts: &[Checkout::Made, Checkout::Cloned],
             fetched: Vec::new(),
             knows_branch: false,
+            knows_place: false,
             is_shared: false,
         }
     }
