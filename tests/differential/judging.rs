@@ -47,9 +47,9 @@ impl World {
         paths.map(|path| format!("{path} {}\n", Form::at(&self.at(path)).key())).collect()
     }
 
-    /// Whether it was built now, and what it prints; or what cargo says where it cannot be built. Every other call is made in a process
+    /// Why it was built, where it was, and what it prints; or what cargo says where it cannot be built. Every other call is made in a process
     /// that knows only what the cache holds.
-    pub(crate) fn get(&mut self, scope: &str) -> Result<(bool, String), String> {
+    pub(crate) fn get(&mut self, scope: &str) -> Result<(Option<String>, String), String> {
         let features = if self.enabled { self.workspace.features } else { &[] };
         let question = Question {
             repo: self.repo().to_owned(),
@@ -61,10 +61,10 @@ impl World {
         self.calls += 1;
         // In threes, so that both scopes are asked for in both ways.
         let answer = if self.calls.is_multiple_of(3) { question.ask_elsewhere() } else { question.ask() };
-        let (built, path) = answer?;
+        let (reasons, path) = answer?;
         let head = (scope == "tree").then(|| self.git(&["rev-parse", "HEAD"]).unwrap());
         let printed = but_for_commit(&prints(&path), head.as_deref().unwrap_or_default());
-        Ok((built, printed))
+        Ok((reasons, printed))
     }
 
     /// What a clean build of `state` prints, none when it fails; known states are not built twice.

@@ -126,12 +126,12 @@ fn walk(workspace: Workspace) {
             assert_eq!(printed, expected.as_ref(), "{}", problem());
             let counts = counts.entry(scope).or_default();
             match came {
-                Ok((true, _)) => {
+                Ok((Some(reasons), _)) => {
                     let is_needless = seen.contains(&known);
-                    assert!(!is_needless, "{}", history(&format!("needless build in scope {scope}")));
+                    assert!(!is_needless, "{}", history(&format!("needless build in scope {scope} for {reasons}")));
                     counts.builds += 1;
                 }
-                Ok((false, _)) => counts.hits += 1,
+                Ok((None, _)) => counts.hits += 1,
                 Err(_) => counts.failures += 1,
             }
             if expected.is_some() && is_lasting {
