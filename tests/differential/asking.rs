@@ -28,7 +28,7 @@ pub(crate) struct Question {
     pub(crate) env: BTreeMap<String, String>,
 }
 
-/// Why it was built, where it was, and what came; or what cargo said of a build that failed.
+/// Why it was built, where it was, and what came; or what was said where nothing can be built.
 pub(crate) type Answer = Result<(Option<String>, PathBuf), String>;
 
 impl Question {
@@ -53,7 +53,7 @@ impl Question {
                 let reasons = (binary.outcome == Outcome::Built).then(|| format!("{:?}", binary.reasons));
                 Ok((reasons, binary.entry.path))
             }
-            Err(error @ Error::BuildFailed { .. }) => Err(error.to_string()),
+            Err(error @ (Error::BuildFailed { .. } | Error::NotACheckout { .. })) => Err(error.to_string()),
             Err(error) => panic!("scope {}: {error}", self.scope),
         }
     }

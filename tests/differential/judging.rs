@@ -47,7 +47,7 @@ impl World {
         paths.map(|path| format!("{path} {}\n", Form::at(&self.at(path)).key())).collect()
     }
 
-    /// Why it was built, where it was, and what it prints; or what cargo says where it cannot be built. Every other call is made in a process
+    /// Why it was built, where it was, and what it prints; or what is said where it cannot be built. Every other call is made in a process
     /// that knows only what the cache holds.
     pub(crate) fn get(&mut self, scope: &str) -> Result<(Option<String>, String), String> {
         let features = if self.enabled { self.workspace.features } else { &[] };
