@@ -17,8 +17,8 @@ const LISTING = `{
     names.join(",")
 }`
 
-/** A crate in a git repository of its own, which cargo fetches. */
-function fetched(world: Compared, files: Record<string, string>): void {
+/** A crate in a git repository of its own, which cargo fetches from what `reference` names there. */
+function fetched(world: Compared, files: Record<string, string>, reference = ''): void {
   for (const [path, text] of Object.entries(files)) world.write(`../fetched/${path}`, text)
   const git = (...args: string[]) => world.git('-C', '../fetched', ...args)
   git('init', '--quiet', '--initial-branch=main')
@@ -26,7 +26,7 @@ function fetched(world: Compared, files: Record<string, string>): void {
   git('commit', '--quiet', '--message', 'start')
   world.write(
     'Cargo.toml',
-    package_('app', `[dependencies]\nfetched = { git = "file://${world.directory}/fetched" }\n`),
+    package_('app', `[dependencies]\nfetched = { git = "file://${world.directory}/fetched"${reference} }\n`),
   )
   world.write('src/main.rs', printing('fetched::read()'))
   world.env = { CARGO_HOME: join(world.directory, 'cargo-home') }
@@ -188,22 +188,28 @@ for (const [title, files, edit, prepare] of WAYS) {
   })
 }
 
-test('a file that a fetched crate reads is in the binary also when its time says that it is old', async () => {
-  const world = new Compared({})
-  const header = join(world.directory, 'system.h')
-  writeFileSync(header, '1')
-  fetched(world, {
-    'Cargo.toml': package_('fetched'),
-    'build.rs': script(reading(header), `rerun-if-changed=${header}`),
-    'src/lib.rs': 'pub fn read() -> &\'static str { env!("READ") }\n',
+for (const [title, reference] of [
+  ['', ''],
+  [' from a branch', ', branch = "main"'],
+] as const) {
+  test(`a file that a crate fetched${title} reads is in the binary also when its time says that it is old`, async () => {
+    const world = new Compared({})
+    const header = join(world.directory, 'system.h')
+    writeFileSync(header, '1')
+    const files = {
+      'Cargo.toml': package_('fetched'),
+      'build.rs': script(reading(header), `rerun-if-changed=${header}`),
+      'src/lib.rs': 'pub fn read() -> &\'static str { env!("READ") }\n',
+    }
+    fetched(world, files, reference)
+    expect(await world.look()).toMatchObject({ prints: '1' })
+    const other = join(world.directory, 'other.h')
+    writeFileSync(other, '2')
+    utimesSync(other, new Date(2001, 1), new Date(2001, 1))
+    renameSync(other, header)
+    expect(await world.look()).toMatchObject({ outcome: 'built', prints: '2' })
   })
-  expect(await world.look()).toMatchObject({ prints: '1' })
-  const other = join(world.directory, 'other.h')
-  writeFileSync(other, '2')
-  utimesSync(other, new Date(2001, 1), new Date(2001, 1))
-  renameSync(other, header)
-  expect(await world.look()).toMatchObject({ outcome: 'built', prints: '2' })
-})
+}
 
 test('a crate that cargo builds as a shared library tells what it reads', async () => {
   const world = new Compared({

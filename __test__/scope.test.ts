@@ -5,7 +5,17 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type DevBinaryOptions, explain } from '../index.js'
-import { Checkout, listener, mainPrinting, only, output, PATIENCE_MS, plainEnvironment, rejection } from './support.js'
+import {
+  Checkout,
+  HELLO,
+  listener,
+  mainPrinting,
+  only,
+  output,
+  PATIENCE_MS,
+  plainEnvironment,
+  rejection,
+} from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -393,6 +403,19 @@ test('scope tree counts what was read although git ignores it or it is outside t
   }
   world.write('ignored/unread.txt', 'two\n')
   expect(await world.look({ scope })).toMatchObject({ outcome: 'cached' })
+})
+
+test('the commit of a deletion changes no file, and is a hit', async () => {
+  const checkout = new Checkout({ ...HELLO, 'notes/only.txt': 'a', 'notes.txt': 'a' })
+  const first = await checkout.get({ scope: 'crate' })
+  rmSync(join(checkout.repo, 'notes'), { recursive: true })
+  rmSync(join(checkout.repo, 'notes.txt'))
+  const second = await checkout.get({ scope: 'crate' })
+  expect(second).toMatchObject({ outcome: 'built', reasons: [{ kind: 'source', count: 2 }] })
+  checkout.commit('without them')
+  expect(await checkout.get({ scope: 'crate' })).toMatchObject({ outcome: 'cached', path: second.path })
+  checkout.git('checkout', '--quiet', 'HEAD^')
+  expect(await checkout.get({ scope: 'crate' })).toMatchObject({ outcome: 'cached', path: first.path })
 })
 
 test('path sets that are deleted or damaged cost a build at most', async () => {

@@ -23,7 +23,8 @@ pub enum Kind {
     Executable,
     /// A symbolic link; its content is its target.
     Symlink,
-    /// Nothing, though git tracks the path.
+    /// Nothing, though git tracks the path. It counts as a path does that git does not track: the commit of a deletion
+    /// changes no file.
     Absent,
     /// A FIFO, socket or device, which is never opened.
     Special,
@@ -193,7 +194,7 @@ impl Tree {
     #[must_use]
     pub fn of(heads: Heads, files: Vec<FileInput>) -> Self {
         let mut directories: BTreeMap<&BStr, DirectoryDigest> = BTreeMap::new();
-        for file in &files {
+        for file in files.iter().filter(|file| file.kind != Kind::Absent) {
             let (directory, name) = split(file.path.0.as_bstr());
             let digest = directories.entry(directory).or_insert_with(DirectoryDigest::new);
             digest.file(name, file.kind, &file.digest);
@@ -247,7 +248,7 @@ impl Tree {
     #[must_use]
     pub fn touched_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
         // What never stood still has no identity.
-        let in_motion = |file: &FileInput| file.kind != Kind::Absent && file.stat == StatIdentity::default();
+        let in_motion = |file: &FileInput| file.stat == StatIdentity::default();
         differing(before.files(), self.files(), |now, then| {
             !now.same_content(then) || now.stat != then.stat || in_motion(now)
         })
@@ -293,33 +294,25 @@ impl fmt::Debug for Tree {
     }
 }
 
-/// Where two sorted lists of files differ.
+/// Where two sorted lists of files differ; what is absent is as good as left out.
 pub(crate) fn differing(
     before: &[FileInput],
     now: &[FileInput],
     differs: impl Fn(&FileInput, &FileInput) -> bool,
 ) -> Vec<(TreePath, Change)> {
     let mut found = Vec::new();
-    let mut old = before.iter().peekable();
-    for now in now {
+    let is_there = |file: &&FileInput| file.kind != Kind::Absent;
+    let mut old = before.iter().filter(is_there).peekable();
+    for now in now.iter().filter(is_there) {
         while let Some(gone) = old.next_if(|then| then.path < now.path) {
             found.push((gone.path.clone(), Change::Removed));
         }
         match old.next_if(|then| then.path == now.path) {
             None => found.push((now.path.clone(), Change::Added)),
-            Some(then) if differs(now, then) => found.push((now.path.clone(), change(then.kind, now.kind))),
+            Some(then) if differs(now, then) => found.push((now.path.clone(), Change::Changed)),
             Some(_) => {}
         }
     }
     found.extend(old.map(|gone| (gone.path.clone(), Change::Removed)));
     found
-}
-
-/// A tracked file that is deleted stays in the inventory, as absent; to a reader it is removed all the same.
-fn change(then: Kind, now: Kind) -> Change {
-    match (then, now) {
-        (Kind::Absent, _) => Change::Added,
-        (_, Kind::Absent) => Change::Removed,
-        _ => Change::Changed,
-    }
 }

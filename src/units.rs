@@ -20,7 +20,8 @@ impl Package {
         let (source, rest) = self.id.split_once('#').unwrap_or((&self.id, ""));
         match rest.split_once('@') {
             Some((name, _)) => name,
-            None => source.rsplit('/').next().unwrap_or(source),
+            // The branch, tag or commit of a git repository stands behind its URL.
+            None => source.split('?').next().and_then(|url| url.rsplit('/').next()).unwrap_or(source),
         }
     }
 
@@ -89,6 +90,8 @@ mod tests {
         let name = |id: &str| Package { id: id.to_owned(), directory: PathBuf::new() }.name().to_owned();
         assert_eq!(name("path+file:///w/core#core-part@0.1.0"), "core-part");
         assert_eq!(name("path+file:///w/app#0.1.0"), "app");
+        assert_eq!(name("git+file:///w/fetched?rev=0a1b2c#0.1.0"), "fetched");
+        assert_eq!(name("git+https://github.com/x/sys.git?branch=a%2Fb#foo-sys@0.1.0"), "foo-sys");
         assert_eq!(name("registry+https://github.com/rust-lang/crates.io-index#serde@1.0.0"), "serde");
     }
 }

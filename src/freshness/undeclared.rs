@@ -13,7 +13,7 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use crate::fingerprint::{Digest, FingerprintBuilder};
 use crate::inputs::{self, LockFile, Observation};
 use crate::path_set::Place;
-use crate::tree::{FileInput, Tree, TreePath, split};
+use crate::tree::{FileInput, Kind, Tree, TreePath, split};
 
 /// At the root of a workspace, in both scopes: cargo and rustup heed them, and a build script may read more of them.
 const AT_ROOT: [&str; 4] = ["Cargo.lock", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
@@ -36,7 +36,7 @@ pub(super) struct Files {
 impl Files {
     fn of(files: &[&FileInput], root: &Path) -> Self {
         let mut hash = FingerprintBuilder::new();
-        for file in files {
+        for file in files.iter().filter(|file| file.kind != Kind::Absent) {
             hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
         }
         let paths = files.iter().map(|file| Place(file.path.clone()).on_disk(root)).collect();

@@ -289,14 +289,14 @@ impl Snapshot {
         let mut digests: Vec<Option<DirectoryDigest>> = Vec::new();
         digests.resize_with(is_wanted.len(), || None);
         let names = self.names();
-        for file in self.files().iter().filter(|file| is_wanted[file.directory()]) {
+        let is_there = |file: &&FileRecord| is_wanted[file.directory()] && file.kind() != Kind::Absent;
+        for file in self.files().iter().filter(is_there) {
             let digest = digests[file.directory()].get_or_insert_with(DirectoryDigest::new);
             digest.file(slice(names, file.name_at, file.name_len), file.kind(), &file.digest());
         }
-        for (directory, digest) in self.records_mut().0.iter_mut().zip(digests) {
-            if let Some(digest) = digest {
-                directory.files = *digest.finish().as_bytes();
-            }
+        let wanted = self.records_mut().0.iter_mut().zip(digests).zip(is_wanted).filter(|(_, is_wanted)| **is_wanted);
+        for ((directory, digest), _) in wanted {
+            directory.files = digest.map_or(NO_FILES, |digest| *digest.finish().as_bytes());
         }
     }
 

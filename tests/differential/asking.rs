@@ -28,11 +28,11 @@ pub(crate) struct Question {
     pub(crate) env: BTreeMap<String, String>,
 }
 
-/// What came; none for a build that failed.
-pub(crate) type Answer = Option<(bool, PathBuf)>;
+/// Why it was built, where it was, and what came; or what was said where nothing can be built.
+pub(crate) type Answer = Result<(Option<String>, PathBuf), String>;
 
 impl Question {
-    /// Asks in this process; the answer says first whether the binary was built for it.
+    /// Asks in this process.
     pub(crate) fn ask(&self) -> Answer {
         let options = Options {
             crate_name: "app".into(),
@@ -49,8 +49,11 @@ impl Question {
         let came = get_dev_binary(&request, &call);
         afterwards.run();
         match came {
-            Ok(binary) => Some((binary.outcome == Outcome::Built, binary.entry.path)),
-            Err(Error::BuildFailed { .. }) => None,
+            Ok(binary) => {
+                let reasons = (binary.outcome == Outcome::Built).then(|| format!("{:?}", binary.reasons));
+                Ok((reasons, binary.entry.path))
+            }
+            Err(error @ (Error::BuildFailed { .. } | Error::NotACheckout { .. })) => Err(error.to_string()),
             Err(error) => panic!("scope {}: {error}", self.scope),
         }
     }

@@ -1,39 +1,33 @@
 //! What may happen to a checkout between two calls.
 
 use proptest::prelude::*;
+use proptest::strategy::Union;
 
-#[derive(Clone, Debug)]
-pub(crate) enum Times {
-    Now,
-    Older,
-    Equal,
-}
+use super::form::Times;
+use super::workspace::Workspace;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Edit {
-        input: bool,
-        which: prop::sample::Index,
-        value: u8,
+    /// A path gets one of its forms.
+    Put {
+        path: String,
+        form: usize,
         times: Times,
     },
+    /// A path is gone, whether or not the build can do without.
     Delete {
-        which: prop::sample::Index,
+        path: String,
     },
-    SecondModuleFile {
-        value: Option<u8>,
+    Touch {
+        path: String,
     },
-    SwapDirectory,
-    TouchOnly {
-        which: prop::sample::Index,
+    /// Two paths change places.
+    Swap {
+        paths: [&'static str; 2],
     },
-    Extra {
-        which: usize,
-        value: Option<u8>,
-    },
-    RenameExtra,
-    Mode {
-        executable: bool,
+    /// What is at the first path goes to the second.
+    Move {
+        paths: [&'static str; 2],
     },
     Commit,
     Amend,
@@ -41,68 +35,62 @@ pub(crate) enum Step {
     Stash {
         build_between: bool,
     },
+    /// A build that is typed in a terminal.
     OwnBuild,
-    OtherCheckout,
+    OtherCheckout {
+        which: usize,
+    },
     SharedTarget {
         shared: bool,
     },
     Branch {
         which: u8,
     },
-    Tag {
-        value: Option<u8>,
+    Variable {
+        name: &'static str,
+        value: usize,
     },
-    Noise {
-        value: u8,
-    },
-    ConfiguredEnv {
-        value: Option<u8>,
-        above: bool,
-    },
-    Feature {
-        loud: bool,
-    },
-    Version {
-        value: u8,
-    },
-    Profile {
-        checks: bool,
-    },
-    DevDependency {
-        value: u8,
+    Features {
+        enabled: bool,
     },
     /// Nothing, until everything is old enough to be kept by a stat cache.
     Settle,
 }
 
 /// Drawn by weight: what cargo is known to be fooled by comes often.
-pub(crate) fn step() -> impl Strategy<Value = Step> {
-    let times = || prop_oneof![2 => Just(Times::Now), 2 => Just(Times::Older), 2 => Just(Times::Equal)];
-    prop_oneof![
-        12 => (prop::bool::weighted(0.75), any::<prop::sample::Index>(), 0..4u8, times())
-            .prop_map(|(input, which, value, times)| Step::Edit { input, which, value, times }),
-        1 => any::<prop::sample::Index>().prop_map(|which| Step::Delete { which }),
-        1 => prop::option::of(0..3u8).prop_map(|value| Step::SecondModuleFile { value }),
-        1 => Just(Step::SwapDirectory),
-        1 => any::<prop::sample::Index>().prop_map(|which| Step::TouchOnly { which }),
-        2 => (0..2usize, prop::option::of(0..3u8)).prop_map(|(which, value)| Step::Extra { which, value }),
-        1 => Just(Step::RenameExtra),
-        1 => any::<bool>().prop_map(|executable| Step::Mode { executable }),
-        2 => Just(Step::Commit),
-        1 => Just(Step::Amend),
-        2 => Just(Step::Restore),
-        1 => any::<bool>().prop_map(|build_between| Step::Stash { build_between }),
-        4 => Just(Step::OwnBuild),
-        2 => Just(Step::OtherCheckout),
-        1 => any::<bool>().prop_map(|shared| Step::SharedTarget { shared }),
-        2 => (0..3u8).prop_map(|which| Step::Branch { which }),
-        2 => prop::option::of(0..3u8).prop_map(|value| Step::Tag { value }),
-        1 => any::<u8>().prop_map(|value| Step::Noise { value }),
-        2 => (prop::option::of(0..3u8), any::<bool>()).prop_map(|(value, above)| Step::ConfiguredEnv { value, above }),
-        2 => any::<bool>().prop_map(|loud| Step::Feature { loud }),
-        1 => (0..3u8).prop_map(|value| Step::Version { value }),
-        1 => any::<bool>().prop_map(|checks| Step::Profile { checks }),
-        1 => (0..2u8).prop_map(|value| Step::DevDependency { value }),
-        2 => Just(Step::Settle),
-    ]
+pub(crate) fn step(workspace: &Workspace) -> BoxedStrategy<Step> {
+    let times = || prop_oneof![Just(Times::Now), Just(Times::Older), Just(Times::Equal)];
+    let mut steps: Vec<(u32, BoxedStrategy<Step>)> = vec![
+        (2, Just(Step::Commit).boxed()),
+        (1, Just(Step::Amend).boxed()),
+        (2, Just(Step::Restore).boxed()),
+        (1, any::<bool>().prop_map(|build_between| Step::Stash { build_between }).boxed()),
+        (4, Just(Step::OwnBuild).boxed()),
+        (2, (0..workspace.checkouts.len()).prop_map(|which| Step::OtherCheckout { which }).boxed()),
+        (1, any::<bool>().prop_map(|shared| Step::SharedTarget { shared }).boxed()),
+        (2, (0..3u8).prop_map(|which| Step::Branch { which }).boxed()),
+        (2, Just(Step::Settle).boxed()),
+    ];
+    for thing in &workspace.things {
+        let put = {
+            let path = thing.path.clone();
+            (0..thing.forms.len(), times()).prop_map(move |(form, times)| Step::Put { path: path.clone(), form, times })
+        };
+        steps.push((thing.weight, put.boxed()));
+    }
+    let paths: Vec<String> = workspace.things.iter().map(|thing| thing.path.clone()).collect();
+    let path = || prop::sample::select(paths.clone());
+    steps.push((1, path().prop_map(|path| Step::Touch { path }).boxed()));
+    steps.push((1, path().prop_map(|path| Step::Delete { path }).boxed()));
+    for variable in &workspace.variables {
+        let name = variable.name;
+        let values = (0..variable.values.len()).prop_map(move |value| Step::Variable { name, value });
+        steps.push((variable.weight, values.boxed()));
+    }
+    if !workspace.features.is_empty() {
+        steps.push((2, any::<bool>().prop_map(|enabled| Step::Features { enabled }).boxed()));
+    }
+    steps.extend(workspace.swaps.iter().map(|paths| (1, Just(Step::Swap { paths: *paths }).boxed())));
+    steps.extend(workspace.moves.iter().map(|paths| (1, Just(Step::Move { paths: *paths }).boxed())));
+    Union::new_weighted(steps).boxed()
 }
