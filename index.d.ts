@@ -79,7 +79,7 @@ export declare class DevBinaryError extends Error {
 export type DevBinaryErrorCode =
   /** An option has a wrong type, an unknown name, or a value that cargo would refuse; the message lists what there is. */
   | 'INVALID_OPTION'
-  /** `repo` is not the root of a git worktree with a `Cargo.toml`, or git's files in it cannot be read. */
+  /** `repo` is not a directory with a `Cargo.toml`, or git's files around it cannot be read. */
   | 'NOT_A_CHECKOUT'
   /** cargo, cargo-zigbuild, zig, a toolchain or a target is missing; the hint has the command that installs it. */
   | 'TOOL_NOT_FOUND'
@@ -133,7 +133,7 @@ export interface DevBinaryOptions {
    */
   rebuild?: boolean | undefined
   /**
-   * Root of the checkout: the git worktree with the cargo workspace.
+   * Directory of the cargo workspace, anywhere in a git worktree, or without git.
    * @default 'openshell-fork' below the working directory
    */
   repo?: string | undefined
@@ -319,6 +319,8 @@ export interface Explanation {
   fingerprint: string
   /** Why it would be built, the most telling first; empty on a hit. */
   reasons: MissReason[]
+  /** Whether the workspace lies in a git worktree. Without git there is no commit, and no file is tracked. */
+  inWorktree: boolean
   /**
    * Why worktrees and clones are not served the binary that the last build in this checkout gave, each in a few words
    * such as `it holds the path of the checkout`; empty where they are.

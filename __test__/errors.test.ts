@@ -91,16 +91,16 @@ describe('the checkout', () => {
     expect(error.message).toContain('it is not a directory')
   })
 
-  test('a directory that is no repository', async () => {
+  test('a directory without a manifest', async () => {
     const repo = temporaryDirectory()
     const error = await failure(call(repo), 'NOT_A_CHECKOUT')
     expect(error.message).toContain(`\`${repo}\``)
-    expect(error.message).toContain('it has no `.git`')
+    expect(error.message).toContain('it has no `Cargo.toml`')
   })
 
   test('a directory inside a checkout', async () => {
     const error = await failure(call(join(hello().repo, 'src')), 'NOT_A_CHECKOUT')
-    expect(error.hint).toContain('root of a git checkout')
+    expect(error.hint).toContain('directory of a cargo workspace')
   })
 
   test('a bare repository', async () => {
@@ -127,7 +127,7 @@ describe('the checkout', () => {
     rmSync(join(checkout.repo, 'Cargo.toml'))
     const error = await failure(checkout.get(), 'NOT_A_CHECKOUT')
     expect(error.message).toContain('it has no `Cargo.toml`')
-    expect(error.hint).toContain("checkout's root")
+    expect(error.hint).toContain('directory of a cargo workspace')
   })
 
   test('a Cargo.toml that cannot be parsed: in the words of cargo', async () => {

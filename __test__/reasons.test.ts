@@ -44,7 +44,14 @@ test('a first build is one, and a hit has no reasons', async () => {
   expect(await reasonsOf(checkout)).toEqual([{ kind: 'first-build' }])
   const before = listing(checkout.directory)
   const { path, fingerprint } = await checkout.get()
-  expect(await explain(checkout.options())).toEqual({ outcome: 'hit', path, fingerprint, reasons: [], boundBy: [] })
+  expect(await explain(checkout.options())).toEqual({
+    outcome: 'hit',
+    path,
+    fingerprint,
+    reasons: [],
+    inWorktree: true,
+    boundBy: [],
+  })
   expect(listing(checkout.directory)).toEqual(before)
 })
 

@@ -406,7 +406,7 @@ test('scope tree counts what was read although git ignores it or it is outside t
 })
 
 test('the commit of a deletion changes no file, and is a hit', async () => {
-  const checkout = new Checkout({ ...HELLO, 'notes/only.txt': 'a', 'notes.txt': 'a' })
+  const checkout = new Checkout({ ...HELLO, 'build.rs': 'fn main() {}\n', 'notes/only.txt': 'a', 'notes.txt': 'a' })
   const first = await checkout.get({ scope: 'crate' })
   rmSync(join(checkout.repo, 'notes'), { recursive: true })
   rmSync(join(checkout.repo, 'notes.txt'))
@@ -606,6 +606,7 @@ test('rebuild runs cargo although the binary is in the cache, and explain tells 
     path,
     fingerprint: first.binary.fingerprint,
     reasons: [],
+    inWorktree: true,
     boundBy: [],
   })
   const reasons = [{ kind: 'rebuild' }]

@@ -150,7 +150,9 @@ async function why({ values }) {
   } else {
     const isHit = explanation.outcome === 'hit'
     const told = isHit ? `hit: ${visible(explanation.path)}` : `miss: ${values.bin ?? values.crate} would be built`
-    const lines = [told, ...explanation.reasons.flatMap(reasonLines), ...boundLines(explanation.boundBy)]
+    const reasons = explanation.reasons.flatMap(reasonLines)
+    const git = explanation.inWorktree ? [] : ['without git: every file counts that no `.gitignore` names']
+    const lines = [told, ...reasons, ...git, ...boundLines(explanation.boundBy)]
     await write(lines.join('\n'))
   }
   return explanation.outcome === 'hit' ? OK : MISS

@@ -31,7 +31,7 @@ use crate::report::{Mode, Report};
 use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
 use crate::store::{Pruning, Store};
-use crate::{cancellation, explain, replace, report, request, verify};
+use crate::{cancellation, explain, inputs, replace, report, request, verify};
 use convert::Originals;
 pub use types::*;
 
@@ -109,6 +109,14 @@ pub fn start(
 #[must_use]
 pub fn replace_process(program: String, args: Vec<String>) -> NotReplaced {
     replace::replace_process(&program, &args).into()
+}
+
+/// The workspace that a cargo started in `directory` works on, for the command line alone.
+#[napi]
+#[must_use]
+pub fn workspace_around(directory: String) -> Option<String> {
+    let found = inputs::workspace_around(std::path::Path::new(&directory))?;
+    found.to_str().map(str::to_owned)
 }
 
 /// Signals that would end this process, had whoever started it not had them ignored. `index.js` leaves them alone.

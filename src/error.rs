@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub enum Code {
     /// An option has a wrong type, a value cargo would refuse, or an unknown name.
     InvalidOption,
-    /// `repo` holds no git worktree with a cargo workspace at its root.
+    /// `repo` holds no cargo workspace, or git's files around it cannot be read.
     NotACheckout,
     /// A program or a target that the build needs is not installed.
     ToolNotFound,

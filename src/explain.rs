@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::error::Result;
 use crate::event::MissReason;
 use crate::fingerprint::Fingerprint;
+use crate::inputs;
 use crate::request::Request;
 use crate::search::{Call, Search};
 use crate::store::{Entry, LookUp};
@@ -18,6 +19,8 @@ pub struct Explanation {
     pub fingerprint: Fingerprint,
     /// Why it would build; empty when it would not.
     pub reasons: Vec<MissReason>,
+    /// Whether git knows the workspace.
+    pub in_worktree: bool,
     /// Why no other checkout is served the binary of the last build, in words; empty where any is.
     pub bound_by: BTreeSet<String>,
 }
@@ -32,10 +35,10 @@ pub fn explain(request: &Request, call: &Call<'_>) -> Result<Explanation> {
     let survey = search.survey(call.made)?;
     let found = search.look_up(&survey)?;
     let (fingerprint, bound_by) = (found.inputs.fingerprint(), found.inputs.path_set.bound_by);
-    match found.entry {
-        LookUp::Hit(entry) if !request.rebuild => {
-            Ok(Explanation { entry: Some(*entry), fingerprint, reasons: Vec::new(), bound_by })
-        }
-        other => Ok(Explanation { entry: None, fingerprint, reasons: search.reasons(&survey, &other)?, bound_by }),
-    }
+    let in_worktree = inputs::is_in_worktree(&search.root);
+    let (entry, reasons) = match found.entry {
+        LookUp::Hit(entry) if !request.rebuild => (Some(*entry), Vec::new()),
+        other => (None, search.reasons(&survey, &other)?),
+    };
+    Ok(Explanation { entry, fingerprint, reasons, in_worktree, bound_by })
 }

@@ -238,6 +238,7 @@ impl From<Explanation> for NativeExplanation {
             path: explanation.entry.map(|entry| entry.path.to_string_lossy().into_owned()),
             fingerprint: explanation.fingerprint.to_string(),
             reasons: explanation.reasons.into_iter().map(Into::into).collect(),
+            in_worktree: explanation.in_worktree,
             bound_by: explanation.bound_by.into_iter().collect(),
         }
     }

@@ -187,6 +187,8 @@ pub struct NativeExplanation {
     pub fingerprint: String,
     /// Why it would be built.
     pub reasons: Vec<MissReason>,
+    /// Whether git knows the workspace.
+    pub in_worktree: bool,
     /// Why no other checkout is served it.
     pub bound_by: Vec<String>,
 }

@@ -48,12 +48,7 @@ pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package,
             if package.features.contains_key(feature) {
                 continue;
             }
-            let names: Vec<String> = package.features.keys().cloned().collect();
-            return refused(if names.is_empty() {
-                format!("package `{}` has no feature `{feature}`; it has none at all", package.name)
-            } else {
-                format!("package `{}` has no feature `{feature}`; it has {}", package.name, listed(&names, MOST_NAMES))
-            });
+            return refused(no_feature(package, feature));
         };
         let mut names: Vec<String> = package
             .dependencies
@@ -62,6 +57,9 @@ pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package,
             .collect();
         let members = metadata.workspace_packages();
         let member = members.iter().find(|member| *member.name == dependency);
+        if let Some(member) = member.filter(|member| !member.features.contains_key(of_dependency)) {
+            return refused(no_feature(member, of_dependency));
+        }
         if member.is_none() && !names.iter().any(|name| name == dependency) {
             names.sort();
             names.dedup();
@@ -84,6 +82,12 @@ pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package,
         }
     }
     None
+}
+
+fn no_feature(package: &Package, feature: &str) -> String {
+    let names: Vec<String> = package.features.keys().cloned().collect();
+    let has = if names.is_empty() { "none at all".into() } else { listed(&names, MOST_NAMES) };
+    format!("package `{}` has no feature `{feature}`; it has {has}", package.name)
 }
 
 /// A target that rustc does not know, with those for the same processor.

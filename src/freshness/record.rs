@@ -155,7 +155,7 @@ impl<'a> Present<'a> {
 
     /// The places that a run for `reads` looks at.
     pub(super) fn places(&self, run: &Run, reads: &PackageReads) -> BTreeSet<Place> {
-        let files = run.files.iter().flat_map(|file| [Some(file.clone()), twin(file)]).flatten();
+        let files = run.files.iter().flat_map(|file| [Some(file.clone()), inputs::twin(file)]).flatten();
         let mut places: BTreeSet<Place> = files.map(|file| Place::of(&file, self.root)).collect();
         if run.reads_whole_package {
             let place = Place::of(&reads.package.directory, self.root);
@@ -244,18 +244,4 @@ impl BuildRecord {
     pub(crate) fn is_distrusted(&self) -> bool {
         self.distrusted.is_some()
     }
-}
-
-/// Where rustc would look for the module in `file` as well: `x/mod.rs` for `x.rs`, and the other way round. It refuses
-/// a module that has both, which cargo does not see since nothing has read the other file yet.
-///
-/// <https://doc.rust-lang.org/error_codes/E0584.html>
-fn twin(file: &Path) -> Option<PathBuf> {
-    if file.extension()? != "rs" {
-        return None;
-    }
-    Some(match file.file_stem()? {
-        stem if stem == "mod" => file.parent()?.with_extension("rs"),
-        _ => file.with_extension("").join("mod.rs"),
-    })
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use gix::bstr::{BStr, BString, ByteSlice};
 
 use crate::fingerprint::{Digest, FingerprintBuilder};
-use crate::inputs::{self, LockFile, Observation};
+use crate::inputs::{self, LockFile, Observation, PackageReads};
 use crate::path_set::Place;
 use crate::tree::{FileInput, Kind, Tree, TreePath, split};
 
@@ -61,18 +61,23 @@ impl Undeclared {
             all.map(|path| TreePath(path.to_owned())).any(|path| named.contains(&path))
                 || is_of_script().is_some_and(|owner| read_whole.contains(&owner))
         };
+        let may_read_more = |reads: &&PackageReads| {
+            reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros)
+        };
+        let without = observation.local().filter(|reads| !may_read_more(reads));
+        let without: BTreeSet<BString> = without.map(|reads| Place::of(&reads.package.directory, root).0.0).collect();
         let mut found = Self::default();
-        for reads in observation.local() {
-            let may_be_read = reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros);
-            if !may_be_read {
-                continue;
-            }
+        for reads in observation.local().filter(may_read_more) {
             let place = Place::of(&reads.package.directory, root);
             let outside;
             let files: Vec<&FileInput> = if owners.packages.contains(&place.0.0) {
-                let is_own = |file: &&FileInput| owners.of_path(file.path.0.as_bstr()) == Some(place.0.0.as_bstr());
-                let is_at_root = |file: &&FileInput| AT_ROOT.iter().any(|name| file.path.0 == *name);
-                tree.files().iter().filter(|file| is_own(file) || is_at_root(file)).collect()
+                let concerns = |file: &&FileInput| {
+                    let owner = owners.of_path(file.path.0.as_bstr());
+                    // No run of their own can read the files of a package that has neither.
+                    owner.is_some_and(|owner| owner == place.0.0 || without.contains(owner))
+                        || AT_ROOT.iter().any(|name| file.path.0 == *name)
+                };
+                tree.files().iter().filter(concerns).collect()
             } else if reads.is_read_whole() {
                 Vec::new()
             } else {

@@ -9,7 +9,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -26,6 +26,7 @@ use super::repository::{self, unusable};
 use super::seen::Seen;
 use super::selection::{MANIFEST, Selection};
 use super::tracked::Tracked;
+use super::worktree::{self, Worktree};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
@@ -106,8 +107,15 @@ pub(super) fn list(
     };
     let (selection, full) = (selection.as_ref(), BString::default());
     let mut walk = Walk { root, exclude, git, selection, cancellation, found, full, slots: 0, listing };
-    let repository = repository::open(root.path()).map_err(|error| unusable(root.path(), error))?;
-    walk.repository(&repository, Around { ignored: false, belongs: selection.is_none(), parent: None })?;
+    let around = Around { ignored: false, belongs: selection.is_none(), parent: None };
+    walk.listing.seen.extend(worktree::seen(root.path()));
+    match worktree::around(root.path()) {
+        Some(Worktree { top, lead }) => {
+            let repository = repository::open(&top).map_err(|error| unusable(&top, error))?;
+            walk.repository(&repository, &top, &lead, around)?;
+        }
+        None => walk.plain(around)?,
+    }
     let mut listing = walk.listing;
     for name in ALWAYS {
         let path = TreePath(name.into());
@@ -176,24 +184,30 @@ struct Around {
 }
 
 impl Walk<'_> {
-    /// The repository whose worktree is at the path at hand.
-    fn repository(&mut self, repository: &gix::Repository, around: Around) -> Result<()> {
+    /// The path at hand, in the repository whose worktree has its `top` there or above, with `lead` between them.
+    fn repository(&mut self, repository: &gix::Repository, top: &Path, lead: &Path, around: Around) -> Result<()> {
         let at = self.full.clone();
-        let here = self.root.on_disk(at.as_bstr())?;
-        let head = repository::head(repository).map_err(|error| unusable(&here, error))?;
-        let config =
-            GitConfig::of(repository, head.branch(), &here, self.git).map_err(|error| unusable(&here, error))?;
-        self.listing.seen.extend(repository::seen(repository, &head, &here).into_iter().chain(config.seen()));
+        let head = repository::head(repository).map_err(|error| unusable(top, error))?;
+        let config = GitConfig::of(repository, head.branch(), top, self.git).map_err(|error| unusable(top, error))?;
+        self.listing.seen.extend(repository::seen(repository, &head, top).into_iter().chain(config.seen()));
         self.listing.heads.insert(TreePath(self.full.clone()), head.commit);
 
-        let (index, file) = Index::read(repository).map_err(|error| unusable(&here, error))?;
+        let (index, file) = Index::read(repository).map_err(|error| unusable(top, error))?;
         self.listing.indices.push(index);
-        let rules = Rules::of(repository, &file, &config).map_err(|error| unusable(&here, error))?;
-        let tracked = Tracked::of(&file);
+        let lead = worktree::in_git_form(lead);
+        let mut rules = Rules::of(repository, &file, &config, lead.as_bstr()).map_err(|error| unusable(top, error))?;
+        self.listing.seen.extend(worktree::rules_above(top, lead.as_bstr()));
+        let ignored = rules.enter_lead(top).map_err(|error| Error::unreadable(top.join(GITIGNORE), error))?;
+        let tracked = Tracked::of(&file, lead.as_bstr());
+        if ignored && tracked.is_empty() {
+            // A directory that git was told to leave alone, with everything in it.
+            self.listing.heads.remove(&TreePath(self.full.clone()));
+            return self.plain(around);
+        }
         let prefix = if self.full.is_empty() { 0 } else { self.full.len() + 1 };
         let all = tracked.all();
-        let mut inside = Repository { prefix, root: here, rules, tracked };
-        self.directory(&mut inside, all, Around { ignored: false, ..around })?;
+        let mut inside = Repository { prefix, root: top.to_owned(), rules, tracked };
+        self.directory(&mut inside, all, Around { ignored, ..around })?;
         for path in inside.rules.not_fetched() {
             // It may be fetched without a change to anything that is known to belong to it.
             self.listing.seen.push(Seen::never());
@@ -202,6 +216,13 @@ impl Walk<'_> {
             self.listing.rules_not_fetched.push(TreePath(full));
         }
         Ok(())
+    }
+
+    /// The root, in no repository: what the ignore files in it do not name counts.
+    fn plain(&mut self, around: Around) -> Result<()> {
+        let root = self.root.path().to_owned();
+        let mut inside = Repository { prefix: 0, root, rules: Rules::none(), tracked: Tracked::none() };
+        self.directory(&mut inside, 0..0, around)
     }
 
     /// The directory at the path at hand, below which git tracks `tracked`.
@@ -222,7 +243,8 @@ impl Walk<'_> {
             match repository::open(directory.path()) {
                 Ok(nested) if nested.workdir().is_some() => {
                     self.not_there(repository, tracked);
-                    return self.repository(&nested, around);
+                    let top = self.root.on_disk(self.full.as_bstr())?;
+                    return self.repository(&nested, &top, Path::new(""), Around { ignored: false, ..around });
                 }
                 Err(problem) if problem.is_known => return Err(unusable(directory.path(), problem)),
                 // It may become one without a change to anything that is known to belong to it.

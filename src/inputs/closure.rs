@@ -309,6 +309,21 @@ impl Observer<'_> {
     }
 }
 
+/// Where rustc would look for the module in `file` as well: `x/mod.rs` for `x.rs`, and the other way round. It refuses
+/// a module that has both, which cargo does not see since nothing has read the other file yet.
+///
+/// <https://doc.rust-lang.org/error_codes/E0584.html>
+#[must_use]
+pub fn twin(file: &Path) -> Option<PathBuf> {
+    if file.extension()? != "rs" {
+        return None;
+    }
+    Some(match file.file_stem()? {
+        stem if stem == "mod" => file.parent()?.with_extension("rs"),
+        _ => file.with_extension("").join("mod.rs"),
+    })
+}
+
 /// What a build writes. None of that is an input of it.
 struct Output {
     executable: PathBuf,

@@ -25,7 +25,10 @@ pub(super) const GITIGNORE: &str = ".gitignore";
 const PARSE: Ignore = Ignore { support_precious: false };
 
 pub(super) struct Rules<'a> {
-    repository: &'a gix::Repository,
+    /// None where git's files are read and there is no git.
+    repository: Option<&'a gix::Repository>,
+    /// The directory that the walk begins in, below the repository's top, with a slash behind it where it is not the top.
+    lead: BString,
     /// The most important one last.
     search: gix::ignore::Search,
     case: Case,
@@ -41,11 +44,12 @@ pub(super) struct Rules<'a> {
 pub(super) struct Outside(usize);
 
 impl<'a> Rules<'a> {
-    /// Those that hold in the whole repository.
+    /// Those that hold in the whole repository, for a walk that begins in `lead` below its top.
     pub(super) fn of(
         repository: &'a gix::Repository,
         index: &'a gix::index::State,
         config: &GitConfig,
+        lead: &BStr,
     ) -> Result<Self, String> {
         // Anything else would be waited for, or is nothing to read.
         let of_user = config.excludes_file.clone().filter(|path| path.is_file());
@@ -64,9 +68,41 @@ impl<'a> Rules<'a> {
             .filter(|(path, _)| path.rsplit_str("/").next() == Some(GITIGNORE.as_bytes()))
             .collect();
         let case = if config.ignore_case { Case::Fold } else { Case::Sensitive };
-        let mut rules = Self { repository, search, case, left_out, not_fetched: Vec::new(), buffer };
+        let (repository, lead) = (Some(repository), lead.to_owned());
+        let mut rules = Self { repository, lead, search, case, left_out, not_fetched: Vec::new(), buffer };
         rules.spell_out_from(0);
         Ok(rules)
+    }
+
+    /// Those of a directory that git has nothing to say about.
+    pub(super) fn none() -> Self {
+        Self {
+            repository: None,
+            lead: BString::default(),
+            search: gix::ignore::Search::default(),
+            case: Case::Sensitive,
+            left_out: HashMap::new(),
+            not_fetched: Vec::new(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Adds the rules of the directories that lead from the top of the repository at `root` to where the walk begins. Says
+    /// whether one of these is ignored.
+    pub(super) fn enter_lead(&mut self, root: &Path) -> io::Result<bool> {
+        let lead = std::mem::take(&mut self.lead);
+        let slashes: Vec<usize> = lead.find_iter("/").collect();
+        let mut is_ignored = false;
+        for (start, end) in [0].into_iter().chain(slashes.iter().map(|slash| slash + 1)).zip(&slashes) {
+            let above = lead[..start].trim_end_with(|character| character == '/').as_bstr();
+            let directory = root.join(gix::path::from_bstr(above).map_err(io::Error::other)?);
+            let has_file = directory.join(GITIGNORE).is_file();
+            // Nothing leaves them again.
+            let _ = self.enter(root, &directory, above, has_file)?;
+            is_ignored |= self.ignore(lead[..*end].as_bstr(), true);
+        }
+        self.lead = lead;
+        Ok(is_ignored)
     }
 
     /// Makes the brackets in the lists from the one of number `first` on what they are to git.
@@ -92,13 +128,16 @@ impl<'a> Rules<'a> {
         let lists = &mut self.search.patterns;
         let found = has_file
             && gix::glob::search::add_patterns_file(lists, file.clone(), false, Some(root), &mut self.buffer, PARSE)?;
-        let mut path = BString::from(relative);
-        if !path.is_empty() {
+        let mut path = self.below_top(relative);
+        if !path.is_empty() && !path.ends_with(b"/") {
             path.push(b'/');
         }
         path.extend_from_slice(GITIGNORE.as_bytes());
-        if !found && let Some(id) = self.left_out.get(path.as_bstr()) {
-            match self.repository.try_find_object(*id).map_err(|error| io::Error::other(error.to_string()))? {
+        if !found
+            && let Some(repository) = self.repository
+            && let Some(id) = self.left_out.get(path.as_bstr())
+        {
+            match repository.try_find_object(*id).map_err(|error| io::Error::other(error.to_string()))? {
                 Some(blob) => self.search.add_patterns_buffer(&blob.data, file, Some(root), PARSE)?,
                 None => self.not_fetched.push(TreePath(path)),
             }
@@ -118,8 +157,22 @@ impl<'a> Rules<'a> {
         self.search.patterns.truncate(outside.0);
     }
 
+    /// `path`, which starts where the walk begins, from the repository's top.
+    fn below_top(&self, path: &BStr) -> BString {
+        let mut below = self.lead.clone();
+        below.extend_from_slice(path);
+        below
+    }
+
     /// Whether a path in the directory entered last is ignored.
     pub(super) fn ignore(&self, path: &BStr, is_dir: bool) -> bool {
+        let below;
+        let path = if self.lead.is_empty() {
+            path
+        } else {
+            below = self.below_top(path);
+            below.as_bstr()
+        };
         self.search
             .pattern_matching_relative_path(path, Some(is_dir), self.case)
             .is_some_and(|found| !found.pattern.is_negative())

@@ -117,6 +117,42 @@ fn reached(starts: impl Iterator<Item = PathBuf>) -> BTreeSet<PathBuf> {
     found
 }
 
+/// The workspace that a cargo started in `directory` works on: the directory of its manifest; none where there is none.
+///
+/// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-workspace-section>
+#[must_use]
+pub fn workspace_around(directory: &Path) -> Option<PathBuf> {
+    let with_manifest = |from: &Path| from.ancestors().find(|it| it.join(MANIFEST).is_file()).map(Path::to_owned);
+    let nearest = with_manifest(directory)?;
+    let manifest = table(&nearest.join(MANIFEST));
+    if manifest.contains_key("workspace") {
+        return Some(nearest);
+    }
+    if let Some(named) = manifest.get("package").and_then(|package| package.get("workspace")?.as_str()) {
+        return Some(normalized(&nearest.join(named)));
+    }
+    let mut above = nearest.parent().and_then(with_manifest);
+    while let Some(root) = above {
+        if let Some(workspace) = table(&root.join(MANIFEST)).get("workspace")
+            && !is_excluded(workspace, &root, &nearest)
+        {
+            return Some(root);
+        }
+        above = root.parent().and_then(with_manifest);
+    }
+    Some(nearest)
+}
+
+/// Whether a workspace at `root` leaves out a package below it. A member that is named is none that is left out.
+fn is_excluded(workspace: &toml::Value, root: &Path, package: &Path) -> bool {
+    let listed = |key: &str| {
+        let list = workspace.get(key).and_then(toml::Value::as_array);
+        list.into_iter().flatten().filter_map(toml::Value::as_str).map(|path| root.join(path)).collect::<Vec<_>>()
+    };
+    listed("exclude").iter().any(|path| package.starts_with(path))
+        && !listed("members").iter().any(|path| package.starts_with(path))
+}
+
 /// Whether the manifest in `directory` is that of a package, and not only of a workspace.
 #[must_use]
 pub fn is_package(directory: &Path) -> bool {

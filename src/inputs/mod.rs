@@ -48,14 +48,15 @@ mod texts;
 mod threads;
 mod toolchain;
 mod tracked;
+mod worktree;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use closure::{Observation, PackageReads, Run, Unobservable, observe};
+pub use closure::{Observation, PackageReads, Run, Unobservable, observe, twin};
 pub use environment::{Configured, configured_targets, configured_variables, target_directory};
 pub use lock_file::LockFile;
-pub use manifests::is_package;
+pub use manifests::{is_package, workspace_around};
 pub use path_sets::{digest_of, files_of_package, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
@@ -74,7 +75,7 @@ use crate::tree::Tree;
 ///
 /// # Errors
 ///
-/// [`Error::NotACheckout`] unless `repo` is a directory with both `.git` and `Cargo.toml`.
+/// [`Error::NotACheckout`] unless `repo` is a directory with a `Cargo.toml`.
 pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
     let not_a_checkout = |problem: &str, hint: &str| Error::NotACheckout {
         path: repo.to_owned(),
@@ -88,23 +89,23 @@ pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
         _ => not_a_checkout(&error.to_string(), "name a directory that can be read in `repo`"),
     })?;
     if !metadata.is_dir() {
-        return Err(not_a_checkout("it is not a directory", "name the root of a git checkout in `repo`"));
+        return Err(not_a_checkout("it is not a directory", "name the directory of a cargo workspace in `repo`"));
     }
-    if std::fs::symlink_metadata(repo.join(".git")).is_err() {
+    if !repo.join("Cargo.toml").is_file() {
         let bare = repo.join("HEAD").is_file() && repo.join("objects").is_dir();
         return Err(if bare {
             not_a_checkout("it is a bare repository", "add a worktree with `git worktree add`, and name that in `repo`")
         } else {
-            not_a_checkout("it has no `.git`", "name the root of a git checkout in `repo`")
+            not_a_checkout("it has no `Cargo.toml`", "name the directory of a cargo workspace in `repo`")
         });
     }
-    if !repo.join("Cargo.toml").is_file() {
-        return Err(not_a_checkout(
-            "it has no `Cargo.toml`",
-            "the cargo workspace must be at the checkout's root; name such a checkout in `repo`",
-        ));
-    }
     dunce::canonicalize(repo).map_err(|error| not_a_checkout(&error.to_string(), "name another directory in `repo`"))
+}
+
+/// Whether git knows the workspace at `root`: where it does not, there is no commit, and no file is tracked.
+#[must_use]
+pub fn is_in_worktree(root: &Path) -> bool {
+    worktree::around(root).is_some()
 }
 
 /// What [`survey`] comes to.

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, ByteSlice};
 
-use super::closure::{Observation, PackageReads};
+use super::closure::{Observation, PackageReads, twin};
 use super::content;
+use super::lock_file::LockFile;
 use super::manifests::Workspace;
 use super::outside::covers;
 use super::selection::{MANIFEST, Selection, parents};
@@ -30,10 +31,16 @@ use crate::tree::{FileInput, Heads, Kind, Tree, TreePath};
 /// [`crate::error::Error::InputUnreadable`] for one of cargo's configuration files that cannot be read.
 pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root: &Path) -> Result<PathSet> {
     let place = |path: &Path| Place::of(path, root);
-    let directories = observation.local().map(|reads| place(&reads.package.directory));
-    let packages: BTreeSet<Place> = match request.scope {
-        Scope::Crate => directories.collect(),
-        Scope::Tree => directories.filter(|place| !covers(tree, place)).collect(),
+    let lock_file = LockFile::of(root);
+    let may_read_more =
+        |reads: &PackageReads| reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros);
+    // Without a build script and a procedural macro, all that is read is named.
+    let is_all_named = !observation.local().any(may_read_more);
+    let directories = observation.local().filter(|_| !is_all_named).map(|reads| place(&reads.package.directory));
+    let whole: BTreeSet<Place> = directories.collect();
+    let packages = match request.scope {
+        Scope::Crate => whole.clone(),
+        Scope::Tree => whole.iter().filter(|place| !covers(tree, place)).cloned().collect(),
     };
     let read_whole = observation.local().filter(|reads| reads.is_read_whole());
     let mut set = PathSet {
@@ -49,9 +56,11 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     let covered = match request.scope {
         Scope::Tree => tree,
         Scope::Crate => {
-            let inside = set.packages.iter().filter(|place| place.is_inside()).map(|place| place.0.0.as_bstr());
             let in_tree = manifests.iter().filter(|manifest| tree.file(&manifest.0).is_some()).cloned();
-            set.manifests = in_tree.chain(above(inside).into_iter().map(Place)).collect();
+            let all: Vec<_> = observation.local().map(|reads| place(&reads.package.directory)).collect();
+            let all = all.iter().filter(|place| place.is_inside()).map(|place| place.0.0.as_bstr());
+            let above = above(all);
+            set.manifests = in_tree.chain(above.into_iter().map(Place)).collect();
             set.members = workspace.members;
             of_crate = narrowed(tree, &Selection::of(&set));
             &of_crate
@@ -60,7 +69,8 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     let read = observation.packages.values().flat_map(|reads| reads.files.iter().map(|file| place(file)));
     let links = observation.local().filter(|reads| reads.is_read_whole());
     let links = links.flat_map(|reads| links_in(reads, tree, root));
-    let appearing = observation.local().flat_map(|reads| appearing_in(reads, root)).map(|path| place(&path));
+    let appearing = observation.local().flat_map(|reads| appearing_in(reads, &whole, request, root));
+    let appearing = appearing.map(|path| place(&path));
     let above_root = roots_above(root).into_iter().map(|path| place(&path));
     for place in read.chain(links).chain(above_root).chain(manifests).chain(appearing) {
         // A link counts by its name in the tree, and here by what it leads to, over however many links.
@@ -105,19 +115,25 @@ fn links_in(reads: &PackageReads, tree: &Tree, root: &Path) -> Vec<Place> {
     links.filter(|place| place.on_disk(root).starts_with(directory)).collect()
 }
 
-/// What makes a difference to a package as soon as it appears: files that are found by name, and for a package outside the
-/// checkout a manifest above it.
-fn appearing_in(reads: &PackageReads, root: &Path) -> Vec<PathBuf> {
+/// What makes a difference to a package as soon as it appears: files that are found by name, the other place of each module,
+/// and for a package outside the checkout a manifest above it.
+fn appearing_in(reads: &PackageReads, packages: &BTreeSet<Place>, request: &Request, root: &Path) -> Vec<PathBuf> {
     let directory = &reads.package.directory;
+    let bin = [format!("src/bin/{}.rs", request.bin), format!("src/bin/{}/main.rs", request.bin)];
+    let bin = bin.into_iter().filter(|_| reads.package.name() == request.package);
+    let by_name = FOUND_BY_NAME.iter().map(|name| (*name).to_owned()).chain(bin).map(|name| directory.join(name));
+    // One in a directory that counts whole is seen there.
+    let is_whole = packages.contains(&Place::of(directory, root));
+    let twins = reads.files.iter().filter(|_| !is_whole).filter_map(|file| twin(file));
     let is_inside = Place::of(directory, root).is_inside();
     let manifests = if is_inside { Vec::new() } else { manifests_above(directory) };
-    FOUND_BY_NAME.iter().map(|name| directory.join(name)).chain(manifests).collect()
+    by_name.chain(twins).chain(manifests).collect()
 }
 
 /// What cargo makes a part of a package as soon as it appears, whatever git thinks of it.
 ///
 /// <https://doc.rust-lang.org/cargo/guide/project-layout.html>
-const FOUND_BY_NAME: [&str; 3] = ["build.rs", "src/lib.rs", "src/main.rs"];
+const FOUND_BY_NAME: [&str; 4] = ["Cargo.toml", "build.rs", "src/lib.rs", "src/main.rs"];
 
 /// A workspace's root may lie above a package that does not say it is one itself.
 fn roots_above(root: &Path) -> Vec<PathBuf> {

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use gix::bstr::BStr;
+use gix::bstr::{BStr, ByteSlice};
 use gix::index::entry::Mode;
 
 /// Tracked paths, sorted by bytes.
@@ -19,12 +19,14 @@ struct Path<'a> {
 }
 
 impl<'a> Tracked<'a> {
-    pub(super) fn of(index: &'a gix::index::State) -> Self {
+    /// Those below `lead`, which is empty or ends in a slash, relative to it.
+    pub(super) fn of(index: &'a gix::index::State, lead: &BStr) -> Self {
         let path = |entry: &'a gix::index::Entry| {
             let is_file = !entry.mode.contains(Mode::COMMIT) && !entry.mode.contains(Mode::DIR);
-            Path { path: entry.path(index), is_file }
+            let path = entry.path(index).strip_prefix(lead.as_bytes())?.as_bstr();
+            Some(Path { path, is_file })
         };
-        let mut paths: Vec<_> = index.entries().iter().map(path).collect();
+        let mut paths: Vec<_> = index.entries().iter().filter_map(path).collect();
         // git keeps it sorted; whoever else has written it may not have.
         paths.sort_by_key(|path| path.path);
         // An unmerged path is there up to three times.
@@ -34,6 +36,15 @@ impl<'a> Tracked<'a> {
             is_same
         });
         Self(paths)
+    }
+
+    /// Those of no repository.
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn is_file(&self, path: &BStr) -> bool {
