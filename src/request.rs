@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use environment::Environment;
+pub(crate) use environment::SAID_OF_EVERY_PACKAGE;
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;

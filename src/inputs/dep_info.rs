@@ -10,31 +10,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::closure::Unobservable;
+use crate::request::SAID_OF_EVERY_PACKAGE;
 
 /// Variables that cargo sets by itself for some programs, so that the caller's value is never read by them.
 pub(super) struct SetByCargo {
     names: &'static [&'static str],
 }
-
-/// For rustc and build scripts alike. Names that only begin like these are the caller's.
-const OF_EVERY_PACKAGE: &[&str] = &[
-    "CARGO_MANIFEST_DIR",
-    "CARGO_MANIFEST_PATH",
-    "CARGO_PKG_VERSION",
-    "CARGO_PKG_VERSION_MAJOR",
-    "CARGO_PKG_VERSION_MINOR",
-    "CARGO_PKG_VERSION_PATCH",
-    "CARGO_PKG_VERSION_PRE",
-    "CARGO_PKG_AUTHORS",
-    "CARGO_PKG_NAME",
-    "CARGO_PKG_DESCRIPTION",
-    "CARGO_PKG_HOMEPAGE",
-    "CARGO_PKG_REPOSITORY",
-    "CARGO_PKG_LICENSE",
-    "CARGO_PKG_LICENSE_FILE",
-    "CARGO_PKG_RUST_VERSION",
-    "CARGO_PKG_README",
-];
 
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-crates>
 pub(super) const FOR_RUSTC: SetByCargo =
@@ -47,7 +28,7 @@ pub(super) const FOR_BUILD_SCRIPTS: SetByCargo = SetByCargo {
 
 impl SetByCargo {
     pub(super) fn has(&self, name: &str) -> bool {
-        self.names.contains(&name) || OF_EVERY_PACKAGE.contains(&name)
+        self.names.contains(&name) || SAID_OF_EVERY_PACKAGE.contains(&name)
     }
 }
 

@@ -47,6 +47,7 @@ const OF_ANOTHER_PACKAGE: &[&str] = &[
     "CARGO_BIN_NAME",
     "CARGO_CRATE_NAME",
     "CARGO_MAKEFLAGS",
+    "CARGO_MANIFEST_LINKS",
     "CARGO_PRIMARY_PACKAGE",
     "CARGO_RUSTC_CURRENT_DIR",
     "CARGO_SBOM_PATH",
@@ -54,8 +55,27 @@ const OF_ANOTHER_PACKAGE: &[&str] = &[
     "OUT_DIR",
 ];
 
-const OF_ANOTHER_PACKAGE_PREFIXES: &[&str] =
-    &["CARGO_BIN_EXE_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PKG_", "DEP_"];
+const OF_ANOTHER_PACKAGE_PREFIXES: &[&str] = &["CARGO_BIN_EXE_", "CARGO_CFG_", "CARGO_FEATURE_", "DEP_"];
+
+/// Cargo says this to rustc, to build scripts and to programs alike. Names that only begin like these are the caller's.
+pub(crate) const SAID_OF_EVERY_PACKAGE: &[&str] = &[
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+    "CARGO_PKG_AUTHORS",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_DESCRIPTION",
+    "CARGO_PKG_HOMEPAGE",
+    "CARGO_PKG_REPOSITORY",
+    "CARGO_PKG_LICENSE",
+    "CARGO_PKG_LICENSE_FILE",
+    "CARGO_PKG_RUST_VERSION",
+    "CARGO_PKG_README",
+];
 
 /// Marks a build script's environment: a program that cargo runs has a manifest at most.
 ///
@@ -168,6 +188,7 @@ fn is_of_another(name: &str, of_build_script: bool) -> bool {
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     OF_ANOTHER_REPOSITORY.contains(&name)
         || OF_ANOTHER_PACKAGE.contains(&name)
+        || SAID_OF_EVERY_PACKAGE.contains(&name)
         || begins(OF_ANOTHER_REPOSITORY_PREFIXES)
         || begins(OF_ANOTHER_PACKAGE_PREFIXES)
         || (of_build_script && OF_A_BUILD_SCRIPT.contains(&name))
@@ -210,7 +231,8 @@ mod tests {
             "OUT_DIR",
         ];
         assert!(left_of(&names).is_empty());
-        let of_user = ["CARGO_BUILD_TARGET", "CARGO_HOME", "CARGO_PROFILE_DEV_LTO", "DEPLOY", "RUSTFLAGS"];
+        let of_user =
+            ["CARGO_BUILD_TARGET", "CARGO_HOME", "CARGO_PKG_BUILD_ID", "CARGO_PROFILE_DEV_LTO", "DEPLOY", "RUSTFLAGS"];
         assert_eq!(left_of(&of_user), of_user);
     }
 
