@@ -35,6 +35,8 @@ pub(crate) enum Counts {
     Never,
     /// While the variable has the value.
     With(&'static str, &'static str),
+    /// While the features of the workspace are enabled.
+    WithFeatures,
     /// While the other thing is there.
     Beside(&'static str),
 }

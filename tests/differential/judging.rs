@@ -39,6 +39,7 @@ impl World {
             Counts::Always => true,
             Counts::Never => false,
             Counts::With(variable, value) => self.value(variable) == Some(value),
+            Counts::WithFeatures => self.enabled,
             Counts::Beside(path) => self.at(path).exists(),
         }
     }

@@ -114,6 +114,11 @@ fn walk(workspace: Workspace) {
             format!("{problem}, step {number} of `{name}`, seed {seed}, after{}", last.collect::<String>())
         };
         let state = world.state();
+        // They share a target directory, so that the first one to ask hides from the other what cargo did not notice.
+        let mut scopes = scopes.clone();
+        if number % 2 == 1 {
+            scopes.reverse();
+        }
         let known: Vec<_> = scopes.iter().map(|scope| (*scope, state.clone(), world.circumstances(scope))).collect();
         let came: Vec<_> = scopes.iter().map(|scope| world.get(scope)).collect();
         // The build may have mended the lock file, and then it is another state.

@@ -4,7 +4,7 @@
 use super::form::{Counts, Form, Thing};
 use super::workspace::{Variable, Workspace, fixed, manifest, root_manifest};
 
-const MEMBERS: [&str; 4] = ["app", "linked", "packed", "pages"];
+const MEMBERS: [&str; 5] = ["app", "linked", "packed", "pages", "generated"];
 
 pub(crate) fn scripts() -> Workspace {
     let text = |value| format!("text {value}\n");
@@ -19,6 +19,9 @@ pub(crate) fn scripts() -> Workspace {
             ("linked/Cargo.toml", &manifest("linked", "")),
             ("linked/build.rs", LINKED_BUILD),
             ("linked/src/lib.rs", LINKED_LIB),
+            ("generated/Cargo.toml", &manifest("generated", "")),
+            ("generated/build.rs", GENERATED_BUILD),
+            ("generated/src/lib.rs", "pub mod schema;\n"),
             ("packed/Cargo.toml", &manifest("packed", "include = [\"src/**\", \"dist/**\", \"build.rs\"]\n")),
             ("packed/build.rs", PACKED_BUILD),
             ("packed/src/lib.rs", "pub const DIST: &str = env!(\"DIST\");\n"),
@@ -38,12 +41,12 @@ pub(crate) fn scripts() -> Workspace {
             Thing::texts("assets/file.txt", text),
             Thing::texts("../assets/b.txt", text).at_first_absent(),
             Thing::texts("../file.txt", text),
-            Thing::texts("linked/schema.txt", text),
-            Thing::texts("linked/src/schema.rs", generated).weighing(1),
+            Thing::texts("generated/schema.txt", text).that_counts(Counts::WithFeatures),
+            Thing::texts("generated/src/schema.rs", generated).that_counts(Counts::WithFeatures).weighing(1),
             Thing::texts("packed/dist/index.html", text),
             Thing::texts("packed/dist/more.html", text).at_first_absent(),
-            Thing::texts("app/pages/a.md", text).at_first_absent(),
-            Thing::texts("app/pages/b.md", text).at_first_absent(),
+            Thing::texts("app/pages/a.md", text).at_first_absent().weighing(4),
+            Thing::texts("app/pages/b.md", text).at_first_absent().weighing(4),
             Thing::texts("app/src/main.rs", |value| APP_MAIN.replace("VALUE", &value.to_string())),
             Thing::texts("README.md", text).that_counts(Counts::Never).weighing(1),
             Thing::texts("assets/unused.txt", text).that_counts(Counts::Never).weighing(1),
@@ -54,6 +57,8 @@ pub(crate) fn scripts() -> Workspace {
             Variable::new("SOURCE_DATE_EPOCH", &[None, Some("1"), Some("2")]),
             Variable::new("CPATH", &[None, Some("/one"), Some("/two")]),
         ],
+        // A script that writes into `src/` runs each time, and with it all that depends on it is built.
+        features: &["generated"],
         moves: &[["app/pages/a.md", "app/pages/b.md"], ["assets/one/b.txt", "../assets/b.txt"]],
         ..Workspace::default()
     }
@@ -64,15 +69,28 @@ name = "app"
 version = "0.1.0"
 edition = "2024"
 
+[features]
+generated = ["dep:generated"]
+
 [dependencies]
 linked.path = "../linked"
 packed.path = "../packed"
 pages.path = "../pages"
+generated = { path = "../generated", optional = true }
+"#;
+
+const GENERATED_BUILD: &str = r#"
+fn main() {
+    let schema = std::fs::read_to_string("schema.txt").unwrap();
+    std::fs::write("src/schema.rs", format!("pub const SCHEMA: &str = {:?};\n", schema.trim())).unwrap();
+}
 "#;
 
 const APP_MAIN: &str = r#"fn main() {
     println!("main VALUE");
-    println!("linked {} {}", linked::LINKED, linked::schema::SCHEMA);
+    println!("linked {}", linked::LINKED);
+    #[cfg(feature = "generated")]
+    println!("generated {}", generated::schema::SCHEMA);
     println!("packed {}", packed::DIST);
     println!("pages {}", pages::pages!());
 }
@@ -80,8 +98,6 @@ const APP_MAIN: &str = r#"fn main() {
 
 const LINKED_BUILD: &str = r#"
 fn main() {
-    let schema = std::fs::read_to_string("schema.txt").unwrap();
-    std::fs::write("src/schema.rs", format!("pub const SCHEMA: &str = {:?};\n", schema.trim())).unwrap();
     let mut text = std::fs::read_to_string("file").unwrap().trim().to_owned();
     collect("directory".as_ref(), &mut text);
     for variable in ["SOURCE_DATE_EPOCH", "CPATH"] {
@@ -103,7 +119,7 @@ fn collect(directory: &std::path::Path, text: &mut String) {
 }
 "#;
 
-const LINKED_LIB: &str = "pub mod schema;\npub const LINKED: &str = env!(\"LINKED\");\n";
+const LINKED_LIB: &str = "pub const LINKED: &str = env!(\"LINKED\");\n";
 
 const PACKED_BUILD: &str = r#"
 fn main() {

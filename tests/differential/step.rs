@@ -37,8 +37,10 @@ pub(crate) enum Step {
     },
     /// A build that is typed in a terminal.
     OwnBuild,
+    /// Where everything is as it was, or as in the checkout that is left.
     OtherCheckout {
         which: usize,
+        carrying: bool,
     },
     SharedTarget {
         shared: bool,
@@ -60,13 +62,15 @@ pub(crate) enum Step {
 /// Drawn by weight: what cargo is known to be fooled by comes often.
 pub(crate) fn step(workspace: &Workspace) -> BoxedStrategy<Step> {
     let times = || prop_oneof![Just(Times::Now), Just(Times::Older), Just(Times::Equal)];
+    let other_checkout = (0..workspace.checkouts.len(), any::<bool>())
+        .prop_map(|(which, carrying)| Step::OtherCheckout { which, carrying });
     let mut steps: Vec<(u32, BoxedStrategy<Step>)> = vec![
         (2, Just(Step::Commit).boxed()),
         (1, Just(Step::Amend).boxed()),
         (2, Just(Step::Restore).boxed()),
         (1, any::<bool>().prop_map(|build_between| Step::Stash { build_between }).boxed()),
         (4, Just(Step::OwnBuild).boxed()),
-        (2, (0..workspace.checkouts.len()).prop_map(|which| Step::OtherCheckout { which }).boxed()),
+        (3, other_checkout.boxed()),
         (1, any::<bool>().prop_map(|shared| Step::SharedTarget { shared }).boxed()),
         (2, (0..3u8).prop_map(|which| Step::Branch { which }).boxed()),
         (2, Just(Step::Settle).boxed()),

@@ -47,7 +47,7 @@ impl World {
                 }
             }
             Step::OwnBuild => self.own_build(),
-            Step::OtherCheckout { which } => self.current = *which,
+            Step::OtherCheckout { which, carrying } => self.go_to(*which, *carrying),
             Step::SharedTarget { shared } => self.shared_target = *shared,
             Step::Branch { which } => self.switch(*which),
             Step::Variable { name, value } => _ = self.values.insert(name, *value),
@@ -58,6 +58,17 @@ impl World {
 
     fn thing(&self, path: &str) -> &Thing {
         self.workspace.things.iter().find(|thing| thing.path == path).unwrap()
+    }
+
+    fn go_to(&mut self, which: usize, carrying: bool) {
+        let form = |world: &Self, thing: &Thing| Form::at(&world.at(&thing.path));
+        let carried: Vec<Form> = self.workspace.things.iter().map(|thing| form(self, thing)).collect();
+        self.current = which;
+        for (thing, carried) in self.workspace.things.iter().zip(carried).filter(|_| carrying) {
+            if form(self, thing) != carried {
+                carried.put(&self.at(&thing.path), Times::Now);
+            }
+        }
     }
 
     fn own_build(&self) {

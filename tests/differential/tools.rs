@@ -28,8 +28,11 @@ pub(crate) fn tools() -> Workspace {
                 .that_counts(Counts::With("RUSTFLAGS", FLAGS)),
             Thing::texts("tools/flags", |value| format!("--cfg\ntracked_flag=\"{value}\"\n"))
                 .that_counts(Counts::With("RUSTFLAGS", TRACKED_FLAGS)),
-            Thing::new(".cargo/config.toml", [Form::Absent, Form::text(&configuration())]),
+            configuration(),
             Thing::texts("link.x", |value| format!("LIMIT = ABSOLUTE(4{value}96);\n"))
+                .that_counts(Counts::Beside(".cargo/config.toml")),
+            Thing::new("tools/linker", (0..3).map(linker))
+                .that_is_a_program()
                 .that_counts(Counts::Beside(".cargo/config.toml")),
             Thing::texts("README.md", text).that_counts(Counts::Never).weighing(1),
             Thing::texts("tools/unused", text).that_counts(Counts::Never).weighing(1),
@@ -54,10 +57,22 @@ fn source(text: &str, value: u8) -> String {
     format!("{TOLD}{}", text.replace("VALUE", &value.to_string()))
 }
 
-/// Names a linker script, where linkers take one as they take a library.
-fn configuration() -> String {
-    let link = if cfg!(target_os = "linux") { ", \"--cfg=limit\", \"-Clink-arg=link.x\"" } else { "" };
-    format!("[build]\nrustflags = [\"-Crelocation-model=static\", \"--cfg=configured\"{link}]\n")
+/// Names a linker script, or a linker that defines a symbol, where linkers can do that.
+fn configuration() -> Thing {
+    let configuration = |flags: &str, more: &str| {
+        let flags = format!("\"--cfg=configured\", \"-Crelocation-model=static\", {flags}");
+        Form::text(&format!("[build]\nrustflags = [{flags}]\n{more}"))
+    };
+    let thing = Thing::new(".cargo/config.toml", [Form::Absent]);
+    if !cfg!(target_os = "linux") {
+        return thing.or(configuration("", ""));
+    }
+    let linker = "[target.'cfg(all())']\nlinker = \"tools/linker\"\n";
+    thing.or(configuration("\"--cfg=limit\", \"-Clink-arg=link.x\"", "")).or(configuration("\"--cfg=limit\"", linker))
+}
+
+fn linker(value: u8) -> Form {
+    Form::program(&format!("#!/bin/sh\nexec cc \"$@\" -Wl,--defsym,LIMIT=0x{value}234\n"))
 }
 
 /// In both crates, since a wrapper may be for either alone.
