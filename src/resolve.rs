@@ -150,6 +150,8 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         if builds == MOST_BUILDS {
             return Err(Error::ChangedDuringBuild { attempts: builds, paths: vec![disturbance.summary()] });
         }
+        // What changed may be that it is gone.
+        inputs::checkout_root(&request.repo)?;
         let message = format!("{} during the build; building again", disturbance.summary());
         (call.emit)(Event::Warning { message });
         survey = survey_after;
