@@ -202,7 +202,7 @@ describe('the tools', () => {
     expect(error.message).toContain('x86_64-apple-darwin')
   })
 
-  test('a profile that nobody defines', async () => {
+  test('a profile that is not defined', async () => {
     const checkout = hello({ 'Cargo.toml': `${HELLO['Cargo.toml']}[profile.swift]\ninherits = "release"\n` })
     const error = await failure(checkout.get({ profile: 'swfit' }), 'INVALID_OPTION')
     expect(error.message).toContain('`swfit` here; there are dev, release, test, bench, swift')

@@ -255,7 +255,7 @@ test('the path of a generated source that a panic would tell binds nothing', asy
   expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: '1' })
 })
 
-onLinux('a library of somebody else is used where it is, and has to be as it was', async () => {
+onLinux('a library from elsewhere is used where it is, and has to be as it was', async () => {
   const steps = [argument('{directory}/libword.so'), argument('-Wl,-rpath,{directory}')]
   const checkout = new Checkout(linked(['let directory = env::var("SOMEWHERE").unwrap();', ...steps]))
   const build = (number: number) => {
