@@ -72,6 +72,7 @@ test('a source that is edited while the build script runs is in the binary as it
   for (const [declared, path] of [
     ['rerun-if-changed=src', 'src/main.rs'],
     ['rerun-if-changed=build.rs', 'schema.txt'],
+    ['rerun-if-changed=build.rs', 'src/main.rs'],
   ] as const) {
     // It waits until the file has been changed, as a slow one would, and has read it before.
     const script = `fn main() {

@@ -32,6 +32,8 @@ pub(crate) struct Disturbance {
     pub(crate) changed: Vec<String>,
     /// What was written to, and is as it was.
     pub(crate) touched: Vec<String>,
+    /// The files among both.
+    pub(crate) files: Vec<TreePath>,
     /// What build scripts wrote.
     pub(crate) generated: Vec<Generated>,
 }
@@ -108,8 +110,13 @@ impl Disturbance {
                 package: script.package.clone(),
                 output: script.output.clone(),
             }),
-            None if written.is_same => self.touched.push(path.to_string()),
-            None => self.changed.push(format!("{path} changed")),
+            None => {
+                self.files.push(path.clone());
+                match written.is_same {
+                    true => self.touched.push(path.to_string()),
+                    false => self.changed.push(format!("{path} changed")),
+                }
+            }
         }
     }
 

@@ -68,6 +68,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
     search.store.prepare()?;
     let mut told = None;
     let (mut builds, mut build_ms) = (0, 0);
+    let mut disturbed = Vec::new();
     loop {
         let turn = flight::take_turn(&search.root, call.cancellation, call.emit)?;
         let key = found.inputs.fingerprint();
@@ -112,7 +113,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         // Minutes may pass now, and others can look at the checkout meanwhile.
         call.afterwards.run();
         let (began, since) = (Moment::now(), search.store.now());
-        let (built, observation) = build(&search, &found.inputs, &whole, &reasons)?;
+        let (built, observation) = build(&search, &found.inputs, &whole, &reasons, &disturbed)?;
         builds += 1;
         build_ms += built.elapsed_ms;
         let mut needs = Needs::of(&built.units, &search.root)?;
@@ -154,6 +155,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         inputs::checkout_root(&request.repo)?;
         let message = format!("{} during the build; building again", disturbance.summary());
         (call.emit)(Event::Warning { message });
+        disturbed.extend(disturbance.files);
         survey = survey_after;
         found = search.look_up(&survey)?;
     }
@@ -179,8 +181,14 @@ fn tell_miss(search: &Search<'_>, survey: &Survey, found: &LookUp) -> Result<Vec
 }
 
 /// Runs cargo for what was found of `inputs`, and runs it once more without what it wrongly took for fresh. Changed inputs
-/// are named in `reasons`.
-fn build(search: &Search<'_>, inputs: &Inventory, tree: &Tree, reasons: &[MissReason]) -> Result<(Built, Observed)> {
+/// are named in `reasons`, those that changed during earlier builds of this call in `disturbed`.
+fn build(
+    search: &Search<'_>,
+    inputs: &Inventory,
+    tree: &Tree,
+    reasons: &[MissReason],
+    disturbed: &[TreePath],
+) -> Result<(Built, Observed)> {
     let Search { request, root, call, store, .. } = search;
     let asked = search.for_cargo(inputs)?;
     let zig = request.builder == Builder::Zigbuild;
@@ -195,7 +203,8 @@ fn build(search: &Search<'_>, inputs: &Inventory, tree: &Tree, reasons: &[MissRe
     let record = record(search, &built)?;
     let present = present(search, &observation, inputs, tree)?;
     let changed: Vec<String> = reasons.iter().flat_map(MissReason::paths).collect();
-    let audit = Audit { record: &record, observation: &observation, present: &present, began, changed: &changed };
+    let audit =
+        Audit { record: &record, observation: &observation, present: &present, began, changed: &changed, disturbed };
     let doubts = audit.doubts();
     if doubts.is_empty() {
         return Ok((built, Ok(observation)));

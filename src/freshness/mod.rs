@@ -12,7 +12,8 @@
 //! names. In scope `tree` a commit and any other file that no run names count for such packages, too. After each build that is
 //! recorded, with the `stat` of what the run wrote. Where the record does not vouch for that file, since another program
 //! built it, the change times of the inputs do, which no program can set: what was changed after the file was written is
-//! doubted, and so is everything in a target directory outside the checkout.
+//! doubted, and so is everything in a target directory outside the checkout. A build script is doubted, too, when an input was written
+//! to while it ran in an earlier build of the same call.
 //! Does not promise: to doubt what does not count as an input.
 
 mod record;
@@ -29,6 +30,7 @@ use self::undeclared::Files;
 use crate::inputs::{Observation, PackageReads, Run};
 use crate::path_set::{Place, normalized};
 use crate::request::Scope;
+use crate::tree::TreePath;
 use crate::units::Package;
 
 /// Programs, by their role, that cargo asks for no version.
@@ -75,6 +77,8 @@ pub(crate) struct Audit<'a> {
     pub(crate) began: SystemTime,
     /// Paths that are known to have changed, to name one.
     pub(crate) changed: &'a [String],
+    /// Files that were written to during earlier builds of the same call.
+    pub(crate) disturbed: &'a [TreePath],
 }
 
 impl Audit<'_> {
@@ -136,12 +140,23 @@ impl Audit<'_> {
     }
 
     fn doubt(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+        if let Some(path) = self.disturbed.iter().find(|path| self.is_written_during(path, run)) {
+            return Some(format!("{path} was written to while its build script ran"));
+        }
         let now = self.present.record(run, reads)?;
         match self.vouching(run, &now) {
             Some(then) => then.differs_from(&now).or_else(|| self.may_have_read(run, reads, then, &now)),
             None if reads.is_local || !run.files.is_empty() => self.unvouched(run, reads),
             None => self.configured_since(run),
         }
+    }
+
+    /// Whether a build script may have read a file, declared or not, before it was written to. A file that is gone, or
+    /// a script whose time is not known, counts as one.
+    fn is_written_during(&self, path: &TreePath, run: &Run) -> bool {
+        let path = Place(path.clone()).on_disk(self.present.root);
+        let during = |(began, ended)| !changed_after(&path, ended) && changed_after(&path, began);
+        run.is_script && (!path.exists() || run.span.is_none_or(during))
     }
 
     /// What a run may have read without saying so, and is not what it was.

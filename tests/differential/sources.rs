@@ -22,8 +22,9 @@ pub(crate) fn sources() -> Workspace {
             ("macros/Cargo.toml", &manifest("macros", "[lib]\nproc-macro = true\n")),
             ("shout/Cargo.toml", &manifest("shout", "")),
             ("shout/src/lib.rs", "pub fn shout() -> &'static str { \"LOUD\" }\n"),
-            ("helper/Cargo.toml", &manifest("helper", "")),
-            ("unrelated/Cargo.toml", &manifest("unrelated", "[dev-dependencies]\nhelper.path = \"../helper\"\n")),
+            // A target that is named may be deleted, and cargo builds other packages all the same.
+            ("helper/Cargo.toml", &manifest("helper", "[lib]\npath = \"src/lib.rs\"\n")),
+            ("unrelated/Cargo.toml", &manifest("unrelated", UNRELATED)),
             ("../external/Cargo.toml", &manifest("external", "")),
             ("../aside/lib.rs", &core(3)),
         ]),
@@ -72,6 +73,14 @@ fn root((version, checks): (u8, bool)) -> Form {
     let manifest = root_manifest(&MEMBERS, &format!("[workspace.package]\nversion = \"0.1.{version}\"\n"));
     Form::text(&format!("{manifest}debug-assertions = {checks}\n"))
 }
+
+const UNRELATED: &str = r#"[[bin]]
+name = "unrelated"
+path = "src/main.rs"
+
+[dev-dependencies]
+helper.path = "../helper"
+"#;
 
 const APP_MANIFEST: &str = r#"[package]
 name = "app"
