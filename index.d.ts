@@ -16,6 +16,24 @@
 export declare function getDevBinary(options: DevBinaryOptions): Promise<DevBinary>
 
 /**
+ * Several binaries at once, in the order asked: one look at a checkout for all of them, and builds in it one after the
+ * other. When some fail, the others are built all the same.
+ *
+ * @throws {DevBinaryError} by rejection: that of the first one that failed; its `results` tell of every one.
+ *
+ * @example
+ * ```ts
+ * const [gateway, sandbox] = await getDevBinaries([
+ *   { crate: 'openshell-server', bin: 'openshell-gateway' },
+ *   { crate: 'openshell-sandbox' },
+ * ])
+ * ```
+ */
+export declare function getDevBinaries<const Requests extends readonly DevBinaryOptions[]>(
+  requests: Requests,
+): Promise<{ -readonly [Index in keyof Requests]: DevBinary }>
+
+/**
  * The fingerprint that {@link getDevBinary} would answer with, as far as it is known before a build. Nothing is built,
  * and nothing is written but what makes the next look at the checkout quicker.
  *
@@ -74,6 +92,8 @@ export declare class DevBinaryError extends Error {
   readonly code: DevBinaryErrorCode
   /** What to do next, where that is known. `message` ends with it, too. */
   readonly hint?: string
+  /** What came of each request of {@link getDevBinaries}, in the order asked. */
+  readonly results?: PromiseSettledResult<DevBinary>[]
 }
 
 export type DevBinaryErrorCode =
@@ -115,13 +135,28 @@ export type CallSignal = typeof globalThis extends { AbortSignal: { prototype: i
     }
 
 export interface DevBinaryOptions {
-  /** cargo package, such as `openshell-server`. */
-  crate: string
   /**
-   * Binary target of the package.
-   * @default the value of `crate`
+   * cargo package, such as `openshell-server`.
+   * @default as for `cargo run` in `repo`: the only default member of the workspace that has a binary, or the one with
+   * `default-run`
+   */
+  crate?: string | undefined
+  /**
+   * Name of the binary or the example.
+   * @default the package's `default-run`, its only binary, or the one that is called like the package
    */
   bin?: string | undefined
+  /**
+   * What is wanted: a binary; an example; the library as a `cdylib`, for Node-API and other foreign functions, or as a
+   * `staticlib`.
+   * @default 'bin'; 'cdylib' where the package has no binary and its `crate-type` names that
+   */
+  kind?: 'bin' | 'cdylib' | 'staticlib' | 'example' | undefined
+  /**
+   * Other binaries of the package that are built with this one and put beside it, so that it finds them in the directory
+   * of its own file, as after `cargo build`.
+   */
+  with?: readonly string[] | undefined
   /**
    * Rust target triple; for zigbuild also with a glibc version behind it, as in `x86_64-unknown-linux-gnu.2.28`.
    * @default what cargo's configuration names, else the host's; of several there, the host's
@@ -165,6 +200,18 @@ export interface DevBinaryOptions {
   scope?: 'tree' | 'crate' | undefined
   /** Patterns in gitignore syntax, relative to `repo`, of paths that no build reads. They do not count as inputs. */
   exclude?: readonly string[] | undefined
+  /**
+   * Further arguments for `cargo build`: `--locked`, `--frozen`, `--offline`, `--config`, `-Z`, `--all-features`, `-j`,
+   * `--keep-going`, `--ignore-rust-version`. Those that can change a binary are part of the request. What has an option
+   * here, says where cargo writes or changes what it prints is refused.
+   */
+  cargoArgs?: readonly string[] | undefined
+  /**
+   * Where a copy is wanted besides, such as `src-tauri/binaries/gateway-{target}{exe}`: `{target}` is the triple that is
+   * built for, `{exe}` is `.exe` on Windows. Directories are made. The copy is replaced as a whole, and only when it
+   * differs. In the workspace, it does not count as an input of this request.
+   */
+  out?: string | undefined
   /**
    * Where binaries are kept. Created for this user alone; refused when others may write to it, when it is a symbolic
    * link, or when it holds files of another purpose.
@@ -295,6 +342,12 @@ export interface DevBinary {
    * that would not start from there stays where cargo put it, with a warning.
    */
   path: string
+  /** Where the copy is that `out` asked for. */
+  out?: string
+  /** cargo package. */
+  crate: string
+  /** Name of the target; of a library, that of the crate. */
+  bin: string
   /** Whether it was in the cache or built by this call. */
   outcome: 'cached' | 'built'
   /** SHA-256 over the request and everything the build reads, 64 hex digits. */
@@ -311,6 +364,10 @@ export interface DevBinary {
 
 /** What {@link getDevBinary} would do. */
 export interface Explanation {
+  /** cargo package. */
+  crate: string
+  /** Name of the target. */
+  bin: string
   /** Whether the binary is in the cache. */
   outcome: 'hit' | 'miss'
   /** Where it is; on a hit alone. */

@@ -48,6 +48,8 @@ const oneOf =
 const OPTIONS = {
   crate: [isString, 'a string'],
   bin: [isString, 'a string'],
+  kind: [oneOf('bin', 'cdylib', 'staticlib', 'example'), "'bin', 'cdylib', 'staticlib' or 'example'"],
+  with: [isStringArray, 'an array of strings'],
   target: [isString, 'a string'],
   rebuild: [isBoolean, 'a boolean'],
   repo: [isString, 'a string'],
@@ -57,6 +59,8 @@ const OPTIONS = {
   builder: [oneOf('auto', 'cargo', 'zigbuild'), "'auto', 'cargo' or 'zigbuild'"],
   scope: [oneOf('tree', 'crate'), "'tree' or 'crate'"],
   exclude: [isStringArray, 'an array of strings'],
+  cargoArgs: [isStringArray, 'an array of strings'],
+  out: [isString, 'a string'],
   cacheDir: [isString, 'a string'],
   maxSize: [isAmount, "a size such as '5GiB', or a number of bytes"],
   maxAge: [isAmount, "an age such as '30d', or a number of milliseconds"],
@@ -83,9 +87,8 @@ function invalid(option, problem) {
 
 /** What was given, each option of the right type and none of them unknown; `undefined` is as good as left out. */
 function checked(options, known) {
-  if (typeof options !== 'object' || options === null) {
-    const least = known === OPTIONS ? ' with at least `crate`' : ''
-    throw new DevBinaryError('INVALID_OPTION', `invalid options: expected an object${least}`)
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new DevBinaryError('INVALID_OPTION', `invalid options: expected an object, got ${described(options)}`)
   }
   const result = {}
   for (const [option, value] of Object.entries(options)) {
@@ -97,7 +100,6 @@ function checked(options, known) {
     if (!fits(value)) throw invalid(option, `expected ${wanted}, got ${described(value)}`)
     result[option] = value
   }
-  if (known === OPTIONS && result.crate === undefined) throw invalid('crate', 'it is required')
   return result
 }
 
@@ -163,8 +165,10 @@ function environmentBlock(env) {
 
 /** The options as the addon takes them, with everything that only holds at the moment of the call. */
 function toRequest(task, { signal: _, onEvent, ...options }) {
-  const { repo = DEFAULT_REPO, env = process.env, report = 'auto' } = options
-  if (options.crate !== undefined) needWorkingDirectory()
+  const { repo = DEFAULT_REPO, env = process.env, report = 'auto', out } = options
+  // What asks for no binary looks at no checkout.
+  const looks = task !== 'list' && task !== 'pruning'
+  if (looks) needWorkingDirectory()
   // Before any of it is used.
   const block = environmentBlock(env)
   const cacheDir = options.cacheDir ?? (env.DEV_BIN_CACHE_DIR || undefined)
@@ -172,8 +176,9 @@ function toRequest(task, { signal: _, onEvent, ...options }) {
     ...options,
     task,
     report,
-    // What asks for no binary looks at no checkout.
-    repo: options.crate === undefined ? '' : absolute('repo', repo),
+    repo: looks ? absolute('repo', repo) : '',
+    // A path that ends in a separator names a directory, which is for the addon to refuse.
+    out: out && (/[/\\]$/.test(out) ? out : absolute('out', out)),
     cacheDir: cacheDir === undefined ? defaultCacheDir() : absolute('cacheDir', cacheDir),
     maxSize: typed(options.maxSize, 'B'),
     maxAge: typed(options.maxAge, 'ms'),
@@ -294,6 +299,22 @@ async function getDevBinary(options) {
   return await call('binary', options)
 }
 
+/**
+ * Calls made in one turn of the event loop share one look at a checkout, and builds in one take turns. All of them are
+ * waited for, so that one that fails keeps no other from being built.
+ */
+async function getDevBinaries(requests) {
+  if (!Array.isArray(requests)) {
+    throw new DevBinaryError('INVALID_OPTION', `invalid options: expected an array, got ${described(requests)}`)
+  }
+  const settled = await Promise.allSettled(requests.map((options) => call('binary', options)))
+  const failed = settled.findIndex(({ status }) => status === 'rejected')
+  if (failed < 0) return settled.map(({ value }) => value)
+  const error = settled[failed].reason
+  if (error instanceof DevBinaryError) error.results = settled
+  throw error
+}
+
 async function fingerprint(options) {
   return await call('fingerprint', options)
 }
@@ -323,6 +344,7 @@ function isDevMode(repo = DEFAULT_REPO) {
 }
 
 exports.getDevBinary = getDevBinary
+exports.getDevBinaries = getDevBinaries
 exports.fingerprint = fingerprint
 exports.explain = explain
 exports.verify = verify

@@ -164,7 +164,7 @@ for (const runtime of RUNTIMES) {
     test('ends in JSON with --json whatever goes wrong', async () => {
       const where = { cwd: temporaryDirectory() }
       const wrong: [string[], string, string][] = [
-        [['--json'], 'INVALID_OPTION', '`-p CRATE` is missing'],
+        [['--json'], 'NOT_A_CHECKOUT', '--repo DIR'],
         [['--json', '-p', 'hello', '--frob'], 'INVALID_OPTION', '--frob'],
         [['-p', 'hello', '--json'], 'NOT_A_CHECKOUT', '--repo DIR'],
         [['-p', '../x', '--json', '--repo', '/'], 'INVALID_OPTION', '`crate`'],
@@ -348,7 +348,7 @@ for (const runtime of RUNTIMES) {
       [[], 'there is no command'],
       [['got'], 'there is no command `got`; there are get, run, '],
       [['--frob'], 'there is no option `--frob`'],
-      [['get'], '`-p CRATE` is missing'],
+      [['get'], 'is in no cargo workspace'],
       [['get', '-p'], '-p'],
       [['get', '-p', 'hello', '--frob'], "'--frob'"],
       [['get', '-p', 'hello', '--rebuild=yes'], '--rebuild'],

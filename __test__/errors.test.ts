@@ -9,6 +9,7 @@ import {
   type DevBinaryErrorCode,
   type DevBinaryOptions,
   fingerprint,
+  getDevBinaries,
   getDevBinary,
   isDevMode,
 } from '../index.js'
@@ -153,8 +154,8 @@ describe('the crate and the binary', () => {
   })
 
   test("a crate whose binaries have other names than the crate's", async () => {
-    const error = await failure(workspace({ crate: 'tools' }), 'UNKNOWN_BIN')
-    expect(error.hint).toBe('its binaries: hammer, tongs')
+    const error = await failure(workspace({ crate: 'tools' }), 'INVALID_OPTION')
+    expect(error.message).toContain('package `tools` has several binaries, and no `default-run`: `hammer`, `tongs`')
   })
 
   test('a library', async () => {
@@ -398,6 +399,8 @@ describe('options', () => {
   const wanted: Record<keyof DevBinaryOptions, [fits: (value: unknown) => boolean, words: string]> = {
     crate: [isText, 'a string'],
     bin: [isText, 'a string'],
+    kind: [() => false, "'bin', 'cdylib', 'staticlib' or 'example'"],
+    with: [isTexts, 'an array of strings'],
     target: [isText, 'a string'],
     rebuild: [(value) => value === true, 'a boolean'],
     repo: [isText, 'a string'],
@@ -407,6 +410,8 @@ describe('options', () => {
     builder: [() => false, "'auto', 'cargo' or 'zigbuild'"],
     scope: [() => false, "'tree' or 'crate'"],
     exclude: [isTexts, 'an array of strings'],
+    cargoArgs: [isTexts, 'an array of strings'],
+    out: [isText, 'a string'],
     cacheDir: [isText, 'a string'],
     maxSize: [isAmount, "a size such as '5GiB', or a number of bytes"],
     maxAge: [isAmount, "an age such as '30d', or a number of milliseconds"],
@@ -501,13 +506,16 @@ describe('options', () => {
     }
   })
 
-  test('no options, no crate', async () => {
-    for (const nothing of [undefined, null, 'hello', 7, true, Symbol('symbol'), () => {}]) {
+  test('no options', async () => {
+    for (const nothing of [undefined, null, 'hello', 7, true, Symbol('symbol'), () => {}, []]) {
       const error = await failure(getDevBinary(nothing as never), 'INVALID_OPTION')
-      expect(error.message).toContain('expected an object with at least `crate`')
+      expect(error.message).toContain('expected an object, got ')
+      const several = await failure(getDevBinaries([nothing as never]), 'INVALID_OPTION')
+      expect(several.message).toBe(error.message)
     }
-    for (const lacking of [{}, [], { crate: undefined }, { bin: 'hello' }]) {
-      expect((await invalid(lacking, 'crate')).message).toContain('it is required')
+    for (const nothing of [undefined, null, 'hello', 7, {}]) {
+      const error = await failure(getDevBinaries(nothing as never), 'INVALID_OPTION')
+      expect(error.message).toContain('expected an array, got ')
     }
   })
 

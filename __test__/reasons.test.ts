@@ -45,6 +45,8 @@ test('a first build is one, and a hit has no reasons', async () => {
   const before = listing(checkout.directory)
   const { path, fingerprint } = await checkout.get()
   expect(await explain(checkout.options())).toEqual({
+    crate: 'hello',
+    bin: 'hello',
     outcome: 'hit',
     path,
     fingerprint,

@@ -602,6 +602,8 @@ test('rebuild runs cargo although the binary is in the cache, and explain tells 
   const first = await checkout.run({ scope })
   const path = first.binary.path
   expect(await explain(checkout.options({ scope }))).toEqual({
+    crate: 'hello',
+    bin: 'hello',
     outcome: 'hit',
     path,
     fingerprint: first.binary.fingerprint,

@@ -170,7 +170,7 @@ fn walk(paths: &Paths) -> io::Result<u64> {
 /// The request as the addon would get it, with this process's environment.
 fn request(wanted: Wanted, env: &BTreeMap<OsString, OsString>) -> openlock_dev_bin::error::Result<Request> {
     Request::try_from(Options {
-        crate_name: wanted.crate_name,
+        crate_name: Some(wanted.crate_name),
         bin: wanted.bin,
         features: wanted.features.unwrap_or_default(),
         scope: wanted.scope,

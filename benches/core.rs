@@ -53,7 +53,7 @@ impl Tree {
 
     fn request(&self, cache: &Path) -> Request {
         Request::try_from(Options {
-            crate_name: "measured".into(),
+            crate_name: Some("measured".into()),
             repo: self.directory.path().to_owned(),
             cache_dir: cache.to_owned(),
             env: std::env::vars_os().collect::<BTreeMap<_, _>>(),

@@ -16,8 +16,19 @@ class UsageError extends Error {
 const DIRECTORY = 'directory'
 
 const OPTIONS = {
-  crate: { short: 'p', value: 'CRATE', help: 'cargo package' },
-  bin: { value: 'NAME', help: 'binary target (default: the crate)' },
+  crate: {
+    short: 'p',
+    value: 'CRATE',
+    multiple: true,
+    help: 'cargo package (default: the one around here, or else the only one with a binary)',
+  },
+  bin: { value: 'NAME', multiple: true, help: "binary or example (default: the crate's only one, or its default-run)" },
+  kind: {
+    value: 'KIND',
+    complete: ['bin', 'cdylib', 'staticlib', 'example'],
+    help: 'bin, cdylib, staticlib or example (default: bin)',
+  },
+  with: { value: 'NAME', multiple: true, help: 'another binary of the crate, to be put beside the first' },
   target: { value: 'TRIPLE', help: "Rust target (default: this machine's)" },
   repo: {
     value: 'DIR',
@@ -30,6 +41,14 @@ const OPTIONS = {
   builder: { value: 'NAME', complete: ['auto', 'cargo', 'zigbuild'], help: 'auto, cargo or zigbuild (default: auto)' },
   scope: { value: 'NAME', complete: ['tree', 'crate'], help: 'which files count: tree or crate (default: tree)' },
   exclude: { value: 'PATTERN', multiple: true, help: 'paths that no build reads, as in .gitignore' },
+  out: { value: 'PATH', help: 'put a copy there, when it differs; {target} and {exe} are filled in' },
+  locked: { help: 'as in cargo: Cargo.lock must fit' },
+  offline: { help: 'as in cargo: download nothing' },
+  frozen: { help: 'as in cargo: --locked and --offline' },
+  'all-features': { help: 'as in cargo: enable every feature' },
+  config: { value: 'KEY=VALUE', multiple: true, help: 'as in cargo: override its configuration, or read a file of it' },
+  unstable: { short: 'Z', value: 'FLAG', multiple: true, help: 'as in cargo: a flag that only nightly takes' },
+  jobs: { short: 'j', value: 'N', help: 'as in cargo: how many run at once' },
   rebuild: { help: 'run cargo even if the binary is in the cache' },
   'cache-dir': {
     value: 'DIR',
@@ -56,6 +75,8 @@ const ALIASES = { package: 'crate' }
 const REQUEST = [
   'crate',
   'bin',
+  'kind',
+  'with',
   'target',
   'repo',
   'features',
@@ -64,6 +85,13 @@ const REQUEST = [
   'builder',
   'scope',
   'exclude',
+  'locked',
+  'offline',
+  'frozen',
+  'all-features',
+  'config',
+  'unstable',
+  'jobs',
 ]
 
 /** What is known of a command's options to those who parse. */
@@ -96,15 +124,17 @@ function parse(command, argv) {
   const options = known(command)
   let parsed
   try {
-    parsed = parseArgs({ args: own, options, strict: true, allowPositionals: true })
+    parsed = parseArgs({ args: own, options, strict: true, allowPositionals: true, tokens: true })
   } catch (error) {
     // What follows the first sentence is advice for those who want to give positional arguments.
     throw new UsageError(error.message.split('. ')[0])
   }
-  const { values, positionals } = parsed
+  const { values, positionals, tokens } = parsed
   for (const [alias, name] of Object.entries(ALIASES)) {
-    if (values[alias] !== undefined) values[name] ??= values[alias]
+    if (values[alias] === undefined) continue
     delete values[alias]
+    // In the order given, whichever name was used.
+    values[name] = tokens.filter((token) => [alias, name].includes(token.name)).map((token) => token.value)
   }
   const expected = command.positionals ?? 0
   if (positionals.length > expected) {
@@ -115,7 +145,6 @@ function parse(command, argv) {
         : ''
     throw new UsageError(`\`${positionals[expected]}\` is one argument too many${hint}`)
   }
-  if (command.needsCrate && values.crate === undefined) throw new UsageError('`-p CRATE` is missing')
   return { values, positionals, rest: end < 0 ? [] : argv.slice(end + 1) }
 }
 

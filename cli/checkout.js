@@ -38,4 +38,10 @@ function workingDirectory() {
   }
 }
 
-module.exports = { findCheckout }
+/** The package that a cargo started here works on; none where `checkout` is not the workspace around here. */
+function packageHere(checkout, here = workingDirectory()) {
+  if (here === undefined || load().workspaceAround(here) !== checkout) return undefined
+  return load().packageAround(here) ?? undefined
+}
+
+module.exports = { findCheckout, packageHere }

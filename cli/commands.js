@@ -2,30 +2,34 @@
 
 // The commands: what each takes, what help says of it, and what it does. Results go to stdout, everything else to stderr.
 
-const { explain, getDevBinary, list, prune, verify } = require('..')
+const { explain, getDevBinaries, getDevBinary, list, prune, verify } = require('..')
 const { REQUEST } = require('./arguments.js')
-const { findCheckout } = require('./checkout.js')
+const { findCheckout, packageHere } = require('./checkout.js')
 const { become } = require('./replace.js')
 const { SHELLS, completions } = require('./completions.js')
 const { write } = require('./output.js')
 const { boundLines, reasonLines } = require('./reasons.js')
-const { ago, count, painted, shortened, size, table, visible } = require('./text.js')
+const { ago, complain, count, painted, shortened, size, table, visible } = require('./text.js')
 const { UsageError } = require('./arguments.js')
 
 const OK = 0
 const FAILED = 1
+const USAGE = 2
 const MISS = 3
 
 const COMMANDS = {
   get: {
     summary: 'print the path of a binary, built if need be',
-    usage: '-p CRATE [OPTIONS]',
+    usage: '[-p CRATE] [OPTIONS]',
     detail: `The path alone goes to stdout, everything else to stderr. With --json, each event is a line of JSON on stdout as it
-happens, and the last line is the result (type "result") or the error (type "error").`,
-    options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet', 'json'],
-    needsCrate: true,
+happens, and the last line is the result (type "result") or the error (type "error"). Of several crates or binaries, the
+paths come one a line in the order asked, with --json as an array in the last line; when one fails, the others are built
+all the same.`,
+    options: [...REQUEST, 'out', 'rebuild', 'cache-dir', 'quiet', 'json'],
     examples: [
       'gateway=$(dev-bin get -p openshell-server --bin openshell-gateway)',
+      'dev-bin get -p openshell-server -p openshell-sandbox',
+      'dev-bin get -p gateway --out src-tauri/binaries/gateway-{target}{exe}',
       'dev-bin get -p openshell-sandbox --target aarch64-unknown-linux-gnu --scope crate',
       'dev-bin get -p openshell-server --json | jq -r \'select(.type == "result").sha256\'',
     ],
@@ -34,21 +38,19 @@ happens, and the last line is the result (type "result") or the error (type "err
   },
   run: {
     summary: 'run a binary, built if need be',
-    usage: '-p CRATE [OPTIONS] [-- ARGS]',
+    usage: '[-p CRATE] [OPTIONS] [-- ARGS]',
     detail: `What follows -- is passed on. The binary takes the place of this command: it is the same process, with the same terminal,
 standard input and output, and its end is this command's end.`,
-    options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet'],
-    needsCrate: true,
+    options: [...REQUEST, 'out', 'rebuild', 'cache-dir', 'quiet'],
     passesOn: true,
     examples: ['dev-bin run -p openshell-server --bin openshell-gateway -- --help', 'dev-bin run -q -p hello'],
     run,
   },
   why: {
     summary: 'tell whether a binary would be built, and why; builds nothing',
-    usage: '-p CRATE [OPTIONS]',
+    usage: '[-p CRATE] [OPTIONS]',
     detail: 'Exits with 0 for a hit and 3 for a miss.',
     options: [...REQUEST, 'rebuild', 'cache-dir', 'json'],
-    needsCrate: true,
     examples: ['dev-bin why -p openshell-server', 'dev-bin why -p hello --repo ~/src/hello --json'],
     run: why,
   },
@@ -95,61 +97,126 @@ Exits with 1 when a binary is damaged or stale.`,
   },
 }
 
-/** The options of the public surface. */
-function request(values) {
+/** What cargo's own switches are called, of those that are handed on to it. */
+const CARGO_SWITCHES = ['locked', 'offline', 'frozen', 'all-features']
+
+function cargoArguments(values) {
+  const switches = CARGO_SWITCHES.filter((name) => values[name]).map((name) => `--${name}`)
+  const config = values.config?.flatMap((value) => ['--config', value]) ?? []
+  const unstable = values.unstable?.flatMap((flag) => ['-Z', flag]) ?? []
+  const jobs = values.jobs === undefined ? [] : ['-j', values.jobs]
+  return [...switches, ...config, ...unstable, ...jobs]
+}
+
+/** Which binaries are meant, each by its crate and name: several of one crate, one of each of several, or in pairs. */
+function named({ crate: crates = [undefined], bin: bins = [] }) {
+  if (bins.length === 0) return crates.map((crate) => ({ crate }))
+  if (crates.length === 1) return bins.map((bin) => ({ crate: crates[0], bin }))
+  if (crates.length === bins.length) return crates.map((crate, index) => ({ crate, bin: bins[index] }))
+  throw new UsageError('with several crates, each takes one `--bin`, or none does')
+}
+
+/** The options of the public surface, once for each binary. */
+function requests(values) {
+  const repo = values.repo ?? findCheckout()
+  const here = values.repo === undefined && values.crate === undefined ? packageHere(repo) : undefined
+  const wanted = named(here === undefined ? values : { ...values, crate: [here] })
+  if (values.out !== undefined && wanted.length > 1) throw new UsageError('`--out` is a path for one binary alone')
+  return wanted.map((names) => ({ ...names, repo, ...shared(values) }))
+}
+
+/** The options of the one binary that `command` is about. */
+function request(values, command) {
+  const [first, ...more] = requests(values)
+  if (more.length > 0) throw new UsageError(`\`${command}\` takes one binary`)
+  return first
+}
+
+function shared(values) {
   return {
-    crate: values.crate,
-    bin: values.bin,
+    kind: values.kind,
+    with: values.with,
     target: values.target,
-    repo: values.repo ?? findCheckout(),
     features: values.features?.flatMap((features) => features.split(',')).filter((feature) => feature !== ''),
     noDefaultFeatures: values['no-default-features'],
     profile: values.profile,
     builder: values.builder,
     scope: values.scope,
     exclude: values.exclude,
+    cargoArgs: cargoArguments(values),
+    out: values.out,
     rebuild: values.rebuild,
     cacheDir: values['cache-dir'],
   }
 }
 
 async function get({ values }) {
-  if (!values.json) {
-    await write((await built(values)).path)
-    return OK
-  }
-  const tell = (line) => write(JSON.stringify(line))
-  await tell({ type: 'result', ...(await built(values, tell)) })
+  const wanted = requests(values)
+  const tell = values.json ? (line) => write(JSON.stringify(line)) : undefined
+  if (wanted.length > 1) return getSeveral(values, wanted, tell)
+  const binary = await built(values, wanted[0], tell)
+  if (tell) await tell({ type: 'result', ...binary })
+  else await write(binary.path)
   return OK
 }
 
-/** For `--json`: an error as the last line. */
-function jsonError({ code, message, hint }) {
-  return JSON.stringify({ type: 'error', code, message, hint })
+/** Paths in the order asked, or what came of each; what fails keeps no other from being built. */
+async function getSeveral(values, wanted, tell) {
+  const report = reportOf(values)
+  try {
+    const binaries = await getDevBinaries(wanted.map((options) => ({ ...options, report, onEvent: tell })))
+    if (tell) await tell(binaries.map((binary) => ({ type: 'result', ...binary })))
+    else await write(binaries.map((binary) => binary.path).join('\n'))
+    return OK
+  } catch (error) {
+    if (error.results === undefined) throw error
+    if (tell)
+      await tell(error.results.map(({ value, reason }) => (value ? { type: 'result', ...value } : told(reason))))
+    for (const { reason } of error.results) if (reason !== undefined) complain(once(reason, values))
+    return error.code === 'INVALID_OPTION' ? USAGE : FAILED
+  }
 }
 
-async function built(values, onEvent) {
-  const quiet = values.quiet === true
+/** For `--json`: an error as the last line. */
+function jsonError(error) {
+  return JSON.stringify(told(error))
+}
+
+function told({ code, message, hint }) {
+  return { type: 'error', code, message, hint }
+}
+
+function reportOf(values) {
+  return values.quiet === true ? 'silent' : 'auto'
+}
+
+/** `error` without the compiler's words, where these have been on stderr already. */
+function once(error, values) {
+  if (error.code === 'BUILD_FAILED' && values.quiet !== true) error.told = error.message.split('\n\n')[0]
+  return error
+}
+
+async function built(values, options, onEvent) {
   try {
-    return await getDevBinary({ ...request(values), report: quiet ? 'silent' : 'auto', onEvent })
+    return await getDevBinary({ ...options, report: reportOf(values), onEvent })
   } catch (error) {
-    // The compiler's words have been on stderr already; once is enough.
-    if (error.code === 'BUILD_FAILED' && !quiet) error.told = error.message.split('\n\n')[0]
-    throw error
+    throw once(error, values)
   }
 }
 
 async function run({ values, rest }) {
-  return become(async () => (await built(values)).path, rest)
+  const options = request(values, 'run')
+  if (options.kind === 'cdylib' || options.kind === 'staticlib') throw new UsageError('a library cannot be run')
+  return become(async () => (await built(values, options)).path, rest)
 }
 
 async function why({ values }) {
-  const explanation = await explain(request(values))
+  const explanation = await explain(request(values, 'why'))
   if (values.json) {
     await write(JSON.stringify(explanation, undefined, 2))
   } else {
     const isHit = explanation.outcome === 'hit'
-    const told = isHit ? `hit: ${visible(explanation.path)}` : `miss: ${values.bin ?? values.crate} would be built`
+    const told = isHit ? `hit: ${visible(explanation.path)}` : `miss: ${explanation.bin} would be built`
     const reasons = explanation.reasons.flatMap(reasonLines)
     const git = explanation.inWorktree ? [] : ['without git: every file counts that no `.gitignore` names']
     const lines = [told, ...reasons, ...git, ...boundLines(explanation.boundBy)]
@@ -230,7 +297,7 @@ async function verifyEntries({ values }) {
       throw new UsageError(`\`--${meant}\` says something of a crate, and \`-p CRATE\` is missing`)
     return verifyDigests(values)
   }
-  const verification = await verify({ ...request(values), report: values.quiet ? 'silent' : 'auto' })
+  const verification = await verify({ ...request(values, 'verify'), report: reportOf(values) })
   const { verdict, binary, fresh } = verification
   if (values.json) {
     await write(JSON.stringify(verification, undefined, 2))

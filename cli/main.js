@@ -8,7 +8,7 @@ const { COMMANDS } = require('./commands.js')
 const { commandHelp, help } = require('./help.js')
 const { asksFor, parse, UsageError } = require('./arguments.js')
 const { listen, OutputError, write } = require('./output.js')
-const { painted } = require('./text.js')
+const { complain } = require('./text.js')
 
 const OK = 0
 const FAILED = 1
@@ -57,12 +57,9 @@ async function failed(error, name, rest) {
   if (command?.jsonError && !(error instanceof OutputError) && asksFor('json', command, rest)) {
     await write(command.jsonError(error)).catch(() => {})
   }
-  const paint = painted(process.stderr)
   const isUsage = error instanceof UsageError || error.code === 'INVALID_OPTION'
-  const code = error.code === undefined ? '' : `[${error.code}]`
   const wantsStack = /^(debug|trace)$/i.test(process.env.DEV_BIN_LOG ?? '')
-  const text = error.told ?? error.message
-  process.stderr.write(`${paint.red(`error${code}`)}: ${text}\n`)
+  complain(error)
   if (isUsage) {
     const about = command === undefined ? 'dev-bin --help' : `dev-bin ${name} --help`
     process.stderr.write(`\nhint: \`${about}\` shows what there is\n`)

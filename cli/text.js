@@ -66,4 +66,10 @@ function painted(stream) {
   return { red: in_('1;31'), green: in_('32'), yellow: in_('33'), bold: in_('1') }
 }
 
-module.exports = { ago, count, painted, shortened, size, table, visible }
+/** Says on stderr what failed; what was `told` before is left out. */
+function complain({ code, message, told = message }) {
+  const kind = code === undefined ? 'error' : `error[${code}]`
+  process.stderr.write(`${painted(process.stderr).red(kind)}: ${told}\n`)
+}
+
+module.exports = { ago, complain, count, painted, shortened, size, table, visible }

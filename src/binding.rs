@@ -31,7 +31,7 @@ use crate::report::{Mode, Report};
 use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
 use crate::store::{Pruning, Store};
-use crate::{cancellation, explain, inputs, replace, report, request, verify};
+use crate::{cancellation, defaults, explain, inputs, out, replace, report, request, verify};
 use convert::Originals;
 pub use types::*;
 
@@ -119,6 +119,13 @@ pub fn workspace_around(directory: String) -> Option<String> {
     found.to_str().map(str::to_owned)
 }
 
+/// The package of that workspace whose directory `directory` is in, for the command line alone.
+#[napi]
+#[must_use]
+pub fn package_around(directory: String) -> Option<String> {
+    inputs::package_around(std::path::Path::new(&directory))
+}
+
 /// Signals that would end this process, had whoever started it not had them ignored. `index.js` leaves them alone.
 #[napi]
 #[must_use]
@@ -141,7 +148,11 @@ fn run(
     let ask: fn(&Request, &Call<'_>) -> Result<Message> = match task {
         Task::List => return list(options, check.unwrap_or_default(), cancellation),
         Task::Pruning => return prune(options, all.unwrap_or_default(), dry_run.unwrap_or_default(), cancellation),
-        Task::Binary => |request, call| Ok(Message::Binary { binary: resolve::get_dev_binary(request, call)?.into() }),
+        Task::Binary => |request, call| {
+            let binary = resolve::get_dev_binary(request, call)?;
+            let out = out::copy_out(request, call, &binary.entry)?;
+            Ok(Message::Binary { binary: NativeBinary { out: out.map(text), ..binary.into() } })
+        },
         Task::Verification => {
             |request, call| Ok(Message::Verification { verification: verify::verify(request, call)?.into() })
         }
@@ -152,7 +163,7 @@ fn run(
             |request, call| Ok(Message::Explanation { explanation: explain::explain(request, call)?.into() })
         }
     };
-    let request = Request::try_from(options)?;
+    let request = Request::try_from(defaults::fill_in(options)?)?;
     report::log_as_asked(&request.env);
     let report = Report::new(mode, &request.env);
     let emit = |event: Event| {
@@ -189,6 +200,10 @@ fn cache(options: &Options) -> Result<(Store, Environment)> {
     let env = Environment::from(options.env.clone());
     report::log_as_asked(&env);
     Ok((Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?, env))
+}
+
+fn text(path: std::path::PathBuf) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

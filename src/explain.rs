@@ -13,6 +13,10 @@ use crate::store::{Entry, LookUp};
 /// What [`crate::resolve::get_dev_binary`] would do now.
 #[derive(Clone, Debug)]
 pub struct Explanation {
+    /// cargo package.
+    pub package: String,
+    /// Name of the target.
+    pub bin: String,
     /// The entry that it would answer with.
     pub entry: Option<Entry>,
     /// The fingerprint, as far as it is known before a build.
@@ -40,5 +44,6 @@ pub fn explain(request: &Request, call: &Call<'_>) -> Result<Explanation> {
         LookUp::Hit(entry) if !request.rebuild => (Some(*entry), Vec::new()),
         other => (None, search.reasons(&survey, &other)?),
     };
-    Ok(Explanation { entry, fingerprint, reasons, in_worktree, bound_by })
+    let (package, bin) = (request.package.clone(), request.bin.clone());
+    Ok(Explanation { package, bin, entry, fingerprint, reasons, in_worktree, bound_by })
 }

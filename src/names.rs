@@ -25,12 +25,12 @@ pub(crate) fn package_name(name: String) -> Result<String> {
 }
 
 /// cargo itself takes almost any name for a binary; here it must also be a plain file name that is no option.
-pub(crate) fn bin_name(name: String) -> Result<String> {
+pub(crate) fn bin_name(option: &'static str, name: String) -> Result<String> {
     let bad = |character: char| {
         character.is_control() || matches!(character, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
     };
     if name.trim().is_empty() || name.starts_with(['-', '.']) || name.chars().any(bad) {
-        return Err(Error::option("bin", format!("{name:?} is not the name of a binary target")));
+        return Err(Error::option(option, format!("{name:?} is not the name of a binary target")));
     }
     Ok(name)
 }

@@ -7,6 +7,7 @@ mod live;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -48,6 +49,9 @@ pub enum Mode {
 /// One for all calls of the process, so that their lines do not overwrite each other.
 static LINES: LazyLock<MultiProgress> = LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
 
+/// How many calls of the process draw live lines.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
 /// Draws the events of one call.
 pub struct Report {
     silent: bool,
@@ -70,10 +74,12 @@ impl Report {
     pub fn new(mode: Mode, env: &Environment) -> Self {
         let terminal = mode != Mode::Silent && Term::stderr().is_term();
         let dumb = env.get("TERM").is_some_and(|term| term == "dumb");
+        let live = mode == Mode::Auto && terminal && !dumb;
+        LIVE.fetch_add(usize::from(live), Ordering::Relaxed);
         Self {
             silent: mode == Mode::Silent,
             colour: terminal && !dumb && env.non_empty("NO_COLOR").is_none(),
-            live: mode == Mode::Auto && terminal && !dumb,
+            live,
             state: Mutex::default(),
         }
     }
@@ -126,6 +132,10 @@ impl Report {
     }
 
     fn waiting(&self, state: &mut State, on: WaitingFor, pid: Option<u32>, since_ms: Option<u64>) {
+        // The call of this process that builds there has a line already.
+        if on == WaitingFor::Checkout && self.live && LIVE.load(Ordering::Relaxed) > 1 {
+            return;
+        }
         let mut text = "for ".to_owned();
         match (on, pid) {
             (WaitingFor::Cargo, _) => {
@@ -201,6 +211,7 @@ impl State {
 
 impl Drop for Report {
     fn drop(&mut self) {
+        LIVE.fetch_sub(usize::from(self.live), Ordering::Relaxed);
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner).end();
     }
 }

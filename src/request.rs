@@ -4,12 +4,16 @@
 //! directory when it becomes part of a path or turn into an option when it becomes an argument. Validation does no I/O.
 //! Does not promise: that the package, binary or target exists; only the build can tell.
 
+mod artifact;
+mod cargo_arguments;
 mod environment;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use artifact::Kind;
+pub use cargo_arguments::CargoArguments;
 pub use environment::Environment;
 pub(crate) use environment::SAID_OF_EVERY_PACKAGE;
 
@@ -21,9 +25,13 @@ use crate::names::{bin_name, feature_name, glibc_version, package_name, profile_
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// cargo package.
-    pub crate_name: String,
-    /// Binary target; default: the package's name.
+    pub crate_name: Option<String>,
+    /// Name of the target; default: the package's.
     pub bin: Option<String>,
+    /// `bin`, `cdylib`, `staticlib` or `example`; default: `bin`.
+    pub kind: Option<String>,
+    /// Other binaries of the package, to be put beside the first.
+    pub with: Vec<String>,
     /// Rust target triple, for zigbuild with or without a glibc version behind it; default: the host's.
     pub target: Option<String>,
     /// Run cargo even when an entry exists.
@@ -46,6 +54,10 @@ pub struct Options {
     pub cache_dir: PathBuf,
     /// The caller's environment.
     pub env: BTreeMap<OsString, OsString>,
+    /// Where a copy is wanted; `{target}` and `{exe}` are filled in.
+    pub out: Option<PathBuf>,
+    /// Further arguments for cargo.
+    pub cargo_args: Vec<String>,
     /// What the cache may hold, as typed; default: see [`Limits`].
     pub max_size: Option<String>,
     /// How long it is kept after its last use, as typed; default: see [`Limits`].
@@ -95,8 +107,12 @@ impl Scope {
 pub struct Request {
     /// cargo package.
     pub package: String,
-    /// Binary target.
+    /// Name of the target.
     pub bin: String,
+    /// What the target is, and in which form it is wanted.
+    pub kind: Kind,
+    /// Other binaries of the package that are put beside the first, sorted, each once.
+    pub with: Vec<String>,
     /// Rust target triple, if one was named.
     pub target: Option<String>,
     /// Run cargo even when an entry exists.
@@ -117,6 +133,10 @@ pub struct Request {
     pub exclude: Vec<String>,
     /// Where entries are kept, absolute.
     pub cache_dir: PathBuf,
+    /// Where a copy is wanted, absolute; `{target}` and `{exe}` are to be filled in.
+    pub out: Option<String>,
+    /// Further arguments for cargo.
+    pub cargo: CargoArguments,
     /// The environment of the build.
     pub env: Environment,
     /// What is left of the cache when it is pruned; or what is wrong with the variables that say so, which is no reason
@@ -128,9 +148,13 @@ impl TryFrom<Options> for Request {
     type Error = Error;
 
     fn try_from(options: Options) -> Result<Self> {
-        let package = package_name(options.crate_name)?;
-        let bin = options.bin.map(bin_name).transpose()?.unwrap_or_else(|| package.clone());
+        let package = options.crate_name.ok_or_else(|| Error::option("crate", "it is required"))?;
+        let package = package_name(package)?;
+        let kind = options.kind.as_deref().map(Kind::named).transpose()?.unwrap_or_default();
         let target = options.target.map(target_triple).transpose()?;
+        let bin = options.bin.map(|name| bin_name("bin", without_suffix(name, target.as_deref()))).transpose()?;
+        let bin = bin.unwrap_or_else(|| package.clone());
+        let with = siblings(options.with, &bin, kind)?;
         let builder = builder(options.builder.as_deref(), target.as_deref())?;
         let scope = match options.scope.as_deref() {
             None | Some("tree") => Scope::Tree,
@@ -149,12 +173,16 @@ impl TryFrom<Options> for Request {
                 return Err(Error::option("env", format!("the variable {name:?} cannot be given to a process")));
             }
         }
-        let env = Environment::of_build(options.env);
+        let cargo = CargoArguments::of(options.cargo_args)?;
+        let env = Environment::of_build(options.env).configured(&cargo.configuration);
         Ok(Self {
             package,
             bin,
+            kind,
+            with,
             target,
             rebuild: options.rebuild,
+            out: options.out.map(|path| out(&path)).transpose()?,
             repo: absolute("repo", &options.repo)?,
             features,
             no_default_features: options.no_default_features,
@@ -163,10 +191,62 @@ impl TryFrom<Options> for Request {
             scope,
             exclude: options.exclude,
             cache_dir: absolute("cacheDir", &options.cache_dir)?,
+            cargo,
             limits: limits(options.max_size.as_deref(), options.max_age.as_deref(), &env)?,
             env,
         })
     }
+}
+
+/// In `out`, the triple that is built for.
+pub(crate) const TARGET: &str = "{target}";
+/// In `out`, how the names of programs end.
+const EXE: &str = "{exe}";
+
+/// Where a copy is wanted, as it was given.
+fn out(path: &Path) -> Result<String> {
+    let path = absolute("out", path)?;
+    let text = path.to_str().ok_or_else(|| Error::option("out", format!("`{}` is not UTF-8", path.display())))?;
+    let rest = text.replace(TARGET, "").replace(EXE, "");
+    if let Some(braces) = rest.find('{').and_then(|start| rest[start..].find('}').map(|end| &rest[start..=start + end]))
+    {
+        let problem = format!("`{braces}` in `{text}` stands for nothing; there are `{TARGET}` and `{EXE}`");
+        return Err(Error::option("out", problem));
+    }
+    if text.ends_with(['/', std::path::MAIN_SEPARATOR]) || path.file_name().is_none() {
+        return Err(Error::option("out", format!("`{text}` is a directory; name a file in it")));
+    }
+    Ok(text.to_owned())
+}
+
+/// `template` for a file that was built for `triple`, or for this machine where that is empty.
+pub(crate) fn file_names(template: &str, triple: &str) -> String {
+    let target = Some(triple).filter(|triple| !triple.is_empty());
+    template.replace(TARGET, triple).replace(EXE, Kind::Bin.suffix(target))
+}
+
+/// A character of a path as it stands in a pattern.
+fn escaped(character: char) -> impl Iterator<Item = char> {
+    let special = "\\*?[]{}!# ".contains(character).then_some('\\');
+    special.into_iter().chain([character])
+}
+
+/// The name of a target by that of its file, as people write it on Windows.
+fn without_suffix(name: String, target: Option<&str>) -> String {
+    let is_for_windows = target.map_or(cfg!(windows), |target| target.contains("windows"));
+    name.strip_suffix(".exe").filter(|_| is_for_windows).map_or(name.clone(), str::to_owned)
+}
+
+/// The names of binaries that lie beside `bin`.
+fn siblings(names: Vec<String>, bin: &str, kind: Kind) -> Result<Vec<String>> {
+    if !names.is_empty() && kind != Kind::Bin {
+        return Err(Error::option("with", format!("other binaries lie beside a binary, not beside a {}", kind.name())));
+    }
+    let mut names = names.into_iter().map(|name| bin_name("with", name)).collect::<Result<Vec<_>>>()?;
+    names.retain(|name| name != bin);
+    names.sort();
+    names.dedup();
+    Ok(names)
 }
 
 fn limits(max_size: Option<&str>, max_age: Option<&str>, env: &Environment) -> Result<Result<Limits, String>> {
@@ -175,19 +255,44 @@ fn limits(max_size: Option<&str>, max_age: Option<&str>, env: &Environment) -> R
 }
 
 impl Request {
-    /// The file name of the binary in its entry: `<bin>[-<target>]`, with the suffix the target's system wants.
+    /// The file name of the binary in its entry: `<bin>[-<target>]`, with what the target's system wants before and behind.
     #[must_use]
     pub fn binary_name(&self) -> String {
-        let suffix = match &self.target {
-            Some(target) if target.contains("windows") => ".exe",
-            Some(target) if target.starts_with("wasm") => ".wasm",
-            Some(_) => "",
-            None => std::env::consts::EXE_SUFFIX,
+        self.kind.file_name(&self.bin, self.target.as_deref())
+    }
+
+    /// The file name that the binary `bin` of `with` has in the entry: the one that the first looks for beside itself.
+    #[must_use]
+    pub fn sibling_name(&self, bin: &str) -> String {
+        let name = Kind::Bin.file_name(bin, self.target.as_deref());
+        let of_target = self.target.as_ref().map(|target| format!("{bin}-{target}"));
+        of_target.and_then(|prefix| Some(format!("{bin}{}", name.strip_prefix(&prefix)?))).unwrap_or(name)
+    }
+
+    /// Patterns of paths that are no inputs: those that were given, and what is written to `out`.
+    #[must_use]
+    pub fn excluded(&self) -> Vec<String> {
+        let below = |out: &String| Some(Path::new(out).strip_prefix(&self.repo).ok()?.to_string_lossy().into_owned());
+        let pattern = |path: String| {
+            let literal: String = path.replace('\\', "/").chars().flat_map(escaped).collect();
+            format!("/{}", literal.replace(r"\{target\}", "*").replace(r"\{exe\}", "*"))
         };
-        match &self.target {
-            Some(target) => format!("{}-{target}{suffix}", self.bin),
-            None => format!("{}{suffix}", self.bin),
-        }
+        let own = self.out.as_ref().and_then(below).map(pattern);
+        self.exclude.iter().cloned().chain(own).collect()
+    }
+
+    /// The triple of the target that was named, without the glibc version that only zigbuild knows.
+    #[must_use]
+    pub fn triple(&self) -> Option<&str> {
+        self.target.as_deref().map(|target| match glibc_version(target) {
+            Some(version) => &target[..target.len() - version.len() - 1],
+            None => target,
+        })
+    }
+
+    /// Every binary that is asked for, the first one first.
+    pub fn bins(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.bin).chain(&self.with).map(String::as_str)
     }
 
     /// The same request for `target` alone, whatever cargo's configuration names.
@@ -212,6 +317,9 @@ impl Request {
         [
             ("crate", self.package.clone()),
             ("bin", self.bin.clone()),
+            ("kind", self.kind.name().to_owned()),
+            ("with", self.with.join(",")),
+            ("cargoArgs", self.cargo.counting.join(" ")),
             ("target", self.target.clone().unwrap_or_default()),
             ("profile", self.profile.clone()),
             ("features", self.features.join(",")),
@@ -276,7 +384,7 @@ mod tests {
 
     fn request(change: impl FnOnce(&mut Options)) -> Result<Request> {
         let mut options = Options {
-            crate_name: "openshell-server".into(),
+            crate_name: Some("openshell-server".into()),
             repo: "/checkout".into(),
             cache_dir: "/cache".into(),
             ..Options::default()
@@ -295,7 +403,7 @@ mod tests {
     #[test]
     fn names_that_could_leave_the_cache_or_become_options_are_refused() {
         for bad in ["", "..", "../x", "a/b", "-p", "a\0b", "1a", "a b"] {
-            refused("crate", |options| options.crate_name = bad.into());
+            refused("crate", |options| options.crate_name = Some(bad.into()));
         }
         for bad in ["", " ", "..", "../x", "a/b", "a\\b", "-p", "a\0b", ".hidden"] {
             refused("bin", |options| options.bin = Some(bad.into()));
@@ -311,6 +419,12 @@ mod tests {
         }
         refused("builder", |options| options.builder = Some("make".into()));
         refused("scope", |options| options.scope = Some("world".into()));
+        refused("kind", |options| options.kind = Some("dylib".into()));
+        refused("with", |options| options.with = vec!["../x".into()]);
+        refused("with", |options| {
+            options.kind = Some("cdylib".into());
+            options.with = vec!["other".into()];
+        });
     }
 
     #[test]
@@ -336,6 +450,17 @@ mod tests {
             options.builder = Some("cargo".into());
             options.target = Some("x86_64-unknown-linux-gnu.2.28".into());
         });
+    }
+
+    #[test]
+    fn siblings_have_the_names_that_they_are_looked_for_by() {
+        let request = request(|options| {
+            options.target = Some("x86_64-pc-windows-msvc".into());
+            options.with = ["b", "a", "b", "openshell-server"].map(Into::into).into();
+        })
+        .unwrap();
+        assert_eq!(request.with, ["a", "b"]);
+        assert_eq!(request.sibling_name("a"), "a.exe");
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         let (built, observation) = build(&search, &found.inputs, &whole, &reasons, &disturbed)?;
         builds += 1;
         build_ms += built.elapsed_ms;
-        let mut needs = Needs::of(&built.units, &search.root)?;
+        let mut needs = Needs::of(&built.units, &built.siblings, &search.root)?;
         let staged = search.store.stage(&built.executable, &built.stat, &needs.shipment)?;
         needs.read_by(staged.iter().flat_map(Staged::files))?;
         drop(output);

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
 use crate::inputs::{self, Behind, Observation, Selection, Shims, Subject, Surveyed, Swept, Unsaved};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Tool};
 use crate::path_set::PathSet;
 use crate::reasons;
 use crate::request::{Request, Scope};
@@ -29,7 +30,7 @@ use crate::tree::{Tree, TreePath};
 /// cargo's own name for the host's target.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
-const HOST_TUPLE: &str = "host-tuple";
+pub(crate) const HOST_TUPLE: &str = "host-tuple";
 /// More would not be read.
 const MOST_TARGETS: usize = 20;
 
@@ -91,6 +92,11 @@ impl<'a> Search<'a> {
         Ok(Survey { since, known, unknown, whole })
     }
 
+    /// The programs that build, by role.
+    pub(crate) fn toolchain(&self) -> Result<BTreeMap<String, Tool>> {
+        Ok(self.survey(self.call.made)?.known.tools)
+    }
+
     /// What is behind `shims` for a build of the request, as far as they tell.
     fn behind(&self, shims: &Shims) -> Result<Option<Behind>> {
         let Self { request, root, call, .. } = self;
@@ -114,7 +120,7 @@ impl<'a> Search<'a> {
 
     fn sweep(&self, selection: Option<Selection>, since: Moment) -> Result<Arc<Tree>> {
         let git = inputs::git_variables(&self.request.env);
-        let subject = Subject { root: self.root.clone(), exclude: self.request.exclude.clone(), selection, git };
+        let subject = Subject { root: self.root.clone(), exclude: self.request.excluded(), selection, git };
         let cancellation = self.call.cancellation;
         let tree = flight::shared_sweep(subject.clone(), since, cancellation, || {
             let Swept { tree, unsaved } = inputs::sweep(&subject, &self.store.stat_caches(), cancellation)?;

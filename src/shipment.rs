@@ -13,7 +13,7 @@ pub struct Edit {
     pub bytes: Vec<u8>,
 }
 
-/// A shared library of the build.
+/// A file of the build that goes with an executable: a shared library that it needs, or another binary of its package.
 #[derive(Clone, Debug)]
 pub struct Library {
     /// The file name by which it is looked for.
@@ -29,7 +29,7 @@ pub struct Library {
 /// Everything that has to be published beside an executable; nothing for nearly all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Shipment {
-    /// Shared libraries, each by another name.
+    /// Shared libraries and other binaries, each by another name.
     pub libraries: Vec<Library>,
     /// What of the executable changes, so that it finds them beside it.
     pub edits: Vec<Edit>,

@@ -70,16 +70,40 @@ pub struct BuildDirectories {
     pub build: PathBuf,
 }
 
-/// Everything that went into one binary.
+/// Everything that went into what was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Units {
     /// Runs of rustc.
     pub units: Vec<Unit>,
     /// Runs of build scripts.
     pub scripts: Vec<ScriptRun>,
-    /// The binary, where cargo put it.
+    /// What was asked for, where cargo put it.
     pub executable: PathBuf,
+    /// Other binaries of the package that were asked for, where cargo put them.
+    pub siblings: Vec<PathBuf>,
 }
+
+impl Units {
+    /// The directory of the profile in the target directory, which examples lie below.
+    ///
+    /// <https://doc.rust-lang.org/cargo/reference/build-cache.html>
+    #[must_use]
+    pub fn profile_directory(&self) -> &Path {
+        let directory = self.executable.parent().unwrap_or(&self.executable);
+        match directory.file_name() {
+            Some(name) if name == EXAMPLES => directory.parent().unwrap_or(directory),
+            _ => directory,
+        }
+    }
+
+    /// Everything that was asked for.
+    pub fn outputs(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.executable).chain(&self.siblings).map(PathBuf::as_path)
+    }
+}
+
+/// Where cargo puts examples.
+pub const EXAMPLES: &str = "examples";
 
 #[cfg(test)]
 mod tests {

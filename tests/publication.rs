@@ -21,8 +21,12 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
     let guard = tempfile::tempdir().unwrap();
     let root = dunce::canonicalize(guard.path()).unwrap();
     let cache_dir = root.join("cache");
-    let options =
-        Options { crate_name: "hello".into(), repo: root.clone(), cache_dir: cache_dir.clone(), ..Options::default() };
+    let options = Options {
+        crate_name: Some("hello".into()),
+        repo: root.clone(),
+        cache_dir: cache_dir.clone(),
+        ..Options::default()
+    };
     let request = Request::try_from(options).unwrap();
     let store = Store::open(&cache_dir).unwrap();
     store.prepare().unwrap();

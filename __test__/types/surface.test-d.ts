@@ -11,6 +11,7 @@ import {
   type Explanation,
   type explain,
   type fingerprint,
+  getDevBinaries,
   getDevBinary,
   type isDevMode,
   type list,
@@ -32,6 +33,9 @@ void new DevBinaryError('INTERNAL', 'defect', { hint: undefined, cause: undefine
 
 // Functions.
 holds<Equal<ReturnType<typeof getDevBinary>, Promise<DevBinary>>>()
+const pair = getDevBinaries([{ crate: 'one' }, { crate: 'two' }])
+holds<Equal<typeof pair, Promise<[DevBinary, DevBinary]>>>()
+holds<Equal<ReturnType<typeof getDevBinaries<DevBinaryOptions[]>>, Promise<DevBinary[]>>>()
 holds<Equal<ReturnType<typeof fingerprint>, Promise<string>>>()
 holds<Equal<ReturnType<typeof explain>, Promise<Explanation>>>()
 holds<Equal<ReturnType<typeof verify>, Promise<Verification>>>()
@@ -40,11 +44,13 @@ holds<Equal<ReturnType<typeof prune>, Promise<Pruning>>>()
 holds<Equal<Parameters<typeof isDevMode>, [repo?: string | undefined]>>()
 holds<Equal<ReturnType<typeof isDevMode>, boolean>>()
 
-// Options: `crate` alone is required; an option that is not set may also be undefined, under exactOptionalPropertyTypes.
-const least: DevBinaryOptions = { crate: 'hello' }
+// Options: none is required; an option that is not set may also be undefined, under exactOptionalPropertyTypes.
+const least: DevBinaryOptions = {}
 const all: Required<DevBinaryOptions> = {
   crate: 'hello',
   bin: undefined,
+  kind: 'cdylib',
+  with: ['other'] as const,
   target: 'x86_64-unknown-linux-gnu.2.28',
   rebuild: undefined,
   repo: undefined,
@@ -54,6 +60,8 @@ const all: Required<DevBinaryOptions> = {
   builder: 'zigbuild',
   scope: 'crate',
   exclude: ['docs/**'] as const,
+  cargoArgs: ['--locked'] as const,
+  out: undefined,
   cacheDir: undefined,
   maxSize: '5GiB',
   maxAge: undefined,
@@ -64,8 +72,8 @@ const all: Required<DevBinaryOptions> = {
 }
 holds<Equal<Extract<keyof DevBinaryOptions, `${string}Dir`>, 'cacheDir'>>()
 void [least, all]
-// @ts-expect-error: `crate` is required
-void getDevBinary({})
+// @ts-expect-error: there is no such kind
+void getDevBinary({ kind: 'dylib' })
 // @ts-expect-error: there is no such option
 void getDevBinary({ crate: 'hello', features_: [] })
 // @ts-expect-error: features are a list

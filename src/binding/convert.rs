@@ -91,8 +91,12 @@ fn is_shown(original: &OsStr, text: &OsStr) -> bool {
 impl From<NativeRequest> for Options {
     fn from(native: NativeRequest) -> Self {
         Self {
-            crate_name: native.crate_name.unwrap_or_default(),
+            crate_name: native.crate_name,
             bin: native.bin,
+            kind: native.kind,
+            with: native.siblings.unwrap_or_default(),
+            out: native.out.map(Into::into),
+            cargo_args: native.cargo_args.unwrap_or_default(),
             target: native.target,
             rebuild: native.rebuild.unwrap_or_default(),
             repo: native.repo.unwrap_or_default().into(),
@@ -142,6 +146,9 @@ impl From<DevBinary> for NativeBinary {
         let manifest = binary.entry.manifest;
         Self {
             path: binary.entry.path.to_string_lossy().into_owned(),
+            out: None,
+            crate_name: manifest.package,
+            bin: manifest.bin,
             outcome: match binary.outcome {
                 Outcome::Cached => NativeOutcome::Cached,
                 Outcome::Built => NativeOutcome::Built,
@@ -234,6 +241,8 @@ impl From<event::ChangedPath> for ChangedPath {
 impl From<Explanation> for NativeExplanation {
     fn from(explanation: Explanation) -> Self {
         Self {
+            crate_name: explanation.package,
+            bin: explanation.bin,
             outcome: if explanation.entry.is_some() { Foreseen::Hit } else { Foreseen::Miss },
             path: explanation.entry.map(|entry| entry.path.to_string_lossy().into_owned()),
             fingerprint: explanation.fingerprint.to_string(),

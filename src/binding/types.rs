@@ -40,10 +40,19 @@ pub struct NativeRequest {
     /// cargo package.
     #[napi(js_name = "crate")]
     pub crate_name: Option<String>,
-    /// Binary target.
+    /// Name of the target.
     pub bin: Option<String>,
+    /// What is wanted of it.
+    pub kind: Option<String>,
+    /// Other binaries of the package.
+    #[napi(js_name = "with")]
+    pub siblings: Option<Vec<String>>,
     /// Target triple.
     pub target: Option<String>,
+    /// Where a copy is wanted, absolute.
+    pub out: Option<String>,
+    /// Further arguments for cargo.
+    pub cargo_args: Option<Vec<String>>,
     /// Run cargo even when an entry exists.
     pub rebuild: Option<bool>,
     /// Root of the checkout, absolute.
@@ -153,6 +162,13 @@ pub struct Compiling {
 pub struct NativeBinary {
     /// Where it is.
     pub path: String,
+    /// Where a copy is, if one was wanted.
+    pub out: Option<String>,
+    /// cargo package.
+    #[napi(js_name = "crate")]
+    pub crate_name: String,
+    /// Name of the target.
+    pub bin: String,
     /// Whether it was built for this call.
     pub outcome: NativeOutcome,
     /// 64 hex digits.
@@ -179,6 +195,11 @@ pub enum NativeOutcome {
 /// What a call for a binary would do.
 #[napi(object, object_from_js = false)]
 pub struct NativeExplanation {
+    /// cargo package.
+    #[napi(js_name = "crate")]
+    pub crate_name: String,
+    /// Name of the target.
+    pub bin: String,
     /// Whether the binary is in the cache.
     pub outcome: Foreseen,
     /// Where it is.

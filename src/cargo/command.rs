@@ -2,20 +2,19 @@
 
 use std::path::Path;
 
-use crate::request::Request;
+use crate::request::{Kind, Request};
 use crate::units::Package;
 
 /// Wide enough that cargo lists everything that compiles on a machine with many cores.
 const PROGRESS_WIDTH: &str = "400";
 
 pub(super) fn arguments(request: &Request) -> Vec<String> {
-    let mut arguments = vec![
-        request.builder.subcommand().to_owned(),
-        "-p".to_owned(),
-        request.package.clone(),
-        "--bin".to_owned(),
-        request.bin.clone(),
-    ];
+    let mut arguments = vec![request.builder.subcommand().to_owned(), "-p".to_owned(), request.package.clone()];
+    match request.kind {
+        Kind::Bin => arguments.extend(request.bins().flat_map(|bin| ["--bin".to_owned(), bin.to_owned()])),
+        Kind::Example => arguments.extend(["--example".to_owned(), request.bin.clone()]),
+        Kind::Cdylib | Kind::Staticlib => arguments.push("--lib".to_owned()),
+    }
     arguments.extend(profile(request));
     arguments.push("--message-format=json-diagnostic-rendered-ansi".to_owned());
     if let Some(target) = &request.target {
@@ -27,7 +26,13 @@ pub(super) fn arguments(request: &Request) -> Vec<String> {
     if request.no_default_features {
         arguments.push("--no-default-features".to_owned());
     }
+    arguments.extend(request.cargo.everywhere.iter().chain(&request.cargo.of_build).cloned());
     arguments
+}
+
+pub(super) fn metadata_arguments(request: &Request) -> Vec<String> {
+    let arguments = ["metadata", "--no-deps", "--format-version=1"].map(str::to_owned);
+    arguments.into_iter().chain(request.cargo.everywhere.iter().cloned()).collect()
 }
 
 pub(super) fn clean_arguments(request: &Request, packages: &[Package]) -> Vec<String> {
@@ -39,6 +44,7 @@ pub(super) fn clean_arguments(request: &Request, packages: &[Package]) -> Vec<St
         let triple = target.split_once('.').map_or(target.as_str(), |(triple, _)| triple);
         arguments.extend(["--target".to_owned(), triple.to_owned()]);
     }
+    arguments.extend(request.cargo.everywhere.iter().cloned());
     arguments
 }
 

@@ -13,8 +13,7 @@ use super::process::Transcript;
 use super::{command, refusal};
 use crate::cancellation::Cancellation;
 use crate::error::Error;
-use crate::names::glibc_version;
-use crate::request::Request;
+use crate::request::{Kind, Request};
 
 pub(super) fn explain(
     request: &Request,
@@ -62,7 +61,7 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
     if said.contains("rustup could not choose a version of") {
         return missing("rustup has no default toolchain".into(), "choose one with `rustup default stable`");
     }
-    if let Some(triple) = triple(request)
+    if let Some(triple) = request.triple()
         && errors.iter().any(|error| error.contains("target may not be installed"))
     {
         return missing(
@@ -73,18 +72,10 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
     None
 }
 
-/// The triple of the target that was named, without the glibc version that only zigbuild knows.
-fn triple(request: &Request) -> Option<&str> {
-    request.target.as_deref().map(|target| match glibc_version(target) {
-        Some(version) => &target[..target.len() - version.len() - 1],
-        None => target,
-    })
-}
-
 /// What cargo found nothing of before it compiled anything, if that is the reason.
 fn refused(request: &Request, root: &Path, said: &str, cancellation: &Cancellation) -> Option<Error> {
     let unknown = ["could not find specification for target", "error loading target specification"];
-    if let Some(triple) = triple(request).filter(|_| unknown.iter().any(|text| said.contains(text))) {
+    if let Some(triple) = request.triple().filter(|_| unknown.iter().any(|text| said.contains(text))) {
         return Some(refusal::target(request, root, triple, cancellation));
     }
     let metadata = match metadata(request, root, cancellation) {
@@ -106,11 +97,19 @@ fn unknown_name(request: &Request, root: &Path, metadata: &Metadata, said: &str)
         available.sort();
         return Some(Error::UnknownCrate { name: request.package.clone(), workspace: root.to_owned(), available });
     };
-    let available = binaries(package);
-    if !available.contains(&request.bin) {
-        return Some(Error::UnknownBin { name: request.bin.clone(), package: request.package.clone(), available });
+    let available = match request.kind {
+        Kind::Bin => binaries(package),
+        Kind::Example => examples(package),
+        Kind::Cdylib | Kind::Staticlib => return refusal::feature(request, metadata, package, said),
+    };
+    if let Some(unknown) = request.bins().find(|name| !available.iter().any(|known| known == name)) {
+        return Some(Error::UnknownBin { name: unknown.to_owned(), package: request.package.clone(), available });
     }
     refusal::feature(request, metadata, package, said)
+}
+
+fn examples(package: &Package) -> Vec<String> {
+    package.targets.iter().filter(|target| target.is_example()).map(|target| target.name.clone()).collect()
 }
 
 fn binaries(package: &Package) -> Vec<String> {

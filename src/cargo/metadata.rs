@@ -13,7 +13,7 @@ use crate::units::BuildDirectories;
 /// The workspace at `root` without its dependencies; none where cargo does not tell.
 pub(super) fn metadata(request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Option<Metadata>> {
     let mut cargo = command::cargo(request, root);
-    cargo.args(["metadata", "--no-deps", "--format-version=1"]);
+    cargo.args(command::metadata_arguments(request));
     let printed = process::capture(cargo, cancellation)?;
     Ok(printed.and_then(|json| MetadataCommand::parse(std::str::from_utf8(&json).ok()?).ok()))
 }

@@ -26,6 +26,7 @@ use crate::cancellation::Cancellation;
 use crate::error::{Error, Result, listed};
 use crate::event::Event;
 use crate::request::Request;
+use crate::shipment::Library;
 use crate::stat::StatIdentity;
 use crate::units::{Package, Units};
 pub use metadata::directories;
@@ -39,10 +40,12 @@ const MOST_LISTED: usize = 10;
 /// What a successful run of cargo left.
 #[derive(Debug)]
 pub struct Built {
-    /// The binary, where cargo put it.
+    /// What was asked for, where cargo put it.
     pub executable: PathBuf,
     /// Its `stat` when cargo named it, while cargo still held its lock.
     pub stat: StatIdentity,
+    /// Other binaries of the package that were asked for.
+    pub siblings: Vec<Library>,
     /// What went into it.
     pub units: Units,
     /// Milliseconds.
@@ -53,7 +56,7 @@ impl Built {
     /// The directory of the profile in the target directory.
     #[must_use]
     pub fn output_directory(&self) -> &Path {
-        self.executable.parent().unwrap_or(&self.executable)
+        self.units.profile_directory()
     }
 }
 
@@ -80,16 +83,15 @@ pub fn clean(
     Err(Error::BuildFailed { command, status, report })
 }
 
-/// The one of `executables` that cargo named for `bin`. Of several, none is more right than the others.
-fn only(mut executables: BTreeMap<PathBuf, StatIdentity>, bin: &str) -> Result<(PathBuf, StatIdentity)> {
-    if executables.len() > 1 {
-        let all: Vec<_> = executables.keys().map(|path| path.display().to_string()).collect();
+/// The one of `files` that cargo named for the target `name`. Of several, none is more right than the others.
+fn only(mut files: BTreeMap<PathBuf, StatIdentity>, name: &str) -> Result<(PathBuf, StatIdentity)> {
+    if files.len() > 1 {
+        let all: Vec<_> = files.keys().map(|path| path.display().to_string()).collect();
         let listed = listed(&all, MOST_LISTED);
-        let problem = format!("cargo builds `{bin}` more than once: {listed}; name the target of one of them");
+        let problem = format!("cargo builds `{name}` more than once: {listed}; name the target of one of them");
         return Err(Error::option("target", problem));
     }
-    let none = || Error::Internal(format!("cargo succeeded and named no executable for `{bin}`"));
-    executables.pop_first().ok_or_else(none)
+    files.pop_first().ok_or_else(|| Error::Internal(format!("cargo succeeded and named no file for `{name}`")))
 }
 
 /// Builds the binary of `request` in `root` with the `cargo` at hand; the last time that took `expected`.
@@ -115,10 +117,21 @@ pub fn build(
     }
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     emit(Event::Built { bin: request.bin.clone(), elapsed_ms });
-    let Transcript { executables, mut units, .. } = transcript;
-    let (executable, stat) = only(executables, &request.bin)?;
+    let Transcript { mut outputs, mut units, .. } = transcript;
+    if request.kind.is_library() && outputs.is_empty() {
+        return Err(refusal::crate_type(request, root, cancellation));
+    }
+    // A library is asked for by no name, and is the only one.
+    let first = if request.kind.is_library() { outputs.pop_first() } else { outputs.remove_entry(&request.bin) };
+    let (executable, stat) = only(first.map(|(_, files)| files).unwrap_or_default(), &request.bin)?;
+    let sibling = |bin: &String| {
+        let (path, stat) = only(outputs.remove(bin).unwrap_or_default(), bin)?;
+        Ok(Library { name: request.sibling_name(bin), path, stat, edits: Vec::new() })
+    };
+    let siblings = request.with.iter().map(sibling).collect::<Result<Vec<_>>>()?;
     units.executable.clone_from(&executable);
-    Ok(Built { executable, stat, units, elapsed_ms })
+    units.siblings = siblings.iter().map(|sibling| sibling.path.clone()).collect();
+    Ok(Built { executable, stat, siblings, units, elapsed_ms })
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use cargo_metadata::Message;
 use cargo_metadata::diagnostic::DiagnosticLevel;
+use cargo_metadata::{Artifact, Message};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
@@ -19,7 +19,7 @@ use super::{command, stderr};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result, is_out_of_descriptors};
 use crate::event::Event;
-use crate::request::Request;
+use crate::request::{Kind, Request};
 use crate::stat::StatIdentity;
 use crate::units::{Package, ScriptRun, Unit, Units};
 
@@ -31,8 +31,9 @@ const REPORT_BYTES: usize = 64 * 1024;
 /// What one run of cargo said.
 pub(super) struct Transcript {
     pub(super) status: ExitStatus,
-    /// Every one that cargo named for the binary that was asked for: one for each target that it built for.
-    pub(super) executables: BTreeMap<PathBuf, StatIdentity>,
+    /// Every file that cargo named for the targets that were asked for, by the target's name: one for each triple that it
+    /// built for.
+    pub(super) outputs: BTreeMap<String, BTreeMap<PathBuf, StatIdentity>>,
     pub(super) units: Units,
     /// The compiler's rendered errors, uncoloured.
     pub(super) errors: Vec<String>,
@@ -119,7 +120,7 @@ fn not_started(error: &io::Error) -> Error {
 struct Listener<'a> {
     request: &'a Request,
     emit: &'a dyn Fn(Event),
-    executables: BTreeMap<PathBuf, StatIdentity>,
+    outputs: BTreeMap<String, BTreeMap<PathBuf, StatIdentity>>,
     units: Units,
     errors: Vec<String>,
     messages: std::cell::RefCell<Vec<String>>,
@@ -131,7 +132,7 @@ impl<'a> Listener<'a> {
         Self {
             request,
             emit,
-            executables: BTreeMap::new(),
+            outputs: BTreeMap::new(),
             units: Units::default(),
             errors: Vec::new(),
             messages: std::cell::RefCell::default(),
@@ -142,7 +143,7 @@ impl<'a> Listener<'a> {
     fn into_transcript(self, status: ExitStatus) -> Transcript {
         Transcript {
             status,
-            executables: self.executables,
+            outputs: self.outputs,
             units: self.units,
             errors: self.errors,
             messages: self.messages.into_inner(),
@@ -187,15 +188,34 @@ impl<'a> Listener<'a> {
         Ok(())
     }
 
+    /// The file of `artifact` that was asked for, if one was.
+    fn wanted(&self, package: &Package, artifact: &Artifact) -> Option<PathBuf> {
+        let (request, target) = (self.request, &artifact.target);
+        // A binary that a package depends on as an artifact may be called the same.
+        if package.name() != request.package {
+            return None;
+        }
+        let executable = || artifact.executable.clone().map(Into::into);
+        match request.kind {
+            Kind::Bin if target.is_bin() && request.bins().any(|bin| bin == target.name) => executable(),
+            Kind::Example if target.is_example() && target.name == request.bin => executable(),
+            // A package has one library, which cargo asks for by no name.
+            Kind::Cdylib | Kind::Staticlib
+                if target.crate_types.iter().any(|it| it.to_string() == request.kind.name()) =>
+            {
+                let mut files = artifact.filenames.iter().map(|file| file.as_std_path());
+                files.find(|file| request.kind.is_of(file)).map(Path::to_owned)
+            }
+            _ => None,
+        }
+    }
+
     fn message(&mut self, message: Message) {
         match message {
             Message::CompilerArtifact(artifact) => {
                 let directory = artifact.manifest_path.parent().map(Into::into).unwrap_or_default();
-                let package = Package { id: artifact.package_id.repr, directory };
-                // A binary that a package depends on as an artifact may be called the same.
-                let is_wanted = artifact.target.is_bin()
-                    && artifact.target.name == self.request.bin
-                    && package.name() == self.request.package;
+                let package = Package { id: artifact.package_id.repr.clone(), directory };
+                let wanted = self.wanted(&package, &artifact);
                 self.units.units.push(Unit {
                     package,
                     is_build_script: artifact.target.is_custom_build(),
@@ -203,10 +223,10 @@ impl<'a> Listener<'a> {
                     fresh: artifact.fresh,
                     files: artifact.filenames.into_iter().map(Into::into).collect(),
                 });
-                if let Some(executable) = artifact.executable.filter(|_| is_wanted) {
+                if let Some(output) = wanted {
                     // One that has gone already has no identity that any file has, and is not taken.
-                    let stat = std::fs::metadata(&executable).map(|found| StatIdentity::of(&found)).unwrap_or_default();
-                    self.executables.insert(executable.into(), stat);
+                    let stat = std::fs::metadata(&output).map(|found| StatIdentity::of(&found)).unwrap_or_default();
+                    self.outputs.entry(artifact.target.name).or_default().insert(output, stat);
                 }
             }
             Message::BuildScriptExecuted(script) => {

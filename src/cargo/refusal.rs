@@ -9,6 +9,7 @@ use std::process::Command;
 
 use cargo_metadata::{Metadata, Package};
 
+use super::metadata::metadata;
 use super::process;
 use crate::cancellation::Cancellation;
 use crate::error::{Error, listed};
@@ -88,6 +89,21 @@ fn no_feature(package: &Package, feature: &str) -> String {
     let names: Vec<String> = package.features.keys().cloned().collect();
     let has = if names.is_empty() { "none at all".into() } else { listed(&names, MOST_NAMES) };
     format!("package `{}` has no feature `{feature}`; it has {has}", package.name)
+}
+
+/// What is wrong where the library of the package is not made in the form that `request` asks for.
+pub(super) fn crate_type(request: &Request, root: &Path, cancellation: &Cancellation) -> Error {
+    let metadata = match metadata(request, root, cancellation) {
+        Err(aborted) => return aborted,
+        Ok(metadata) => metadata,
+    };
+    let (kind, package) = (request.kind.name(), &request.package);
+    let found = metadata.as_ref().map(Metadata::workspace_packages).unwrap_or_default();
+    let found = found.into_iter().find(|found| *found.name == *package);
+    let manifest = found.map_or_else(|| "its manifest".to_owned(), |found| format!("`{}`", found.manifest_path));
+    let problem =
+        format!("the library of `{package}` is no {kind}; add `crate-type = [\"{kind}\"]` to `[lib]` in {manifest}");
+    Error::option("kind", problem)
 }
 
 /// A target that rustc does not know, with those for the same processor.

@@ -33,7 +33,7 @@ pub struct Run {
     pub wrote: PathBuf,
     /// Whether it is the run of a build script, and not of rustc.
     pub is_script: bool,
-    /// Whether it made the binary that was asked for.
+    /// Whether it made something that was asked for.
     pub is_final: bool,
     /// Whether cargo took its results as they were; it does not say that of build scripts.
     pub fresh: Option<bool>,
@@ -192,7 +192,7 @@ impl Observer<'_> {
         // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
         let started_in = if directory.starts_with(self.root) { self.root } else { directory };
         let files = self.inputs(trace.files.into_iter().map(|file| started_in.join(file)), &unit.package);
-        let is_final = unit.files.contains(&self.output.executable);
+        let is_final = self.output.asked_for.iter().any(|output| unit.files.contains(output));
         self.add(unit, is_local, |_| Run {
             wrote,
             is_script: false,
@@ -279,11 +279,13 @@ impl Observer<'_> {
         reads.runs.push(run);
     }
 
-    /// The dep-info that cargo puts beside the binary names everything local once more, in a form that is documented.
+    /// The dep-info that cargo puts beside what was asked for names everything local once more, in a form that is documented.
     /// Without it, nothing can be said; a file that only it names belongs to the package it lies in.
     fn handed_out(&mut self) -> Result<(), Unobservable> {
         let mut trace = Trace::default();
-        trace.read_dep_info(&self.layout.handed_out_dep_info())?;
+        for dep_info in self.layout.handed_out_dep_infos() {
+            trace.read_dep_info(&dep_info)?;
+        }
         let packages = self.found.packages.values();
         let known: BTreeSet<PathBuf> =
             packages.flat_map(|reads| reads.files.iter().map(|file| normalized(file))).collect();
@@ -326,7 +328,7 @@ pub fn twin(file: &Path) -> Option<PathBuf> {
 
 /// What a build writes. None of that is an input of it.
 struct Output {
-    executable: PathBuf,
+    asked_for: Vec<PathBuf>,
     files: BTreeSet<PathBuf>,
     /// The directories of build scripts.
     out_dirs: BTreeSet<PathBuf>,
@@ -345,7 +347,7 @@ impl Output {
         let files = units.units.iter().flat_map(|unit| unit.files.iter().map(|file| normalized(file))).collect();
         let roots = [Some(&units.executable), units.scripts.first().map(|script| &script.out_dir)];
         let roots = roots.into_iter().flatten().filter_map(|path| marked(path)).collect();
-        Self { executable: units.executable.clone(), files, out_dirs, roots }
+        Self { asked_for: units.outputs().map(Path::to_owned).collect(), files, out_dirs, roots }
     }
 
     /// Whether the build wrote what stands at `path`, or something in the directory there.

@@ -2,7 +2,8 @@
 //!
 //! Promises: a variable that cargo, rustc, `cc` or the usual build scripts read to decide what they build is an input;
 //! tokens, job counts, terminals, sessions and places where output goes are not, since they cannot change a binary.
-//! cargo's configuration counts as cargo reads it: from the checkout up to `/`, then from its home, includes followed.
+//! cargo's configuration counts as cargo reads it: from its command line, from the checkout up to `/`, then from its home,
+//! includes followed.
 //! Does not promise: to know what one project's build scripts read. That is observed after a build and joins as a path
 //! set.
 
@@ -114,11 +115,17 @@ pub(super) struct CargoConfig {
     pub(super) table: toml::Table,
 }
 
+/// Stands for a file where configuration is given on the command line.
+pub(super) const COMMAND_LINE: &str = "--config";
+
 /// Every configuration file that a cargo started in `root` reads, the most important one first.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>
 pub(super) fn cargo_configs(root: &Path, env: &Environment, watch: &Watch) -> Result<Vec<CargoConfig>> {
     let mut chain = Chain { root, watch, found: Vec::new(), seen: HashSet::new() };
+    for value in env.configuration().iter().rev() {
+        chain.of_command_line(value)?;
+    }
     for directory in root.ancestors() {
         chain.either(&directory.join(".cargo"))?;
     }
@@ -216,6 +223,17 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
+    /// The value of `--config` is a file that is there, or else a piece of TOML. That counts as a part of the request.
+    fn of_command_line(&mut self, value: &str) -> Result<()> {
+        if self.read(&self.root.join(value))? {
+            return Ok(());
+        }
+        let table = value.parse().unwrap_or_default();
+        let (name, path, digest) = (COMMAND_LINE.to_owned(), self.root.to_owned(), Digest::of(value));
+        self.found.push(CargoConfig { name, path, digest, base: self.root.to_owned(), table });
+        Ok(())
+    }
+
     /// Where both exist, cargo reads the one without the extension.
     fn either(&mut self, directory: &Path) -> Result<()> {
         if self.read(&directory.join("config"))? {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::closure::Unobservable;
-use crate::units::{BuildDirectories, ScriptRun, Unit, Units};
+use crate::units::{BuildDirectories, EXAMPLES, ScriptRun, Unit, Units};
 
 /// Where the runs of one build left their traces.
 pub(super) struct Layout<'a> {
@@ -31,8 +31,9 @@ pub(super) struct Layout<'a> {
 impl<'a> Layout<'a> {
     /// The layout of the build of `units`. `elsewhere` is asked when the binary was not made beside where it is.
     pub(super) fn of(units: &'a Units, elsewhere: impl FnOnce() -> Option<BuildDirectories>) -> Self {
-        let profile = units.executable.parent().unwrap_or(&units.executable).to_owned();
-        let beside = Self { units, made_in: made_in(&profile), handed_out: vec![profile.clone()] };
+        let profile = units.profile_directory();
+        let handed_out = vec![profile.to_owned(), profile.join(EXAMPLES)];
+        let beside = Self { units, made_in: made_in(profile), handed_out };
         if !beside.sources_of(&units.executable).is_empty() {
             return beside;
         }
@@ -79,7 +80,9 @@ impl<'a> Layout<'a> {
     fn sources_of(&self, artifact: &Path) -> Vec<(PathBuf, PathBuf)> {
         let made = |dep_info: PathBuf| {
             let source = made_by(&dep_info, artifact)?;
-            same_file::is_same_file(&source, artifact).ok()?.then_some((dep_info, source))
+            // cargo's own dep-info beside an artifact says nothing of a run.
+            let is_made = source != artifact && same_file::is_same_file(&source, artifact).ok()?;
+            is_made.then_some((dep_info, source))
         };
         self.of_that_name(artifact).into_iter().filter_map(made).collect()
     }
@@ -100,18 +103,23 @@ impl<'a> Layout<'a> {
         self.made_in.iter().flat_map(|directory| dep_infos_in(directory)).filter(is_ours).collect()
     }
 
-    /// The dep-info that cargo puts beside the binary.
+    /// The dep-info that cargo puts beside each file that was asked for.
     ///
     /// <https://doc.rust-lang.org/cargo/reference/build-cache.html#dep-info-files>
-    pub(super) fn handed_out_dep_info(&self) -> PathBuf {
-        self.units.executable.with_extension("d")
+    pub(super) fn handed_out_dep_infos(&self) -> impl Iterator<Item = PathBuf> {
+        self.units.outputs().map(|output| output.with_extension("d"))
     }
 }
 
-/// `deps`, and in the new layout a directory for each run.
+/// `deps`, `examples`, and in the new layout a directory for each run.
 fn made_in(profile: &Path) -> Vec<PathBuf> {
     let runs = children(&profile.join("build")).into_iter().flat_map(|package| children(&package));
-    std::iter::once(profile.join("deps")).chain(runs.map(|run| run.join("out"))).filter(|it| it.is_dir()).collect()
+    ["deps", EXAMPLES]
+        .map(|name| profile.join(name))
+        .into_iter()
+        .chain(runs.map(|run| run.join("out")))
+        .filter(|it| it.is_dir())
+        .collect()
 }
 
 fn children(directory: &Path) -> Vec<PathBuf> {

@@ -19,7 +19,7 @@ use crate::path_set::{Place, normalized};
 use crate::request::Environment;
 use crate::tree::{FileInput, Tree};
 
-const MANIFEST: &str = "Cargo.toml";
+pub(super) const MANIFEST: &str = "Cargo.toml";
 
 /// The manifests of a workspace, and the patterns that find more.
 pub(super) struct Workspace {
@@ -98,7 +98,7 @@ fn configured(config: &CargoConfig) -> Vec<String> {
 }
 
 /// `starts` and every manifest that they lead to and that is there, each once.
-fn reached(starts: impl Iterator<Item = PathBuf>) -> BTreeSet<PathBuf> {
+pub(super) fn reached(starts: impl Iterator<Item = PathBuf>) -> BTreeSet<PathBuf> {
     let (mut ahead, mut seen): (Vec<_>, _) = (starts.collect(), BTreeSet::new());
     let mut found = BTreeSet::new();
     while let Some(manifest) = ahead.pop() {
@@ -144,7 +144,7 @@ pub fn workspace_around(directory: &Path) -> Option<PathBuf> {
 }
 
 /// Whether a workspace at `root` leaves out a package below it. A member that is named is none that is left out.
-fn is_excluded(workspace: &toml::Value, root: &Path, package: &Path) -> bool {
+pub(super) fn is_excluded(workspace: &toml::Value, root: &Path, package: &Path) -> bool {
     let listed = |key: &str| {
         let list = workspace.get(key).and_then(toml::Value::as_array);
         list.into_iter().flatten().filter_map(toml::Value::as_str).map(|path| root.join(path)).collect::<Vec<_>>()
@@ -187,6 +187,6 @@ pub(super) fn include_patterns(directory: &Path, root: &Path) -> Vec<String> {
     patterns.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
 }
 
-fn table(manifest: &Path) -> toml::Table {
+pub(super) fn table(manifest: &Path) -> toml::Table {
     files::read_to_string(manifest).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }

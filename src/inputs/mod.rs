@@ -28,6 +28,7 @@ mod manifests;
 mod memo;
 mod named;
 mod outside;
+mod packages;
 mod path_sets;
 mod place;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
@@ -57,6 +58,7 @@ pub use closure::{Observation, PackageReads, Run, Unobservable, observe, twin};
 pub use environment::{Configured, configured_targets, configured_variables, target_directory};
 pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
+pub use packages::{Library, Targets, default_packages, package_around, package_named};
 pub use path_sets::{digest_of, files_of_package, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
@@ -177,7 +179,7 @@ pub fn observing(
 ) -> Result<(Inventory, Option<Unsaved>)> {
     let digest = |name: &String| request.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()));
     let variable = |name: &String| (name.clone(), digest(name));
-    let (outside, unsaved) = outside::look(set, &tree, &request.exclude, root, stat_caches)?;
+    let (outside, unsaved) = outside::look(set, &tree, &request.excluded(), root, stat_caches)?;
     let inventory = Inventory {
         tree,
         observed: set.variables.iter().map(variable).collect(),

@@ -73,7 +73,7 @@ pub(super) fn surroundings(
     }
     let mut variables = [&VARIABLES[..], &TARGET_DIRECTORY].concat();
     variables.extend(request.env.iter().filter_map(|(name, _)| name.to_str()).filter(|name| flags::is_read(name)));
-    let key = key(root, &request.env.only(&variables), &request.exclude);
+    let key = key(root, &request.env.only(&variables), &request.excluded());
     let env = request.env.only(&[&variables[..], &["PATH"]].concat());
     let (stamp, cache) = (Stamp::now(), StatCache::new(root, key, stat_caches));
     if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(|look| look.holds(&env, root)) {
@@ -121,9 +121,10 @@ impl Look {
 
 fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Result<Surroundings> {
     let configs = environment::cargo_configs(root, env, watch)?;
-    let Named { files, linkers } = named::named(&configs, env, &request.exclude, root, watch)?;
+    let Named { files, linkers } = named::named(&configs, env, &request.excluded(), root, watch)?;
     let (tools, shims) = toolchain::tools(request, root, env, &configs, &linkers, watch)?;
-    let configs = configs.into_iter().map(|config| (config.name, config.digest)).collect();
+    let in_files = configs.into_iter().filter(|config| config.name != environment::COMMAND_LINE);
+    let configs = in_files.map(|config| (config.name, config.digest)).collect();
     Ok(Surroundings { tools, configs, named: files, shims })
 }
 
@@ -133,6 +134,6 @@ fn key(root: &Path, env: &Environment, exclude: &[String]) -> Digest {
     // They do not come from variables alone.
     let homes =
         [env.home(), env.cargo_home()].map(|home| home.map(|home| home.as_os_str().as_encoded_bytes().to_vec()));
-    let key = ("surroundings", root.as_os_str().as_encoded_bytes(), variables, homes, exclude);
+    let key = ("surroundings", root.as_os_str().as_encoded_bytes(), variables, homes, exclude, env.configuration());
     Digest::of(serde_json::to_vec(&key).expect("bytes and text always become JSON"))
 }

@@ -98,13 +98,16 @@ const OF_A_BUILD_SCRIPT: &[&str] = &[
     "TARGET",
 ];
 
-/// Variables by name.
+/// Variables by name, and what the command line adds to cargo's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Environment(BTreeMap<OsString, OsString>);
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    configuration: Vec<String>,
+}
 
 impl From<BTreeMap<OsString, OsString>> for Environment {
     fn from(variables: BTreeMap<OsString, OsString>) -> Self {
-        Self(variables)
+        Self { variables, configuration: Vec::new() }
     }
 }
 
@@ -112,18 +115,32 @@ impl Environment {
     /// What a build has of its caller's variables.
     #[must_use]
     pub fn of_build(caller: BTreeMap<OsString, OsString>) -> Self {
-        let mut env = Self(caller);
+        let mut env = Self::from(caller);
         let of_build_script = MARKS_OF_A_BUILD_SCRIPT.iter().all(|name| env.get(name).is_some());
-        env.0.retain(|name, _| !name.to_str().is_some_and(|name| is_of_another(name, of_build_script)));
+        env.variables.retain(|name, _| !name.to_str().is_some_and(|name| is_of_another(name, of_build_script)));
         env
+    }
+
+    /// The same with values of `--config` on cargo's command line.
+    #[must_use]
+    pub fn configured(self, configuration: &[String]) -> Self {
+        Self { configuration: configuration.to_vec(), ..self }
+    }
+
+    /// The values of `--config`, the most important one last.
+    ///
+    /// <https://doc.rust-lang.org/cargo/reference/config.html#command-line-overrides>
+    #[must_use]
+    pub fn configuration(&self) -> &[String] {
+        &self.configuration
     }
 
     /// The value of `name`; on Windows, names differ by more than case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        let exact = self.0.get(OsStr::new(name));
+        let exact = self.variables.get(OsStr::new(name));
         let found = if cfg!(windows) && exact.is_none() {
-            self.0.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+            self.variables.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
         } else {
             exact
         };
@@ -144,19 +161,20 @@ impl Environment {
 
     /// Every variable, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Those variables alone.
+    /// Those variables alone, with the configuration.
     #[must_use]
     pub fn only(&self, names: &[&str]) -> Self {
         let variable = |name: &&str| Some(((*name).into(), self.get(name)?.to_owned()));
-        Self(names.iter().filter_map(variable).collect())
+        let variables = names.iter().filter_map(variable).collect();
+        Self { variables, configuration: self.configuration.clone() }
     }
 
     /// Sets a variable.
     pub(super) fn set(&mut self, name: &str, value: &OsStr) {
-        self.0.insert(name.into(), value.to_owned());
+        self.variables.insert(name.into(), value.to_owned());
     }
 
     /// The home directory: `HOME`, on Windows `USERPROFILE`, else the account's.

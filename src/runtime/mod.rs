@@ -25,7 +25,7 @@ use self::output::Output;
 use crate::error::{Error, Result};
 use crate::inventory::Inventory;
 use crate::path_set::{PathSet, Place};
-use crate::shipment::Shipment;
+use crate::shipment::{Library, Shipment};
 use crate::units::Units;
 
 /// What a binary needs when it runs.
@@ -42,15 +42,26 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What the executable of `units`, built in the checkout at `root`, is linked with.
+    /// What the executable of `units`, built in the checkout at `root`, is linked with, and its `siblings`, which go with it.
     ///
     /// # Errors
     ///
     /// [`Error::InputUnreadable`] for an executable or a library that cannot be read.
-    pub fn of(units: &Units, root: &Path) -> Result<Self> {
+    pub fn of(units: &Units, siblings: &[Library], root: &Path) -> Result<Self> {
         let (executable, output) = (units.executable.clone(), Output::of(units, root));
-        let libraries = libraries::of(&executable, &output).or_else(gone).map_err(unreadable(&executable))?;
-        let Libraries { shipment, inputs, refusal } = libraries.unwrap_or_default();
+        let libraries = |path: &Path| libraries::of(path, &output).or_else(gone).map_err(unreadable(path));
+        let Libraries { mut shipment, mut inputs, mut refusal } = libraries(&executable)?.unwrap_or_default();
+        for sibling in siblings {
+            let of_sibling = libraries(&sibling.path)?.unwrap_or_default();
+            inputs.extend(of_sibling.inputs);
+            refusal = refusal.or(of_sibling.refusal);
+            shipment.libraries.push(Library { edits: of_sibling.shipment.edits, ..sibling.clone() });
+            for library in of_sibling.shipment.libraries {
+                if !shipment.libraries.iter().any(|known| known.name == library.name) {
+                    shipment.libraries.push(library);
+                }
+            }
+        }
         Ok(Self { shipment, refusal, reads: inputs.into_iter().collect(), executable, output })
     }
 

@@ -29,8 +29,8 @@ impl Output {
     pub(super) fn of(units: &Units, root: &Path) -> Self {
         let out_dirs: Vec<PathBuf> = units.scripts.iter().map(|script| script.out_dir.clone()).collect();
         let files: Vec<PathBuf> =
-            units.units.iter().flat_map(|unit| unit.files.clone()).chain([units.executable.clone()]).collect();
-        let profile = units.executable.parent().map(Path::to_owned);
+            units.units.iter().flat_map(|unit| unit.files.clone()).chain(units.outputs().map(Path::to_owned)).collect();
+        let profile = Some(units.profile_directory().to_owned());
         // Not the checkout itself, which may be in a cache: a directory made by hand has no tag of its own.
         let marked = |path: &PathBuf| {
             let mut above = path.ancestors().take_while(|above| !root.starts_with(above));

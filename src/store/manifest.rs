@@ -41,7 +41,7 @@ pub struct Manifest {
     /// Whether the binary shares its blocks on disk with those of other entries that are equal.
     #[serde(default)]
     pub cloned: bool,
-    /// Shared libraries of the build that stand beside the binary and are found there.
+    /// Shared libraries of the build, and other binaries of the package, that stand beside the binary and are found there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub libraries: Vec<PublishedLibrary>,
     /// Other checkouts that it was served to, and milliseconds since 1970 when it was first: for each of these it may be the
@@ -50,7 +50,7 @@ pub struct Manifest {
     pub served_to: BTreeMap<PathBuf, u64>,
 }
 
-/// A shared library that was published with a binary.
+/// A file that was published with a binary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedLibrary {
     /// Its file name.

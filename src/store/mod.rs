@@ -22,6 +22,7 @@
 
 mod build_records;
 mod contents;
+mod copies;
 mod disk;
 mod entry;
 mod leftovers;

@@ -160,19 +160,9 @@ impl Store {
         Ok(Some(StagedFile { path, sha256, size }))
     }
 
-    /// A new file that `write` fills: executable, on disk, and open for writing nowhere.
+    /// A new file in the cache's own directory that `write` fills.
     pub(super) fn sealed(&self, write: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<TempPath> {
-        let target = NamedTempFile::new_in(self.temporary())?;
-        // A lock lives as long as any copy of the descriptor, so it tells when the last one has been closed.
-        let locked = target.as_file().lock().is_ok();
-        write(target.as_file(), target.path())?;
-        make_executable(target.as_file())?;
-        target.as_file().sync_all()?;
-        let path = target.into_temp_path();
-        if locked {
-            await_writers(&File::open(&path)?);
-        }
-        Ok(path)
+        sealed_in(&self.temporary(), write)
     }
 
     /// Makes `staged` the entry of `inventory`, in place of one that may be there: whoever runs the old binary goes
@@ -265,6 +255,21 @@ impl Store {
     }
 }
 
+/// A new file in `directory` that `write` fills: executable, on disk, and open for writing nowhere.
+pub(super) fn sealed_in(directory: &Path, write: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<TempPath> {
+    let target = NamedTempFile::new_in(directory)?;
+    // A lock lives as long as any copy of the descriptor, so it tells when the last one has been closed.
+    let locked = target.as_file().lock().is_ok();
+    write(target.as_file(), target.path())?;
+    make_executable(target.as_file())?;
+    target.as_file().sync_all()?;
+    let path = target.into_temp_path();
+    if locked {
+        await_writers(&File::open(&path)?);
+    }
+    Ok(path)
+}
+
 /// Removes the libraries of an earlier publication of the binary at `path` that this one, with `libraries`, does not put
 /// there anew. Its manifest goes first, so that a kill leaves what can be told for unfinished.
 fn clear(path: &Path, before: &Manifest, libraries: &[(String, StagedFile)]) -> io::Result<()> {
@@ -289,13 +294,13 @@ pub(super) fn now_ms() -> u64 {
 
 /// Linux shares the blocks where the file system can (`copy_file_range`), through the descriptor that is at hand.
 #[cfg(target_os = "linux")]
-fn copy(from: &Path, mut to: &File, _: &Path) -> io::Result<()> {
+pub(super) fn copy(from: &Path, mut to: &File, _: &Path) -> io::Result<()> {
     io::copy(&mut File::open(from)?, &mut to).map(drop)
 }
 
 /// The standard library clones on APFS and ReFS.
 #[cfg(not(target_os = "linux"))]
-fn copy(from: &Path, _: &File, to: &Path) -> io::Result<()> {
+pub(super) fn copy(from: &Path, _: &File, to: &Path) -> io::Result<()> {
     fs::copy(from, to).map(drop)
 }
 

@@ -35,7 +35,7 @@ impl Question {
     /// Asks in this process.
     pub(crate) fn ask(&self) -> Answer {
         let options = Options {
-            crate_name: "app".into(),
+            crate_name: Some("app".into()),
             repo: self.repo.clone(),
             cache_dir: self.cache.clone(),
             scope: Some(self.scope.clone()),

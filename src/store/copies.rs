@@ -1,0 +1,77 @@
+//! Copies of published files at paths of the caller's own.
+//!
+//! Promises: a copy has the bytes that were published, is put in place whole, and is left alone when it has them already:
+//! then it keeps its time, so that what watches it sees no change. A copy that was not touched since is told by its `stat`
+//! and not read.
+//! Does not promise: to remove a copy, ever.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::libraries_beside;
+use super::publish::{copy, sealed_in};
+use super::{Entry, Store};
+use crate::error::{Error, Result};
+use crate::fingerprint::Digest;
+use crate::stat::StatIdentity;
+
+/// What is known of the file at a path.
+#[derive(Default, Serialize, Deserialize)]
+struct Copied {
+    sha256: Option<Digest>,
+    stat: StatIdentity,
+}
+
+impl Store {
+    /// Puts a copy of the binary of `entry` at `path`, and copies of what goes with it beside that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] when a copy cannot be put there.
+    pub fn copy_out(&self, entry: &Entry, path: &Path) -> Result<()> {
+        let directory = path.parent().unwrap_or(path);
+        let failed = |path: &Path, error: &io::Error| {
+            Error::option("out", format!("`{}` cannot be written: {error}", path.display()))
+        };
+        fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
+        let manifest = &entry.manifest;
+        let libraries = libraries_beside(&entry.path, manifest).zip(&manifest.libraries);
+        let beside = libraries.map(|(from, library)| (from, directory.join(&library.name), library.sha256));
+        // First, so that the binary never stands there without what it needs.
+        for (from, to, sha256) in beside.chain([(entry.path.clone(), path.to_owned(), manifest.sha256)]) {
+            self.copy(&from, &to, sha256).map_err(|error| failed(&to, &error))?;
+        }
+        Ok(())
+    }
+
+    fn copy(&self, from: &Path, to: &Path, sha256: Digest) -> io::Result<()> {
+        let stat = || fs::symlink_metadata(to).map(|metadata| StatIdentity::of(&metadata));
+        let known: Copied = self.build_record(to);
+        let there = stat();
+        if known.sha256 == Some(sha256) && there.as_ref().is_ok_and(|there| *there == known.stat) {
+            return Ok(());
+        }
+        let is_directory = fs::symlink_metadata(to).is_ok_and(|metadata| metadata.is_dir());
+        if is_directory {
+            return Err(io::Error::other("it is a directory; name a file in it"));
+        }
+        let is_file = fs::symlink_metadata(to).is_ok_and(|metadata| metadata.is_file());
+        if !is_file || digest(to).ok() != Some(sha256) {
+            let directory = to.parent().unwrap_or(to);
+            let whole = sealed_in(directory, |file, path| copy(from, file, path))?;
+            whole.persist(to).map_err(|error| error.error)?;
+        }
+        let copied = Copied { sha256: Some(sha256), stat: stat()? };
+        if let Err(error) = self.keep_build_record(to, &copied) {
+            tracing::debug!(%error, "a copy is not noted, and is read again the next time");
+        }
+        Ok(())
+    }
+}
+
+fn digest(path: &Path) -> io::Result<Digest> {
+    Digest::of_file(&File::open(path)?, &mut vec![0; 128 * 1024]).map(|(digest, _)| digest)
+}
