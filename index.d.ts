@@ -191,11 +191,12 @@ export interface DevBinaryOptions {
    */
   builder?: 'auto' | 'cargo' | 'zigbuild' | undefined
   /**
-   * Which files count as inputs. `tree`: HEAD, every tracked file of the checkout and every untracked one that git does
-   * not ignore. `crate`: what an earlier build of this crate was seen to read, with whatever is added to the packages it
-   * was built from; so an edit elsewhere, and a commit, is a hit. Both: what was read outside the checkout, or is
-   * ignored, counts too.
-   * @default 'tree'
+   * Which files count as inputs. `crate`: what an earlier build of this crate was seen to read, with whatever is added to
+   * the packages it was built from; so an edit elsewhere, and a commit, is a hit. `tree`: HEAD, every tracked file of the
+   * workspace's directory and every untracked one that git does not ignore; for a build script that asks git for the
+   * commit, or reads files of other packages without saying so. Both: what was read outside the checkout, or is ignored,
+   * counts too.
+   * @default 'crate'
    */
   scope?: 'tree' | 'crate' | undefined
   /** Patterns in gitignore syntax, relative to `repo`, of paths that no build reads. They do not count as inputs. */

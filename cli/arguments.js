@@ -39,7 +39,7 @@ const OPTIONS = {
   'no-default-features': { help: 'leave the default features out' },
   profile: { value: 'NAME', help: 'cargo profile (default: release)' },
   builder: { value: 'NAME', complete: ['auto', 'cargo', 'zigbuild'], help: 'auto, cargo or zigbuild (default: auto)' },
-  scope: { value: 'NAME', complete: ['tree', 'crate'], help: 'which files count: tree or crate (default: tree)' },
+  scope: { value: 'NAME', complete: ['crate', 'tree'], help: 'which files count: tree or crate (default: crate)' },
   exclude: { value: 'PATTERN', multiple: true, help: 'paths that no build reads, as in .gitignore' },
   out: { value: 'PATH', help: 'put a copy there, when it differs; {target} and {exe} are filled in' },
   locked: { help: 'as in cargo: Cargo.lock must fit' },

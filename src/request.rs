@@ -46,7 +46,7 @@ pub struct Options {
     pub profile: Option<String>,
     /// `auto`, `cargo` or `zigbuild`; default: `auto`.
     pub builder: Option<String>,
-    /// `tree` or `crate`; default: `tree`.
+    /// `tree` or `crate`; default: `crate`.
     pub scope: Option<String>,
     /// Patterns in gitignore syntax, relative to `repo`, of paths that are no inputs.
     pub exclude: Vec<String>,
@@ -157,8 +157,8 @@ impl TryFrom<Options> for Request {
         let with = siblings(options.with, &bin, kind)?;
         let builder = builder(options.builder.as_deref(), target.as_deref())?;
         let scope = match options.scope.as_deref() {
-            None | Some("tree") => Scope::Tree,
-            Some("crate") => Scope::Crate,
+            None | Some("crate") => Scope::Crate,
+            Some("tree") => Scope::Tree,
             Some(other) => return Err(Error::option("scope", format!("{other:?} is not `tree` or `crate`"))),
         };
         let mut features = options.features.into_iter().map(feature_name).collect::<Result<Vec<_>>>()?;
