@@ -93,6 +93,8 @@ export class Checkout {
   options(options: Partial<DevBinaryOptions> = {}): DevBinaryOptions {
     return {
       crate: 'hello',
+      // What most tests change is in the tree; those about what a crate reads say so.
+      scope: 'tree',
       repo: this.repo,
       cacheDir: this.cacheDir,
       report: 'silent',

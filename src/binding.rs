@@ -163,7 +163,7 @@ fn run(
             |request, call| Ok(Message::Explanation { explanation: explain::explain(request, call)?.into() })
         }
     };
-    let request = Request::try_from(defaults::fill_in(options)?)?;
+    let request = Request::try_from(defaults::fill_in(options, afterwards)?)?;
     report::log_as_asked(&request.env);
     let report = Report::new(mode, &request.env);
     let emit = |event: Event| {

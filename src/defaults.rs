@@ -6,20 +6,22 @@
 //! the error lists what there is.
 //! Does not promise: that what was chosen can be built.
 
+use crate::afterwards::Afterwards;
 use crate::error::{Error, Result, listed};
-use crate::inputs::{self, Library, Targets};
-use crate::request::{Kind, Options};
+use crate::inputs::{self, Asked, Library, Targets};
+use crate::request::{self, Kind, Options};
+use crate::store::Store;
 
 /// More would not be read.
 const MOST_NAMES: usize = 20;
 
-/// `options` with package, kind and target filled in as far as they follow from the workspace's manifests, which are read
-/// only where something is left out.
+/// `options` with package, kind and target filled in as far as they follow from the workspace's manifests, which are looked
+/// at only where something is left out. What is worth keeping of the look is kept `afterwards`.
 ///
 /// # Errors
 ///
 /// [`Error::InvalidOption`] where there are several to choose from, or none; [`Error::NotACheckout`] without a workspace.
-pub fn fill_in(mut options: Options) -> Result<Options> {
+pub fn fill_in(mut options: Options, afterwards: &Afterwards) -> Result<Options> {
     let kind = options.kind.as_deref().map(Kind::named).transpose()?;
     let is_library = kind.is_some_and(Kind::is_library);
     if is_library && options.bin.is_some() {
@@ -28,14 +30,26 @@ pub fn fill_in(mut options: Options) -> Result<Options> {
     if options.crate_name.is_some() && options.bin.is_some() {
         return Ok(options);
     }
+    let store = Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?;
+    let packages = |asked: Asked<'_>| {
+        let (found, unsaved) = inputs::packages(&options.repo, asked, &store.stat_caches());
+        if let Some(unsaved) = unsaved {
+            let store = store.clone();
+            afterwards.add(move || {
+                store.prepare_stat_caches();
+                unsaved.save();
+            });
+        }
+        found
+    };
     let Some(name) = &options.crate_name else {
         inputs::checkout_root(&options.repo)?;
-        let candidates = inputs::default_packages(&options.repo);
+        let candidates = packages(Asked::Default);
         let package = only_package(&candidates, kind, options.bin.as_deref())?;
         options.crate_name = Some(package.package.clone());
         return target(options, kind, package);
     };
-    match inputs::package_named(&options.repo, name) {
+    match packages(Asked::Named(name)).pop() {
         Some(package) => target(options, kind, &package),
         // cargo says whether there is one.
         None => Ok(options),

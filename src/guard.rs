@@ -151,10 +151,16 @@ impl Disturbance {
 #[derive(Default)]
 pub(crate) struct Writers {
     scripts: Vec<Script>,
-    /// The packages whose compilations read a file.
-    readers: BTreeMap<TreePath, BTreeSet<String>>,
+    /// The compilations that read a file: their packages, and when they began.
+    readers: BTreeMap<TreePath, Vec<Reader>>,
     /// How many builds of this call there were, this one included. All before were disturbed in the same way.
     builds: u32,
+}
+
+struct Reader {
+    id: String,
+    /// None where that is not known.
+    began: Option<SystemTime>,
 }
 
 struct Script {
@@ -184,8 +190,11 @@ impl Writers {
         let place = |path: &Path| Place::of(path, root).0;
         for reads in observation.packages.values() {
             let id = &reads.package.id;
-            for file in reads.runs.iter().filter(|run| !run.is_script).flat_map(|run| &run.files) {
-                writers.readers.entry(place(file)).or_default().insert(id.clone());
+            for run in reads.runs.iter().filter(|run| !run.is_script) {
+                let reader = || Reader { id: id.clone(), began: run.span.map(|(began, _)| began) };
+                for file in &run.files {
+                    writers.readers.entry(place(file)).or_default().push(reader());
+                }
             }
             let ran = reads.runs.iter().filter(|run| run.is_script && run.ran_since(began));
             writers.scripts.extend(ran.filter_map(|run| {
@@ -207,14 +216,16 @@ impl Writers {
 
     /// The build script that wrote a file last, before the compilation that reads it. A program of the user's may have
     /// written to it in the same span of time, and the script may have read what was there before. So the file is one that
-    /// this script is known to write; or is compiled by its package alone and not declared by it, and either holds the
+    /// this script is known to write; or is compiled by its package or afterwards alone and not declared by it, and either holds the
     /// same bytes as before or is none that git tracks or would. In a second build, any file is that holds the same bytes;
     /// in the last one, any that the script does not read itself: what it reads and writes never comes to an end.
     fn writer_of(&self, written: &Written<'_>) -> Option<&Script> {
         let stat = written.now?.stat;
         let readers = self.readers.get(written.path);
         let is_of = |script: &&Script| {
-            let is_read_by_others = readers.is_some_and(|readers| readers.iter().any(|id| *id != script.id));
+            let is_before = |reader: &Reader| reader.began.is_none_or(|began| began < script.ended);
+            let is_other = |reader: &Reader| reader.id != script.id && is_before(reader);
+            let is_read_by_others = readers.is_some_and(|readers| readers.iter().any(is_other));
             let is_generated = readers.is_some() && !script.declares.contains(written.path);
             stat.was_written_within(script.began, script.ended)
                 && !is_read_by_others

@@ -68,7 +68,8 @@ pub(crate) fn feature_name(name: String) -> Result<String> {
             && characters.all(|rest| unicode_ident::is_xid_continue(rest) || matches!(rest, '-' | '+' | '.'))
     };
     let good = match name.split_once('/') {
-        Some((package, feature)) => valid(package) && valid(feature),
+        // The feature of a dependency only where something else enables that.
+        Some((package, feature)) => valid(package.strip_suffix('?').unwrap_or(package)) && valid(feature),
         None => valid(&name),
     };
     if good { Ok(name) } else { Err(Error::option("features", format!("{name:?} is not the name of a feature"))) }

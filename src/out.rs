@@ -12,7 +12,7 @@ use crate::cargo;
 use crate::error::{Error, Result};
 use crate::inputs;
 use crate::inventory::Tool;
-use crate::request::{Request, TARGET, file_names};
+use crate::request::{HOST_TUPLE, Request, TARGET, file_names};
 use crate::search::{Call, Search};
 use crate::store::Entry;
 
@@ -46,7 +46,7 @@ fn triple(search: &Search<'_>) -> Result<String> {
         Some(target) => Some(request.triple().unwrap_or(target).to_owned()),
         None => Some(configured()?).filter(|targets| targets.len() == 1).and_then(|mut targets| targets.pop()),
     };
-    if let Some(triple) = named.filter(|triple| triple != crate::search::HOST_TUPLE) {
+    if let Some(triple) = named.filter(|triple| triple != HOST_TUPLE) {
         return Ok(triple);
     }
     let unknown = || Error::option("out", "rustc does not tell what `{target}` is; name it in `target`");

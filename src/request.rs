@@ -198,6 +198,11 @@ impl TryFrom<Options> for Request {
     }
 }
 
+/// cargo's own name for the host's target.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
+pub(crate) const HOST_TUPLE: &str = "host-tuple";
+
 /// In `out`, the triple that is built for.
 pub(crate) const TARGET: &str = "{target}";
 /// In `out`, how the names of programs end.
@@ -361,6 +366,9 @@ fn builder(name: Option<&str>, target: Option<&str>) -> Result<Builder> {
 
 /// Whether a target's operating system or architecture is not this machine's.
 fn is_foreign(target: &str) -> bool {
+    if target == HOST_TUPLE {
+        return false;
+    }
     let architecture = target.split('-').next().unwrap_or_default();
     let architecture = match architecture {
         "i386" | "i586" | "i686" => "x86",

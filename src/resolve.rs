@@ -5,6 +5,7 @@
 //! [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
 //! Does not promise: to build what changes faster than it builds; after three attempts that is an error.
 
+use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use crate::cargo::{self, Built};
@@ -16,7 +17,7 @@ use crate::freshness::{Audit, BuildRecord, Present};
 use crate::guard::{Disturbance, Generated, MOST_BUILDS, Writers};
 use crate::inputs::{self, Observation};
 use crate::inventory::Inventory;
-use crate::path_set::{PathSet, Place};
+use crate::path_set::{PathSet, Place, normalized};
 use crate::request::{Builder, Request};
 use crate::runtime::Needs;
 pub use crate::search::Call;
@@ -241,9 +242,19 @@ fn path_set(search: &Search<'_>, tree: &Tree, observation: &Observed, staged: Op
         Err(why) => return Ok(PathSet { whole_tree: true, unknown: Some(why.clone()), ..PathSet::default() }),
     };
     let mut set = inputs::path_set(observation, tree, search.request, &search.root)?;
-    let checkout = search.root.as_os_str().as_encoded_bytes();
-    if staged.map(|staged| staged.holds(checkout)).transpose()?.unwrap_or(false) {
+    let holds = |path: &Path| {
+        let path = path.as_os_str().as_encoded_bytes();
+        staged.map(|staged| staged.holds(path)).transpose().map(|holds| holds.unwrap_or(false))
+    };
+    if holds(&search.root)? {
         set.bound_by.insert("it holds the path of the checkout".to_owned());
+    }
+    // `file!()` tells where a package outside the workspace lies.
+    let outside = observation.local().map(|reads| normalized(&reads.package.directory));
+    for directory in outside.filter(|directory| !directory.starts_with(&search.root)) {
+        if holds(&directory)? {
+            set.bound_by.insert(format!("it holds the path `{}`", directory.display()));
+        }
     }
     Ok(set)
 }

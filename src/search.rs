@@ -23,14 +23,10 @@ use crate::inputs::{self, Behind, Observation, Selection, Shims, Subject, Survey
 use crate::inventory::{Inventory, Tool};
 use crate::path_set::PathSet;
 use crate::reasons;
-use crate::request::{Request, Scope};
+use crate::request::{HOST_TUPLE, Request, Scope};
 use crate::store::{Claim, Entry, LookUp, Store};
 use crate::tree::{Tree, TreePath};
 
-/// cargo's own name for the host's target.
-///
-/// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
-pub(crate) const HOST_TUPLE: &str = "host-tuple";
 /// More would not be read.
 const MOST_TARGETS: usize = 20;
 

@@ -64,7 +64,8 @@ pub(super) fn shown(arguments: &[String]) -> String {
 /// cargo in the checkout, with the caller's environment and nothing of this process's own.
 pub(super) fn cargo(request: &Request, root: &Path) -> std::process::Command {
     let program = request.env.find_program("cargo", root).unwrap_or_else(|| "cargo".into());
-    let mut command = std::process::Command::new(program);
+    let mut command = std::process::Command::new(&program);
+    named_as_typed(&mut command, &program);
     command
         .current_dir(root)
         .env_clear()
@@ -80,3 +81,17 @@ pub(super) fn cargo(request: &Request, root: &Path) -> std::process::Command {
         .stdin(std::process::Stdio::null());
     command
 }
+
+/// rustup goes by the name that it is called by, and wants text.
+#[cfg(unix)]
+fn named_as_typed(command: &mut std::process::Command, program: &Path) {
+    use std::os::unix::process::CommandExt;
+    if program.to_str().is_none()
+        && let Some(name) = program.file_name()
+    {
+        command.arg0(name);
+    }
+}
+
+#[cfg(not(unix))]
+fn named_as_typed(_: &mut std::process::Command, _: &Path) {}

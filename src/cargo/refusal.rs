@@ -44,8 +44,16 @@ pub(super) fn profile(request: &Request, metadata: &Metadata, said: &str) -> Opt
 /// The first of `request`'s features that `package` does not have.
 pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package, said: &str) -> Option<Error> {
     let refused = |problem: String| Some(Error::option("features", problem));
+    // cargo names what the target lacks between the first backquotes behind these words.
+    if let Some((_, rest)) = said.split_once("requires the features: ") {
+        let needed = rest.lines().next().unwrap_or(rest).trim();
+        let target = &request.bin;
+        return refused(format!("`{target}` of package `{}` requires {needed}", package.name));
+    }
     for feature in &request.features {
-        let Some((dependency, of_dependency)) = feature.split_once('/') else {
+        let Some((dependency, of_dependency)) =
+            feature.split_once('/').map(|(name, it)| (name.trim_end_matches('?'), it))
+        else {
             if package.features.contains_key(feature) {
                 continue;
             }

@@ -11,8 +11,9 @@
 //! declares it; where the package has a build script or depends on a procedural macro, a file of the package that no run
 //! names. In scope `tree` a commit and any other file that no run names count for such packages, too. After each build that is
 //! recorded, with the `stat` of what the run wrote. Where the record does not vouch for that file, since another program
-//! built it, the change times of the inputs do, which no program can set: what was changed after the file was written is
-//! doubted, and so is everything in a target directory outside the checkout. A build script is doubted, too, when an input was written
+//! built it, the change times of the inputs do, which no program can set: what was changed after the run began is
+//! doubted, and so is everything in a target directory outside the checkout. So is what was built for a local package
+//! before its target directory was moved. A build script is doubted, too, when an input was written
 //! to while it ran in an earlier build of the same call.
 //! Does not promise: to doubt what does not count as an input.
 
@@ -143,6 +144,9 @@ impl Audit<'_> {
         if let Some(path) = self.disturbed.iter().find(|path| self.is_written_during(path, run)) {
             return Some(format!("{path} was written to while its build script ran"));
         }
+        if let Some(then) = run.moved_from.as_ref().filter(|_| reads.is_local) {
+            return Some(format!("it was built in `{}`, from where the target directory was moved", then.display()));
+        }
         let now = self.present.record(run, reads)?;
         match self.vouching(run, &now) {
             Some(then) => then.differs_from(&now).or_else(|| self.may_have_read(run, reads, then, &now)),
@@ -199,7 +203,9 @@ impl Audit<'_> {
             return Some(format!("another checkout may have built in `{}`", directory.display()));
         }
         let written = modified(&run.wrote)?;
-        let changed = |path: &Path| self.was_changed(path, reads, written);
+        // What changed while it ran may have been read before.
+        let began = run.span.map_or(written, |(began, _)| began);
+        let changed = |path: &Path| changed_within(path, began) || self.was_moved(path, reads, written);
         let linked = self.present.linked(run).map(|(place, _)| place);
         let places: BTreeSet<Place> = self.present.places(run, reads).into_iter().chain(linked).collect();
         if let Some(place) = places.into_iter().find(|place| changed(&place.on_disk(root))) {
@@ -217,14 +223,14 @@ impl Audit<'_> {
         self.configured_since(run)
     }
 
-    /// Whether a file was changed after `written`, by itself or with a directory that it was moved with.
-    fn was_changed(&self, path: &Path, reads: &PackageReads, written: SystemTime) -> bool {
+    /// Whether a file came after `written` with a directory that it was moved with.
+    fn was_moved(&self, path: &Path, reads: &PackageReads, written: SystemTime) -> bool {
         // A directory that was moved here has files whose own times are old.
         let (root, directory) = (self.present.root, normalized(&reads.package.directory));
         let path = normalized(path);
         let is_ours = |above: &Path| above != root && (above.starts_with(&directory) || above.starts_with(root));
         let mut above = path.ancestors().skip(1).take_while(|above| is_ours(above));
-        above.any(|above| changed_after(above, written)) || changed_within(&path, written)
+        above.any(|above| changed_after(above, written))
     }
 
     fn configured_since(&self, run: &Run) -> Option<String> {

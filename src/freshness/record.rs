@@ -137,7 +137,9 @@ impl<'a> Present<'a> {
         (root, env, scope): (&'a Path, &'a Environment, Scope),
     ) -> crate::error::Result<Self> {
         let surroundings = Surroundings::of(known);
-        let heads = serde_json::to_vec(&tree.heads().iter().collect::<Vec<_>>());
+        // With the branch: a build script may ask git for that, too.
+        let branch = inputs::head_file(root).and_then(|path| crate::files::read(&path).ok());
+        let heads = serde_json::to_vec(&(tree.heads().iter().collect::<Vec<_>>(), branch));
         Ok(Self {
             root,
             tree,
@@ -159,7 +161,7 @@ impl<'a> Present<'a> {
         let mut places: BTreeSet<Place> = files.map(|file| Place::of(&file, self.root)).collect();
         if run.reads_whole_package {
             let place = Place::of(&reads.package.directory, self.root);
-            if place.is_inside() {
+            if place.is_inside() && inputs::covers(self.tree, &place) {
                 let directory = place.on_disk(self.root);
                 let all = self.tree.files().iter().map(|file| Place(file.path.clone()));
                 places.extend(all.filter(|place| place.on_disk(self.root).starts_with(&directory)));
@@ -178,15 +180,18 @@ impl<'a> Present<'a> {
 
     /// What `run` would read now.
     pub(super) fn record(&self, run: &Run, reads: &PackageReads) -> Option<RunRecord> {
+        let id = &reads.package.id;
+        // rustc alone has no way to tell.
+        let sees_more_than_bytes = run.is_script || self.undeclared.in_package(id).digest.is_some();
         let variable = |name: &String| {
             let configured = self.configured.get(name).map(|configured| configured.digest);
             (name.clone(), configured.or_else(|| self.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()))))
         };
         let digest = |place: Place| {
-            let digest = inputs::digest_of(&place, &self.output, self.tree, self.root);
+            let of = if sees_more_than_bytes { inputs::identity_of } else { inputs::digest_of };
+            let digest = of(&place, &self.output, self.tree, self.root);
             (place, digest)
         };
-        let id = &reads.package.id;
         let is_of_checkout = reads.is_local || !run.files.is_empty();
         Some(RunRecord {
             checkout: is_of_checkout.then(|| self.root.to_owned()),

@@ -1,6 +1,7 @@
-//! Tags that say of a directory that everything in it can be made again.
+//! Tags that say of a directory that it is one of cargo's target directories.
 //!
-//! Promises: a tag is valid by what it begins with, whatever comes behind. One that cannot be read is none, unless it is this
+//! Promises: a tag is cargo's by what it begins with, whatever comes behind. Tags of other programs say nothing here: what
+//! they mark counts as git has it, since cargo reads it, too. One that cannot be read is none, unless it is this
 //! process that has too many files open to read it.
 //! Does not promise: to tell a directory that is about to get its tag.
 
@@ -11,9 +12,11 @@ use crate::files;
 
 /// <https://bford.info/cachedir/>
 pub(super) const TAG: &str = "CACHEDIR.TAG";
-pub(super) const SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
+/// What each of cargo's begins with: the signature that marks any cache, and who made it.
+pub(super) const SIGNATURE: &[u8] =
+    b"Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.";
 
-/// Whether a valid tag says that everything in `directory` can be made again.
+/// Whether cargo's tag says that everything in `directory` can be made again.
 pub(super) fn is_cache(directory: &Path) -> Result<bool> {
     Ok(start_of_tag(directory)? == SIGNATURE)
 }

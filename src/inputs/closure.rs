@@ -18,10 +18,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::dep_info::{Declared, FOR_BUILD_SCRIPTS, FOR_RUSTC, Trace};
-use super::layout::{Layout, output_of, span_of};
+use super::layout::{Layout, moved_out_dir, output_of, span_of, span_of_rustc};
 use super::listing::Included;
-use super::manifests::{Neighbours, include_patterns};
+use super::manifests::{MANIFEST, Neighbours, include_patterns};
+use super::named::named_in;
 use super::seen::Watch;
+use super::tracked::is_tracked;
+use crate::error::Error;
 use crate::path_set::normalized;
 use crate::request::Environment;
 use crate::units::{BuildDirectories, Package, Unit, Units};
@@ -37,8 +40,10 @@ pub struct Run {
     pub is_final: bool,
     /// Whether cargo took its results as they were; it does not say that of build scripts.
     pub fresh: Option<bool>,
-    /// From when to when a build script ran last, where that is known.
+    /// From when to when it went, where that is known.
     pub span: Option<(SystemTime, SystemTime)>,
+    /// Where its output was when it ran, if the target directory has been moved since.
+    pub moved_from: Option<PathBuf>,
     /// Files and directories that it read, absolute.
     pub files: BTreeSet<PathBuf>,
     /// Whether it is a build script that declares nothing, so that it may have read any file of its package.
@@ -48,14 +53,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// Whether it ran in a build that `began` then.
+    /// Whether it ran in a build that `began` then, and not in another one which that build waited for.
     #[must_use]
     pub fn ran_since(&self, began: SystemTime) -> bool {
+        let modified = || self.wrote.metadata().ok()?.modified().ok();
         match self.fresh {
             Some(fresh) => !fresh,
-            None => {
-                self.span.map(|(_, end)| end).or_else(|| self.wrote.metadata().ok()?.modified().ok()) >= Some(began)
-            }
+            None => self.span.map(|(since, _)| since).or_else(modified) >= Some(began),
         }
     }
 }
@@ -125,6 +129,15 @@ pub struct Unobservable {
     pub(super) source: io::Error,
 }
 
+fn unobservable(path: &Path, error: &Error) -> Unobservable {
+    Unobservable { path: path.to_owned(), source: io::Error::other(error.to_string()) }
+}
+
+/// What cargo counts to a package whose manifest git does not track: everything but what begins with a dot.
+///
+/// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-exclude-and-include-fields>
+const WITHOUT_GIT: [&str; 3] = ["*", "!.*", "!**/.*/**"];
+
 /// Their value is the path of the package's directory or lies in it.
 const DIRECTORY_VARIABLES: &[&str] = &["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"];
 
@@ -143,10 +156,10 @@ pub fn observe(
     let home = env.cargo_home().map(|home| root.join(home));
     let local = units.units.iter().filter(|unit| unit.package.is_local(home.as_deref()));
     let directories = local.map(|unit| unit.package.directory.clone());
-    let neighbours = Neighbours::of(directories, root, env)
-        .map_err(|error| Unobservable { path: root.to_owned(), source: io::Error::other(error.to_string()) })?;
+    let neighbours = Neighbours::of(directories, root, env).map_err(|error| unobservable(root, &error))?;
     let mut observer = Observer {
         root,
+        env,
         home,
         output: Output::of(units, root),
         neighbours,
@@ -165,6 +178,7 @@ pub fn observe(
 
 struct Observer<'a> {
     root: &'a Path,
+    env: &'a Environment,
     /// cargo's, where it keeps what it fetched.
     home: Option<PathBuf>,
     output: Output,
@@ -191,14 +205,20 @@ impl Observer<'_> {
         let directory = &unit.package.directory;
         // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
         let started_in = if directory.starts_with(self.root) { self.root } else { directory };
-        let files = self.inputs(trace.files.into_iter().map(|file| started_in.join(file)), &unit.package);
+        let mut files = self.inputs(trace.files.into_iter().map(|file| started_in.join(file)), &unit.package);
+        if is_local && started_in != self.root {
+            let named = named_in(directory, self.root, self.env).map_err(|error| unobservable(directory, &error))?;
+            files.extend(self.inputs(named.into_iter(), &unit.package));
+        }
+        let span = span_of_rustc(&wrote);
         let is_final = self.output.asked_for.iter().any(|output| unit.files.contains(output));
         self.add(unit, is_local, |_| Run {
             wrote,
             is_script: false,
             is_final,
             fresh: Some(unit.fresh),
-            span: None,
+            span,
+            moved_from: trace.written_in,
             files,
             reads_whole_package: false,
             variables: trace.variables,
@@ -223,16 +243,15 @@ impl Observer<'_> {
             let mut include = Vec::new();
             if reads_whole_package {
                 include = include_patterns(&unit.package.directory, self.root);
+                if include.is_empty() && !is_tracked(&unit.package.directory.join(MANIFEST)) {
+                    include = WITHOUT_GIT.map(str::to_owned).to_vec();
+                }
                 let directory = self.neighbours.reach(unit.package.directory.clone());
-                let included = Included::of(&include).below(&directory, &Watch::default());
-                files.extend(
-                    included.map_err(|error| Unobservable {
-                        path: directory,
-                        source: io::Error::other(error.to_string()),
-                    })?,
-                );
+                let is_output = |path: &Path| self.output.roots.contains(&normalized(path));
+                let included = Included::of(&include).below(&directory, &Watch::default(), &is_output);
+                files.extend(included.map_err(|error| unobservable(&directory, &error))?);
             }
-            let span = span_of(&output);
+            let (span, moved_from) = (span_of(&output), moved_out_dir(script));
             let variables = declared.variables;
             self.add(unit, is_local, |reads| {
                 reads.include.extend(include);
@@ -242,6 +261,7 @@ impl Observer<'_> {
                     is_final: false,
                     fresh: None,
                     span,
+                    moved_from,
                     files,
                     reads_whole_package,
                     variables,

@@ -37,6 +37,8 @@ impl SetByCargo {
 pub(super) struct Trace {
     pub(super) files: BTreeSet<PathBuf>,
     pub(super) variables: BTreeSet<String>,
+    /// Where rustc wrote the dep-info, if that is another directory than the one that it is in now.
+    pub(super) written_in: Option<PathBuf>,
 }
 
 impl Trace {
@@ -52,6 +54,7 @@ impl Trace {
                     return Err(Unobservable { path: path.to_owned(), source });
                 }
                 self.variables.extend(env_deps(&text));
+                self.written_in = self.written_in.take().or_else(|| moved(path, &target(&text)?));
                 self.files.extend(prerequisites(&text));
                 Ok(())
             }
@@ -83,6 +86,20 @@ impl Declared {
         }
         declared
     }
+}
+
+/// What the first rule makes, where that is an absolute path.
+fn target(dep_info: &str) -> Option<PathBuf> {
+    let (target, _) = dep_info.lines().next()?.split_once(": ")?;
+    Some(PathBuf::from(target.replace("\\ ", " "))).filter(|target| target.is_absolute())
+}
+
+/// The directory of `written`, if that is not the one that `now` is in.
+pub(super) fn moved(now: &Path, written: &Path) -> Option<PathBuf> {
+    let (now, then) = (now.parent()?, written.parent()?);
+    let is_same = now == then
+        || dunce::canonicalize(then).is_ok_and(|then| dunce::canonicalize(now).is_ok_and(|now| now == then));
+    (!is_same).then(|| then.to_owned())
 }
 
 /// `# env-dep:NAME` or `# env-dep:NAME=VALUE`.
@@ -122,6 +139,7 @@ mod tests {
                     src/main.rs:\nsrc/with\\ space.rs:\n\n# env-dep:TAG=1\n# env-dep:UNSET\n# checksum:none\n";
         let files: Vec<_> = prerequisites(text).into_iter().map(|path| path.display().to_string()).collect();
         assert_eq!(files, ["src/main.rs", "src/with space.rs", "/abs/x.txt"]);
+        assert_eq!(target(text), Some(PathBuf::from("/t/release/deps/a-1.d")).filter(|path| path.is_absolute()));
         assert_eq!(env_deps(text).collect::<Vec<_>>(), ["TAG", "UNSET"]);
     }
 

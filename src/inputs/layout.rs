@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::closure::Unobservable;
+use super::dep_info::moved;
 use crate::units::{BuildDirectories, EXAMPLES, ScriptRun, Unit, Units};
 
 /// Where the runs of one build left their traces.
@@ -157,9 +158,36 @@ pub(super) fn output_of(script: &ScriptRun) -> PathBuf {
     if new.is_file() { new } else { script.out_dir.with_file_name("output") }
 }
 
+/// From when to when the run of rustc that wrote `file` went; none when that is not known. cargo leaves a file behind
+/// as soon as it starts rustc, in a directory that has the same hash in its name.
+pub(super) fn span_of_rustc(file: &Path) -> Option<(SystemTime, SystemTime)> {
+    let modified = |path: &Path| path.metadata().ok()?.modified().ok();
+    let directory = file.parent()?;
+    // In the new layout, beside the directory of what rustc wrote.
+    let began = modified(&directory.with_file_name("fingerprint").join(INVOKED)).or_else(|| {
+        let is_hash = |part: &&str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let hash_in = |path: &Path| path.file_stem()?.to_str()?.rsplit('-').next().filter(is_hash).map(str::to_owned);
+        let hash = hash_in(file).or_else(|| hash_in(directory))?;
+        let fingerprints = file.ancestors().skip(2).map(|above| above.join(".fingerprint")).find(|it| it.is_dir())?;
+        let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&hash));
+        modified(&children(&fingerprints).into_iter().find(is_ours)?.join(INVOKED))
+    })?;
+    Some((began, modified(file)?))
+}
+
+/// A file that cargo makes when it starts something.
+const INVOKED: &str = "invoked.timestamp";
+
+/// The directory of `script`'s `OUT_DIR` when it ran, if that is another one now: cargo keeps the path.
+pub(super) fn moved_out_dir(script: &ScriptRun) -> Option<PathBuf> {
+    let path = fs::read(script.out_dir.with_file_name("root-output")).ok()?;
+    let then = gix::path::from_byte_slice(&path).ok()?;
+    moved(&script.out_dir, then)
+}
+
 /// From when to when a build script ran last; none when that is not known. cargo sets the time of its output back to when
 /// it began, and leaves that of its error output.
 pub(super) fn span_of(output: &Path) -> Option<(SystemTime, SystemTime)> {
     let modified = |name| output.with_file_name(name).metadata().ok()?.modified().ok();
-    Some((modified("invoked.timestamp")?, modified("stderr")?))
+    Some((modified(INVOKED)?, modified("stderr")?))
 }

@@ -24,6 +24,15 @@ pub(super) struct Included {
     anchored: Option<Vec<Vec<String>>>,
 }
 
+/// A walk below one package.
+struct Walk<'a> {
+    watch: &'a Watch,
+    is_output: &'a dyn Fn(&Path) -> bool,
+    /// The directories that a link must not lead back to.
+    above: Vec<PathBuf>,
+    found: BTreeSet<PathBuf>,
+}
+
 impl Included {
     pub(super) fn of(patterns: &[String]) -> Self {
         let parse = gix::ignore::search::Ignore { support_precious: false };
@@ -38,30 +47,27 @@ impl Included {
         }
     }
 
-    /// The files below `directory` that the patterns take in, sorted.
-    pub(super) fn below(&self, directory: &Path, watch: &Watch) -> Result<BTreeSet<PathBuf>> {
-        let mut found = BTreeSet::new();
-        if self.search.patterns.iter().any(|list| !list.patterns.is_empty()) {
-            self.walk(directory, &BString::default(), watch, &mut Vec::new(), &mut found)?;
-        }
-        Ok(found)
-    }
-
-    /// `above` are the directories that a link must not lead back to.
-    fn walk(
+    /// The files below `directory` that the patterns take in, sorted; none of those in directories that the build writes.
+    pub(super) fn below(
         &self,
         directory: &Path,
-        relative: &BString,
         watch: &Watch,
-        above: &mut Vec<PathBuf>,
-        found: &mut BTreeSet<PathBuf>,
-    ) -> Result<()> {
+        is_output: &dyn Fn(&Path) -> bool,
+    ) -> Result<BTreeSet<PathBuf>> {
+        let mut walk = Walk { watch, is_output, above: Vec::new(), found: BTreeSet::new() };
+        if self.search.patterns.iter().any(|list| !list.patterns.is_empty()) {
+            self.walk(directory, &BString::default(), &mut walk)?;
+        }
+        Ok(walk.found)
+    }
+
+    fn walk(&self, directory: &Path, relative: &BString, walk: &mut Walk<'_>) -> Result<()> {
         let Ok(real) = dunce::canonicalize(directory) else { return Ok(()) };
-        if above.contains(&real) {
+        if walk.above.contains(&real) || (walk.is_output)(directory) {
             return Ok(());
         }
-        above.push(real);
-        for entry in names(directory, watch)? {
+        walk.above.push(real);
+        for entry in names(directory, walk.watch)? {
             let Some(name) = entry.file_name().map(std::ffi::OsStr::as_encoded_bytes) else { continue };
             let mut path = relative.clone();
             if !path.is_empty() {
@@ -70,17 +76,17 @@ impl Included {
             path.extend_from_slice(name);
             if !entry.is_dir() {
                 if self.takes_in(path.as_bstr()) {
-                    found.insert(entry);
+                    walk.found.insert(entry);
                 }
             } else if name != b".git" && path != "target" && self.leads_into(path.as_bstr()) {
                 let manifest = entry.join("Cargo.toml");
-                watch.at(&manifest);
+                walk.watch.at(&manifest);
                 if !manifest.is_file() {
-                    self.walk(&entry, &path, watch, above, found)?;
+                    self.walk(&entry, &path, walk)?;
                 }
             }
         }
-        above.pop();
+        walk.above.pop();
         Ok(())
     }
 

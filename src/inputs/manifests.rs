@@ -35,7 +35,8 @@ impl Workspace {
     ///
     /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields>
     pub(super) fn of(tree: &Tree, root: &Path, env: &Environment) -> Result<Self> {
-        let workspace = table(&root.join(MANIFEST));
+        let watch = Watch::default();
+        let workspace = table(&root.join(MANIFEST), &watch);
         let listed = workspace.get("workspace").and_then(|workspace| workspace.get("members")?.as_array());
         let clean = |pattern: &str| Place::of(&root.join(pattern), root).0.to_string();
         let members: BTreeSet<String> =
@@ -45,7 +46,7 @@ impl Workspace {
             directory.is_some_and(|directory| members.iter().any(|pattern| matches(pattern, directory)))
         };
         let found = tree.files().iter().filter(is_member).map(|file| Place(file.path.clone()).on_disk(root));
-        let manifests = reached(found.chain(from_everywhere(root, env)?));
+        let manifests = reached(found.chain(from_everywhere(root, env)?), &watch);
         Ok(Self { manifests, members })
     }
 }
@@ -61,7 +62,7 @@ impl Neighbours {
     /// The neighbours that the packages in `directories` lead to.
     pub(super) fn of(directories: impl Iterator<Item = PathBuf>, root: &Path, env: &Environment) -> Result<Self> {
         let starts = directories.filter(|directory| directory.starts_with(root)).map(|it| it.join(MANIFEST));
-        let manifests = reached(starts.chain(from_everywhere(root, env)?));
+        let manifests = reached(starts.chain(from_everywhere(root, env)?), &Watch::default());
         let directories = manifests.iter().filter_map(|manifest| manifest.parent()).filter(|it| it.starts_with(root));
         let ways = directories.map(|directory| (normalized(directory), directory.to_owned()));
         Ok(Self { ways: ways.filter(|(directory, _)| !directory.starts_with(root)).collect() })
@@ -98,14 +99,15 @@ fn configured(config: &CargoConfig) -> Vec<String> {
 }
 
 /// `starts` and every manifest that they lead to and that is there, each once.
-pub(super) fn reached(starts: impl Iterator<Item = PathBuf>) -> BTreeSet<PathBuf> {
+pub(super) fn reached(starts: impl Iterator<Item = PathBuf>, watch: &Watch) -> BTreeSet<PathBuf> {
     let (mut ahead, mut seen): (Vec<_>, _) = (starts.collect(), BTreeSet::new());
     let mut found = BTreeSet::new();
     while let Some(manifest) = ahead.pop() {
+        watch.at(&manifest);
         if !manifest.is_file() || !seen.insert(normalized(&manifest)) {
             continue;
         }
-        let content = toml::Value::Table(table(&manifest));
+        let content = toml::Value::Table(table(&manifest, watch));
         let mut named = Vec::new();
         named_paths(&content, &mut named);
         let workspace = content.get("package").and_then(|package| package.get("workspace")?.as_str());
@@ -122,9 +124,19 @@ pub(super) fn reached(starts: impl Iterator<Item = PathBuf>) -> BTreeSet<PathBuf
 /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-workspace-section>
 #[must_use]
 pub fn workspace_around(directory: &Path) -> Option<PathBuf> {
-    let with_manifest = |from: &Path| from.ancestors().find(|it| it.join(MANIFEST).is_file()).map(Path::to_owned);
+    workspace_from(directory, &Watch::default())
+}
+
+/// The same, with what it depends on taken down.
+pub(super) fn workspace_from(directory: &Path, watch: &Watch) -> Option<PathBuf> {
+    let is_there = |directory: &Path| {
+        let manifest = directory.join(MANIFEST);
+        watch.at(&manifest);
+        manifest.is_file()
+    };
+    let with_manifest = |from: &Path| from.ancestors().find(|it| is_there(it)).map(Path::to_owned);
     let nearest = with_manifest(directory)?;
-    let manifest = table(&nearest.join(MANIFEST));
+    let manifest = table(&nearest.join(MANIFEST), watch);
     if manifest.contains_key("workspace") {
         return Some(nearest);
     }
@@ -133,7 +145,7 @@ pub fn workspace_around(directory: &Path) -> Option<PathBuf> {
     }
     let mut above = nearest.parent().and_then(with_manifest);
     while let Some(root) = above {
-        if let Some(workspace) = table(&root.join(MANIFEST)).get("workspace")
+        if let Some(workspace) = table(&root.join(MANIFEST), watch).get("workspace")
             && !is_excluded(workspace, &root, &nearest)
         {
             return Some(root);
@@ -156,7 +168,7 @@ pub(super) fn is_excluded(workspace: &toml::Value, root: &Path, package: &Path) 
 /// Whether the manifest in `directory` is that of a package, and not only of a workspace.
 #[must_use]
 pub fn is_package(directory: &Path) -> bool {
-    table(&directory.join(MANIFEST)).contains_key("package")
+    table(&directory.join(MANIFEST), &Watch::default()).contains_key("package")
 }
 
 /// Every `path` in a manifest: those of dependencies, patches and targets.
@@ -176,17 +188,19 @@ fn named_paths(value: &toml::Value, found: &mut Vec<String>) {
 ///
 /// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-exclude-and-include-fields>
 pub(super) fn include_patterns(directory: &Path, root: &Path) -> Vec<String> {
-    let manifest = table(&directory.join(MANIFEST));
+    let watch = Watch::default();
+    let manifest = table(&directory.join(MANIFEST), &watch);
     let Some(package) = manifest.get("package") else { return Vec::new() };
     let own = package.get("include");
     let is_inherited = own.is_some_and(|own| own.get("workspace").is_some());
     let workspace = package.get("workspace").and_then(toml::Value::as_str).map(|path| directory.join(path));
-    let inherited = is_inherited.then(|| table(&workspace.unwrap_or_else(|| root.to_owned()).join(MANIFEST)));
+    let inherited = is_inherited.then(|| table(&workspace.unwrap_or_else(|| root.to_owned()).join(MANIFEST), &watch));
     let inherited = inherited.as_ref().and_then(|it| it.get("workspace")?.get("package")?.get("include"));
     let patterns = if is_inherited { inherited } else { own }.and_then(toml::Value::as_array);
     patterns.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
 }
 
-pub(super) fn table(manifest: &Path) -> toml::Table {
+pub(super) fn table(manifest: &Path, watch: &Watch) -> toml::Table {
+    watch.at(manifest);
     files::read_to_string(manifest).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }

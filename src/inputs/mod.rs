@@ -44,6 +44,7 @@ mod snapshot;
 mod stat_cache;
 mod surroundings;
 mod sweep;
+mod targets;
 mod texts;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod threads;
@@ -58,11 +59,13 @@ pub use closure::{Observation, PackageReads, Run, Unobservable, observe, twin};
 pub use environment::{Configured, configured_targets, configured_variables, target_directory};
 pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
-pub use packages::{Library, Targets, default_packages, package_around, package_named};
-pub use path_sets::{digest_of, files_of_package, path_set};
+pub use outside::covers;
+pub use packages::{Asked, package_around, packages};
+pub use path_sets::{digest_of, files_of_package, head_file, identity_of, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
 pub use sweep::{Subject, Swept, git_variables, sweep};
+pub use targets::{Library, Targets};
 pub use toolchain::{Behind, Shims};
 
 use self::surroundings::Surroundings;

@@ -49,7 +49,18 @@ pub(super) fn named(
     root: &Path,
     watch: &Watch,
 ) -> Result<Named> {
-    let mut ahead: VecDeque<Mention> = flags::mentioned(configs, env, root).into();
+    followed(flags::mentioned(configs, env, root).into(), configs, env, exclude, root, watch)
+}
+
+/// What is named by `ahead` and by what that leads to.
+fn followed(
+    mut ahead: VecDeque<Mention>,
+    configs: &[CargoConfig],
+    env: &Environment,
+    exclude: &[String],
+    root: &Path,
+    watch: &Watch,
+) -> Result<Named> {
     if ahead.is_empty() {
         return Ok(Named::default());
     }
@@ -73,6 +84,17 @@ pub(super) fn named(
         }
     }
     Ok(Named { files: reader.found.into_values().collect(), linkers })
+}
+
+/// The files that flags name to a rustc which is started in `directory`, as cargo starts it for packages outside the
+/// workspace at `root`.
+pub(super) fn named_in(directory: &Path, root: &Path, env: &Environment) -> Result<Vec<PathBuf>> {
+    let watch = Watch::default();
+    let configs = environment::cargo_configs(root, env, &watch)?;
+    let from_here = flags::mentioned(&configs, env, root).into_iter().filter(|mention| mention.base == root);
+    let mentions = from_here.map(|mention| Mention { base: directory.to_owned(), ..mention }).collect();
+    let Named { files, .. } = followed(mentions, &configs, env, &[], root, &watch)?;
+    Ok(files.into_iter().map(|named| Place(named.file.path).on_disk(root)).collect())
 }
 
 /// A bare name is looked up on the `PATH`.

@@ -97,7 +97,8 @@ impl Look {
 }
 
 /// Whether a package's directory is part of the tree: its manifest is.
-pub(super) fn covers(tree: &Tree, package: &Place) -> bool {
+#[must_use]
+pub fn covers(tree: &Tree, package: &Place) -> bool {
     let mut manifest = package.0.clone();
     if !manifest.0.is_empty() {
         manifest.0.push(b'/');
@@ -127,7 +128,8 @@ impl<'a> Reader<'a> {
             self.whole(&place.on_disk(self.root), &mut Vec::new())?;
         }
         for (place, include) in set.listed.iter().filter(|(_, include)| !include.is_empty()) {
-            let files = Included::of(include).below(&place.on_disk(self.root), &self.watch)?;
+            let is_output = |path: &Path| set.output.contains(&Place::of(path, self.root));
+            let files = Included::of(include).below(&place.on_disk(self.root), &self.watch, &is_output)?;
             files.iter().try_for_each(|file| self.file(file, true))?;
         }
         for place in packages {

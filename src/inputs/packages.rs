@@ -1,89 +1,85 @@
-//! The packages of a workspace, and what can be built of them, by its manifests alone.
+//! The packages of a workspace, by its manifests alone.
 //!
-//! Promises: members, default members and targets are those that `cargo metadata` names, without running it.
+//! Promises: members and default members are those that `cargo metadata` names, without running it.
 //! Does not promise: an answer for manifests that cargo refuses; cargo says what is wrong with them.
 //!
 //! <https://doc.rust-lang.org/cargo/reference/workspaces.html>
-//! <https://doc.rust-lang.org/cargo/reference/cargo-targets.html#target-auto-discovery>
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gix::bstr::ByteSlice;
+use serde::{Deserialize, Serialize};
 
-use super::manifests::{MANIFEST, is_excluded, reached, table, workspace_around};
+use super::manifests::{MANIFEST, is_excluded, reached, table, workspace_from};
+use super::memo::Memo;
+use super::seen::{Seen, Watch};
 use super::selection::matches;
+use super::stat_cache::{Id, Settled, StatCache, Unsaved};
+use super::targets::{Targets, entries, package_name};
+use crate::fingerprint::Digest;
 use crate::path_set::normalized;
+use crate::stat::Stamp;
 
-/// A package, and the names of what it can build.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Targets {
-    /// Of the package.
-    pub package: String,
-    /// Binaries, sorted.
-    pub bins: Vec<String>,
-    /// Examples, sorted.
-    pub examples: Vec<String>,
-    /// The library, where there is one.
-    pub library: Option<Library>,
-    /// The binary that `cargo run` takes of several.
-    pub default_run: Option<String>,
+/// A look at the manifests of a workspace.
+#[derive(Serialize, Deserialize)]
+struct Look {
+    found: Vec<Targets>,
+    seen: Vec<Seen>,
 }
 
-/// A library target.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Library {
-    /// Its name, which is a crate's.
-    pub name: String,
-    /// The forms that it is made in, as they are written; empty for the usual one.
-    pub crate_types: Vec<String>,
+/// For more workspaces than one process asks about.
+static KNOWN: Memo<Arc<Look>> = Memo::new(32);
+
+/// Which packages of a workspace are asked about.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'n> {
+    /// The one of that name, if there is one.
+    Named(&'n str),
+    /// Those that a cargo builds when it is told of none.
+    ///
+    /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-default-members-field>
+    Default,
 }
 
-/// The package called `name` of the workspace in `directory`; none where there is none.
+/// Those of the workspace in `directory`, which holds a manifest, by name. The last look is taken from `stat_caches`: then it
+/// costs a `stat` for each manifest, and for each directory in which targets are found.
 #[must_use]
-pub fn package_named(directory: &Path, name: &str) -> Option<Targets> {
-    let (root, workspace) = workspace_of(directory);
-    let is_named = |manifest: &toml::Table| package_name(manifest) == Some(name);
-    let listed = member_directories(&root, &workspace);
-    let found = listed.iter().find_map(|directory| {
-        let manifest = table(&directory.join(MANIFEST));
-        is_named(&manifest).then(|| (directory.clone(), manifest))
-    });
-    let (directory, manifest) = found.or_else(|| {
-        let mut others = implied_members(&root, &workspace, &listed).into_iter();
-        others.find_map(|directory| {
-            let manifest = table(&directory.join(MANIFEST));
-            is_named(&manifest).then_some((directory, manifest))
-        })
-    })?;
-    targets(&directory, &manifest, &workspace)
-}
-
-/// The packages that a cargo started in `directory`, which holds a manifest, builds when it is told of none.
-///
-/// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-default-members-field>
-#[must_use]
-pub fn default_packages(directory: &Path) -> Vec<Targets> {
-    let (root, workspace) = workspace_of(directory);
-    let directory = normalized(directory);
-    let here = || vec![directory.clone()];
-    let defaults = workspace.get("workspace").and_then(|workspace| workspace.get("default-members")?.as_array());
-    let is_root = directory == root;
-    let chosen: Vec<PathBuf> = match defaults {
-        Some(defaults) if is_root => expanded(&root, defaults),
-        _ if !is_root || workspace.contains_key("package") => here(),
-        _ => {
-            let listed = member_directories(&root, &workspace);
-            let implied = implied_members(&root, &workspace, &listed);
-            listed.into_iter().chain(implied).collect()
-        }
+pub fn packages(directory: &Path, asked: Asked<'_>, stat_caches: &Path) -> (Vec<Targets>, Option<Unsaved>) {
+    let name = match asked {
+        Asked::Named(name) => Some(name),
+        Asked::Default => None,
     };
-    let found = chosen.iter().filter_map(|directory| targets(directory, &table(&directory.join(MANIFEST)), &workspace));
-    let mut found: Vec<Targets> = found.collect();
-    found.sort_by(|one, other| one.package.cmp(&other.package));
-    found.dedup();
-    found
+    let key = Digest::of(serde_json::to_vec(&("packages", name)).expect("text always becomes JSON"));
+    let (stamp, cache) = (Stamp::now(), StatCache::new(directory, key, stat_caches));
+    let holds = |look: &Arc<Look>| look.seen.iter().all(Seen::holds);
+    if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(holds) {
+        return (look.found.clone(), None);
+    }
+    let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
+    if let Some(look) = kept.map(Arc::new).filter(holds) {
+        KNOWN.remember(cache.id(), stamp, Arc::clone(&look));
+        return (look.found.clone(), None);
+    }
+    let watch = Watch::default();
+    let found = Workspace::around(directory, &watch).packages(directory, name);
+    let (seen, _) = watch.into_parts();
+    if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
+        return (found, None);
+    }
+    let (id, look) = (cache.id(), Look { found: found.clone(), seen });
+    (found, Some(cache.unsaved(stamp, move |settled| look.settled(settled, id, stamp))))
+}
+
+impl Look {
+    /// As it may be relied on, in this process and by others.
+    fn settled(mut self, settled: &mut Settled, id: Id, stamp: Stamp) -> Vec<u8> {
+        self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
+        let json = serde_json::to_vec(&self).expect("escaped paths and text always become JSON");
+        KNOWN.remember(id, stamp, Arc::new(self));
+        json
+    }
 }
 
 /// The package whose directory a cargo started in `directory` is in; none at the root of a workspace, where others may
@@ -91,159 +87,152 @@ pub fn default_packages(directory: &Path) -> Vec<Targets> {
 #[must_use]
 pub fn package_around(directory: &Path) -> Option<String> {
     let nearest = directory.ancestors().find(|above| above.join(MANIFEST).is_file())?;
-    let is_root = workspace_around(directory).is_none_or(|root| normalized(&root) == normalized(nearest));
-    let name = package_name(&table(&nearest.join(MANIFEST))).map(str::to_owned);
+    let watch = Watch::default();
+    let is_root = workspace_from(directory, &watch).is_none_or(|root| normalized(&root) == normalized(nearest));
+    let name = package_name(&table(&nearest.join(MANIFEST), &watch)).map(str::to_owned);
     name.filter(|_| !is_root)
 }
 
-/// The root of the workspace that `directory` belongs to, and its manifest.
-fn workspace_of(directory: &Path) -> (PathBuf, toml::Table) {
-    let root = workspace_around(directory).map_or_else(|| normalized(directory), |root| normalized(&root));
-    let manifest = table(&root.join(MANIFEST));
-    (root, manifest)
+/// A workspace by its root's manifest.
+struct Workspace<'w> {
+    root: PathBuf,
+    manifest: toml::Table,
+    watch: &'w Watch,
 }
 
-/// The directories of the root package and of those that `workspace.members` names.
-fn member_directories(root: &Path, manifest: &toml::Table) -> Vec<PathBuf> {
-    let is_package = manifest.contains_key("package");
-    let workspace = manifest.get("workspace");
-    let named = workspace.and_then(|workspace| workspace.get("members")?.as_array());
-    let mut named = named.map(|members| expanded(root, members)).unwrap_or_default();
-    named.retain(|directory| workspace.is_none_or(|workspace| !is_excluded(workspace, root, directory)));
-    is_package.then(|| root.to_owned()).into_iter().chain(named).collect()
-}
-
-/// Members by being path dependencies of `members`.
-fn implied_members(root: &Path, manifest: &toml::Table, members: &[PathBuf]) -> Vec<PathBuf> {
-    let Some(workspace) = manifest.get("workspace") else { return Vec::new() };
-    let known: BTreeSet<PathBuf> = members.iter().map(|directory| normalized(directory)).collect();
-    let starts = members.iter().map(|directory| directory.join(MANIFEST));
-    let directories = reached(starts).into_iter().filter_map(|manifest| Some(normalized(manifest.parent()?)));
-    let is_member = |directory: &PathBuf| {
-        directory.starts_with(root) && !known.contains(directory) && !is_excluded(workspace, root, directory)
-    };
-    directories.filter(is_member).collect()
-}
-
-/// The directories with manifests that `patterns` match.
-fn expanded(root: &Path, patterns: &[toml::Value]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for pattern in patterns.iter().filter_map(toml::Value::as_str) {
-        let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-        expand(root.to_owned(), &parts, &mut found);
+impl<'w> Workspace<'w> {
+    /// The one that `directory` belongs to.
+    fn around(directory: &Path, watch: &'w Watch) -> Self {
+        let root = workspace_from(directory, watch).map_or_else(|| normalized(directory), |root| normalized(&root));
+        let manifest = table(&root.join(MANIFEST), watch);
+        Self { root, manifest, watch }
     }
-    found.retain(|directory| directory.join(MANIFEST).is_file());
-    found
-}
 
-fn expand(directory: PathBuf, parts: &[&str], found: &mut Vec<PathBuf>) {
-    let Some((part, rest)) = parts.split_first() else {
-        found.push(directory);
-        return;
-    };
-    if *part == "**" {
-        for below in directories_in(&directory) {
-            expand(below, parts, found);
-        }
-        return expand(directory, rest, found);
-    }
-    if !part.contains(['*', '?', '[']) {
-        return expand(directory.join(part), rest, found);
-    }
-    for below in directories_in(&directory) {
-        if below.file_name().is_some_and(|name| matches(part, name.as_encoded_bytes().as_bstr())) {
-            expand(below, rest, found);
+    /// The package `name`, or the default ones in `directory`.
+    fn packages(&self, directory: &Path, name: Option<&str>) -> Vec<Targets> {
+        match name {
+            Some(name) => self.named(name).into_iter().collect(),
+            None => self.default_packages(directory),
         }
     }
-}
 
-fn directories_in(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    found.sort();
-    found
-}
-
-fn package_name(manifest: &toml::Table) -> Option<&str> {
-    manifest.get("package")?.get("name")?.as_str()
-}
-
-/// What the package in `directory` can build.
-fn targets(directory: &Path, manifest: &toml::Table, workspace: &toml::Table) -> Option<Targets> {
-    let name = package_name(manifest)?.to_owned();
-    let package = manifest.get("package")?;
-    let has = |path: &str| directory.join(path).is_file();
-    let main = has("src/main.rs").then(|| (name.clone(), directory.join("src/main.rs")));
-    let bins = main.into_iter().chain(discovered(&directory.join("src/bin"))).collect();
-    let found = Discovery { directory, manifest, edition: edition(package, workspace) };
-    let lib = manifest.get("lib").and_then(toml::Value::as_table);
-    let is_library = lib.is_some() || (has("src/lib.rs") && package.get("autolib") != Some(&false.into()));
-    let of_lib = |key: &str| lib.and_then(|lib| lib.get(key).or_else(|| lib.get(&key.replace('-', "_"))));
-    let crate_types = of_lib("crate-type").and_then(toml::Value::as_array).into_iter().flatten();
-    let library = is_library.then(|| Library {
-        name: of_lib("name").and_then(toml::Value::as_str).map_or_else(|| name.replace('-', "_"), str::to_owned),
-        crate_types: crate_types.filter_map(toml::Value::as_str).map(str::to_owned).collect(),
-    });
-    Some(Targets {
-        bins: found.names("bin", "autobins", bins),
-        examples: found.names("example", "autoexamples", discovered(&directory.join("examples"))),
-        library,
-        default_run: package.get("default-run").and_then(toml::Value::as_str).map(str::to_owned),
-        package: name,
-    })
-}
-
-/// The edition of `package`, which decides what is discovered beside targets that are listed.
-fn edition(package: &toml::Value, workspace: &toml::Table) -> String {
-    let own = package.get("edition");
-    let inherited = || workspace.get("workspace")?.get("package")?.get("edition")?.as_str();
-    own.and_then(toml::Value::as_str).or_else(|| own.and_then(|_| inherited())).unwrap_or("2015").to_owned()
-}
-
-/// The targets in a directory that cargo finds by themselves: files, and directories with a `main.rs`; with their paths.
-fn discovered(directory: &Path) -> Vec<(String, PathBuf)> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    let target = |path: PathBuf| {
-        let main = path.join("main.rs");
-        let (named, path) = match path.extension() {
-            Some(extension) if extension == "rs" && path.is_file() => (path.file_stem()?.to_owned(), path),
-            _ if main.is_file() => (path.file_name()?.to_owned(), main),
-            _ => return None,
+    fn named(&self, name: &str) -> Option<Targets> {
+        let listed = self.members();
+        let found = |directories: &[PathBuf]| {
+            let manifests = directories.iter().map(|directory| (directory, self.table(directory)));
+            let mut named = manifests.filter(|(_, manifest)| package_name(manifest) == Some(name));
+            named.next().and_then(|(directory, manifest)| self.targets(directory, &manifest))
         };
-        Some((named.to_str()?.to_owned(), path))
-    };
-    entries.filter_map(target).collect()
-}
+        found(&listed).or_else(|| found(&self.implied_members(&listed)))
+    }
 
-/// Where the targets of a package are looked for.
-struct Discovery<'a> {
-    directory: &'a Path,
-    manifest: &'a toml::Table,
-    edition: String,
-}
+    fn default_packages(&self, directory: &Path) -> Vec<Targets> {
+        let directory = normalized(directory);
+        let defaults = self.section().and_then(|workspace| workspace.get("default-members")?.as_array());
+        let is_root = directory == self.root;
+        let chosen: Vec<PathBuf> = match defaults {
+            Some(defaults) if is_root => self.expanded(defaults),
+            _ if !is_root || self.manifest.contains_key("package") => vec![directory],
+            _ => {
+                let listed = self.members();
+                let implied = self.implied_members(&listed);
+                listed.into_iter().chain(implied).collect()
+            }
+        };
+        let mut found: Vec<Targets> =
+            chosen.iter().filter_map(|directory| self.targets(directory, &self.table(directory))).collect();
+        found.sort_by(|one, other| one.package.cmp(&other.package));
+        found.dedup();
+        found
+    }
 
-impl Discovery<'_> {
-    /// The names of those that the manifest lists under `key`, and of those `found` that are none of these.
-    fn names(&self, key: &str, automatic: &str, found: Vec<(String, PathBuf)>) -> Vec<String> {
-        let listed: Vec<&toml::Value> =
-            self.manifest.get(key).and_then(toml::Value::as_array).into_iter().flatten().collect();
-        let is_automatic = self.manifest.get("package").and_then(|package| package.get(automatic)?.as_bool());
-        let is_automatic = is_automatic.unwrap_or(listed.is_empty() || self.edition != "2015");
-        let text = |target: &toml::Value, key: &str| target.get(key).and_then(toml::Value::as_str).map(str::to_owned);
-        let mut names: BTreeSet<String> = listed.iter().filter_map(|target| text(target, "name")).collect();
-        let paths: BTreeSet<PathBuf> =
-            listed.iter().filter_map(|target| Some(self.directory.join(text(target, "path")?))).collect();
-        if is_automatic {
-            names.extend(found.into_iter().filter(|(_, path)| !paths.contains(path)).map(|(name, _)| name));
+    fn section(&self) -> Option<&toml::Value> {
+        self.manifest.get("workspace")
+    }
+
+    fn table(&self, directory: &Path) -> toml::Table {
+        table(&directory.join(MANIFEST), self.watch)
+    }
+
+    /// The directories of the root package and of those that `workspace.members` names.
+    fn members(&self) -> Vec<PathBuf> {
+        let is_package = self.manifest.contains_key("package");
+        let named = self.section().and_then(|workspace| workspace.get("members")?.as_array());
+        let mut named = named.map(|members| self.expanded(members)).unwrap_or_default();
+        named.retain(|directory| self.section().is_none_or(|section| !is_excluded(section, &self.root, directory)));
+        is_package.then(|| self.root.clone()).into_iter().chain(named).collect()
+    }
+
+    /// Members by being path dependencies of `members`.
+    fn implied_members(&self, members: &[PathBuf]) -> Vec<PathBuf> {
+        let Some(section) = self.section() else { return Vec::new() };
+        let known: BTreeSet<PathBuf> = members.iter().map(|directory| normalized(directory)).collect();
+        let starts = members.iter().map(|directory| directory.join(MANIFEST));
+        let reached = reached(starts, self.watch).into_iter();
+        let directories = reached.filter_map(|manifest| Some(normalized(manifest.parent()?)));
+        let is_member = |directory: &PathBuf| {
+            directory.starts_with(&self.root)
+                && !known.contains(directory)
+                && !is_excluded(section, &self.root, directory)
+        };
+        directories.filter(is_member).collect()
+    }
+
+    /// The directories with manifests that `patterns` match.
+    fn expanded(&self, patterns: &[toml::Value]) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for pattern in patterns.iter().filter_map(toml::Value::as_str) {
+            let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+            self.expand(self.root.clone(), &parts, &mut found);
         }
-        names.into_iter().collect()
+        let has_manifest = |directory: &PathBuf| {
+            let manifest = directory.join(MANIFEST);
+            self.watch.at(&manifest);
+            manifest.is_file()
+        };
+        found.retain(has_manifest);
+        found
+    }
+
+    fn expand(&self, directory: PathBuf, parts: &[&str], found: &mut Vec<PathBuf>) {
+        let Some((part, rest)) = parts.split_first() else {
+            found.push(directory);
+            return;
+        };
+        if *part == "**" {
+            for below in self.directories_in(&directory) {
+                self.expand(below, parts, found);
+            }
+            return self.expand(directory, rest, found);
+        }
+        if !part.contains(['*', '?', '[']) {
+            return self.expand(directory.join(part), rest, found);
+        }
+        for below in self.directories_in(&directory) {
+            if below.file_name().is_some_and(|name| matches(part, name.as_encoded_bytes().as_bstr())) {
+                self.expand(below, rest, found);
+            }
+        }
+    }
+
+    fn directories_in(&self, directory: &Path) -> Vec<PathBuf> {
+        let mut found = entries(directory, self.watch);
+        found.retain(|path| path.is_dir());
+        found.sort();
+        found
+    }
+
+    fn targets(&self, directory: &Path, manifest: &toml::Table) -> Option<Targets> {
+        Targets::of(directory, manifest, &self.manifest, self.watch)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::process::Command;
 
+    use super::super::targets::Library;
     use super::*;
 
     fn written(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -254,6 +243,10 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         directory
+    }
+
+    fn found(directory: &Path, name: Option<&str>) -> Vec<Targets> {
+        Workspace::around(directory, &Watch::default()).packages(directory, name)
     }
 
     fn package(name: &str, rest: &str) -> String {
@@ -366,7 +359,7 @@ mod tests {
         ];
         for files in workspaces {
             let directory = written(files);
-            let mut found = default_packages(directory.path());
+            let mut found = found(directory.path(), None);
             // cargo fills in what is not written.
             for library in found.iter_mut().filter_map(|targets| targets.library.as_mut()) {
                 if library.crate_types.is_empty() {
@@ -387,9 +380,10 @@ mod tests {
             ("implied/src/main.rs", ""),
         ]);
         let root = directory.path();
-        assert_eq!(package_named(root, "the-app").unwrap().bins, Vec::<String>::new());
-        assert_eq!(package_named(root, "implied").unwrap().bins, ["implied"]);
-        assert_eq!(package_named(root, "app"), None);
+        let bins = |name| found(root, Some(name)).pop().map(|targets| targets.bins);
+        assert_eq!(bins("the-app"), Some(Vec::new()));
+        assert_eq!(bins("implied"), Some(vec!["implied".to_owned()]));
+        assert_eq!(bins("app"), None);
         assert_eq!(package_around(&root.join("a/b/app/src/deep")).as_deref(), Some("the-app"));
         assert_eq!(package_around(&root.join("a/b")), None);
         assert_eq!(package_around(root), None);

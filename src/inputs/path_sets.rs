@@ -17,6 +17,7 @@ use super::lock_file::LockFile;
 use super::manifests::Workspace;
 use super::outside::covers;
 use super::selection::{MANIFEST, Selection, parents};
+use super::{repository, worktree};
 use crate::error::Result;
 use crate::files;
 use crate::fingerprint::Digest;
@@ -80,7 +81,17 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
         }
     }
     set.bound_by = bonds(observation, &set, root);
+    if request.scope == Scope::Tree && observation.local().any(may_read_more) {
+        // A build script or a macro may ask git for the branch, as for the commit.
+        set.files.extend(head_file(root).map(|path| place(&path)));
+    }
     Ok(set)
+}
+
+/// The file that says which branch the worktree around `root` is on.
+#[must_use]
+pub fn head_file(root: &Path) -> Option<PathBuf> {
+    worktree::around(root).map(|worktree| repository::git_directory(&worktree.top).join("HEAD"))
 }
 
 /// Why the binary may depend on where the checkout lies, as far as its inputs tell.
@@ -193,4 +204,16 @@ pub fn digest_of(place: &Place, output: &BTreeSet<Place>, tree: &Tree, root: &Pa
             content::content(&path, true).ok().flatten().map(|content| content.digest)
         }
     }
+}
+
+/// [`digest_of`] with what a program can ask about a file besides its bytes: whether it may be executed, and where a link
+/// leads.
+#[must_use]
+pub fn identity_of(place: &Place, output: &BTreeSet<Place>, tree: &Tree, root: &Path) -> Option<Digest> {
+    let digest = digest_of(place, output, tree, root)?;
+    let path = place.on_disk(root);
+    let link = std::fs::read_link(&path).ok().map(|target| target.as_os_str().as_encoded_bytes().to_vec());
+    let plain = link.is_none() && !content::is_executable(&path);
+    let identity = (link, content::is_executable(&path), digest.to_string());
+    Some(if plain { digest } else { Digest::of(serde_json::to_vec(&identity).ok()?) })
 }

@@ -67,7 +67,7 @@ pub(super) fn open(worktree: &Path) -> Result<gix::Repository, Problem> {
 }
 
 /// Where what belongs to this worktree alone is.
-fn git_directory(worktree: &Path) -> PathBuf {
+pub(super) fn git_directory(worktree: &Path) -> PathBuf {
     let pointer = worktree.join(".git");
     match files::read_to_string(&pointer) {
         Ok(text) => worktree.join(text.strip_prefix("gitdir:").unwrap_or_default().trim()),

@@ -9,6 +9,20 @@ use std::ops::Range;
 use gix::bstr::{BStr, ByteSlice};
 use gix::index::entry::Mode;
 
+use super::{repository, worktree};
+
+/// Whether git tracks the file at `path`, in the worktree around it. cargo goes by git's rules where this holds for a
+/// package's manifest.
+///
+/// <https://github.com/rust-lang/cargo/blob/0.90.0/src/cargo/sources/path.rs#L600-L640>
+pub(super) fn is_tracked(path: &std::path::Path) -> bool {
+    let Some(worktree) = path.parent().and_then(worktree::around) else { return false };
+    let Ok(repository) = repository::open(&worktree.top) else { return false };
+    let Ok(below) = path.strip_prefix(&worktree.top) else { return false };
+    let below = gix::path::to_unix_separators_on_windows(gix::path::into_bstr(below.to_owned()).unwrap_or_default());
+    repository.index_or_empty().is_ok_and(|index| index.entry_by_path(below.as_ref()).is_some())
+}
+
 /// Tracked paths, sorted by bytes.
 pub(super) struct Tracked<'a>(Vec<Path<'a>>);
 

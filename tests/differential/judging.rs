@@ -28,7 +28,9 @@ impl World {
         let programs: String = programs.map(|thing| identity(&self.at(&thing.path))).collect();
         let of_tree = (scope == "tree").then(|| {
             let inside = things().map(|thing| thing.path.as_str()).filter(|path| !path.starts_with("../"));
-            format!("{:?}\n{}", self.git(&["rev-parse", "HEAD"]), self.forms(inside))
+            let head = ["HEAD", "--abbrev-ref HEAD"]
+                .map(|what| self.git(&std::iter::once("rev-parse").chain(what.split(' ')).collect::<Vec<_>>()));
+            format!("{head:?}\n{}", self.forms(inside))
         });
         let checkout = (scope == "tree" || !self.workspace.is_shared).then_some(self.current);
         format!("{programs} {checkout:?}\n{of_tree:?}")
