@@ -15,7 +15,31 @@ const mainSaying = (text: string) => `fn main() {\n    println!("${text}");\n}\n
 
 const FORK = {
   'Cargo.toml': '[workspace]\nmembers = ["crates/*"]\nresolver = "3"\n',
-  'Cargo.lock': lockFile('openshell-sandbox', 'openshell-server'),
+  'Cargo.lock': lockFile('openshell-cli', 'openshell-core', 'openshell-sandbox', 'openshell-server').replace(
+    /(?<=name = "openshell-cli"\nversion = "0.1.0"\n)/,
+    'dependencies = [\n "openshell-core",\n]\n',
+  ),
+  // As in OpenShell: the protocol, and a version that is asked of git.
+  'crates/openshell-core/Cargo.toml': '[package]\nname = "openshell-core"\nversion = "0.1.0"\nedition = "2024"\n',
+  'crates/openshell-core/build.rs': `use std::{fs, process::Command};
+fn main() {
+    for read in [".git/HEAD", ".git/refs/tags", "proto"] {
+        println!("cargo:rerun-if-changed=../../{read}");
+    }
+    let described = Command::new("git").args(["describe", "--tags", "--long"]).output().unwrap().stdout;
+    println!("cargo:rustc-env=GIT_VERSION={}", String::from_utf8(described).unwrap().trim());
+    println!("cargo:rustc-env=PROTOCOL={}", fs::read_to_string("../../proto/openshell.proto").unwrap().trim());
+}
+`,
+  'crates/openshell-core/src/lib.rs':
+    'pub const VERSION: &str = env!("GIT_VERSION");\npub const PROTOCOL: &str = env!("PROTOCOL");\n',
+  'proto/openshell.proto': 'protocol one\n',
+  'crates/openshell-cli/Cargo.toml':
+    '[package]\nname = "openshell-cli"\nversion = "0.1.0"\nedition = "2024"\n\n' +
+    '[[bin]]\nname = "openshell"\npath = "src/main.rs"\n\n' +
+    '[dependencies]\nopenshell-core = { path = "../openshell-core" }\n',
+  'crates/openshell-cli/src/main.rs':
+    'use openshell_core::*;\nfn main() {\n    println!("cli, {PROTOCOL}, {VERSION}");\n}\n',
   'crates/openshell-server/Cargo.toml':
     '[package]\nname = "openshell-server"\nversion = "0.1.0"\nedition = "2024"\n\n' +
     '[[bin]]\nname = "openshell-gateway"\npath = "src/main.rs"\n\n[features]\nbundled-z3 = []\n',
@@ -48,7 +72,8 @@ class Home {
   constructor(readonly variables: Record<string, string> = {}) {}
 
   environment(extra: Record<string, string> = {}): Record<string, string> {
-    const { OPENLOCK_FORK_DIR, OPENLOCK_REBUILD, OPENLOCK_RELEASE_URL, ...plain } = plainEnvironment()
+    const { OPENLOCK_FORK_DIR, OPENLOCK_OPENSHELL_BIN, OPENLOCK_REBUILD, OPENLOCK_RELEASE_URL, ...plain } =
+      plainEnvironment()
     // A cargo home of its own: another cargo on this machine must not make a build wait for the package cache.
     const CARGO_HOME = join(this.directory, '.cargo')
     return { ...plain, ...RUST_HOMES, CARGO_HOME, HOME: this.directory, ...this.variables, ...extra }
@@ -59,11 +84,14 @@ class Home {
     return run([process.execPath, join(launcher, 'main.ts')], this.environment(extra))
   }
 
-  /** As {@link launch}, when it must succeed: the gateway's path and the supervisor's. */
-  async paths(extra: Record<string, string> = {}): Promise<{ gateway: string; supervisor: string; stderr: string }> {
+  /** As {@link launch}, when it must succeed: the paths of the gateway, of the supervisor and of the CLI. */
+  async paths(extra: Record<string, string> = {}) {
     const { exitCode, lines, stderr } = await this.launch(extra)
-    if (exitCode !== 0 || lines.length !== 2) throw new Error(`exit status ${exitCode}: ${lines.join('\n')}\n${stderr}`)
-    return { gateway: lines[0] as string, supervisor: lines[1] as string, stderr }
+    const [gateway, supervisor, cli] = lines
+    const whole = exitCode === 0 && lines.length === 3
+    if (!whole || gateway === undefined || supervisor === undefined || cli === undefined)
+      throw new Error(`exit status ${exitCode}: ${lines.join('\n')}\n${stderr}`)
+    return { gateway, supervisor, cli, stderr }
   }
 }
 
@@ -75,21 +103,23 @@ describe('in dev mode', () => {
     return { fork, home: new Home({ OPENLOCK_FORK_DIR: fork.repo }) }
   }
 
-  test('both are built once, at the same time, and found again', async () => {
+  test('all are built once, at the same time, and found again', async () => {
     const { home } = start()
     const cold = await home.paths()
     expect(output(cold.gateway)).toBe('gateway, z3 bundled: true')
     expect(output(cold.supervisor)).toBe('supervisor one')
     expect(cold.gateway).toStartWith(join(home.directory, '.cache', 'openlock', 'dev-bin'))
     expect(cold.gateway).toEndWith(join('/', 'openshell-gateway'))
-    expect(count(cold.stderr, 'Built openshell-gateway in')).toBe(1)
-    expect(count(cold.stderr, 'Built openshell-sandbox in')).toBe(1)
-    // cargo would wait for cargo; the launcher's two calls take turns instead.
+    expect(cold.cli).toEndWith(join('/', 'openshell'))
+    expect(output(cold.cli)).toStartWith('cli, protocol one')
+    for (const name of ['openshell-gateway', 'openshell-sandbox', 'openshell'])
+      expect(count(cold.stderr, `Built ${name} in`)).toBe(1)
+    // cargo would wait for cargo; the launcher's calls take turns instead.
     expect(cold.stderr).not.toContain('another cargo')
 
     const warm = await home.paths()
-    expect(warm).toMatchObject({ gateway: cold.gateway, supervisor: cold.supervisor })
-    expect(count(warm.stderr, 'Using cached')).toBe(2)
+    expect(warm).toMatchObject({ gateway: cold.gateway, supervisor: cold.supervisor, cli: cold.cli })
+    expect(count(warm.stderr, 'Using cached')).toBe(3)
     expect(warm.stderr).not.toContain('Buil')
   })
 
@@ -104,17 +134,80 @@ describe('in dev mode', () => {
 
     fork.write('crates/openshell-sandbox/src/main.rs', mainSaying('supervisor one'))
     const again = await home.paths()
-    expect(again).toMatchObject({ gateway: one.gateway, supervisor: one.supervisor })
-    expect(count(again.stderr, 'Using cached')).toBe(2)
+    expect(again).toMatchObject({ gateway: one.gateway, supervisor: one.supervisor, cli: one.cli })
+    expect(count(again.stderr, 'Using cached')).toBe(3)
+  })
+
+  test('a commit that a binary is not built from is a hit; the protocol, a branch and a tag count', async () => {
+    const { fork, home } = start()
+    fork.git('tag', '--annotate', '--message', 'first', 'v0.1.0')
+    const cliSays = async () => output((await home.paths()).cli)
+    const version = fork.git('describe', '--tags', '--long')
+    expect(await cliSays()).toBe(`cli, protocol one, ${version}`)
+    const first = await home.paths()
+
+    fork.write('docs/index.md', 'a comma\n')
+    fork.commit('documentation')
+    const committed = await home.paths()
+    expect(committed).toMatchObject({ gateway: first.gateway, supervisor: first.supervisor, cli: first.cli })
+    expect(count(committed.stderr, 'Using cached')).toBe(3)
+
+    fork.git('switch', '--quiet', '--create', 'next')
+    const branched = fork.git('describe', '--tags', '--long')
+    expect(branched).not.toBe(version)
+    expect(await cliSays()).toBe(`cli, protocol one, ${branched}`)
+    fork.git('tag', '--annotate', '--message', 'second', 'v0.2.0')
+    expect(await cliSays()).toBe(`cli, protocol one, v0.2.0-0-g${fork.git('rev-parse', '--short', 'HEAD')}`)
+
+    fork.write('proto/openshell.proto', 'protocol two\n')
+    const edited = await home.paths()
+    expect(output(edited.cli)).toStartWith('cli, protocol two')
+    expect(edited.stderr).toContain('Building openshell: proto/openshell.proto changed')
+    expect(edited).toMatchObject({ gateway: first.gateway, supervisor: first.supervisor })
+  })
+
+  test('OPENLOCK_OPENSHELL_BIN comes before the fork', async () => {
+    const { home } = start()
+    const OPENLOCK_OPENSHELL_BIN = join(home.directory, 'my own openshell')
+    const { cli, stderr } = await home.paths({ OPENLOCK_OPENSHELL_BIN })
+    expect(cli).toBe(OPENLOCK_OPENSHELL_BIN)
+    expect(stderr).not.toContain('Built openshell in')
+    expect((await home.paths({ OPENLOCK_OPENSHELL_BIN: '' })).cli).toEndWith(join('/', 'openshell'))
+  })
+
+  test('a process asks for the CLI once, whatever happens to the fork meanwhile, and again after a failure', async () => {
+    const { fork, home } = start()
+    const main = join(fork.repo, 'crates/openshell-cli/src/main.rs')
+    const program = join(home.directory, 'program.ts')
+    await Bun.write(
+      program,
+      `import { writeFileSync } from 'node:fs'
+      import { getCliInvocation } from ${JSON.stringify(join(launcher, 'fork-binaries.ts'))}
+      const edit = (text: string) => writeFileSync(${JSON.stringify(main)}, text)
+      edit('nonsense')
+      console.log(await getCliInvocation().catch((error) => error.code))
+      edit(${JSON.stringify(mainSaying('good'))})
+      const [first, second] = await Promise.all([getCliInvocation(), getCliInvocation()])
+      edit('nonsense again')
+      const third = await getCliInvocation()
+      console.log(new Set([first, second, third].map(String)).size, String(first))
+      `,
+    )
+    const { exitCode, lines, stderr } = await run([process.execPath, program], home.environment())
+    expect({ exitCode, failed: lines[0] }).toEqual({ exitCode: 0, failed: 'BUILD_FAILED' })
+    const [different, path] = lines[1]?.split(' ') ?? []
+    expect(different).toBe('1')
+    expect(output(path ?? '')).toBe('good')
+    expect(count(stderr, 'Built openshell in')).toBe(1)
   })
 
   test('OPENLOCK_REBUILD=1 builds what is there, and only then', async () => {
     const { home } = start()
     const first = await home.paths()
     const rebuilt = await home.paths({ OPENLOCK_REBUILD: '1' })
-    expect(rebuilt).toMatchObject({ gateway: first.gateway, supervisor: first.supervisor })
-    expect(count(rebuilt.stderr, 'Built openshell-gateway in')).toBe(1)
-    expect(count(rebuilt.stderr, 'Built openshell-sandbox in')).toBe(1)
+    expect(rebuilt).toMatchObject({ gateway: first.gateway, supervisor: first.supervisor, cli: first.cli })
+    for (const name of ['openshell-gateway', 'openshell-sandbox', 'openshell'])
+      expect(count(rebuilt.stderr, `Built ${name} in`)).toBe(1)
     expect((await home.paths({ OPENLOCK_REBUILD: '' })).stderr).not.toContain('Built')
   })
 
@@ -143,6 +236,8 @@ describe('in dev mode', () => {
     expect(lines).toEqual([])
     expect(stderr).toContain('BUILD_FAILED')
     expect(stderr).toContain('mismatched types')
+    // The others are built all the same.
+    expect(stderr).toContain('Built openshell-gateway in')
   })
 })
 
@@ -158,6 +253,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
   const host = `${arch}-${process.platform === 'darwin' ? 'apple-darwin' : 'unknown-linux-gnu'}`
   const GATEWAY = `openshell-gateway-${host}`
   const SUPERVISOR = `openshell-sandbox-${arch}-unknown-linux-gnu`
+  const CLI = `openshell-${host}`
 
   /** As `tar -czf` makes it of an executable of that name. */
   async function archive(
@@ -171,7 +267,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
     return new Uint8Array(made.stdout)
   }
 
-  const assetName = (path: string) => (path.includes('openshell-gateway') ? 'openshell-gateway' : 'openshell-sandbox')
+  const assetName = (path: string) => /openshell(-gateway|-sandbox|)(?=-)/.exec(path)?.[0] ?? 'nothing'
 
   beforeEach(() => {
     answers = async (path) => new Response(await archive(assetName(path)))
@@ -207,12 +303,17 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
     expect(first.supervisor).toBe(join(home.downloads, SUPERVISOR))
     expect(output(first.gateway)).toBe('openshell-gateway of the release')
     expect(output(first.supervisor)).toBe('openshell-sandbox of the release')
+    expect(first.cli).toBe(join(home.downloads, CLI))
+    expect(output(first.cli)).toBe('openshell of the release')
     expect(statSync(first.gateway).mode & 0o777).toBe(0o755)
-    expect(asked.sort()).toEqual([`/${TAG}/${GATEWAY}.tar.gz`, `/${TAG}/${SUPERVISOR}.tar.gz`])
-    expect(files()).toEqual([GATEWAY, SUPERVISOR])
+    const all = [GATEWAY, SUPERVISOR, CLI]
+    expect(asked.sort()).toEqual(all.map((name) => `/${TAG}/${name}.tar.gz`).sort())
+    expect(files()).toEqual(all.sort())
 
     server.stop(true)
-    expect(await home.paths()).toMatchObject({ gateway: first.gateway, supervisor: first.supervisor, stderr: '' })
+    const { gateway, supervisor, cli } = first
+    expect(await home.paths()).toEqual({ gateway, supervisor, cli, stderr: '' })
+    expect(await home.paths({ OPENLOCK_OPENSHELL_BIN: '/my/own' })).toMatchObject({ gateway, cli: '/my/own' })
   })
 
   test('two calls of one process share a download; a later one starts anew after a failure', async () => {
@@ -338,6 +439,7 @@ test('a compiled launcher runs from another directory, and unpacks the addon in 
 
   const dev = await run([program], home.environment({ OPENLOCK_FORK_DIR: fork.repo }))
   expect(dev).toMatchObject({ exitCode: 0 })
-  expect(dev.lines.map((path) => output(path))).toEqual(['gateway, z3 bundled: true', 'supervisor one'])
+  const says = dev.lines.map((path) => output(path))
+  expect(says).toEqual(['gateway, z3 bundled: true', 'supervisor one', expect.stringContaining('cli, protocol one')])
   expect(readdirSync(BUN_TMPDIR).filter((name) => name.endsWith('.node'))).toHaveLength(1)
 })

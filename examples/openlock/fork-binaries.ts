@@ -30,28 +30,80 @@ export function isDevMode(): boolean {
   return existsSync(join(forkDir(), '.git'))
 }
 
+// The server's prover needs z3; building it in spares everyone a system-wide one.
+const GATEWAY: DevBinaryOptions = { crate: 'openshell-server', bin: 'openshell-gateway', features: ['bundled-z3'] }
+
+// The CLI has been without the prover, and so without z3, since upstream's commit dd3f27c8d of July 2026.
+const CLI: DevBinaryOptions = { crate: 'openshell-cli', bin: 'openshell' }
+
 /** The gateway, for this machine. */
 export async function getGatewayBinary(): Promise<string> {
-  if (!isDevMode()) return ensureFromRelease('openshell-gateway')
-  // The server's prover needs z3; building it in spares everyone a system-wide one.
-  return built({ crate: 'openshell-server', bin: 'openshell-gateway', features: ['bundled-z3'] })
+  return isDevMode() ? built(GATEWAY) : ensureFromRelease('openshell-gateway')
 }
 
 /** The supervisor, which always runs in a Linux container of this machine's architecture. */
 export async function getSupervisorBinary(): Promise<string> {
-  if (!isDevMode()) return ensureFromRelease('openshell-sandbox')
-  // A target that is not this machine's is built by cargo-zigbuild.
-  return built({
-    crate: 'openshell-sandbox',
-    target: process.platform === 'linux' ? undefined : `${architecture()}-unknown-linux-gnu`,
+  return isDevMode() ? built(supervisor()) : ensureFromRelease('openshell-sandbox')
+}
+
+/** The gateway and the supervisor, for what starts a sandbox: one look at the fork, and one report of both builds. */
+export async function getSandboxBinaries(): Promise<{ gateway: string; supervisor: string }> {
+  if (!isDevMode()) {
+    const released = [ensureFromRelease('openshell-gateway'), ensureFromRelease('openshell-sandbox')] as const
+    const [gateway, supervisor] = await Promise.all(released)
+    return { gateway, supervisor }
+  }
+  const { getDevBinaries } = await import('../../index.js')
+  const [gateway, sandbox] = await getDevBinaries([fromFork(GATEWAY), fromFork(supervisor())])
+  return { gateway: gateway.path, supervisor: sandbox.path }
+}
+
+/**
+ * What a command line of OpenShell's CLI begins with: a program, and arguments that come before the caller's own.
+ * OPENLOCK_OPENSHELL_BIN names another program, in dev mode and elsewhere.
+ */
+export async function getCliInvocation(): Promise<string[]> {
+  const named = process.env.OPENLOCK_OPENSHELL_BIN
+  if (named) return [named]
+  return [await (isDevMode() ? cliOfThisProcess() : ensureFromRelease('openshell'))]
+}
+
+/** The CLI that the fork gave this process. */
+let cli: Promise<string> | undefined
+
+/**
+ * One command of openlock runs the CLI many times. All of them are one program, also when the fork is edited meanwhile,
+ * and the fork is looked at, and reported on, once. What fails is tried again.
+ */
+function cliOfThisProcess(): Promise<string> {
+  cli ??= built(CLI).catch((error) => {
+    cli = undefined
+    throw error
   })
+  return cli
+}
+
+/** A target that is not this machine's is built by cargo-zigbuild. */
+function supervisor(): DevBinaryOptions {
+  const target = process.platform === 'linux' ? undefined : `${architecture()}-unknown-linux-gnu`
+  return { crate: 'openshell-sandbox', target }
 }
 
 async function built(options: DevBinaryOptions): Promise<string> {
   const { getDevBinary } = await import('../../index.js')
-  const rebuild = Boolean(process.env.OPENLOCK_REBUILD)
-  const { path } = await getDevBinary({ ...options, repo: forkDir(), rebuild })
+  const { path } = await getDevBinary(fromFork(options))
   return path
+}
+
+/**
+ * Scope `crate`: what a binary is built from counts, and no commit. The build script of `openshell-core`, which all three
+ * are built with, reads `proto/` and declares it, so the protocol counts. It also asks `git describe` for the version that
+ * `--version` and logs tell, and declares `.git/HEAD` and `.git/refs/tags`: so another branch and a new tag build, and a
+ * commit on the same branch does not, as with `cargo build`. What these binaries do does not depend on that version, most
+ * commits touch none of them, and the gateway takes minutes. Scope `tree` is for those who want the version of each commit.
+ */
+function fromFork(options: DevBinaryOptions): DevBinaryOptions {
+  return { ...options, scope: 'crate', repo: forkDir(), rebuild: Boolean(process.env.OPENLOCK_REBUILD) }
 }
 
 /** Downloads under way, by the file that they lead to: two callers wait for one. */

@@ -1,6 +1,6 @@
-// Prints where the gateway and the supervisor are, a line each.
+// Prints where the gateway, the supervisor and OpenShell's CLI are, a line each.
 
-import { getGatewayBinary, getSupervisorBinary } from './fork-binaries.js'
+import { getCliInvocation, getSandboxBinaries } from './fork-binaries.js'
 
-const paths = await Promise.all([getGatewayBinary(), getSupervisorBinary()])
-console.log(paths.join('\n'))
+const [{ gateway, supervisor }, cli] = await Promise.all([getSandboxBinaries(), getCliInvocation()])
+console.log([gateway, supervisor, cli.join(' ')].join('\n'))
