@@ -229,29 +229,30 @@ for (const runtime of RUNTIMES) {
   describe(`in ${runtime}, why`, () => {
     test('tells a hit from a miss, and what made it one, and builds nothing', async () => {
       const place = new Place()
-      const first = await place.devBin(['why', '-p', 'hello'])
+      const why = ['why', '-p', 'hello', '--scope', 'tree']
+      const first = await place.devBin([...why])
       expect(first).toMatchObject({ status: 3, stderr: '' })
       expect(first.stdout).toContain('miss: hello would be built\n  it was not built before')
       expect(existsSync(place.cacheDir)).toBe(false)
       const { path } = await place.get()
-      expect(await place.devBin(['why', '-p', 'hello'])).toEqual({ status: 0, stdout: `hit: ${path}\n`, stderr: '' })
+      expect(await place.devBin([...why])).toEqual({ status: 0, stdout: `hit: ${path}\n`, stderr: '' })
       place.write('src/main.rs', mainPrinting('two'))
       place.write('new.txt', 'new')
       place.commit('another HEAD')
-      const { status, stdout } = await place.devBin(['why', '-p', 'hello'], { env: { RUSTFLAGS: '--cfg other' } })
+      const { status, stdout } = await place.devBin([...why], { env: { RUSTFLAGS: '--cfg other' } })
       expect(status).toBe(3)
       expect(stdout).toContain('2 files changed:\n    added    new.txt\n    changed  src/main.rs')
       expect(stdout).toMatch(/HEAD moved: [0-9a-f]{12} → [0-9a-f]{12}/)
       expect(stdout).toContain('variables changed: RUSTFLAGS')
-      const json = await place.devBin(['why', '-p', 'hello', '--json'])
+      const json = await place.devBin([...why, '--json'])
       expect(json.status).toBe(3)
       expect(JSON.parse(json.stdout)).toMatchObject({
         outcome: 'miss',
         reasons: [{ kind: 'source', count: 2 }, { kind: 'head' }],
       })
-      const rebuild = await place.devBin(['why', '-p', 'hello', '--rebuild'])
+      const rebuild = await place.devBin([...why, '--rebuild'])
       expect([rebuild.status, rebuild.stdout.includes('rebuild was asked for')]).toEqual([3, true])
-      expect((await place.devBin(['why', '-p', 'hello', '--repo', '/nowhere'])).status).toBe(1)
+      expect((await place.devBin([...why, '--repo', '/nowhere'])).status).toBe(1)
     })
   })
 
@@ -329,7 +330,7 @@ for (const runtime of RUNTIMES) {
       expect(equal.stdout).toContain('equal: a fresh build gives the same bytes')
       const json = await place.devBin(['verify', '-p', 'hello', '--json', '-q'])
       expect([json.stderr, JSON.parse(json.stdout).verdict]).toEqual(['', 'equal'])
-      const { path } = await place.get()
+      const { path } = await place.get({ scope: 'crate' })
       const manifest = JSON.parse(readFileSync(`${path}.json`, 'utf8'))
       const bytes = Buffer.concat([readFileSync(path), Buffer.from('stale')])
       writeFileSync(path, bytes)

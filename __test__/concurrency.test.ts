@@ -161,7 +161,10 @@ describe('several processes', () => {
     // As cargo makes it: under a name that nothing ignores, renamed when the tag is written.
     checkout.write('targetX7fA2k/CACHEDIR.TAG', '')
     expect(await fingerprint(checkout.options())).toBe(before)
-    checkout.write('targetX7fA2k/CACHEDIR.TAG', 'Signature: 8a477f597d28d172789f06886806bc55\n# more\n')
+    checkout.write(
+      'targetX7fA2k/CACHEDIR.TAG',
+      'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.\n',
+    )
     expect(await fingerprint(checkout.options())).toBe(before)
     // A file of this name that marks no cache is an input like any other, and hides none.
     checkout.write('targetX7fA2k/CACHEDIR.TAG', 'not a tag')

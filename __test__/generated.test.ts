@@ -1,10 +1,10 @@
 // Build scripts that write into the checkout: what they write is no change during the build, and costs no further one.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
-import { Compared, printing, reading, SCOPES } from './oracle.js'
-import { PATIENCE_MS, until } from './support.js'
+import { Compared, package_, printing, reading, SCOPES } from './oracle.js'
+import { PATIENCE_MS, plainEnvironment, until } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -35,6 +35,56 @@ for (const [title, script] of [
     }
   })
 }
+
+test('a script writes the same bytes into a package that is compiled after it: one run of cargo', async () => {
+  const world = new Compared({
+    'Cargo.toml': package_('app', '[dependencies]\nlib.path = "lib"\n[workspace]\n'),
+    'src/main.rs': printing('lib::V'),
+    'lib/Cargo.toml': package_('lib', '[dependencies]\nmaker.path = "../maker"\n'),
+    'lib/src/lib.rs': 'mod generated;\npub use generated::V;\npub use maker::X;\n',
+    'lib/src/generated.rs': 'pub const V: &str = "1";\n',
+    'maker/Cargo.toml': package_('maker'),
+    'maker/src/lib.rs': 'pub const X: u8 = 0;\n',
+    'maker/build.rs': generating('../lib/src/generated.rs', reading('v.txt'), 'rerun-if-changed=v.txt'),
+    'maker/v.txt': '1',
+  })
+  for (const scope of SCOPES) {
+    world.write('maker/build.rs', `${readFileSync(join(world.repo, 'maker/build.rs'), 'utf8')}// again\n`)
+    expect(await world.look({ scope })).toMatchObject({ prints: '1', builds: 1 })
+    expect(await world.look({ scope })).toMatchObject({ outcome: 'cached', prints: '1' })
+  }
+})
+
+test('what changed while a cargo in a terminal ran, with an old time, is in the binary', async () => {
+  const world = new Compared({
+    'build.rs': `fn main() {
+    println!("cargo::rerun-if-changed=v.txt");
+    let read = std::fs::read_to_string("v.txt").unwrap();
+    if read.trim() == "slow" {
+        std::fs::write("../has-read", "").unwrap();
+        while !std::path::Path::new("../go-on").exists() { std::thread::sleep(std::time::Duration::from_millis(20)); }
+    }
+    println!("cargo::rustc-env=READ={}", read.trim());
+}
+`,
+    'src/main.rs': printing('env!("READ")'),
+    'v.txt': 'first',
+  })
+  for (const scope of SCOPES) {
+    for (const name of ['has-read', 'go-on']) rmSync(join(world.directory, name), { force: true })
+    world.write('v.txt', 'first')
+    await world.look({ scope })
+    world.write('v.txt', 'slow')
+    const cargo = Bun.spawn(['cargo', 'build', '--quiet', '--release'], { cwd: world.repo, env: plainEnvironment() })
+    await until(() => existsSync(join(world.directory, 'has-read')), 'the script has read the file')
+    world.write('v.txt', scope)
+    utimesSync(join(world.repo, 'v.txt'), 1, 1)
+    const looked = world.look({ scope })
+    world.write('../go-on', '')
+    expect(await looked).toMatchObject({ prints: scope })
+    await cargo.exited
+  }
+})
 
 for (const ignored of [true, false]) {
   test(`a script writes the time into ${ignored ? 'an ignored' : 'a'} source each time it runs`, async () => {

@@ -225,7 +225,8 @@ test('rewriting a file with the bytes it has does not build', async () => {
   expect(await checkout.get()).toMatchObject({ outcome: 'cached', path: first.path })
 })
 
-const CACHEDIR_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n'
+const CACHEDIR_TAG =
+  'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.\n'
 
 test('ignored files and directories marked as caches do not count; what is tracked in them does', async () => {
   const checkout = new Checkout({ ...HELLO, '.gitignore': '/target\nignored/\n*.log\n' })
@@ -248,10 +249,12 @@ test('ignored files and directories marked as caches do not count; what is track
   seen.add(await checkout.fingerprint())
   checkout.write('cache/tracked.txt', 'b')
   seen.add(await checkout.fingerprint())
-  // Not the signature, so not a cache.
+  // Not the signature, so not a cache; and another program's, which cargo goes into.
   checkout.write('cache/CACHEDIR.TAG', CACHEDIR_TAG.replace('8', '9'))
   seen.add(await checkout.fingerprint())
-  expect(seen.size).toBe(4)
+  checkout.write('cache/CACHEDIR.TAG', CACHEDIR_TAG.replace('cargo', 'hand'))
+  seen.add(await checkout.fingerprint())
+  expect(seen.size).toBe(5)
 })
 
 test('a target directory that git does not ignore causes no second build', async () => {

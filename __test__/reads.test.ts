@@ -2,14 +2,14 @@
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Compared, package_, printing, reading, SCOPES, script } from './oracle.js'
 import { PATIENCE_MS } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
-const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n'
+const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.\n'
 const LISTING = `{
     let names = std::fs::read_dir("data").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
@@ -59,6 +59,59 @@ const WAYS: [title: string, files: Record<string, string>, edit: Edit, prepare?:
       'build.rs': script(LISTING),
     },
     (world, value) => world.write(`data/${value}`, ''),
+  ],
+  [
+    'a build script without declarations reads an ignored file, where there is no git',
+    { '.gitignore': '/target\n/data\n', 'build.rs': script(reading('data/x')) },
+    writing('data/x'),
+    (world) => rmSync(join(world.repo, '.git'), { recursive: true }),
+  ],
+  [
+    'a build script without declarations reads an ignored file of a package that git does not track',
+    {
+      '.gitignore': '/target\n/inner\n',
+      'Cargo.toml': package_('app', '[dependencies]\ninner.path = "inner"\n'),
+      'src/main.rs': printing('inner::READ'),
+      'inner/Cargo.toml': package_('inner'),
+      'inner/.gitignore': '/data\n',
+      'inner/build.rs': script(reading('data/x')),
+      'inner/src/lib.rs': 'pub const READ: &str = env!("READ");\n',
+    },
+    writing('inner/data/x'),
+  ],
+  [
+    "a build script without declarations reads what another program's tag marks as a cache",
+    { 'build.rs': script(reading('data/x')) },
+    writing('data/x'),
+    (world) => world.write('data/CACHEDIR.TAG', TAG.replace('cargo', 'hand')),
+  ],
+  [
+    'a build script without declarations of an ignored vendored crate reads its files',
+    {
+      '.gitignore': '/target\n/vendor\n',
+      '.cargo/config.toml': '[source.crates-io]\nreplace-with = "vendored"\n[source.vendored]\ndirectory = "vendor"\n',
+      'Cargo.toml': package_('app', '[dependencies]\nfetched = "0.1.0"\n'),
+      'src/main.rs': printing('fetched::READ'),
+      'vendor/fetched/.cargo-checksum.json': '{"files":{},"package":null}',
+      'vendor/fetched/Cargo.toml': package_('fetched'),
+      'vendor/fetched/build.rs': script(reading('data/x')),
+      'vendor/fetched/src/lib.rs': 'pub const READ: &str = env!("READ");\n',
+      'vendor/fetched/data/x': '0',
+    },
+    writing('vendor/fetched/data/x'),
+  ],
+  [
+    'flags name an argument file, which rustc reads beside a package outside the workspace',
+    {
+      '.cargo/config.toml': '[build]\nrustflags = ["@flags"]\n',
+      flags: '',
+      'Cargo.toml': package_('app', '[dependencies]\nnear.path = "../near"\n[workspace]\n'),
+      'src/main.rs': printing('near::READ'),
+      '../near/Cargo.toml': package_('near'),
+      '../near/src/lib.rs': 'pub const READ: &str = if cfg!(one) { "1" } else if cfg!(two) { "2" } else { "none" };\n',
+      '../near/flags': '',
+    },
+    (world, value) => world.write('../near/flags', `--cfg\n${Number(value) % 2 === 0 ? 'one' : 'two'}\n`),
   ],
   [
     'a build script without declarations reads through a link to a directory',
@@ -176,7 +229,7 @@ for (const [title, files, edit, prepare] of WAYS) {
   test(title, async () => {
     const world = new Compared(files)
     prepare?.(world)
-    world.commit('prepared')
+    if (existsSync(join(world.repo, '.git'))) world.commit('prepared')
     for (const [index, scope] of SCOPES.entries()) {
       for (const value of [1, 2].map((number) => `${number + 2 * index}`)) {
         edit(world, value)
@@ -286,6 +339,21 @@ for (const [title, files] of Object.entries(BESIDE)) {
     }
   })
 }
+
+test('a binary that tells where a neighbour lies is not handed to a clone with another one', async () => {
+  const world = new Compared({
+    ...BESIDE['a path dependency is there'],
+    '../shared/src/lib.rs': 'pub const READ: &str = file!();\n',
+  })
+  const other = join(world.directory, 'elsewhere', 'checkout')
+  mkdirSync(dirname(other))
+  execFileSync('cp', ['-r', join(world.directory, 'shared'), join(dirname(other), 'shared')])
+  world.git('clone', '--quiet', world.repo, other)
+  for (const scope of SCOPES) {
+    expect(await world.look({ scope })).toMatchObject({ prints: world.clean() })
+    expect(await world.look({ scope, repo: other })).toMatchObject({ prints: world.clean(other) })
+  }
+})
 
 test('clones whose neighbours are equal share a binary', async () => {
   const world = new Compared({ ...BESIDE['the code includes it'], '../shared/x': 'one' })

@@ -2,7 +2,7 @@
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { verify } from '../index.js'
 import { Compared, package_, printing, reading, SCOPES, script } from './oracle.js'
@@ -127,6 +127,30 @@ const CHANGES: [title: string, files: Record<string, string>, change: (world: Co
     (world, number) => world.write(`data/${number}`, ''),
   ],
   [
+    'a build script without declarations asks whether a file may be executed',
+    {
+      'build.rs': script(
+        'std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata("tool").unwrap().permissions()) & 0o100',
+      ),
+      'src/main.rs': printing('env!("READ")'),
+      tool: '',
+    },
+    (world, number) => chmodSync(join(world.repo, 'tool'), number % 2 === 0 ? 0o644 : 0o755),
+  ],
+  [
+    'a build script asks where a link leads that it declares',
+    {
+      'build.rs': script('std::fs::read_link("link").unwrap().display()', 'rerun-if-changed=link'),
+      'src/main.rs': printing('env!("READ")'),
+      one: 'equal',
+      two: 'equal',
+    },
+    (world, number) => {
+      rmSync(join(world.repo, 'link'), { force: true })
+      symlinkSync(number % 2 === 0 ? 'one' : 'two', join(world.repo, 'link'))
+    },
+  ],
+  [
     'a build script links a library that is in the package',
     LINKING,
     (world, number) => staticLibrary(world, `${number}`),
@@ -172,6 +196,37 @@ test('scope tree: a directory of no package that a macro embeds, and the commit 
   ])
   world.commit('on the same branch')
   expect(await world.look({ scope: 'tree' })).toMatchObject({ outcome: 'built', prints: `${commit()} 1.sql,2.sql` })
+})
+
+test('scope tree: a branch that a build script asks for, at one commit', async () => {
+  const git = 'std::process::Command::new("git").args(["rev-parse", "--abbrev-ref", "HEAD"]).output().unwrap().stdout'
+  const world = new Compared({
+    'build.rs': script(`String::from_utf8(${git}).unwrap().trim()`),
+    'src/main.rs': printing('env!("READ")'),
+  })
+  expect(await world.look({ scope: 'tree' })).toMatchObject({ prints: 'main' })
+  world.git('checkout', '--quiet', '-b', 'other')
+  expect(await world.look({ scope: 'tree' })).toMatchObject({ prints: 'other' })
+  world.git('checkout', '--quiet', 'main')
+  expect(await world.look({ scope: 'tree' })).toMatchObject({ outcome: 'cached', prints: 'main' })
+})
+
+test('a checkout that is moved with its target directory is told where it is now', async () => {
+  const here = 'std::env::var("CARGO_MANIFEST_DIR").unwrap()'
+  for (const files of [
+    { 'build.rs': script(here, 'rerun-if-changed=build.rs'), 'src/main.rs': printing('env!("READ")') },
+    { 'build.rs': script(here), 'src/main.rs': printing('env!("READ")') },
+  ]) {
+    const world = new Compared(files)
+    for (const [number, scope] of SCOPES.entries()) {
+      const repo = join(world.directory, `moved-${number}`)
+      expect(await world.look({ scope })).toMatchObject({ prints: world.repo })
+      renameSync(world.repo, repo)
+      expect(await world.look({ scope, repo })).toMatchObject({ prints: repo })
+      expect(await world.look({ scope, repo })).toMatchObject({ outcome: 'cached', prints: repo })
+      renameSync(repo, world.repo)
+    }
+  }
 })
 
 test('a file that a compilation names costs one build, and one warning tells of a file that none names', async () => {

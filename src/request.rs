@@ -7,6 +7,7 @@
 mod artifact;
 mod cargo_arguments;
 mod environment;
+mod template;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ pub use artifact::Kind;
 pub use cargo_arguments::CargoArguments;
 pub use environment::Environment;
 pub(crate) use environment::SAID_OF_EVERY_PACKAGE;
+pub(crate) use template::{TARGET, file_names};
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -182,7 +184,7 @@ impl TryFrom<Options> for Request {
             with,
             target,
             rebuild: options.rebuild,
-            out: options.out.map(|path| out(&path)).transpose()?,
+            out: options.out.map(|path| template::checked(&path)).transpose()?,
             repo: absolute("repo", &options.repo)?,
             features,
             no_default_features: options.no_default_features,
@@ -202,39 +204,6 @@ impl TryFrom<Options> for Request {
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
 pub(crate) const HOST_TUPLE: &str = "host-tuple";
-
-/// In `out`, the triple that is built for.
-pub(crate) const TARGET: &str = "{target}";
-/// In `out`, how the names of programs end.
-const EXE: &str = "{exe}";
-
-/// Where a copy is wanted, as it was given.
-fn out(path: &Path) -> Result<String> {
-    let path = absolute("out", path)?;
-    let text = path.to_str().ok_or_else(|| Error::option("out", format!("`{}` is not UTF-8", path.display())))?;
-    let rest = text.replace(TARGET, "").replace(EXE, "");
-    if let Some(braces) = rest.find('{').and_then(|start| rest[start..].find('}').map(|end| &rest[start..=start + end]))
-    {
-        let problem = format!("`{braces}` in `{text}` stands for nothing; there are `{TARGET}` and `{EXE}`");
-        return Err(Error::option("out", problem));
-    }
-    if text.ends_with(['/', std::path::MAIN_SEPARATOR]) || path.file_name().is_none() {
-        return Err(Error::option("out", format!("`{text}` is a directory; name a file in it")));
-    }
-    Ok(text.to_owned())
-}
-
-/// `template` for a file that was built for `triple`, or for this machine where that is empty.
-pub(crate) fn file_names(template: &str, triple: &str) -> String {
-    let target = Some(triple).filter(|triple| !triple.is_empty());
-    template.replace(TARGET, triple).replace(EXE, Kind::Bin.suffix(target))
-}
-
-/// A character of a path as it stands in a pattern.
-fn escaped(character: char) -> impl Iterator<Item = char> {
-    let special = "\\*?[]{}!# ".contains(character).then_some('\\');
-    special.into_iter().chain([character])
-}
 
 /// The name of a target by that of its file, as people write it on Windows.
 fn without_suffix(name: String, target: Option<&str>) -> String {
@@ -277,12 +246,7 @@ impl Request {
     /// Patterns of paths that are no inputs: those that were given, and what is written to `out`.
     #[must_use]
     pub fn excluded(&self) -> Vec<String> {
-        let below = |out: &String| Some(Path::new(out).strip_prefix(&self.repo).ok()?.to_string_lossy().into_owned());
-        let pattern = |path: String| {
-            let literal: String = path.replace('\\', "/").chars().flat_map(escaped).collect();
-            format!("/{}", literal.replace(r"\{target\}", "*").replace(r"\{exe\}", "*"))
-        };
-        let own = self.out.as_ref().and_then(below).map(pattern);
+        let own = self.out.as_ref().and_then(|out| template::pattern(out, &self.repo));
         self.exclude.iter().cloned().chain(own).collect()
     }
 

@@ -285,10 +285,10 @@ const CHANGES: &[Change] = &[
         it.git(&["update-ref", "refs/heads/main", String::from_utf8(output.stdout).unwrap().trim()]);
     }),
     ("a tag that makes a directory a cache", |it| {
-        it.write("lib/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
+        it.write("lib/CACHEDIR.TAG", TAG);
     }),
     ("a tag that becomes valid", |it| {
-        it.write("tagged/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
+        it.write("tagged/CACHEDIR.TAG", TAG);
     }),
     ("a manifest that is gone", |it| fs::remove_file(it.at("Cargo.lock")).unwrap()),
 ];
@@ -330,6 +330,10 @@ fn with_everything() -> Checkout {
     fs::rename(it.at("broken/.git/HEAD"), it.at("broken/HEAD")).unwrap();
     it
 }
+
+/// As cargo writes it.
+const TAG: &str =
+    "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.\n";
 
 #[test]
 fn whatever_changes_a_warm_look_finds_what_a_cold_one_finds() {

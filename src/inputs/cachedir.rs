@@ -1,7 +1,7 @@
-//! Tags that say of a directory that it is one of cargo's target directories.
+//! Tags that say of a directory that it is one of cargo's target directories, or a cache of this package.
 //!
-//! Promises: a tag is cargo's by what it begins with, whatever comes behind. Tags of other programs say nothing here: what
-//! they mark counts as git has it, since cargo reads it, too. One that cannot be read is none, unless it is this
+//! Promises: whose a tag is, is told by what it begins with, whatever comes behind. Tags of other programs say nothing here:
+//! what they mark counts as git has it, since cargo reads it, too. One that cannot be read is none, unless it is this
 //! process that has too many files open to read it.
 //! Does not promise: to tell a directory that is about to get its tag.
 
@@ -12,13 +12,21 @@ use crate::files;
 
 /// <https://bford.info/cachedir/>
 pub(super) const TAG: &str = "CACHEDIR.TAG";
-/// What each of cargo's begins with: the signature that marks any cache, and who made it.
-pub(super) const SIGNATURE: &[u8] =
-    b"Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.";
+/// What these begin with: the signature that marks any cache, and who made it.
+const BEGINNINGS: [&[u8]; 2] = [
+    b"Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.",
+    b"Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.",
+];
+const LONGEST: usize = 100;
 
-/// Whether cargo's tag says that everything in `directory` can be made again.
+/// Whether the `start` of a tag marks a directory.
+pub(super) fn marks(start: &[u8]) -> bool {
+    BEGINNINGS.iter().any(|beginning| start.starts_with(beginning))
+}
+
+/// Whether a tag says that everything in `directory` can be made again.
 pub(super) fn is_cache(directory: &Path) -> Result<bool> {
-    Ok(start_of_tag(directory)? == SIGNATURE)
+    Ok(marks(&start_of_tag(directory)?))
 }
 
 /// As much of a directory's tag as tells whether it is one; nothing when it is empty, has gone meanwhile or is no file that
@@ -32,7 +40,7 @@ pub(super) fn start_of_tag(directory: &Path) -> Result<Vec<u8>> {
             Vec::new()
         }
     };
-    start.truncate(SIGNATURE.len());
+    start.truncate(LONGEST);
     Ok(start)
 }
 

@@ -262,7 +262,7 @@ impl Walk<'_> {
         self.listing.directories.push(ListedDirectory { path: TreePath(self.full.clone()), stat, names });
         let has_rules = directory.entry(GITIGNORE).is_some_and(|entry| entry.file_type == FileType::Regular);
         let tag = if has(cachedir::TAG) { Some(cachedir::start_of_tag(directory.path())?) } else { None };
-        let only_tracked = around.ignored || (!is_root && tag.as_deref() == Some(cachedir::SIGNATURE));
+        let only_tracked = around.ignored || (!is_root && tag.as_deref().is_some_and(cachedir::marks));
         let unfinished_tag = tag.is_some_and(|tag| tag.is_empty());
         let outside = repository
             .rules
