@@ -46,7 +46,8 @@ standard input and output, and its end is this command's end.`,
   why: {
     summary: 'tell whether a binary would be built, and why; builds nothing',
     usage: '-p CRATE [OPTIONS]',
-    detail: 'Exits with 0 for a hit and 3 for a miss.',
+    detail: `Exits with 0 for a hit and 3 for a miss, and fails as a build would at once: with a name that there is not, or a toolchain that
+is not installed.`,
     options: [...REQUEST, 'rebuild', 'cache-dir', 'json'],
     needsCrate: true,
     examples: ['dev-bin why -p openshell-server', 'dev-bin why -p hello --repo ~/src/hello --json'],

@@ -206,6 +206,16 @@ impl Request {
         other
     }
 
+    /// The same request for a cargo that is only asked: it installs no toolchain and fetches nothing.
+    #[must_use]
+    pub fn asking(&self) -> Self {
+        let mut other = self.clone();
+        for (name, value) in [("RUSTUP_AUTO_INSTALL", "0"), ("CARGO_NET_OFFLINE", "true")] {
+            other.env.set(name, value.as_ref());
+        }
+        other
+    }
+
     /// What counts of the request, by the name of the option; the rest says where things are, not what they are.
     #[must_use]
     pub fn inputs(&self) -> BTreeMap<String, String> {

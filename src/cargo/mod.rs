@@ -10,6 +10,7 @@
 
 mod command;
 mod failure;
+mod foresight;
 mod metadata;
 mod pace;
 mod process;
@@ -28,6 +29,7 @@ use crate::event::Event;
 use crate::request::Request;
 use crate::stat::StatIdentity;
 use crate::units::{Package, Units};
+pub use foresight::{Known, foreseen_failure};
 pub use metadata::directories;
 use process::Transcript;
 pub use shims::{cargo_and_sysroot, sysroot};

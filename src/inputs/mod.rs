@@ -54,14 +54,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use closure::{Observation, PackageReads, Run, Unobservable, observe, twin};
-pub use environment::{Configured, configured_targets, configured_variables, target_directory};
+pub use environment::{Configured, configured_profiles, configured_targets, configured_variables, target_directory};
 pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use path_sets::{digest_of, files_of_package, path_set};
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
 pub use sweep::{Subject, Swept, git_variables, sweep};
-pub use toolchain::{Behind, Shims};
+pub use toolchain::{Behind, Shims, missing_toolchain};
 
 use self::surroundings::Surroundings;
 use crate::error::{Error, Result};

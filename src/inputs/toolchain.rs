@@ -131,6 +131,15 @@ pub(super) fn put_behind(
     true
 }
 
+/// The rustup toolchain that was chosen for `tools`, if it is not installed.
+#[must_use]
+pub fn missing_toolchain(tools: &BTreeMap<String, Tool>) -> Option<&str> {
+    let installation = |tool: &Tool| Path::new(&tool.path).parent().and_then(Path::parent).map(Path::to_owned);
+    let is_missing = |tool: &&Tool| installation(tool).is_some_and(|directory| !directory.is_dir());
+    let of_rustup = tools.values().filter(|tool| tool.toolchain.is_some());
+    of_rustup.filter(is_missing).find_map(|tool| tool.toolchain.as_deref())
+}
+
 /// A variable overrides the configuration; in the configuration, the nearest file does. An empty value means none.
 fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &str) -> Option<OsString> {
     if let Some(value) = variables.iter().find_map(|name| env.get(name)) {
