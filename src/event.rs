@@ -117,7 +117,8 @@ pub struct Compiling {
 /// Why a binary was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissReason {
-    /// Nothing was built for this crate, binary and target before.
+    /// Nothing is left of a build of this crate and binary, whatever else was asked for, in this checkout or another one of the
+    /// same repository.
     FirstBuild,
     /// `rebuild` was asked for.
     Rebuild,

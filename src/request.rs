@@ -82,6 +82,11 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The scope of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Tree, Self::Crate].into_iter().find(|scope| scope.name() == name)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Tree => "tree",
@@ -132,11 +137,9 @@ impl TryFrom<Options> for Request {
         let bin = options.bin.map(bin_name).transpose()?.unwrap_or_else(|| package.clone());
         let target = options.target.map(target_triple).transpose()?;
         let builder = builder(options.builder.as_deref(), target.as_deref())?;
-        let scope = match options.scope.as_deref() {
-            None | Some("tree") => Scope::Tree,
-            Some("crate") => Scope::Crate,
-            Some(other) => return Err(Error::option("scope", format!("{other:?} is not `tree` or `crate`"))),
-        };
+        let scope = options.scope.as_deref().unwrap_or("tree");
+        let unknown = || Error::option("scope", format!("{scope:?} is not `tree` or `crate`"));
+        let scope = Scope::named(scope).ok_or_else(unknown)?;
         let mut features = options.features.into_iter().map(feature_name).collect::<Result<Vec<_>>>()?;
         features.sort();
         features.dedup();

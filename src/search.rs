@@ -18,12 +18,12 @@ use crate::error::{Error, Result, listed};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
-use crate::inputs::{self, Behind, Observation, Selection, Shims, Subject, Surveyed, Swept, Unsaved};
+use crate::inputs::{self, Behind, Kinship, Observation, Selection, Shims, Subject, Surveyed, Swept, Unsaved};
 use crate::inventory::Inventory;
 use crate::path_set::PathSet;
 use crate::reasons;
 use crate::request::{Request, Scope};
-use crate::store::{Claim, Entry, LookUp, Store};
+use crate::store::{Claim, Earlier, Entry, LookUp, Store};
 use crate::tree::{Tree, TreePath};
 
 /// cargo's own name for the host's target.
@@ -150,14 +150,19 @@ impl<'a> Search<'a> {
 
     /// `survey` with what `set` adds to it, and without what it leaves out.
     pub(crate) fn observing(&self, survey: &Survey, set: &PathSet) -> Result<Inventory> {
-        let selection = inputs::selection(self.request, set);
+        self.observing_as(self.request, survey, set)
+    }
+
+    /// The same for the scope of `request`, which may be another one.
+    fn observing_as(&self, request: &Request, survey: &Survey, set: &PathSet) -> Result<Inventory> {
+        let selection = inputs::selection(request, set);
         let tree = match (survey.whole.get(), selection) {
             (Some(whole), selection) => inputs::narrowed(whole, selection.as_ref()),
             (None, None) => self.whole_tree(survey)?,
             (None, selection) => self.sweep(selection, survey.since)?,
         };
         let stat_caches = self.store.stat_caches();
-        let (inventory, unsaved) = inputs::observing(&survey.known, set, tree, self.request, &self.root, &stat_caches)?;
+        let (inventory, unsaved) = inputs::observing(&survey.known, set, tree, request, &self.root, &stat_caches)?;
         self.save_afterwards(unsaved);
         Ok(inventory)
     }
@@ -254,10 +259,8 @@ impl<'a> Search<'a> {
         if let LookUp::Damaged(detail) = found {
             return Ok(vec![MissReason::Corrupt { detail: detail.clone() }]);
         }
-        let Some(before) = self.store.nearest_inventory(self.request, &self.root) else {
-            return Ok(vec![MissReason::FirstBuild]);
-        };
-        let mut now = self.observing(survey, &before.path_set)?;
+        let Some(before) = self.earlier() else { return Ok(vec![MissReason::FirstBuild]) };
+        let mut now = self.as_before(survey, &before)?;
         cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root, self.call.cancellation);
         let mut reasons = reasons::between(&before, &now);
         let unknown = before.path_set.unknown.map(|detail| MissReason::UnknownReads { detail });
@@ -272,7 +275,35 @@ impl<'a> Search<'a> {
             let (tool, to) = ("rustc".to_owned(), Some("unknown".to_owned()));
             reasons.push(MissReason::Toolchain { tool, from: None, to });
         }
-        Ok(if reasons.is_empty() { vec![MissReason::FirstBuild] } else { reasons })
+        if reasons.is_empty() {
+            let detail =
+                "names of what it read are kept for the last few builds, and these are not among them".to_owned();
+            reasons.push(MissReason::UnknownReads { detail });
+        }
+        Ok(reasons)
+    }
+
+    /// What the build read that is the nearest to the request: of this checkout, or else of another one of the same
+    /// repository. What has nothing but the names in common with it says nothing.
+    fn earlier(&self) -> Option<Inventory> {
+        let earlier = self.store.earlier(self.request, &self.root);
+        let kinship = OnceCell::new();
+        let is_akin = |Earlier { manifest, .. }: &&Earlier| {
+            let kinship = || kinship.get_or_init(|| Kinship::of(&self.root));
+            manifest.knows(&self.root) || manifest.commit.as_ref().is_some_and(|commit| kinship().has(commit))
+        };
+        earlier.iter().filter(is_akin).find_map(Earlier::inventory)
+    }
+
+    /// What is there now of all that counted `before`, in whichever scope that was.
+    fn as_before(&self, survey: &Survey, before: &Inventory) -> Result<Inventory> {
+        let mut like_before = Cow::Borrowed(self.request);
+        if let Some(scope) = before.request.get("scope").and_then(|name| Scope::named(name))
+            && scope != self.request.scope
+        {
+            like_before.to_mut().scope = scope;
+        }
+        self.observing_as(&like_before, survey, &before.path_set)
     }
 
     /// The entry that was found, if it is still there, and now is for another hour. Its caller hears of a hit.

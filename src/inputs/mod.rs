@@ -21,6 +21,7 @@ mod git_config;
 mod ignore;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod index;
+mod kinship;
 mod layout;
 mod listing;
 mod lock_file;
@@ -55,6 +56,7 @@ use std::sync::Arc;
 
 pub use closure::{Observation, PackageReads, Run, Unobservable, observe, twin};
 pub use environment::{Configured, configured_profiles, configured_targets, configured_variables, target_directory};
+pub use kinship::Kinship;
 pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use path_sets::{digest_of, files_of_package, path_set};

@@ -7,7 +7,6 @@
 //! notes its use once an hour, in the time of the manifest; and once after the binary's identity has changed, as another
 //! name for the same file changes it, it notes the new one, so that the bytes are read once and not each time.
 
-use std::cmp::Reverse;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,8 +17,6 @@ use super::lock::Lock;
 use super::publish::now_ms;
 use super::{MANIFEST_FORMAT, Manifest, PublishedLibrary, Store};
 use crate::fingerprint::{Digest, Fingerprint};
-use crate::inventory::Inventory;
-use crate::request::Request;
 use crate::shipment::can_be_called;
 use crate::stat::StatIdentity;
 
@@ -27,11 +24,6 @@ use crate::stat::StatIdentity;
 pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Where clocks are coarse, a file may be written to once more within this time and look the same.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
-
-/// Options of a request that a build takes another time for, besides those that name the binary.
-const TAKE_TIME: [&str; 4] = ["profile", "features", "noDefaultFeatures", "builder"];
-/// How many entries are asked whether they were built in the same way, before nobody knows how long that takes.
-const MOST_ALIKE: usize = 8;
 
 /// A binary that can be served.
 #[derive(Clone, Debug)]
@@ -157,41 +149,6 @@ impl Store {
         }
     }
 
-    /// What the last build of the same crate, binary and target read, if it is known; the same checkout's last build
-    /// comes before any other.
-    #[must_use]
-    pub fn nearest_inventory(&self, request: &Request, checkout: &Path) -> Option<Inventory> {
-        read_inventory(&self.nearest(request, checkout).first()?.0)
-    }
-
-    /// How long the last build took that `request` asked for as it is: another profile or other features take another
-    /// time.
-    #[must_use]
-    pub fn nearest_build(&self, request: &Request, checkout: &Path) -> Option<Duration> {
-        let asked = request.inputs();
-        let nearest = self.nearest(request, checkout);
-        // Which files count makes no difference to cargo.
-        let differs = |before: &Inventory, option: &str| before.request.get(option) != asked.get(option);
-        let alike = |before: &Inventory| !TAKE_TIME.iter().any(|option| differs(before, option));
-        let alike = |path: &Path| read_inventory(path).is_some_and(|before| alike(&before));
-        let (_, manifest) = nearest.iter().take(MOST_ALIKE).find(|(path, _)| alike(path))?;
-        Some(Duration::from_millis(manifest.build_ms))
-    }
-
-    /// Entries of the same crate, binary and target, the nearest first.
-    fn nearest(&self, request: &Request, checkout: &Path) -> Vec<(PathBuf, Manifest)> {
-        let name = request.binary_name();
-        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let manifests = entries.filter_map(|entry| {
-            let path = entry.path().join(&name);
-            let manifest = read_manifest(&manifest_path(&path))?;
-            (manifest.format == MANIFEST_FORMAT && manifest.package == request.package).then_some((path, manifest))
-        });
-        let mut nearest: Vec<_> = manifests.collect();
-        nearest.sort_unstable_by_key(|(_, manifest)| Reverse((manifest.checkout == checkout, manifest.published_ms)));
-        nearest
-    }
-
     pub(super) fn entry_directory(&self, fingerprint: &Fingerprint) -> PathBuf {
         self.root.join(fingerprint.short())
     }
@@ -236,10 +193,6 @@ fn sound(path: PathBuf, manifest: Manifest) -> LookUp {
         }
     }
     LookUp::Hit(Box::new(Entry { path, manifest, stat, library_stats }))
-}
-
-fn read_inventory(binary: &Path) -> Option<Inventory> {
-    serde_json::from_slice(&crate::files::read(&inputs_path(binary)).ok()?).ok()
 }
 
 pub(super) fn read_manifest(path: &Path) -> Option<Manifest> {

@@ -28,6 +28,12 @@ pub struct Manifest {
     pub target: Option<String>,
     /// The checkout it was built in.
     pub checkout: PathBuf,
+    /// The commit that was checked out there.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// What counts of the request, by option.
+    #[serde(default)]
+    pub request: BTreeMap<String, String>,
     /// SHA-256 of the binary.
     pub sha256: Digest,
     /// Size of the binary in bytes.
@@ -76,6 +82,8 @@ impl Manifest {
             bin: request.bin.clone(),
             target: request.target.clone(),
             checkout: checkout.to_owned(),
+            commit: None,
+            request: request.inputs(),
             sha256: Digest::of(""),
             size: 0,
             stat: StatIdentity::default(),

@@ -23,6 +23,7 @@
 mod build_records;
 mod contents;
 mod disk;
+mod earlier;
 mod entry;
 mod leftovers;
 mod lock;
@@ -41,6 +42,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub use contents::{Broken, Listed, Listing};
+pub use earlier::Earlier;
 pub use entry::{Claim, Entry, LookUp};
 pub use lock::{Lock, LockName};
 pub use manifest::{MANIFEST_FORMAT, Manifest, PublishedLibrary};
