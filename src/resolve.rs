@@ -307,6 +307,8 @@ fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms:
     let entry = store.publish(staged, request, (root, commit), &inputs, build_ms, search.call.cancellation)?;
     // Whoever removes all entries may have taken it for nobody's until now.
     store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
+    let (tools, stat_caches) = (inputs.tools, store.stat_caches());
+    search.call.afterwards.add(move || inputs::remember_tools(&tools, &stat_caches));
     match &request.limits {
         Ok(limits) => {
             let (store, limits) = (store.clone(), *limits);

@@ -138,8 +138,8 @@ impl<'a> Search<'a> {
         (self.call.emit)(Event::Warning { message });
     }
 
-    fn save_afterwards(&self, unsaved: Option<Unsaved>) {
-        if let Some(unsaved) = unsaved {
+    fn save_afterwards(&self, unsaved: impl IntoIterator<Item = Unsaved>) {
+        for unsaved in unsaved {
             let store = self.store.clone();
             self.call.afterwards.add(move || {
                 store.prepare_stat_caches();

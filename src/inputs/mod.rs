@@ -31,6 +31,7 @@ mod named;
 mod outside;
 mod path_sets;
 mod place;
+mod recognition;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod records;
 #[cfg(unix)]
@@ -60,6 +61,7 @@ pub use kinship::Kinship;
 pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use path_sets::{digest_of, files_of_package, path_set};
+pub use recognition::remember_tools;
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
 pub use sweep::{Subject, Swept, git_variables, sweep};
@@ -115,7 +117,7 @@ pub struct Surveyed {
     /// All inputs but files of the checkout and what a path set names.
     pub inventory: Inventory,
     /// What is worth keeping of the look.
-    pub unsaved: Option<Unsaved>,
+    pub unsaved: Vec<Unsaved>,
     /// The program that hides the toolchain, where that is not known: nothing may be served then.
     pub unknown: Option<PathBuf>,
 }
@@ -134,13 +136,14 @@ pub fn survey(
     stat_caches: &Path,
     are_asked: &dyn Fn(&Shims) -> Result<Option<Behind>>,
 ) -> Result<Surveyed> {
-    let (found, unsaved) = surroundings::surroundings(request, root, stat_caches)?;
+    let (found, mut unsaved) = surroundings::surroundings(request, root, stat_caches)?;
     let Surroundings { mut tools, configs, named, shims } = found;
     let mut unknown = None;
     if let Some(shims) = shims {
         let behind = are_asked(&shims)?;
         let is_known =
             behind.is_some_and(|behind| toolchain::put_behind(&mut tools, &shims, &behind, &request.env, root));
+        unsaved.extend(recognition::recognize(&mut tools, stat_caches));
         unknown = (!is_known).then(|| if shims.cargo { (&tools["cargo"].path).into() } else { shims.rustc });
     }
     let variables = environment::steering_variables(&request.env, request.builder);

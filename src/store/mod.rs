@@ -10,7 +10,7 @@
 //! <root>/pruned                      its time is when the cache was last pruned by itself
 //! <root>/path-sets/                  what builds were seen to read besides the tree
 //! <root>/build-records/              what was last built in a target directory, and from what
-//! <root>/stat-cache/                 what checkouts looked like, so that little is read anew
+//! <root>/stat-cache/                 what checkouts and compilers looked like, so that little is read anew
 //! <root>/locks/                      one file a build in progress
 //! <root>/tmp/                        files that are not finished
 //! ```
