@@ -50,9 +50,9 @@ export declare function list(options?: ListOptions): Promise<CacheEntry[]>
 /**
  * Removes entries, the least recently used first, until the limits hold, and what is left over from processes that were
  * killed and checkouts that are gone. What was used within the last hour, is executed or locked, or is the newest entry
- * of a binary of a checkout, stays. Waits for others that prune the same cache, and then looks at what is left.
+ * of a binary of a checkout, stays; down to the size, what a checkout has left behind by building others since goes earlier. Waits for others that prune the same cache, and then looks at what is left.
  *
- * The same happens by itself after a build, at most once a day.
+ * The same happens by itself after a build, once a day and whenever the binaries take more than they may.
  *
  * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone, or in use for
  * something else; `INVALID_OPTION` for a size or an age that is none.

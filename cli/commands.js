@@ -66,8 +66,10 @@ Linux, of processes of this user.`,
     summary: 'make room in the cache',
     usage: '[OPTIONS]',
     detail: `Removes what was not used for longer than the age, and then the least recently used down to the size. What was used within
-the last hour, is running or being built, or is the newest build of a binary of a checkout, stays. With --all, so do only
-those that are running or being built. The same happens by itself after a build, once a day, without --all.`,
+the last hour, is running or being built, or is the newest build of a binary of a checkout, stays; down to the size, the hour
+does not hold for what a checkout has left behind by building others since, but for the last two. With --all, so do only those
+that are running or being built. The same happens by itself after a build, once a day and when the size is passed, without
+--all.`,
     options: ['max-size', 'max-age', 'all', 'dry-run', 'cache-dir', 'json'],
     examples: ['dev-bin prune', 'dev-bin prune --max-size 500MB --max-age 12h --dry-run', 'dev-bin prune --all'],
     run: pruneEntries,

@@ -1,8 +1,8 @@
 //! From a request to a binary: the pipeline of this package, top to bottom.
 //!
 //! Promises: a hit spawns nothing, but where a program hides the toolchain and is asked for it (see `search`); it
-//! takes no lock and writes nothing, but for noting once an hour that the entry is in use (see
-//! [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
+//! takes no lock and writes nothing, but for noting that the entry is in use, once an hour, or each time where a later build
+//! has taken its place (see [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
 //! Does not promise: to build what changes faster than it builds; after three attempts that is an error.
 
 use std::time::{Instant, SystemTime};
@@ -309,6 +309,7 @@ fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms:
     store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
     let (tools, stat_caches) = (inputs.tools, store.stat_caches());
     search.call.afterwards.add(move || inputs::remember_tools(&tools, &stat_caches));
+    store.supersede(&entry, request, root);
     match &request.limits {
         Ok(limits) => {
             let (store, limits) = (store.clone(), *limits);

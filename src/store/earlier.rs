@@ -22,7 +22,7 @@ const TAKE_TIME: [&str; 5] = ["target", "profile", "features", "noDefaultFeature
 /// An entry that an earlier build left.
 #[derive(Clone, Debug)]
 pub struct Earlier {
-    binary: PathBuf,
+    pub(super) binary: PathBuf,
     /// What is known of it.
     pub manifest: Manifest,
 }

@@ -75,7 +75,8 @@ impl Store {
         look_at(self.entry_directory(fingerprint).join(name), |manifest| manifest.fingerprint == *fingerprint)
     }
 
-    /// Makes sure that `entry` stays, so that it can be served: pruning leaves alone what was used within the last hour.
+    /// Makes sure that `entry` stays, so that it can be served: pruning leaves alone what was used within the last hour, or, of
+    /// what is superseded, just now.
     /// A cache that cannot be written to is one that nobody prunes.
     #[must_use]
     pub fn claim(&self, entry: &Entry) -> Claim {
@@ -83,7 +84,9 @@ impl Store {
         let path = manifest_path(&entry.path);
         let now = SystemTime::now();
         let noted = fs::metadata(&path).and_then(|metadata| metadata.modified());
-        let is_recent = |noted: SystemTime| now.duration_since(noted).is_ok_and(|since| since < NOTED_EVERY);
+        // One that is superseded may go before its hour is over.
+        let is_safe = entry.manifest.superseded_ms.is_none();
+        let is_recent = |noted: SystemTime| is_safe && now.duration_since(noted).is_ok_and(|since| since < NOTED_EVERY);
         match noted {
             Ok(noted) if is_recent(noted) => return Claim::Granted,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Claim::Gone,
@@ -117,7 +120,7 @@ impl Store {
         if is_known || settled.is_none_or(|settled| stats.any(|stat| stat.is_younger_than(settled))) {
             return;
         }
-        self.amend(entry, |there| {
+        self.amend(&entry.path, true, |there| {
             let is_same = there.stat == entry.manifest.stat && there.libraries == entry.manifest.libraries;
             let libraries = there.libraries.iter().cloned().zip(&entry.library_stats);
             let libraries = libraries.map(|(library, stat)| PublishedLibrary { stat: *stat, ..library }).collect();
@@ -127,7 +130,7 @@ impl Store {
 
     /// Has the manifest tell that `checkout` was served what another one built. It is nothing that a call depends on.
     pub fn note_served(&self, entry: &Entry, checkout: &Path) {
-        self.amend(entry, |mut there| {
+        self.amend(&entry.path, true, |mut there| {
             if there.knows(checkout) {
                 return None;
             }
@@ -137,14 +140,16 @@ impl Store {
         });
     }
 
-    /// Writes a manifest anew, unless `change` has nothing to say, or the entry is being published or removed.
-    fn amend(&self, entry: &Entry, change: impl FnOnce(Manifest) -> Option<Manifest>) {
-        let short = entry.manifest.fingerprint.short();
-        let Some(_lock) = self.try_lock_directory(&short).filter(Lock::is_held) else { return };
-        let path = manifest_path(&entry.path);
+    /// Writes the manifest of `binary` anew, unless `change` has nothing to say, or the entry is being published or removed;
+    /// which may be a use of it, and then is noted as one.
+    pub(super) fn amend(&self, binary: &Path, is_use: bool, change: impl FnOnce(Manifest) -> Option<Manifest>) {
+        let path = manifest_path(binary);
+        let Some(directory) = binary.parent().and_then(Path::file_name).and_then(|name| name.to_str()) else { return };
+        let Some(_lock) = self.try_lock_directory(directory).filter(Lock::is_held) else { return };
+        let used = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok().filter(|_| !is_use);
         let Some(manifest) = read_manifest(&path).and_then(change) else { return };
-        let written = serde_json::to_vec(&manifest).map_err(io::Error::other);
-        if let Err(error) = written.map(|bytes| self.write(&path, &bytes)) {
+        let Ok(bytes) = serde_json::to_vec(&manifest) else { return };
+        if let Err(error) = self.write_as_of(&path, &bytes, used) {
             tracing::debug!(%error, "a manifest stays as it is");
         }
     }

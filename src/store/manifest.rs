@@ -54,6 +54,9 @@ pub struct Manifest {
     /// newest entry, too.
     #[serde(default)]
     pub served_to: BTreeMap<PathBuf, u64>,
+    /// Milliseconds since 1970 when the checkout it was built in was known to have built another one for the same request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_ms: Option<u64>,
 }
 
 /// A shared library that was published with a binary.
@@ -92,6 +95,7 @@ impl Manifest {
             cloned: false,
             libraries: Vec::new(),
             served_to: BTreeMap::new(),
+            superseded_ms: None,
         }
     }
 

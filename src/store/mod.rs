@@ -35,6 +35,7 @@ mod publish;
 mod root;
 mod running;
 mod share;
+mod superseded;
 
 use std::fs;
 use std::io::{self, Write};
@@ -193,9 +194,15 @@ impl Store {
 
     /// Gives `path` the content `bytes`, at once and for good, or leaves it as it was.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.write_as_of(path, bytes, None)
+    }
+
+    /// The same as if it had been done at the time `modified`.
+    fn write_as_of(&self, path: &Path, bytes: &[u8], modified: Option<SystemTime>) -> Result<()> {
         let written = || -> io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(self.temporary())?;
             file.write_all(bytes)?;
+            modified.map(|modified| file.as_file().set_modified(modified)).transpose()?;
             file.as_file().sync_all()?;
             make_way(path)?;
             file.persist(path)?;
