@@ -341,7 +341,8 @@ export interface Verification {
   fresh: string[]
 }
 
-/** Why a binary was built: what differs from the last build of the same crate, binary and target. */
+/** Why a binary was built: what differs from the last build of the same crate and binary in this checkout, or
+ * else in another one of the same repository. */
 export type MissReason =
   /** There is no such last build. */
   | { kind: 'first-build' }
@@ -363,6 +364,10 @@ export type MissReason =
   | { kind: 'cargo-config'; files: string[] }
   /** The last build left no trace of what it read, so that cargo has to look; `detail` says which trace is missing. */
   | { kind: 'unknown-reads'; detail: string }
+  /**
+   * Another checkout of the repository has built it from the same, and it may depend on where that lies: why, in words.
+   */
+  | { kind: 'bound'; checkout: string; boundBy: string[] }
 
 export interface ChangedPath {
   /** Relative to the checkout, with `/`; bytes that are not UTF-8 are replaced. */

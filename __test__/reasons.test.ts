@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DevBinaryOptions, explain, type MissReason } from '../index.js'
+import { devBin } from './command.js'
 import { Checkout, entry, HELLO, listener, mainPrinting, only, PATIENCE_MS, plainEnvironment } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -237,6 +238,46 @@ describe('the first build in a checkout is compared', () => {
       const { reasons } = await checkout.get({ ...elsewhere(checkout, name), scope: 'crate' })
       expect(reasons).toMatchObject([{ kind: 'source', paths: [{ path: 'src/main.rs' }] }])
     }
+  })
+})
+
+describe('what binds a binary to another checkout of the same commit is told there', () => {
+  const script = { 'build.rs': 'fn main() { println!("cargo::rerun-if-changed=build.rs"); }\n' }
+  const CASES: [string, Record<string, string>, Partial<DevBinaryOptions>, string][] = [
+    ['debug information', {}, { profile: 'dev' }, 'it holds the path of the checkout'],
+    ['a build script', script, {}, 'the build script of `hello` can tell where it runs'],
+    ['a build script in scope crate', script, { scope: 'crate' }, 'the build script of `hello` can tell where it runs'],
+  ]
+  for (const [name, files, options, bond] of CASES) {
+    test(name, async () => {
+      const checkout = new Checkout({ ...HELLO, ...files })
+      await checkout.get(options)
+      const worktree = join(checkout.directory, 'worktree')
+      checkout.git('worktree', 'add', '--quiet', worktree)
+      const bound: MissReason = { kind: 'bound', checkout: checkout.repo, boundBy: [bond] }
+      const there = { ...options, repo: worktree }
+      // Whatever else the first one has built since.
+      checkout.write('src/main.rs', mainPrinting('two'))
+      await checkout.get(options)
+      expect(await reasonsOf(checkout, there)).toEqual([bound])
+      // Other reasons are told where it has builds of its own.
+      checkout.write('../worktree/src/main.rs', mainPrinting('two'))
+      const paths = [{ path: 'src/main.rs', change: 'changed' }]
+      expect(await reasonsOf(checkout, there)).toEqual([{ kind: 'source', paths, count: 1 }, bound] as MissReason[])
+    })
+  }
+
+  test('and in words by `why`', async () => {
+    const checkout = new Checkout()
+    await checkout.get({ profile: 'dev' })
+    const worktree = join(checkout.directory, 'worktree')
+    checkout.git('worktree', 'add', '--quiet', worktree)
+    const options = ['--profile', 'dev', '--repo', worktree, '--cache-dir', checkout.cacheDir]
+    const { status, stdout } = await devBin('node', ['why', '-p', 'hello', ...options], { env: checkout.environment() })
+    expect([status, stdout]).toEqual([
+      3,
+      `miss: hello would be built\n  built in another checkout, at ${checkout.repo}; not shared, because\n    it holds the path of the checkout\n`,
+    ])
   })
 })
 

@@ -155,7 +155,8 @@ async function why({ values }) {
     const told = isHit ? `hit: ${visible(explanation.path)}` : `miss: ${values.bin ?? values.crate} would be built`
     const reasons = explanation.reasons.flatMap(reasonLines)
     const git = explanation.inWorktree ? [] : ['without git: every file counts that no `.gitignore` names']
-    const lines = [told, ...reasons, ...git, ...boundLines(explanation.boundBy)]
+    const isTold = explanation.reasons.some(({ kind }) => kind === 'bound')
+    const lines = [told, ...reasons, ...git, ...(isTold ? [] : boundLines(explanation.boundBy))]
     await write(lines.join('\n'))
   }
   return explanation.outcome === 'hit' ? OK : MISS

@@ -30,6 +30,8 @@ use crate::tree::{Tree, TreePath};
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
 const HOST_TUPLE: &str = "host-tuple";
+/// Builds of other checkouts that are compared with what is here: each may take a look at all of it.
+const MOST_COMPARED: usize = 8;
 /// More would not be read.
 const MOST_TARGETS: usize = 20;
 
@@ -259,7 +261,12 @@ impl<'a> Search<'a> {
         if let LookUp::Damaged(detail) = found {
             return Ok(vec![MissReason::Corrupt { detail: detail.clone() }]);
         }
-        let Some(before) = self.earlier() else { return Ok(vec![MissReason::FirstBuild]) };
+        let earlier = self.earlier();
+        let bound = self.bound(survey, &earlier)?;
+        let is_own = |earlier: &&Earlier| earlier.manifest.knows(&self.root);
+        // What another checkout has of it says more than how others of its builds differ.
+        let nearest = earlier.iter().filter(|it| bound.is_none() || is_own(it)).find_map(Earlier::inventory);
+        let Some(before) = nearest else { return Ok(vec![bound.unwrap_or(MissReason::FirstBuild)]) };
         let mut now = self.as_before(survey, &before)?;
         cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root, self.call.cancellation);
         let mut reasons = reasons::between(&before, &now);
@@ -275,6 +282,7 @@ impl<'a> Search<'a> {
             let (tool, to) = ("rustc".to_owned(), Some("unknown".to_owned()));
             reasons.push(MissReason::Toolchain { tool, from: None, to });
         }
+        reasons.extend(bound);
         if reasons.is_empty() {
             let detail =
                 "names of what it read are kept for the last few builds, and these are not among them".to_owned();
@@ -283,16 +291,32 @@ impl<'a> Search<'a> {
         Ok(reasons)
     }
 
-    /// What the build read that is the nearest to the request: of this checkout, or else of another one of the same
-    /// repository. What has nothing but the names in common with it says nothing.
-    fn earlier(&self) -> Option<Inventory> {
-        let earlier = self.store.earlier(self.request, &self.root);
+    /// What there is of earlier builds in this checkout, and then in others of the same repository. What has nothing but the
+    /// names in common with it says nothing.
+    fn earlier(&self) -> Vec<Earlier> {
+        let mut earlier = self.store.earlier(self.request, &self.root);
         let kinship = OnceCell::new();
-        let is_akin = |Earlier { manifest, .. }: &&Earlier| {
+        let is_akin = |Earlier { manifest, .. }: &Earlier| {
             let kinship = || kinship.get_or_init(|| Kinship::of(&self.root));
             manifest.knows(&self.root) || manifest.commit.as_ref().is_some_and(|commit| kinship().has(commit))
         };
-        earlier.iter().filter(is_akin).find_map(Earlier::inventory)
+        earlier.retain(is_akin);
+        earlier
+    }
+
+    /// That another checkout has built what is asked for, from what is here, and why it is not shared.
+    fn bound(&self, survey: &Survey, earlier: &[Earlier]) -> Result<Option<MissReason>> {
+        let asked = self.request.inputs();
+        let is_asked = |Earlier { manifest, .. }: &&Earlier| !manifest.knows(&self.root) && manifest.request == asked;
+        for other in earlier.iter().filter(is_asked).take(MOST_COMPARED) {
+            let Some(before) = other.inventory().filter(|before| before.path_set.unknown.is_none()) else { continue };
+            let now = self.observing(survey, &before.path_set)?;
+            if before.location != now.location && reasons::between(&before, &now).is_empty() {
+                let (checkout, bound_by) = (other.manifest.checkout.clone(), before.path_set.bound_by);
+                return Ok(Some(MissReason::Bound { checkout, bound_by: bound_by.into_iter().collect() }));
+            }
+        }
+        Ok(None)
     }
 
     /// What is there now of all that counted `before`, in whichever scope that was.
