@@ -77,7 +77,8 @@ pub struct Inventory {
     pub observed: BTreeMap<String, Option<Digest>>,
     /// The files of a path set, sorted by bytes; absolute paths are outside the checkout.
     pub outside: Vec<FileInput>,
-    /// The checkout's own path, for a binary that holds it.
+    /// The checkout's own path, for a binary that may depend on it; for any other, what flags make of that path, if
+    /// anything.
     pub location: Option<PathBuf>,
     /// The path set that the last three come from. Names alone, so not part of the fingerprint.
     pub path_set: PathSet,

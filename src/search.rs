@@ -312,8 +312,11 @@ impl<'a> Search<'a> {
             let Some(before) = other.inventory().filter(|before| before.path_set.unknown.is_none()) else { continue };
             let now = self.observing(survey, &before.path_set)?;
             if before.location != now.location && reasons::between(&before, &now).is_empty() {
-                let (checkout, bound_by) = (other.manifest.checkout.clone(), before.path_set.bound_by);
-                return Ok(Some(MissReason::Bound { checkout, bound_by: bound_by.into_iter().collect() }));
+                let checkout = other.manifest.checkout.clone();
+                let bound_by: Vec<String> = before.path_set.bound_by.into_iter().collect();
+                let remapped = || vec!["`--remap-path-prefix` makes something else of its path".to_owned()];
+                let bound_by = if bound_by.is_empty() { remapped() } else { bound_by };
+                return Ok(Some(MissReason::Bound { checkout, bound_by }));
             }
         }
         Ok(None)

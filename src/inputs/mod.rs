@@ -36,6 +36,7 @@ mod recognition;
 mod records;
 #[cfg(unix)]
 mod refresh;
+mod remapping;
 mod repository;
 mod rustup;
 mod seen;
@@ -137,7 +138,7 @@ pub fn survey(
     are_asked: &dyn Fn(&Shims) -> Result<Option<Behind>>,
 ) -> Result<Surveyed> {
     let (found, mut unsaved) = surroundings::surroundings(request, root, stat_caches)?;
-    let Surroundings { mut tools, configs, named, shims } = found;
+    let Surroundings { mut tools, configs, named, remapped, shims } = found;
     let mut unknown = None;
     if let Some(shims) = shims {
         let behind = are_asked(&shims)?;
@@ -147,7 +148,9 @@ pub fn survey(
         unknown = (!is_known).then(|| if shims.cargo { (&tools["cargo"].path).into() } else { shims.rustc });
     }
     let variables = environment::steering_variables(&request.env, request.builder);
-    let inventory = Inventory { request: request.inputs(), tools, variables, configs, named, ..Inventory::default() };
+    let location = (!remapped.is_empty()).then(|| PathBuf::from(remapped.join("\n")));
+    let request = request.inputs();
+    let inventory = Inventory { request, tools, variables, configs, named, location, ..Inventory::default() };
     Ok(Surveyed { inventory, unsaved, unknown })
 }
 
@@ -187,7 +190,7 @@ pub fn observing(
         tree,
         observed: set.variables.iter().map(variable).collect(),
         outside,
-        location: (!set.bound_by.is_empty()).then(|| root.to_owned()),
+        location: if set.bound_by.is_empty() { survey.location.clone() } else { Some(root.to_owned()) },
         path_set: set.clone(),
         ..survey.clone()
     };

@@ -47,6 +47,8 @@ pub(super) struct Surroundings {
     pub(super) tools: BTreeMap<String, Tool>,
     pub(super) configs: BTreeMap<String, Digest>,
     pub(super) named: Vec<NamedFile>,
+    /// What flags make of the checkout's path, if anything.
+    pub(super) remapped: Vec<String>,
     /// What of `tools` is only known when it is asked.
     pub(super) shims: Option<Shims>,
 }
@@ -122,10 +124,10 @@ impl Look {
 
 fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Result<Surroundings> {
     let configs = environment::cargo_configs(root, env, watch)?;
-    let Named { files, linkers } = named::named(&configs, env, &request.exclude, root, watch)?;
+    let Named { files, linkers, remapped } = named::named(&configs, env, &request.exclude, root, watch)?;
     let (tools, shims) = toolchain::tools(request, root, env, &configs, &linkers, watch)?;
     let configs = configs.into_iter().map(|config| (config.name, config.digest)).collect();
-    Ok(Surroundings { tools, configs, named: files, shims })
+    Ok(Surroundings { tools, configs, named: files, remapped, shims })
 }
 
 fn key(root: &Path, env: &Environment, exclude: &[String]) -> Digest {
