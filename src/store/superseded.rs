@@ -20,10 +20,11 @@ use super::publish::now_ms;
 use super::{Earlier, Entry, Manifest, Store};
 use crate::request::Request;
 
-/// From the answer of a call to the start of what it answered with; in that time nothing is removed early.
-const GRACE: Duration = Duration::from_secs(3);
+/// From the answer of a call to the start of what it answered with; in that time nothing is removed early, however fast builds
+/// follow each other.
+const GRACE: Duration = Duration::from_secs(1);
 /// How many superseded entries of one request in a checkout stay for their hour: programs that were edited again before they
-/// were started.
+/// were started. So whoever is slower than the grace has the time of two more builds.
 const KEPT: usize = 2;
 
 impl Store {
