@@ -68,9 +68,9 @@ export declare function list(options?: ListOptions): Promise<CacheEntry[]>
 /**
  * Removes entries, the least recently used first, until the limits hold, and what is left over from processes that were
  * killed and checkouts that are gone. What was used within the last hour, is executed or locked, or is the newest entry
- * of a binary of a checkout, stays. Waits for others that prune the same cache, and then looks at what is left.
+ * of a binary of a checkout, stays; down to the size, what a checkout has left behind by building others since goes earlier. Waits for others that prune the same cache, and then looks at what is left.
  *
- * The same happens by itself after a build, at most once a day.
+ * The same happens by itself after a build, once a day and whenever the binaries take more than they may.
  *
  * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone, or in use for
  * something else; `INVALID_OPTION` for a size or an age that is none.
@@ -399,7 +399,8 @@ export interface Verification {
   fresh: string[]
 }
 
-/** Why a binary was built: what differs from the last build of the same crate, binary and target. */
+/** Why a binary was built: what differs from the last build of the same crate and binary in this checkout, or
+ * else in another one of the same repository. */
 export type MissReason =
   /** There is no such last build. */
   | { kind: 'first-build' }
@@ -421,6 +422,10 @@ export type MissReason =
   | { kind: 'cargo-config'; files: string[] }
   /** The last build left no trace of what it read, so that cargo has to look; `detail` says which trace is missing. */
   | { kind: 'unknown-reads'; detail: string }
+  /**
+   * Another checkout of the repository has built it from the same, and it may depend on where that lies: why, in words.
+   */
+  | { kind: 'bound'; checkout: string; boundBy: string[] }
 
 export interface ChangedPath {
   /** Relative to the checkout, with `/`; bytes that are not UTF-8 are replaced. */

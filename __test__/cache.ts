@@ -86,7 +86,19 @@ export class MadeUp {
   }
 
   /** An entry of `bytes`, of which the file system has given blocks to the first `filled`. */
-  add(index: number, { bytes, filled = bytes, used, bin = 'hello', checkout = this.checkout }: MadeUpEntry): string {
+  add(
+    index: number,
+    {
+      bytes,
+      filled = bytes,
+      used,
+      bin = 'hello',
+      checkout = this.checkout,
+      superseded,
+      servedTo,
+      request,
+    }: MadeUpEntry,
+  ): string {
     const fingerprint = createHash('sha256').update(String(index)).digest('hex')
     const directory = join(this.cacheDir, fingerprint.slice(0, 16))
     const path = join(directory, bin)
@@ -109,6 +121,9 @@ export class MadeUp {
       stat: { device: 0, inode: 0, mode: 0, size: bytes, modified_ns: 0, changed_ns: 0 },
       published_ms: Date.now() - used,
       build_ms: 1000,
+      request,
+      served_to: servedTo === undefined ? {} : { [servedTo]: Date.now() - used },
+      superseded_ms: superseded === undefined ? undefined : Date.now() - superseded,
     }
     writeFileSync(`${path}.json`, JSON.stringify(manifest))
     unused(path, used)
@@ -130,4 +145,9 @@ export interface MadeUpEntry {
   used: number
   bin?: string
   checkout?: string
+  /** How long ago its checkout was known to have built another one. */
+  superseded?: number | undefined
+  servedTo?: string
+  /** What else was asked for. */
+  request?: Record<string, string>
 }

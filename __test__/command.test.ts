@@ -207,7 +207,7 @@ for (const runtime of RUNTIMES) {
       expect(quiet.stderr.split('mismatched types').length).toBe(2)
       const unknown = await place.devBin(['get', '-p', 'hullo'])
       expect(unknown.stderr).toContain('error[UNKNOWN_CRATE]')
-      expect(unknown.stderr).toContain('hint: packages with binaries: hello')
+      expect(unknown.stderr).toContain('hint: did you mean `hello`? packages with binaries: hello')
       const debug = await place.devBin(['get', '-p', 'hullo'], { env: { DEV_BIN_LOG: 'debug' } })
       expect(debug.stderr).toMatch(/\n +at /)
     })

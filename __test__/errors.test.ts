@@ -8,6 +8,7 @@ import {
   DevBinaryError,
   type DevBinaryErrorCode,
   type DevBinaryOptions,
+  explain,
   fingerprint,
   getDevBinaries,
   getDevBinary,
@@ -144,7 +145,7 @@ describe('the crate and the binary', () => {
   test('a crate that does not exist: those with binaries are listed', async () => {
     const error = await failure(workspace({ crate: 'sever' }), 'UNKNOWN_CRATE')
     expect(error.message).toContain('`sever`')
-    expect(error.hint).toBe('packages with binaries: server, tools')
+    expect(error.hint).toBe('did you mean `server`? packages with binaries: server, tools')
   })
 
   test('a binary that does not exist: those of the crate are listed', async () => {
@@ -200,13 +201,13 @@ describe('the tools', () => {
     const error = await failure(hello().get({ target, builder: 'cargo' }), 'INVALID_OPTION')
     expect(error.message).toContain(`no target \`${target}\``)
     expect(error.message).toContain('rustc --print target-list')
-    expect(error.message).toContain('x86_64-apple-darwin')
+    expect(error.message).toContain('x86_64-unknown-none')
   })
 
   test('a profile that is not defined', async () => {
     const checkout = hello({ 'Cargo.toml': `${HELLO['Cargo.toml']}[profile.swift]\ninherits = "release"\n` })
     const error = await failure(checkout.get({ profile: 'swfit' }), 'INVALID_OPTION')
-    expect(error.message).toContain('`swfit` here; there are dev, release, test, bench, swift')
+    expect(error.message).toContain('`swfit` here; did you mean `swift`? there are swift, test, dev, bench, release')
     expect((await failure(checkout.get({ profile: 'doc' }), 'INVALID_OPTION')).message).toContain('swift')
     expect((await failure(checkout.get({ profile: 'debug' }), 'INVALID_OPTION')).message).toContain('`dev`')
     expect((await checkout.get({ profile: 'swift' })).outcome).toBe('built')
@@ -244,6 +245,47 @@ describe('the tools', () => {
     const error = await failure(hello().get({ target, builder: 'cargo' }), 'INVALID_OPTION')
     expect(error.message).toContain('`target`')
     expect(error.message).toContain("builder: 'zigbuild'")
+  })
+})
+
+describe('explain tells what a build would end with at once:', () => {
+  const files = { ...WORKSPACE, 'tools/Cargo.toml': `${WORKSPACE['tools/Cargo.toml']}[features]\nloud = []\n` }
+  const MISTAKES: Record<string, [DevBinaryErrorCode, Partial<DevBinaryOptions>, string]> = {
+    'a crate': ['UNKNOWN_CRATE', { crate: 'sever' }, 'server'],
+    'a binary': ['UNKNOWN_BIN', { crate: 'tools', bin: 'hamer' }, 'hammer'],
+    'a profile': ['INVALID_OPTION', { crate: 'server', profile: 'relaese' }, 'release'],
+    'a feature': ['INVALID_OPTION', { crate: 'tools', bin: 'hammer', features: ['lowd'] }, 'loud'],
+    'a target': [
+      'INVALID_OPTION',
+      { crate: 'server', target: 'x86_64-unkown-linux-gnu', builder: 'cargo' },
+      'x86_64-unknown-linux-gnu',
+    ],
+  }
+
+  for (const [name, [code, options, meant]] of Object.entries(MISTAKES)) {
+    test(`${name} that there is not, as a build does, and what was meant`, async () => {
+      const checkout = new Checkout(files)
+      const foretold = await failure(explain(checkout.options(options)), code)
+      expect(foretold.message).toContain(`did you mean \`${meant}\`?`)
+      const told = await failure(checkout.get(options), code)
+      expect([foretold.message, foretold.hint]).toEqual([told.message, told.hint])
+    })
+  }
+
+  test.skipIf(Bun.which('rustup') === null)('a toolchain that is not installed', async () => {
+    const env = plainEnvironment({ RUSTUP_TOOLCHAIN: '1.2.3', RUSTUP_AUTO_INSTALL: '0' })
+    const checkout = hello()
+    const foretold = await failure(explain(checkout.options({ env })), 'TOOL_NOT_FOUND')
+    expect(foretold.message).toBe((await failure(checkout.get({ env }), 'TOOL_NOT_FOUND')).message)
+  })
+
+  test('nothing, where cargo does not tell or would take it', async () => {
+    const miss = { outcome: 'miss' }
+    expect(await explain(hello({ 'Cargo.toml': '[package' }).options())).toMatchObject(miss)
+    const configured = hello({ '.cargo/config.toml': '[profile.swift]\ninherits = "release"\n' })
+    expect(await explain(configured.options({ profile: 'swift' }))).toMatchObject(miss)
+    const env = plainEnvironment({ CARGO_PROFILE_VERY_SWIFT_INHERITS: 'release' })
+    expect(await explain(hello().options({ profile: 'very-swift', env }))).toMatchObject(miss)
   })
 })
 

@@ -19,7 +19,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { list, type PruneOptions, prune } from '../index.js'
-import { age, Cache, DAY, du, HOUR, MadeUp, MIB, TAG, unused } from './cache.js'
+import { age, Cache, DAY, du, HOUR, MadeUp, type MadeUpEntry, MIB, TAG, unused } from './cache.js'
 import { devBin } from './command.js'
 import { canTrace, LinkGatedCheckout, Program, RUNTIMES, traced } from './program.js'
 import {
@@ -119,10 +119,11 @@ describe('what stays, whatever the limits', () => {
     expect(await cache.get()).toMatchObject({ outcome: 'cached', path: one })
     expect((await cache.list())[0]).toMatchObject({ path: one })
     expect(await cache.prune(NOTHING)).toMatchObject({ removed: [] })
-    // A second one within the hour notes nothing.
-    const noted = statSync(`${one}.json`).mtimeMs
+    // A second one within the hour notes nothing, where nothing has taken the place of what was built.
+    const two = await cache.built('two')
+    const noted = statSync(`${two}.json`).mtimeMs
     await cache.get()
-    expect(statSync(`${one}.json`).mtimeMs).toBe(noted)
+    expect(statSync(`${two}.json`).mtimeMs).toBe(noted)
   })
 
   test('the newest of each binary of each checkout, until that is gone', async () => {
@@ -201,6 +202,87 @@ describe('what stays, whatever the limits', () => {
   })
 })
 
+describe('what its own checkout has left behind', () => {
+  const MINUTE = 60_000
+  const linux = process.platform === 'linux'
+  const CASES: [string, Partial<MadeUpEntry>, PruneOptions, boolean][] = [
+    ['goes, down to the size, though it was used within the hour', {}, { maxSize: 0 }, linux],
+    ['stays for its age', {}, { maxAge: 0, maxSize: 'none' }, false],
+    ['stays where there is room', {}, { maxSize: '1GB' }, false],
+    ['stays when it was served a moment ago', { used: 100 }, { maxSize: 0 }, false],
+    ['stays when it was left a moment ago', { superseded: 100 }, { maxSize: 0 }, false],
+    ['stays when it is not left', { superseded: undefined }, { maxSize: 0 }, false],
+    ['stays for another checkout', { servedTo: '.' }, { maxSize: 0 }, false],
+    ['goes when the other checkout is gone', { servedTo: '/nowhere/at/all' }, { maxSize: 0 }, linux],
+    [
+      'stays when it is one of the last two of what was asked for',
+      { request: { profile: 'dev' } },
+      { maxSize: 0 },
+      false,
+    ],
+  ]
+  for (const [words, entry, options, isGone] of CASES) {
+    test(words, async () => {
+      const cache = new MadeUp()
+      // The newest of all, and two that were served later and left behind, too.
+      for (const index of [1, 2, 3])
+        cache.add(index, { bytes: 1, used: index, ...(index > 1 && { superseded: MINUTE }) })
+      const servedTo = entry.servedTo === '.' ? cache.directory : entry.servedTo
+      const left = cache.add(4, {
+        bytes: 1,
+        used: 3 * MINUTE,
+        superseded: 2 * MINUTE,
+        ...entry,
+        ...(servedTo && { servedTo }),
+      })
+      const { removed } = await cache.prune(options)
+      expect([existsSync(left), removed.length]).toEqual([!isGone, isGone ? 1 : 0])
+    })
+  }
+
+  test.skipIf(!linux)('goes after each build of an hour of edits, but for what runs', async () => {
+    const cache = new Cache()
+    cache.write(
+      'src/main.rs',
+      'fn main() { println!("up"); std::io::stdin().read_line(&mut String::new()).unwrap(); }\n',
+    )
+    const { path } = await cache.get()
+    const child = spawn(path, { stdio: ['pipe', 'pipe', 'inherit'] })
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    const limit = 8 * statSync(path).size
+    const options = { maxSize: limit }
+    const paths: string[] = []
+    let round = 0
+    await until(async () => {
+      cache.write('src/main.rs', mainPrinting(`round ${round++}`))
+      const program = new Program('node', cache.options(options))
+      paths.push((await program.says('resolved')).binary.path)
+      expect(existsSync(paths.at(-1) as string)).toBe(true)
+      await program.ended()
+      return round > 12 && du(cache.cacheDir) < limit + statSync(path).size
+    }, 'the cache is near its limit')
+    expect([existsSync(path), paths.slice(-3).every(existsSync), paths.slice(0, 3).some(existsSync)]).toEqual([
+      true,
+      true,
+      false,
+    ])
+    child.stdin.end('\n')
+  })
+
+  test('stays when somebody goes back to it, which is noted each time', async () => {
+    const cache = new Cache()
+    const first = await cache.builtElsewhere('one')
+    for (const text of ['two', 'three', 'four']) await cache.builtElsewhere(text)
+    const later = new Date(Date.now() - MINUTE)
+    utimesSync(`${first}.json`, later, later)
+    const again = await cache.builtElsewhere('one')
+    expect(again).toBe(first)
+    expect(Date.now() - statSync(`${first}.json`).mtimeMs).toBeLessThan(MINUTE / 2)
+    await cache.prune({ maxSize: 0 })
+    expect(existsSync(first)).toBe(true)
+  })
+})
+
 describe('leftovers go:', () => {
   test('unfinished files and directories, when they are older than an hour', async () => {
     const cache = new MadeUp()
@@ -247,8 +329,9 @@ describe('leftovers go:', () => {
     rmSync(cache.repo, { recursive: true })
     expect((await cache.prune()).leftovers).toBeGreaterThanOrEqual(2)
     expect(counts()).toEqual([0, 0])
-    // A stat cache is written when its call has the answer, which may be after all this.
-    const areGone = async () => (await cache.prune()) && files('stat-cache').length === 0
+    // A stat cache is written when its call has the answer, which may be after all this. Those of the toolchain stay.
+    const isOfCheckout = (name: string) => readFileSync(join(cache.cacheDir, 'stat-cache', name)).includes(cache.repo)
+    const areGone = async () => (await cache.prune()) && !files('stat-cache').some(isOfCheckout)
     await until(areGone, 'stat caches are gone')
   })
 
@@ -374,7 +457,7 @@ describe('by itself, the cache is pruned', () => {
       const then = statSync(elsewhere).mtimeMs
       cache.write('src/main.rs', mainPrinting(name))
       await cache.get()
-      await until(() => lstatSync(stamp(cache)).isFile(), 'the cache is pruned')
+      await until(() => lstatSync(stamp(cache), { throwIfNoEntry: false })?.isFile() === true, 'the cache is pruned')
       expect([statSync(elsewhere).mtimeMs, readFileSync(elsewhere, 'utf8')]).toEqual([then, 'precious'])
     }
   })

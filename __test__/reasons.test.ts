@@ -1,11 +1,12 @@
 // Why something was built: the same answer in the result, in the `miss` event, from `explain` and on the terminal.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DevBinaryOptions, explain, type MissReason } from '../index.js'
-import { Checkout, entry, listener, mainPrinting, only, PATIENCE_MS, plainEnvironment } from './support.js'
+import { devBin } from './command.js'
+import { Checkout, entry, HELLO, listener, mainPrinting, only, PATIENCE_MS, plainEnvironment } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -167,6 +168,127 @@ test('options are told by name', async () => {
   expect(await reasonsOf(checkout, { scope: 'crate', features: ['loud'], profile: 'dev' })).toEqual([
     { kind: 'request', options: ['scope'] },
   ])
+})
+
+const BOTH_LOUD = { ...HELLO, 'Cargo.toml': `${HELLO['Cargo.toml']}[features]\nloud = []\n` }
+
+describe('the file that was edited is named, whatever was asked for before:', () => {
+  const edited = [{ path: 'src/main.rs', change: 'changed' }]
+  const source = { kind: 'source', paths: edited, count: 1 } as MissReason
+  const option = (name: string): MissReason => ({ kind: 'request', options: [name] })
+  type Options = Partial<DevBinaryOptions>
+  const CASES: [string, Options[], Options, MissReason[]][] = [
+    ['scope crate after tree', [{ scope: 'tree' }], { scope: 'crate' }, [option('scope'), source]],
+    ['scope tree after crate', [{ scope: 'crate' }], { scope: 'tree' }, [option('scope'), source]],
+    ['another profile', [{}], { profile: 'dev' }, [option('profile'), source]],
+    ['other features', [{}], { features: ['loud'] }, [option('features'), source]],
+    ['both before', [{}, { profile: 'dev' }], {}, [source]],
+    ['both scopes before', [{ scope: 'crate' }, { scope: 'tree' }], { scope: 'crate' }, [source]],
+    [
+      'a target',
+      [{}],
+      {
+        target:
+          process.platform === 'linux' ? `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-unknown-linux-gnu` : 'x',
+      },
+      [option('target'), source],
+    ],
+  ]
+  for (const [name, before, then, expected] of CASES) {
+    test.skipIf(then.target === 'x')(name, async () => {
+      const checkout = new Checkout(BOTH_LOUD)
+      for (const options of before) await checkout.get(options)
+      checkout.write('src/main.rs', mainPrinting('two'))
+      expect(await reasonsOf(checkout, then)).toEqual(expected)
+    })
+  }
+
+  test('also after another commit, which says nothing in one of the scopes', async () => {
+    const checkout = new Checkout()
+    await checkout.get({ scope: 'tree' })
+    checkout.write('src/main.rs', mainPrinting('two'))
+    checkout.commit('two')
+    expect(await reasonsOf(checkout, { scope: 'crate' })).toEqual([option('scope'), source])
+    checkout.write('src/main.rs', mainPrinting('three'))
+    checkout.commit('three')
+    expect(await reasonsOf(checkout, { scope: 'crate' })).toEqual([source])
+  })
+})
+
+describe('the first build in a checkout is compared', () => {
+  const elsewhere = (checkout: Checkout, name: string) => ({ repo: join(checkout.directory, name) })
+
+  test('with no other repository that has a crate of that name', async () => {
+    const [one, other] = [new Checkout(), new Checkout({ ...HELLO, 'src/main.rs': mainPrinting('other') })]
+    const { cacheDir } = one
+    await one.get()
+    expect(await reasonsOf(other, { cacheDir })).toEqual([{ kind: 'first-build' }])
+    // And neither is any later one.
+    await one.get({ profile: 'dev' })
+    other.write('src/main.rs', mainPrinting('two'))
+    expect((await other.get({ cacheDir })).reasons.map(({ kind }) => kind)).toEqual(['source'])
+    expect((await one.get({ profile: 'dev', rebuild: true })).reasons).toEqual([{ kind: 'rebuild' }])
+  })
+
+  test('with a worktree or clone that was at a commit which it has', async () => {
+    const checkout = new Checkout()
+    await checkout.get({ scope: 'crate' })
+    checkout.git('worktree', 'add', '--quiet', join(checkout.directory, 'worktree'))
+    checkout.git('clone', '--quiet', checkout.repo, join(checkout.directory, 'clone'))
+    for (const name of ['worktree', 'clone']) {
+      checkout.write(`../${name}/src/main.rs`, mainPrinting(name))
+      const { reasons } = await checkout.get({ ...elsewhere(checkout, name), scope: 'crate' })
+      expect(reasons).toMatchObject([{ kind: 'source', paths: [{ path: 'src/main.rs' }] }])
+    }
+  })
+})
+
+describe('what binds a binary to another checkout of the same commit is told there', () => {
+  const script = { 'build.rs': 'fn main() { println!("cargo::rerun-if-changed=build.rs"); }\n' }
+  const CASES: [string, Record<string, string>, Partial<DevBinaryOptions>, string][] = [
+    ['debug information', {}, { profile: 'dev' }, 'it holds the path of the checkout'],
+    ['a build script', script, {}, 'the build script of `hello` can tell where it runs'],
+    ['a build script in scope crate', script, { scope: 'crate' }, 'the build script of `hello` can tell where it runs'],
+  ]
+  for (const [name, files, options, bond] of CASES) {
+    test(name, async () => {
+      const checkout = new Checkout({ ...HELLO, ...files })
+      await checkout.get(options)
+      const worktree = join(checkout.directory, 'worktree')
+      checkout.git('worktree', 'add', '--quiet', worktree)
+      const bound: MissReason = { kind: 'bound', checkout: checkout.repo, boundBy: [bond] }
+      const there = { ...options, repo: worktree }
+      // Whatever else the first one has built since.
+      checkout.write('src/main.rs', mainPrinting('two'))
+      await checkout.get(options)
+      expect(await reasonsOf(checkout, there)).toEqual([bound])
+      // Other reasons are told where it has builds of its own.
+      checkout.write('../worktree/src/main.rs', mainPrinting('two'))
+      const paths = [{ path: 'src/main.rs', change: 'changed' }]
+      expect(await reasonsOf(checkout, there)).toEqual([{ kind: 'source', paths, count: 1 }, bound] as MissReason[])
+    })
+  }
+
+  test('and in words by `why`', async () => {
+    const checkout = new Checkout()
+    await checkout.get({ profile: 'dev' })
+    const worktree = join(checkout.directory, 'worktree')
+    checkout.git('worktree', 'add', '--quiet', worktree)
+    const options = ['--profile', 'dev', '--repo', worktree, '--cache-dir', checkout.cacheDir]
+    const { status, stdout } = await devBin('node', ['why', '-p', 'hello', ...options], { env: checkout.environment() })
+    expect([status, stdout]).toEqual([
+      3,
+      `miss: hello would be built\n  built in another checkout, at ${checkout.repo}; not shared, because\n    it holds the path of the checkout\n`,
+    ])
+  })
+})
+
+test('a build whose reads nobody remembers says so', async () => {
+  const checkout = new Checkout()
+  checkout.write('build.rs', 'fn main() { println!("cargo::rerun-if-env-changed=OTHER"); }\n')
+  await checkout.get()
+  rmSync(join(checkout.cacheDir, 'path-sets'), { recursive: true })
+  expect((await checkout.get()).reasons.map(({ kind }) => kind)).toEqual(['unknown-reads'])
 })
 
 test('a rebuild that was asked for, and an entry that was damaged, say so', async () => {

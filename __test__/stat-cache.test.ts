@@ -20,7 +20,9 @@ const files = (directory: string): string[] =>
     .map((name) => join(directory, name))
 
 function newestChange(path: string): number {
-  const stat = lstatSync(path)
+  // What is being kept has another name until it is.
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return 0
   const below = stat.isDirectory() ? readdirSync(path).map((name) => newestChange(join(path, name))) : []
   return Math.max(stat.ctimeMs, ...below)
 }

@@ -1,13 +1,15 @@
 // Which compiler and which cargo configuration a build would use, found without running anything where that can be.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
+  linkSync,
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -15,7 +17,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, temporaryDirectory, tracingProgram } from './support.js'
+import { explain } from '../index.js'
+import { canTrace, Program, traced } from './program.js'
+import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, temporaryDirectory, tracingProgram, until } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -218,6 +222,104 @@ test.if(unix)(
     expect(existsSync(own.trace)).toBe(false)
   },
 )
+
+/** A copy of the toolchain at hand, whose programs may be linked and written to. */
+function ownToolchain(): { bin: string; env: Record<string, string> } {
+  const sysroot = execFileSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8', env: plainEnvironment() }).trim()
+  const own = temporaryDirectory()
+  const bin = join(own, 'bin')
+  mkdirSync(bin)
+  for (const name of ['cargo', 'rustc']) copyFileSync(join(sysroot, 'bin', name), join(bin, name))
+  symlinkSync(join(sysroot, 'lib'), join(own, 'lib'))
+  return { bin, env: plainEnvironment({ PATH: [bin, process.env.PATH].join(delimiter) }) }
+}
+
+/** Writes other bytes into a program, of the same size and with the same time, that do the same. */
+function rebuildInPlace(path: string): void {
+  const bytes = readFileSync(path)
+  const at = bytes.indexOf('https://doc.rust-lang.org')
+  expect(at).toBeGreaterThan(0)
+  bytes[at + 'https://'.length] = 'D'.charCodeAt(0)
+  execFileSync('cp', ['-p', path, `${path}.before`])
+  writeFileSync(path, bytes)
+  execFileSync('touch', ['-r', `${path}.before`, path])
+}
+
+describe.if(unix)('a program that only its stat says something happened to', () => {
+  const outcome = async (checkout: Checkout, env: Record<string, string>, repo = checkout.repo) =>
+    (await explain(checkout.options({ env, repo }))).outcome
+
+  test('is the same: hard links, modes and copies with their times, for every checkout', async () => {
+    const { bin, env } = ownToolchain()
+    const checkout = new Checkout()
+    const clone = join(checkout.directory, 'clone')
+    checkout.git('clone', '--quiet', checkout.repo, clone)
+    await new Program('node', checkout.options({ env })).ended()
+    const rustc = join(bin, 'rustc')
+    for (const [what, happen] of Object.entries({
+      link: () => linkSync(rustc, `${rustc}.link`),
+      mode: () => chmodSync(rustc, 0o775),
+      copy: () => {
+        execFileSync('cp', ['-p', rustc, `${rustc}.copy`])
+        renameSync(`${rustc}.copy`, rustc)
+      },
+      'link to cargo': () => linkSync(join(bin, 'cargo'), join(bin, 'cargo.link')),
+    })) {
+      happen()
+      expect([what, await outcome(checkout, env)]).toEqual([what, 'hit'])
+      expect([what, await outcome(checkout, env, clone)]).toEqual([what, 'hit'])
+    }
+    expect((await checkout.get({ env })).outcome).toBe('cached')
+  })
+
+  test.skipIf(!canTrace)('is read once', async () => {
+    const { bin, env } = ownToolchain()
+    const checkout = new Checkout()
+    const clone = join(checkout.directory, 'clone')
+    checkout.git('clone', '--quiet', checkout.repo, clone)
+    await new Program('node', checkout.options({ env })).ended()
+    const rustc = join(bin, 'rustc')
+    linkSync(rustc, `${rustc}.link`)
+    const then = Date.now()
+    await until(() => Date.now() > then + 2050, 'two seconds have passed')
+    const log = join(checkout.directory, 'trace')
+    const opened = async (repo: string) => {
+      const prefix = traced('-o', log, '-e', 'trace=open,openat')
+      const program = new Program('node', checkout.options({ env, repo }), undefined, { prefix })
+      await program.ended()
+      expect(program.only('resolved')[0]?.binary.outcome).toBe('cached')
+      return readFileSync(log, 'utf8').split(`"${rustc}"`).length - 1
+    }
+    // Once more where the checkout is not known, to see whether it is a script.
+    expect([await opened(checkout.repo), await opened(checkout.repo), await opened(clone)]).toEqual([2, 0, 1])
+  })
+
+  test('is another one with other bytes, though size and time are the same', async () => {
+    const { bin, env } = ownToolchain()
+    const checkout = new Checkout()
+    await new Program('node', checkout.options({ env })).ended()
+    linkSync(join(bin, 'cargo'), join(bin, 'cargo.link'))
+    expect(await outcome(checkout, env)).toBe('hit')
+    rebuildInPlace(join(bin, 'cargo'))
+    const { reasons } = await checkout.get({ env })
+    expect(reasons).toMatchObject([{ kind: 'toolchain', tool: 'cargo' }])
+    // And so is what was there before, since it is not kept which bytes are which for more than one.
+    linkSync(join(bin, 'cargo'), join(bin, 'cargo.other-link'))
+    expect(await outcome(checkout, env)).toBe('hit')
+  })
+
+  test('is another one where nothing is left of what was known of it, and the next build knows it', async () => {
+    const { bin, env } = ownToolchain()
+    const checkout = new Checkout()
+    await new Program('node', checkout.options({ env })).ended()
+    linkSync(join(bin, 'rustc'), join(bin, 'rustc.link'))
+    rmSync(join(checkout.cacheDir, 'stat-cache'), { recursive: true })
+    expect(await outcome(checkout, env)).toBe('miss')
+    await new Program('node', checkout.options({ env })).ended()
+    linkSync(join(bin, 'rustc'), join(bin, 'rustc.other-link'))
+    expect(await outcome(checkout, env)).toBe('hit')
+  })
+})
 
 test.if(unix)('without rustup, the cargo and rustc on the PATH count', async () => {
   const checkout = new Checkout()

@@ -49,7 +49,8 @@ standard input and output, and its end is this command's end.`,
   why: {
     summary: 'tell whether a binary would be built, and why; builds nothing',
     usage: '[-p CRATE] [OPTIONS]',
-    detail: 'Exits with 0 for a hit and 3 for a miss.',
+    detail: `Exits with 0 for a hit and 3 for a miss, and fails as a build would at once: with a name that there is not, or a toolchain that
+is not installed.`,
     options: [...REQUEST, 'rebuild', 'cache-dir', 'json'],
     examples: ['dev-bin why -p openshell-server', 'dev-bin why -p hello --repo ~/src/hello --json'],
     run: why,
@@ -67,8 +68,10 @@ Linux, of processes of this user.`,
     summary: 'make room in the cache',
     usage: '[OPTIONS]',
     detail: `Removes what was not used for longer than the age, and then the least recently used down to the size. What was used within
-the last hour, is running or being built, or is the newest build of a binary of a checkout, stays. With --all, so do only
-those that are running or being built. The same happens by itself after a build, once a day, without --all.`,
+the last hour, is running or being built, or is the newest build of a binary of a checkout, stays; down to the size, the hour
+does not hold for what a checkout has left behind by building others since, but for the last two. With --all, so do only those
+that are running or being built. The same happens by itself after a build, once a day and when the size is passed, without
+--all.`,
     options: ['max-size', 'max-age', 'all', 'dry-run', 'cache-dir', 'json'],
     examples: ['dev-bin prune', 'dev-bin prune --max-size 500MB --max-age 12h --dry-run', 'dev-bin prune --all'],
     run: pruneEntries,
@@ -219,7 +222,8 @@ async function why({ values }) {
     const told = isHit ? `hit: ${visible(explanation.path)}` : `miss: ${explanation.bin} would be built`
     const reasons = explanation.reasons.flatMap(reasonLines)
     const git = explanation.inWorktree ? [] : ['without git: every file counts that no `.gitignore` names']
-    const lines = [told, ...reasons, ...git, ...boundLines(explanation.boundBy)]
+    const isTold = explanation.reasons.some(({ kind }) => kind === 'bound')
+    const lines = [told, ...reasons, ...git, ...(isTold ? [] : boundLines(explanation.boundBy))]
     await write(lines.join('\n'))
   }
   return explanation.outcome === 'hit' ? OK : MISS

@@ -2,6 +2,8 @@
 
 // Why something would be built, in full.
 
+const { visible } = require('./text.js')
+
 /** A few lines for one reason. */
 function reasonLines(reason) {
   switch (reason.kind) {
@@ -25,6 +27,11 @@ function reasonLines(reason) {
       return [`  variables changed: ${reason.names.join(', ')}`]
     case 'cargo-config':
       return [`  cargo's configuration changed: ${reason.files.join(', ')}`]
+    case 'bound':
+      return [
+        `  built in another checkout, at ${visible(reason.checkout)}; not shared, because`,
+        ...reason.boundBy.map((bond) => `    ${bond}`),
+      ]
     case 'unknown-reads':
       return ['  it is not known what the last build read, so cargo has to look:', `    ${reason.detail}`]
     default:

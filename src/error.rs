@@ -10,6 +10,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::nearest::offered;
+
 /// What [`Error::code`] can answer; the JavaScript `DevBinaryErrorCode` without the wrapper's own `BINDING_LOAD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -180,11 +182,11 @@ impl Error {
             Self::UnknownCrate { available, .. } if available.is_empty() => {
                 Some("no package of this workspace has a binary".into())
             }
-            Self::UnknownCrate { available, .. } => Some(format!("packages with binaries: {}", listed(available, 20))),
+            Self::UnknownCrate { name, available, .. } => Some(offered(available, name, "packages with binaries:")),
             Self::UnknownBin { available, package, .. } if available.is_empty() => {
                 Some(format!("`{package}` has no binary at all: it is a library"))
             }
-            Self::UnknownBin { available, .. } => Some(format!("its binaries: {}", listed(available, 20))),
+            Self::UnknownBin { name, available, .. } => Some(offered(available, name, "its binaries:")),
             Self::InputUnreadable { source, .. } => Some(input_hint(source)),
             Self::ChangedDuringBuild { .. } => Some(
                 "wait until whatever writes them has finished, or name them in `exclude` if no build reads them".into(),

@@ -117,7 +117,8 @@ pub struct Compiling {
 /// Why a binary was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissReason {
-    /// Nothing was built for this crate, binary and target before.
+    /// Nothing is left of a build of this crate and binary, whatever else was asked for, in this checkout or another one of the
+    /// same repository.
     FirstBuild,
     /// `rebuild` was asked for.
     Rebuild,
@@ -166,6 +167,13 @@ pub enum MissReason {
         /// The files.
         files: Vec<String>,
     },
+    /// It was built in another checkout of the same repository, from the same, and may depend on where that lies.
+    Bound {
+        /// Where it was built.
+        checkout: PathBuf,
+        /// Why it may, in words.
+        bound_by: Vec<String>,
+    },
     /// The last build left no trace of what it read, so cargo has to look.
     UnknownReads {
         /// Which trace is missing, and why.
@@ -207,6 +215,9 @@ impl MissReason {
             },
             Self::Environment { names } => format!("{} changed", names.join(", ")),
             Self::CargoConfig { files } => format!("{} changed", files.join(", ")),
+            Self::Bound { checkout, bound_by } => {
+                format!("built in `{}`, and not shared: {}", checkout.display(), bound_by.join(", "))
+            }
             Self::UnknownReads { .. } => "it is not known what the last build read".into(),
         }
     }

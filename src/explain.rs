@@ -1,11 +1,16 @@
 //! Saying what a call would do, without doing it.
+//!
+//! Promises: nothing is built, and where there is an entry, nothing is run but what a look-up runs. Where there is none, cargo
+//! is asked about its workspace, and what it would refuse is the error that a build would end with.
 
 use std::collections::BTreeSet;
 
-use crate::error::Result;
+use crate::cargo;
+use crate::error::{Error, Result};
 use crate::event::MissReason;
 use crate::fingerprint::Fingerprint;
 use crate::inputs;
+use crate::inventory::Inventory;
 use crate::request::Request;
 use crate::search::{Call, Search};
 use crate::store::{Entry, LookUp};
@@ -33,17 +38,33 @@ pub struct Explanation {
 ///
 /// # Errors
 ///
-/// Those of [`crate::resolve::get_dev_binary`] that come before a build.
+/// Those of [`crate::resolve::get_dev_binary`] that come before a build, or that a build would end with at once.
 pub fn explain(request: &Request, call: &Call<'_>) -> Result<Explanation> {
     let search = Search::begin(request, call)?;
     let survey = search.survey(call.made)?;
     let found = search.look_up(&survey)?;
-    let (fingerprint, bound_by) = (found.inputs.fingerprint(), found.inputs.path_set.bound_by);
+    let (fingerprint, bound_by) = (found.inputs.fingerprint(), found.inputs.path_set.bound_by.clone());
     let in_worktree = inputs::is_in_worktree(&search.root);
     let (entry, reasons) = match found.entry {
         LookUp::Hit(entry) if !request.rebuild => (Some(*entry), Vec::new()),
-        other => (None, search.reasons(&survey, &other)?),
+        other => {
+            if let Some(refused) = foreseen_failure(&search, &found.inputs)? {
+                return Err(refused);
+            }
+            (None, search.reasons(&survey, &other)?)
+        }
     };
     let (package, bin) = (request.package.clone(), request.bin.clone());
     Ok(Explanation { package, bin, entry, fingerprint, reasons, in_worktree, bound_by })
+}
+
+/// What a build would fail with at once.
+fn foreseen_failure(search: &Search<'_>, inputs: &Inventory) -> Result<Option<Error>> {
+    let Search { request, root, call, .. } = search;
+    let known = cargo::Known {
+        missing_toolchain: inputs::missing_toolchain(&inputs.tools),
+        profiles: inputs::configured_profiles(root, &request.env, &request.profile)?,
+        is_locked: inputs::LockFile::of(root).names(&request.package),
+    };
+    cargo::foreseen_failure(request, root, &known, call.cancellation)
 }

@@ -26,6 +26,9 @@ pub struct Tool {
     pub toolchain: Option<String>,
     /// The program's own `stat`, none when it does not exist.
     pub stat: Option<StatIdentity>,
+    /// The `stat` that it had when it built first, where that is another one and the bytes are the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<StatIdentity>,
     /// What it calls itself, as in `rustc 1.95.0 (59807616e 2026-04-14)`. Known of what was built with, and not part of
     /// the fingerprint.
     #[serde(default)]
@@ -36,8 +39,12 @@ impl Tool {
     /// Whether a fingerprint cannot tell them apart.
     #[must_use]
     pub fn is_same_program(&self, other: &Self) -> bool {
-        let bytes = |tool: &Self| tool.stat.map(|stat| stat.portable_bytes());
-        self.path == other.path && bytes(self) == bytes(other)
+        self.path == other.path && self.identity() == other.identity()
+    }
+
+    /// What of it counts besides its path.
+    fn identity(&self) -> Option<[u8; 32]> {
+        self.known_as.or(self.stat).map(|stat| stat.portable_bytes())
     }
 }
 
@@ -70,7 +77,8 @@ pub struct Inventory {
     pub observed: BTreeMap<String, Option<Digest>>,
     /// The files of a path set, sorted by bytes; absolute paths are outside the checkout.
     pub outside: Vec<FileInput>,
-    /// The checkout's own path, for a binary that holds it.
+    /// The checkout's own path, for a binary that may depend on it; for any other, what flags make of that path, if
+    /// anything.
     pub location: Option<PathBuf>,
     /// The path set that the last three come from. Names alone, so not part of the fingerprint.
     pub path_set: PathSet,
@@ -95,7 +103,7 @@ impl Inventory {
         for (role, tool) in &self.tools {
             hash.field(role);
             hash.field(&tool.path);
-            hash.optional(tool.stat.map(|stat| stat.portable_bytes()));
+            hash.optional(tool.identity());
         }
         hash.section("variables", self.variables.len());
         for (name, digest) in &self.variables {

@@ -13,7 +13,7 @@
 //!    │
 //! inputs   cargo   runtime   store          what a build reads │ running it │ what its binary needs │ keeping the result
 //!    │       │       │         │
-//! request  event  units  shipment  inventory  tree  path_set  fingerprint  stat  cancellation  error  files
+//! request  event  units  shipment  inventory  tree  path_set  fingerprint  stat  cancellation  error  nearest  files
 //! ```
 //!
 //! [`resolve`] is the place to start reading.
@@ -35,6 +35,7 @@ pub mod inputs;
 pub mod inventory;
 pub mod limits;
 mod names;
+mod nearest;
 pub mod out;
 pub mod path_set;
 pub mod reasons;

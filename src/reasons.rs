@@ -8,15 +8,13 @@ use crate::inventory::{Inventory, Tool};
 /// More would not be read.
 const LISTED_PATHS: usize = 20;
 
-/// Every difference of `now` from `before`, the most telling first; none when they are equal.
+/// Every difference of `now` from `before`, the most telling first; none when they are equal. Both are of the files that
+/// counted `before`.
 #[must_use]
 pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
     let mut reasons = Vec::new();
     let options = differing(&before.request, &now.request);
-    // Another scope looks at other files, so a comparison of files would say nothing.
-    if options.iter().any(|option| option == "scope") {
-        return vec![MissReason::Request { options }];
-    }
+    let is_of_same_scope = !options.iter().any(|option| option == "scope");
     if !options.is_empty() {
         reasons.push(MissReason::Request { options });
     }
@@ -48,6 +46,15 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
         let (from, to) = (before.tools.get(&tool).map(shown), now.tools.get(&tool).map(shown));
         reasons.push(MissReason::Toolchain { tool, from, to });
     }
+    if is_of_same_scope {
+        reasons.extend(heads(before, now));
+    }
+    reasons
+}
+
+/// HEADs that moved. They count in one scope and not in the other.
+fn heads(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
+    let mut reasons = Vec::new();
     let (old_heads, new_heads) = (before.tree.heads(), now.tree.heads());
     for path in old_heads.keys().chain(new_heads.keys()).collect::<BTreeSet<_>>() {
         let (from, to) = (old_heads.get(path).cloned().flatten(), new_heads.get(path).cloned().flatten());

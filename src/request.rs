@@ -96,6 +96,11 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The scope of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Tree, Self::Crate].into_iter().find(|scope| scope.name() == name)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Tree => "tree",
@@ -158,11 +163,9 @@ impl TryFrom<Options> for Request {
         let bin = bin.unwrap_or_else(|| package.clone());
         let with = siblings(options.with, &bin, kind)?;
         let builder = builder(options.builder.as_deref(), target.as_deref())?;
-        let scope = match options.scope.as_deref() {
-            None | Some("crate") => Scope::Crate,
-            Some("tree") => Scope::Tree,
-            Some(other) => return Err(Error::option("scope", format!("{other:?} is not `tree` or `crate`"))),
-        };
+        let scope = options.scope.as_deref().unwrap_or("crate");
+        let unknown = || Error::option("scope", format!("{scope:?} is not `tree` or `crate`"));
+        let scope = Scope::named(scope).ok_or_else(unknown)?;
         let mut features = options.features.into_iter().map(feature_name).collect::<Result<Vec<_>>>()?;
         features.sort();
         features.dedup();
@@ -276,6 +279,16 @@ impl Request {
         let mut other = self.clone();
         for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"] {
             other.env.set(name, target_directory.as_os_str());
+        }
+        other
+    }
+
+    /// The same request for a cargo that is only asked: it installs no toolchain and fetches nothing.
+    #[must_use]
+    pub fn asking(&self) -> Self {
+        let mut other = self.clone();
+        for (name, value) in [("RUSTUP_AUTO_INSTALL", "0"), ("CARGO_NET_OFFLINE", "true")] {
+            other.env.set(name, value.as_ref());
         }
         other
     }

@@ -1,8 +1,8 @@
 //! From a request to a binary: the pipeline of this package, top to bottom.
 //!
 //! Promises: a hit spawns nothing, but where a program hides the toolchain and is asked for it (see `search`); it
-//! takes no lock and writes nothing, but for noting once an hour that the entry is in use (see
-//! [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
+//! takes no lock and writes nothing, but for noting that the entry is in use, once an hour, or each time where a later build
+//! has taken its place (see [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
 //! Does not promise: to build what changes faster than it builds; after three attempts that is an error.
 
 use std::path::Path;
@@ -15,14 +15,14 @@ use crate::fingerprint::{Digest, Fingerprint};
 use crate::flight::{self, Moment};
 use crate::freshness::{Audit, BuildRecord, Present};
 use crate::guard::{Disturbance, Generated, MOST_BUILDS, Writers};
-use crate::inputs::{self, Observation};
+use crate::inputs::{self, Kinship, Observation};
 use crate::inventory::Inventory;
 use crate::path_set::{PathSet, Place, normalized};
 use crate::request::{Builder, Request};
 use crate::runtime::Needs;
 pub use crate::search::Call;
 use crate::search::{Search, Survey};
-use crate::store::{Entry, LockName, LookUp, Staged, Store};
+use crate::store::{Earlier, Entry, LockName, LookUp, Staged, Store};
 use crate::tree::{Tree, TreePath};
 
 /// How a binary came to be at hand.
@@ -310,13 +310,17 @@ fn leave(search: &Search<'_>, built: &Built, staged: &Staged, inputs: &Inventory
 /// Publishes under the fingerprint of what the build was seen to read.
 fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u64) -> Result<Entry> {
     let Search { request, root, store, .. } = search;
-    let known = store.nearest_inventory(request, root).unwrap_or_default();
+    let known = store.earlier(request, root).iter().find_map(Earlier::inventory).unwrap_or_default();
     cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
+    let commit = Kinship::of(root).commit();
     // First, since nobody finds the entry without.
     store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
-    let entry = store.publish(staged, request, root, &inputs, build_ms, search.call.cancellation)?;
+    let entry = store.publish(staged, request, (root, commit), &inputs, build_ms, search.call.cancellation)?;
     // Whoever removes all entries may have taken it for nobody's until now.
     store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
+    let (tools, stat_caches) = (inputs.tools, store.stat_caches());
+    search.call.afterwards.add(move || inputs::remember_tools(&tools, &stat_caches));
+    store.supersede(&entry, request, root);
     match &request.limits {
         Ok(limits) => {
             let (store, limits) = (store.clone(), *limits);

@@ -19,14 +19,16 @@ use crate::error::{Error, Result, listed};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
-use crate::inputs::{self, Behind, Observation, Selection, Shims, Subject, Surveyed, Swept, Unsaved};
+use crate::inputs::{self, Behind, Kinship, Observation, Selection, Shims, Subject, Surveyed, Swept, Unsaved};
 use crate::inventory::{Inventory, Tool};
 use crate::path_set::PathSet;
 use crate::reasons;
 use crate::request::{HOST_TUPLE, Request, Scope};
-use crate::store::{Claim, Entry, LookUp, Store};
+use crate::store::{Claim, Earlier, Entry, LookUp, Store};
 use crate::tree::{Tree, TreePath};
 
+/// Builds of other checkouts that are compared with what is here: each may take a look at all of it.
+const MOST_COMPARED: usize = 8;
 /// More would not be read.
 const MOST_TARGETS: usize = 20;
 
@@ -140,8 +142,8 @@ impl<'a> Search<'a> {
         (self.call.emit)(Event::Warning { message });
     }
 
-    fn save_afterwards(&self, unsaved: Option<Unsaved>) {
-        if let Some(unsaved) = unsaved {
+    fn save_afterwards(&self, unsaved: impl IntoIterator<Item = Unsaved>) {
+        for unsaved in unsaved {
             let store = self.store.clone();
             self.call.afterwards.add(move || {
                 store.prepare_stat_caches();
@@ -152,14 +154,19 @@ impl<'a> Search<'a> {
 
     /// `survey` with what `set` adds to it, and without what it leaves out.
     pub(crate) fn observing(&self, survey: &Survey, set: &PathSet) -> Result<Inventory> {
-        let selection = inputs::selection(self.request, set);
+        self.observing_as(self.request, survey, set)
+    }
+
+    /// The same for the scope of `request`, which may be another one.
+    fn observing_as(&self, request: &Request, survey: &Survey, set: &PathSet) -> Result<Inventory> {
+        let selection = inputs::selection(request, set);
         let tree = match (survey.whole.get(), selection) {
             (Some(whole), selection) => inputs::narrowed(whole, selection.as_ref()),
             (None, None) => self.whole_tree(survey)?,
             (None, selection) => self.sweep(selection, survey.since)?,
         };
         let stat_caches = self.store.stat_caches();
-        let (inventory, unsaved) = inputs::observing(&survey.known, set, tree, self.request, &self.root, &stat_caches)?;
+        let (inventory, unsaved) = inputs::observing(&survey.known, set, tree, request, &self.root, &stat_caches)?;
         self.save_afterwards(unsaved);
         Ok(inventory)
     }
@@ -256,10 +263,13 @@ impl<'a> Search<'a> {
         if let LookUp::Damaged(detail) = found {
             return Ok(vec![MissReason::Corrupt { detail: detail.clone() }]);
         }
-        let Some(before) = self.store.nearest_inventory(self.request, &self.root) else {
-            return Ok(vec![MissReason::FirstBuild]);
-        };
-        let mut now = self.observing(survey, &before.path_set)?;
+        let earlier = self.earlier();
+        let bound = self.bound(survey, &earlier)?;
+        let is_own = |earlier: &&Earlier| earlier.manifest.knows(&self.root);
+        // What another checkout has of it says more than how others of its builds differ.
+        let nearest = earlier.iter().filter(|it| bound.is_none() || is_own(it)).find_map(Earlier::inventory);
+        let Some(before) = nearest else { return Ok(vec![bound.unwrap_or(MissReason::FirstBuild)]) };
+        let mut now = self.as_before(survey, &before)?;
         cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root, self.call.cancellation);
         let mut reasons = reasons::between(&before, &now);
         let unknown = before.path_set.unknown.map(|detail| MissReason::UnknownReads { detail });
@@ -274,7 +284,55 @@ impl<'a> Search<'a> {
             let (tool, to) = ("rustc".to_owned(), Some("unknown".to_owned()));
             reasons.push(MissReason::Toolchain { tool, from: None, to });
         }
-        Ok(if reasons.is_empty() { vec![MissReason::FirstBuild] } else { reasons })
+        reasons.extend(bound);
+        if reasons.is_empty() {
+            let detail =
+                "names of what it read are kept for the last few builds, and these are not among them".to_owned();
+            reasons.push(MissReason::UnknownReads { detail });
+        }
+        Ok(reasons)
+    }
+
+    /// What there is of earlier builds in this checkout, and then in others of the same repository. What has nothing but the
+    /// names in common with it says nothing.
+    fn earlier(&self) -> Vec<Earlier> {
+        let mut earlier = self.store.earlier(self.request, &self.root);
+        let kinship = OnceCell::new();
+        let is_akin = |Earlier { manifest, .. }: &Earlier| {
+            let kinship = || kinship.get_or_init(|| Kinship::of(&self.root));
+            manifest.knows(&self.root) || manifest.commit.as_ref().is_some_and(|commit| kinship().has(commit))
+        };
+        earlier.retain(is_akin);
+        earlier
+    }
+
+    /// That another checkout has built what is asked for, from what is here, and why it is not shared.
+    fn bound(&self, survey: &Survey, earlier: &[Earlier]) -> Result<Option<MissReason>> {
+        let asked = self.request.inputs();
+        let is_asked = |Earlier { manifest, .. }: &&Earlier| !manifest.knows(&self.root) && manifest.request == asked;
+        for other in earlier.iter().filter(is_asked).take(MOST_COMPARED) {
+            let Some(before) = other.inventory().filter(|before| before.path_set.unknown.is_none()) else { continue };
+            let now = self.observing(survey, &before.path_set)?;
+            if before.location != now.location && reasons::between(&before, &now).is_empty() {
+                let checkout = other.manifest.checkout.clone();
+                let bound_by: Vec<String> = before.path_set.bound_by.into_iter().collect();
+                let remapped = || vec!["`--remap-path-prefix` makes something else of its path".to_owned()];
+                let bound_by = if bound_by.is_empty() { remapped() } else { bound_by };
+                return Ok(Some(MissReason::Bound { checkout, bound_by }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is there now of all that counted `before`, in whichever scope that was.
+    fn as_before(&self, survey: &Survey, before: &Inventory) -> Result<Inventory> {
+        let mut like_before = Cow::Borrowed(self.request);
+        if let Some(scope) = before.request.get("scope").and_then(|name| Scope::named(name))
+            && scope != self.request.scope
+        {
+            like_before.to_mut().scope = scope;
+        }
+        self.observing_as(&like_before, survey, &before.path_set)
     }
 
     /// The entry that was found, if it is still there, and now is for another hour. Its caller hears of a hit.

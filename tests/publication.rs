@@ -51,7 +51,7 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
         let published: Vec<_> = (0..ROUNDS)
             .map(|_| {
                 let staged = store.stage(&executable, &stat, &Shipment::default()).unwrap().unwrap();
-                store.publish(staged, &request, &root, &Inventory::default(), 1, &cancellation)
+                store.publish(staged, &request, (&root, None), &Inventory::default(), 1, &cancellation)
             })
             .collect();
         is_done.store(true, Ordering::Relaxed);
@@ -62,6 +62,6 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
         assert!(removed > 1, "{removed} entries were removed, which puts nothing to the test");
     });
     let staged = store.stage(&executable, &stat, &Shipment::default()).unwrap().unwrap();
-    let entry = store.publish(staged, &request, &root, &Inventory::default(), 1, &cancellation).unwrap();
+    let entry = store.publish(staged, &request, (&root, None), &Inventory::default(), 1, &cancellation).unwrap();
     assert!(matches!(store.look_up(&entry.manifest.fingerprint, "hello"), LookUp::Hit(_)));
 }

@@ -124,6 +124,8 @@ function reason(reason: MissReason): string {
     case 'corrupt':
     case 'unknown-reads':
       return reason.detail
+    case 'bound':
+      return [reason.checkout, ...reason.boundBy].join()
     case 'request':
       return reason.options.join()
     case 'source':

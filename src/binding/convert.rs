@@ -222,6 +222,9 @@ impl From<event::MissReason> for MissReason {
             Reason::Toolchain { tool, from, to } => Self::Toolchain { tool, from, to },
             Reason::Environment { names } => Self::Environment { names },
             Reason::CargoConfig { files } => Self::CargoConfig { files },
+            Reason::Bound { checkout, bound_by } => {
+                Self::Bound { checkout: checkout.to_string_lossy().into_owned(), bound_by }
+            }
             Reason::UnknownReads { detail } => Self::UnknownReads { detail },
         }
     }

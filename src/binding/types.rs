@@ -131,6 +131,8 @@ pub enum MissReason {
     Environment { names: Vec<String> },
     /// cargo's configuration differs.
     CargoConfig { files: Vec<String> },
+    /// Another checkout has it, and may have it alone.
+    Bound { checkout: String, bound_by: Vec<String> },
     /// It is not known what the last build read.
     UnknownReads { detail: String },
 }

@@ -6,14 +6,12 @@
 
 use std::path::Path;
 
-use cargo_metadata::{Metadata, Package};
-
 use super::metadata::metadata;
 use super::process::Transcript;
 use super::{command, refusal};
 use crate::cancellation::Cancellation;
 use crate::error::Error;
-use crate::request::{Kind, Request};
+use crate::request::Request;
 
 pub(super) fn explain(
     request: &Request,
@@ -53,10 +51,7 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
         && let Some((toolchain, rest)) = rest.split_once('\'')
         && rest.trim_start().starts_with("is not installed")
     {
-        return missing(
-            format!("the toolchain `{toolchain}` is not installed"),
-            &format!("install it with `rustup toolchain install {toolchain}`"),
-        );
+        return Some(refusal::toolchain(toolchain));
     }
     if said.contains("rustup could not choose a version of") {
         return missing("rustup has no default toolchain".into(), "choose one with `rustup default stable`");
@@ -76,42 +71,21 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
 fn refused(request: &Request, root: &Path, said: &str, cancellation: &Cancellation) -> Option<Error> {
     let unknown = ["could not find specification for target", "error loading target specification"];
     if let Some(triple) = request.triple().filter(|_| unknown.iter().any(|text| said.contains(text))) {
-        return Some(refusal::target(request, root, triple, cancellation));
+        return Some(match refusal::targets(request, root, cancellation) {
+            Err(aborted) => aborted,
+            Ok(targets) => refusal::target(triple, &targets),
+        });
     }
     let metadata = match metadata(request, root, cancellation) {
         Err(aborted) => return Some(aborted),
         Ok(metadata) => metadata?,
     };
-    refusal::profile(request, &metadata, said).or_else(|| unknown_name(request, root, &metadata, said))
-}
-
-/// The package, binary or feature that does not exist, if that is the reason.
-fn unknown_name(request: &Request, root: &Path, metadata: &Metadata, said: &str) -> Option<Error> {
-    let members = metadata.workspace_packages();
-    let Some(package) = members.iter().find(|package| *package.name == request.package) else {
-        let mut available: Vec<String> = members
-            .iter()
-            .filter(|package| !binaries(package).is_empty())
-            .map(|package| package.name.to_string())
-            .collect();
-        available.sort();
-        return Some(Error::UnknownCrate { name: request.package.clone(), workspace: root.to_owned(), available });
-    };
-    let available = match request.kind {
-        Kind::Bin => binaries(package),
-        Kind::Example => examples(package),
-        Kind::Cdylib | Kind::Staticlib => return refusal::feature(request, metadata, package, said),
-    };
-    if let Some(unknown) = request.bins().find(|name| !available.iter().any(|known| known == name)) {
-        return Some(Error::UnknownBin { name: unknown.to_owned(), package: request.package.clone(), available });
+    let is_refused = |words: &&str| said.contains(&format!("`{}` {words}", request.profile));
+    if ["is not defined", "is reserved"].iter().any(is_refused) {
+        return Some(refusal::profile(&request.profile, refusal::profiles(&metadata)));
     }
-    refusal::feature(request, metadata, package, said)
-}
-
-fn examples(package: &Package) -> Vec<String> {
-    package.targets.iter().filter(|target| target.is_example()).map(|target| target.name.clone()).collect()
-}
-
-fn binaries(package: &Package) -> Vec<String> {
-    package.targets.iter().filter(|target| target.is_bin()).map(|target| target.name.clone()).collect()
+    let Some(package) = refusal::package(request, &metadata) else {
+        return Some(refusal::unknown_crate(request, root, &metadata));
+    };
+    refusal::bin(request, package).or_else(|| refusal::feature(request, &metadata, package, said))
 }

@@ -10,6 +10,7 @@
 
 mod command;
 mod failure;
+mod foresight;
 mod metadata;
 mod pace;
 mod process;
@@ -29,6 +30,7 @@ use crate::request::Request;
 use crate::shipment::Library;
 use crate::stat::StatIdentity;
 use crate::units::{Package, Units};
+pub use foresight::{Known, foreseen_failure};
 pub use metadata::directories;
 use process::Transcript;
 pub use shims::{cargo_and_sysroot, sysroot};

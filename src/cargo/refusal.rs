@@ -1,8 +1,8 @@
-//! Options that cargo refuses, in terms of what it would take.
+//! What cargo refuses, in terms of what it would take.
 //!
-//! Promises: a profile, a feature or a target that cargo does not know is an invalid option, and the error names those
-//! that there are.
-//! Does not promise: to name profiles that cargo's configuration or variables define; the manifest's are listed.
+//! Promises: of a package, a binary, a profile, a feature or a target that there is not, the error names those that there
+//! are, the nearest first.
+//! Does not promise: to name profiles that variables define; once cargo has refused one, nor those of its configuration.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,33 +12,71 @@ use cargo_metadata::{Metadata, Package};
 use super::metadata::metadata;
 use super::process;
 use crate::cancellation::Cancellation;
-use crate::error::{Error, listed};
+use crate::error::{Error, Result};
 use crate::files;
-use crate::request::Request;
+use crate::nearest::{nearest_first, offered};
+use crate::request::{Kind, Request};
 
-/// More would not be read.
-const MOST_NAMES: usize = 20;
 /// <https://doc.rust-lang.org/cargo/reference/profiles.html#default-profiles>
 const PROFILES: [&str; 4] = ["dev", "release", "test", "bench"];
 
-/// The profile of `request`, if that is what cargo `said` it does not take.
-pub(super) fn profile(request: &Request, metadata: &Metadata, said: &str) -> Option<Error> {
-    let name = &request.profile;
-    let is_refused = ["is not defined", "is reserved"].iter().any(|words| said.contains(&format!("`{name}` {words}")));
-    if !is_refused {
-        return None;
+/// A toolchain that rustup would run and does not have.
+pub(super) fn toolchain(name: &str) -> Error {
+    Error::ToolNotFound {
+        what: format!("the toolchain `{name}` is not installed"),
+        hint: format!("install it with `rustup toolchain install {name}`"),
     }
+}
+
+/// The package that is asked for, if it is a member of the workspace.
+pub(super) fn package<'m>(request: &Request, metadata: &'m Metadata) -> Option<&'m Package> {
+    metadata.workspace_packages().into_iter().find(|package| *package.name == request.package)
+}
+
+/// A package that is no member of the workspace, with those that have binaries.
+pub(super) fn unknown_crate(request: &Request, root: &Path, metadata: &Metadata) -> Error {
+    let members = metadata.workspace_packages().into_iter();
+    let mut names: Vec<_> =
+        members.filter(|member| !binaries(member).is_empty()).map(|member| member.name.to_string()).collect();
+    names.sort();
+    let available = nearest_first(names, &request.package);
+    Error::UnknownCrate { name: request.package.clone(), workspace: root.to_owned(), available }
+}
+
+/// The first binary or example of `request` that `package` does not have.
+pub(super) fn bin(request: &Request, package: &Package) -> Option<Error> {
+    let known = match request.kind {
+        Kind::Bin => binaries(package),
+        Kind::Example => examples(package),
+        Kind::Cdylib | Kind::Staticlib => return None,
+    };
+    let unknown = request.bins().find(|name| !known.iter().any(|known| known == name))?;
+    let available = nearest_first(known.clone(), unknown);
+    Some(Error::UnknownBin { name: unknown.to_owned(), package: request.package.clone(), available })
+}
+
+fn examples(package: &Package) -> Vec<String> {
+    package.targets.iter().filter(|target| target.is_example()).map(|target| target.name.clone()).collect()
+}
+
+fn binaries(package: &Package) -> Vec<String> {
+    package.targets.iter().filter(|target| target.is_bin()).map(|target| target.name.clone()).collect()
+}
+
+/// cargo's own profiles and those of the workspace's manifest.
+pub(super) fn profiles(metadata: &Metadata) -> Vec<String> {
     let manifest = files::read_to_string(metadata.workspace_root.join("Cargo.toml").as_std_path()).unwrap_or_default();
     let manifest: toml::Table = manifest.parse().unwrap_or_default();
     let defined = manifest.get("profile").and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
-    let mut names: Vec<String> = PROFILES.map(str::to_owned).to_vec();
-    for profile in defined.filter(|profile| *profile != name && !PROFILES.contains(&profile.as_str())) {
-        names.push(profile.clone());
-    }
-    Some(Error::option(
-        "profile",
-        format!("cargo knows no profile `{name}` here; there are {}", listed(&names, MOST_NAMES)),
-    ))
+    let defined = defined.filter(|profile| !PROFILES.contains(&profile.as_str())).cloned();
+    PROFILES.map(str::to_owned).into_iter().chain(defined).collect()
+}
+
+/// A profile that cargo does not take, of which there are the `known` ones.
+pub(super) fn profile(name: &str, mut known: Vec<String>) -> Error {
+    // A manifest may define one that is reserved.
+    known.retain(|profile| profile != name);
+    Error::option("profile", format!("cargo knows no profile `{name}` here; {}", offered(&known, name, "there are")))
 }
 
 /// The first of `request`'s features that `package` does not have.
@@ -78,8 +116,8 @@ pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package,
                     package.name
                 )
             } else {
-                let names = listed(&names, MOST_NAMES);
-                format!("package `{}` has no dependency `{dependency}` for `{feature}`; it has {names}", package.name)
+                let names = offered(&names, dependency, "it has");
+                format!("package `{}` has no dependency `{dependency}` for `{feature}`; {names}", package.name)
             });
         }
         // Only cargo can tell which version of a package is meant, and its features.
@@ -95,8 +133,8 @@ pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package,
 
 fn no_feature(package: &Package, feature: &str) -> String {
     let names: Vec<String> = package.features.keys().cloned().collect();
-    let has = if names.is_empty() { "none at all".into() } else { listed(&names, MOST_NAMES) };
-    format!("package `{}` has no feature `{feature}`; it has {has}", package.name)
+    let has = if names.is_empty() { "it has none at all".into() } else { offered(&names, feature, "it has") };
+    format!("package `{}` has no feature `{feature}`; {has}", package.name)
 }
 
 /// What is wrong where the library of the package is not made in the form that `request` asks for.
@@ -114,23 +152,20 @@ pub(super) fn crate_type(request: &Request, root: &Path, cancellation: &Cancella
     Error::option("kind", problem)
 }
 
-/// A target that rustc does not know, with those for the same processor.
-pub(super) fn target(request: &Request, root: &Path, triple: &str, cancellation: &Cancellation) -> Error {
+/// Every target that rustc knows; none where it does not tell.
+pub(super) fn targets(request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Vec<String>> {
     let program = request.env.find_program("rustc", root).unwrap_or_else(|| "rustc".into());
     let mut rustc = Command::new(program);
     rustc.args(["--print", "target-list"]).current_dir(root).env_clear().envs(request.env.iter());
-    let printed = match process::capture(rustc, cancellation) {
-        Err(aborted) => return aborted,
-        Ok(printed) => printed.unwrap_or_default(),
-    };
-    let processor = triple.split('-').next().unwrap_or(triple);
-    let printed = String::from_utf8_lossy(&printed);
-    let of_processor = |target: &&str| target.split('-').next() == Some(processor);
-    let names: Vec<String> = printed.lines().filter(of_processor).map(str::to_owned).collect();
-    let there_are = match names.as_slice() {
-        [] => format!("and none for `{processor}`"),
-        names => format!("but {}", listed(names, MOST_NAMES)),
-    };
-    let problem = format!("rustc knows no target `{triple}`, {there_are}; `rustc --print target-list` lists all");
-    Error::option("target", problem)
+    let printed = process::capture(rustc, cancellation)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&printed).lines().map(str::to_owned).collect())
+}
+
+/// A target that is none of the `known` ones, with those for the same processor.
+pub(super) fn target(triple: &str, known: &[String]) -> Error {
+    let processor = |target: &str| target.split('-').next().map(str::to_owned);
+    let of_processor: Vec<_> = known.iter().filter(|target| processor(target) == processor(triple)).cloned().collect();
+    let names = if of_processor.is_empty() { known } else { &of_processor };
+    let names = if names.is_empty() { String::new() } else { format!("{}; ", offered(names, triple, "there are")) };
+    Error::option("target", format!("rustc knows no target `{triple}`; {names}`rustc --print target-list` lists all"))
 }

@@ -7,7 +7,7 @@
 //! Does not promise: to know what one project's build scripts read. That is observed after a build and joins as a path
 //! set.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -181,6 +181,21 @@ pub fn configured_targets(root: &Path, env: &Environment) -> Result<Vec<String>>
     targets.sort();
     targets.dedup();
     Ok(targets)
+}
+
+/// Profiles that cargo's configuration defines for a cargo started in `root`, and `asked`, if variables define that.
+///
+/// <https://doc.rust-lang.org/cargo/reference/config.html#profile>
+///
+/// # Errors
+///
+/// [`Error::InputUnreadable`] for a configuration file that cannot be read.
+pub fn configured_profiles(root: &Path, env: &Environment, asked: &str) -> Result<BTreeSet<String>> {
+    let configs = cargo_configs(root, env, &Watch::default())?;
+    let tables = configs.iter().filter_map(|config| config.table.get("profile")?.as_table());
+    let prefix = format!("CARGO_PROFILE_{}_", asked.to_uppercase().replace('-', "_"));
+    let is_asked = env.iter().any(|(name, _)| name.to_str().is_some_and(|name| name.starts_with(&prefix)));
+    Ok(tables.flat_map(toml::Table::keys).cloned().chain(is_asked.then(|| asked.to_owned())).collect())
 }
 
 /// A variable that cargo's configuration sets.

@@ -16,7 +16,6 @@ const NOT_READ: &[&str] = &[
     "--check-cfg",
     "--emit",
     "--out-dir",
-    "--remap-path-prefix",
     "-A",
     "-D",
     "-F",
@@ -93,6 +92,8 @@ pub(super) enum Use {
     Search,
     /// The linker itself.
     Linker,
+    /// No file: what is written for a directory.
+    Remapping,
 }
 
 /// A text that may name something.
@@ -202,6 +203,7 @@ pub(super) fn flags<'a>(arguments: impl Iterator<Item = &'a str>, root: &Path, f
         };
         match option {
             option if NOT_READ.contains(&option) => {}
+            "--remap-path-prefix" => mention(value, Use::Remapping),
             "-L" => mention(without_kind(value), Use::Search),
             "linker" => mention(value, Use::Linker),
             option if option.ends_with("link-arg") => for_linker.push(value),
@@ -305,6 +307,8 @@ mod tests {
             (&["-Llib"], "lib", Use::Search),
             (&["-Clinker=/opt/ld"], "/opt/ld", Use::Linker),
             (&["--target", "x.json"], "x.json", Use::Any),
+            (&["--remap-path-prefix=/a=/b.c"], "/a=/b.c", Use::Remapping),
+            (&["--remap-path-prefix", "/a=/b.c"], "/a=/b.c", Use::Remapping),
         ] {
             assert!(of_flags(arguments).contains(&(text.to_owned(), used)), "{arguments:?}: {:?}", of_flags(arguments));
         }
@@ -322,7 +326,6 @@ mod tests {
             &["-o", "out"],
             &["--cfg", "feature=\"a.b\""],
             &["--cfg=loud"],
-            &["--remap-path-prefix=/a=/b.c"],
             &["-Cincremental=/out.d"],
             &["-lstatic=foo"],
         ] {

@@ -21,6 +21,7 @@ mod git_config;
 mod ignore;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod index;
+mod kinship;
 mod layout;
 mod listing;
 mod lock_file;
@@ -31,10 +32,12 @@ mod outside;
 mod packages;
 mod path_sets;
 mod place;
+mod recognition;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod records;
 #[cfg(unix)]
 mod refresh;
+mod remapping;
 mod repository;
 mod rustup;
 mod seen;
@@ -56,17 +59,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use closure::{Observation, PackageReads, Run, Unobservable, observe, twin};
-pub use environment::{Configured, configured_targets, configured_variables, target_directory};
+pub use environment::{Configured, configured_profiles, configured_targets, configured_variables, target_directory};
+pub use kinship::Kinship;
 pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use outside::covers;
 pub use packages::{Asked, package_around, packages};
 pub use path_sets::{digest_of, files_of_package, head_file, identity_of, path_set};
+pub use recognition::remember_tools;
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
 pub use sweep::{Subject, Swept, git_variables, sweep};
 pub use targets::{Library, Targets};
-pub use toolchain::{Behind, Shims};
+pub use toolchain::{Behind, Shims, missing_toolchain};
 
 use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
@@ -118,7 +123,7 @@ pub struct Surveyed {
     /// All inputs but files of the checkout and what a path set names.
     pub inventory: Inventory,
     /// What is worth keeping of the look.
-    pub unsaved: Option<Unsaved>,
+    pub unsaved: Vec<Unsaved>,
     /// The program that hides the toolchain, where that is not known: nothing may be served then.
     pub unknown: Option<PathBuf>,
 }
@@ -137,17 +142,20 @@ pub fn survey(
     stat_caches: &Path,
     are_asked: &dyn Fn(&Shims) -> Result<Option<Behind>>,
 ) -> Result<Surveyed> {
-    let (found, unsaved) = surroundings::surroundings(request, root, stat_caches)?;
-    let Surroundings { mut tools, configs, named, shims } = found;
+    let (found, mut unsaved) = surroundings::surroundings(request, root, stat_caches)?;
+    let Surroundings { mut tools, configs, named, remapped, shims } = found;
     let mut unknown = None;
     if let Some(shims) = shims {
         let behind = are_asked(&shims)?;
         let is_known =
             behind.is_some_and(|behind| toolchain::put_behind(&mut tools, &shims, &behind, &request.env, root));
+        unsaved.extend(recognition::recognize(&mut tools, stat_caches));
         unknown = (!is_known).then(|| if shims.cargo { (&tools["cargo"].path).into() } else { shims.rustc });
     }
     let variables = environment::steering_variables(&request.env, request.builder);
-    let inventory = Inventory { request: request.inputs(), tools, variables, configs, named, ..Inventory::default() };
+    let location = (!remapped.is_empty()).then(|| PathBuf::from(remapped.join("\n")));
+    let request = request.inputs();
+    let inventory = Inventory { request, tools, variables, configs, named, location, ..Inventory::default() };
     Ok(Surveyed { inventory, unsaved, unknown })
 }
 
@@ -187,7 +195,7 @@ pub fn observing(
         tree,
         observed: set.variables.iter().map(variable).collect(),
         outside,
-        location: (!set.bound_by.is_empty()).then(|| root.to_owned()),
+        location: if set.bound_by.is_empty() { survey.location.clone() } else { Some(root.to_owned()) },
         path_set: set.clone(),
         ..survey.clone()
     };

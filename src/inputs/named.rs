@@ -18,6 +18,7 @@ use gix::glob::pattern::Case;
 use super::content::{content, file_input};
 use super::environment::{self, CargoConfig};
 use super::flags::{self, Mention, Use};
+use super::remapping;
 use super::seen::Watch;
 use super::texts;
 use crate::error::Result;
@@ -39,6 +40,8 @@ const FOUND_BY_LINKERS: [&str; 13] =
 pub(super) struct Named {
     pub(super) files: Vec<NamedFile>,
     pub(super) linkers: Vec<PathBuf>,
+    /// What flags make of the checkout's path, if anything.
+    pub(super) remapped: Vec<String>,
 }
 
 /// What `configs` and `env` name for a cargo started in `root`, but for files that `exclude` matches.
@@ -68,10 +71,11 @@ fn followed(
         gix::ignore::Search::from_overrides(exclude, gix::ignore::search::Ignore { support_precious: false });
     let target = environment::target_directory_of(configs, root, env);
     let mut reader = Reader { root, watch, patterns, target, found: BTreeMap::new(), scripts: HashSet::new() };
-    let mut linkers = Vec::new();
+    let (mut linkers, mut remapped) = (Vec::new(), Vec::new());
     while let Some(mention) = ahead.pop_front() {
         match mention.used {
             Use::Linker => linkers.push(linker(&mention)),
+            Use::Remapping => remapped.extend(remapping::remapped(&mention.text, root)),
             Use::Search => reader.search(&mention.base.join(&mention.text))?,
             Use::Any => reader.parts(&mention, false, &mut ahead)?,
             Use::Link => reader.parts(&mention, true, &mut ahead)?,
@@ -83,7 +87,7 @@ fn followed(
             }
         }
     }
-    Ok(Named { files: reader.found.into_values().collect(), linkers })
+    Ok(Named { files: reader.found.into_values().collect(), linkers, remapped })
 }
 
 /// The files that flags name to a rustc which is started in `directory`, as cargo starts it for packages outside the

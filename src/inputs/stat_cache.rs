@@ -12,7 +12,8 @@
 //! Promises: a file that is missing, damaged, of another version or of another subject, one that was written before
 //! somebody set the clock, and one on a file system whose times are not trusted read as nothing. Nothing is kept that
 //! could be written to without a change to its identity: what is younger than two seconds, or from the future. So the
-//! cache changes how fast an answer comes, and never what it is. Files come into place whole, and many processes may write.
+//! cache changes how fast an answer comes, and never what it is; but that a compiler is known again saves a build (see
+//! `recognition`). Files come into place whole, and many processes may write.
 //! Does not promise: to see what is written through a memory map that was written through shortly before, for which Linux
 //! notes no time (README, "Limits"). To be on disk after a power cut; it would be made anew.
 //!
@@ -70,6 +71,12 @@ impl StatCache {
 
     /// What was kept, if it can be relied on: bytes, and where in them it begins.
     pub(super) fn load(&self, stamp: &Stamp) -> Option<(Vec<u8>, usize)> {
+        let (bytes, start, ahead_ns) = self.load_by_any_clock()?;
+        stamp.is_by_the_same_clock(ahead_ns).then_some((bytes, start))
+    }
+
+    /// The same whoever has set the clock since, and how far it was ahead then.
+    pub(super) fn load_by_any_clock(&self) -> Option<(Vec<u8>, usize, i64)> {
         let head = self.head();
         let bytes = files::read_if(&self.file, head.len() + 2 * size_of::<u64>(), |start, size| {
             let rest = start.strip_prefix(head.as_slice()).and_then(|rest| rest.split_first_chunk());
@@ -84,8 +91,8 @@ impl StatCache {
         }
         let rest = rest.strip_prefix(self.key.as_bytes())?;
         let (ahead, rest) = rest.split_first_chunk()?;
-        let start = bytes.len() - rest.len();
-        stamp.is_by_the_same_clock(i64::from_le_bytes(*ahead)).then_some((bytes, start))
+        let (start, ahead_ns) = (bytes.len() - rest.len(), i64::from_le_bytes(*ahead));
+        Some((bytes, start, ahead_ns))
     }
 
     /// What is to be kept of a look that began at `stamp`: `content` makes it, and leaves out what has not settled.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::environment::TARGET_DIRECTORY;
 use super::memo::Memo;
 use super::named::{self, Named};
+use super::recognition;
 use super::seen::{Seen, Sought, Watch};
 use super::stat_cache::{Id, Settled, StatCache, Unsaved};
 use super::toolchain::{self, Shims};
@@ -46,6 +47,8 @@ pub(super) struct Surroundings {
     pub(super) tools: BTreeMap<String, Tool>,
     pub(super) configs: BTreeMap<String, Digest>,
     pub(super) named: Vec<NamedFile>,
+    /// What flags make of the checkout's path, if anything.
+    pub(super) remapped: Vec<String>,
     /// What of `tools` is only known when it is asked.
     pub(super) shims: Option<Shims>,
 }
@@ -63,13 +66,11 @@ struct Look {
 static KNOWN: Memo<Arc<Look>> = Memo::new(32);
 
 /// Those of `request` in the checkout at `root`, as they are now. The last look is taken from `stat_caches`.
-pub(super) fn surroundings(
-    request: &Request,
-    root: &Path,
-    stat_caches: &Path,
-) -> Result<(Surroundings, Option<Unsaved>)> {
+pub(super) fn surroundings(request: &Request, root: &Path, stat_caches: &Path) -> Result<(Surroundings, Vec<Unsaved>)> {
     if request.builder == Builder::Zigbuild {
-        return Ok((found(request, root, &request.env, &Watch::default())?, None));
+        let mut surroundings = found(request, root, &request.env, &Watch::default())?;
+        let unsaved = recognition::recognize(&mut surroundings.tools, stat_caches);
+        return Ok((surroundings, unsaved));
     }
     let mut variables = [&VARIABLES[..], &TARGET_DIRECTORY].concat();
     variables.extend(request.env.iter().filter_map(|(name, _)| name.to_str()).filter(|name| flags::is_read(name)));
@@ -77,24 +78,26 @@ pub(super) fn surroundings(
     let env = request.env.only(&[&variables[..], &["PATH"]].concat());
     let (stamp, cache) = (Stamp::now(), StatCache::new(root, key, stat_caches));
     if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(|look| look.holds(&env, root)) {
-        return Ok((look.surroundings.clone(), None));
+        return Ok((look.surroundings.clone(), Vec::new()));
     }
     let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
     if let Some(look) = kept.map(Look::whole).filter(|look| look.holds(&env, root)) {
         let surroundings = look.surroundings.clone();
         KNOWN.remember(cache.id(), stamp, Arc::new(look));
-        return Ok((surroundings, None));
+        return Ok((surroundings, Vec::new()));
     }
     let watch = Watch::default();
-    let surroundings = found(request, root, &env, &watch)?;
+    let mut surroundings = found(request, root, &env, &watch)?;
+    let mut unsaved = recognition::recognize(&mut surroundings.tools, stat_caches);
     let (seen, sought) = watch.into_parts();
     if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
-        return Ok((surroundings, None));
+        return Ok((surroundings, unsaved));
     }
     let stats = surroundings.named.iter().map(|named| named.file.stat).collect();
     let look = Look { surroundings: surroundings.clone(), stats, seen, sought };
     let id = cache.id();
-    Ok((surroundings, Some(cache.unsaved(stamp, move |settled| look.settled(settled, id, stamp)))))
+    unsaved.push(cache.unsaved(stamp, move |settled| look.settled(settled, id, stamp)));
+    Ok((surroundings, unsaved))
 }
 
 impl Look {
@@ -121,11 +124,11 @@ impl Look {
 
 fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Result<Surroundings> {
     let configs = environment::cargo_configs(root, env, watch)?;
-    let Named { files, linkers } = named::named(&configs, env, &request.excluded(), root, watch)?;
+    let Named { files, linkers, remapped } = named::named(&configs, env, &request.excluded(), root, watch)?;
     let (tools, shims) = toolchain::tools(request, root, env, &configs, &linkers, watch)?;
     let in_files = configs.into_iter().filter(|config| config.name != environment::COMMAND_LINE);
     let configs = in_files.map(|config| (config.name, config.digest)).collect();
-    Ok(Surroundings { tools, configs, named: files, shims })
+    Ok(Surroundings { tools, configs, named: files, remapped, shims })
 }
 
 fn key(root: &Path, env: &Environment, exclude: &[String]) -> Digest {

@@ -2,7 +2,7 @@
 //!
 //! Promises: the real cargo and rustc behind rustup's proxies, chosen by rustup's own rules, linkers that flags and the
 //! configuration name, and, when zig builds, zig and cargo-zigbuild, each by path and `stat`. A toolchain that is
-//! updated, relinked or rebuilt in place is another one. Programs that choose a toolchain by rules of their own, as those
+//! updated, linked elsewhere or rebuilt in place is another one; one that has the same bytes is not, see `recognition`. Programs that choose a toolchain by rules of their own, as those
 //! of mise and asdf do, and scripts, are known for that by having no compiler beside them: what is behind these
 //! [`Shims`], they must be asked.
 //! Does not promise: the system's linker and C compiler. Variables and configuration that choose them do count.
@@ -131,6 +131,15 @@ pub(super) fn put_behind(
     true
 }
 
+/// The rustup toolchain that was chosen for `tools`, if it is not installed.
+#[must_use]
+pub fn missing_toolchain(tools: &BTreeMap<String, Tool>) -> Option<&str> {
+    let installation = |tool: &Tool| Path::new(&tool.path).parent().and_then(Path::parent).map(Path::to_owned);
+    let is_missing = |tool: &&Tool| installation(tool).is_some_and(|directory| !directory.is_dir());
+    let of_rustup = tools.values().filter(|tool| tool.toolchain.is_some());
+    of_rustup.filter(is_missing).find_map(|tool| tool.toolchain.as_deref())
+}
+
 /// A variable overrides the configuration; in the configuration, the nearest file does. An empty value means none.
 fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &str) -> Option<OsString> {
     if let Some(value) = variables.iter().find_map(|name| env.get(name)) {
@@ -172,6 +181,7 @@ impl Look<'_> {
             stat: fs::metadata(&path).ok().map(|metadata| StatIdentity::of(&metadata)),
             path: path.to_string_lossy().into_owned(),
             toolchain: toolchain.map(str::to_owned),
+            known_as: None,
             version: None,
         }
     }

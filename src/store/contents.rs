@@ -206,6 +206,16 @@ impl Held {
     }
 }
 
+/// Every binary that a manifest is beside, with that.
+pub(super) fn manifests(root: &Path) -> impl Iterator<Item = (PathBuf, Manifest)> {
+    directories_of_entries(root).flat_map(|directory| {
+        let children = fs::read_dir(&directory).into_iter().flatten().flatten();
+        let names: Vec<_> = children.map(|child| child.file_name()).collect();
+        let read = |binary: PathBuf| Some((binary.clone(), read_manifest(&manifest_path(&binary))?));
+        binaries(&directory, &names).filter_map(read).collect::<Vec<_>>()
+    })
+}
+
 /// Directories whose name is the start of a fingerprint; no links to such.
 fn directories_of_entries(root: &Path) -> impl Iterator<Item = PathBuf> {
     let children = fs::read_dir(root).into_iter().flatten().flatten();

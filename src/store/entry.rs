@@ -7,7 +7,6 @@
 //! notes its use once an hour, in the time of the manifest; and once after the binary's identity has changed, as another
 //! name for the same file changes it, it notes the new one, so that the bytes are read once and not each time.
 
-use std::cmp::Reverse;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,8 +17,6 @@ use super::lock::Lock;
 use super::publish::now_ms;
 use super::{MANIFEST_FORMAT, Manifest, PublishedLibrary, Store};
 use crate::fingerprint::{Digest, Fingerprint};
-use crate::inventory::Inventory;
-use crate::request::Request;
 use crate::shipment::can_be_called;
 use crate::stat::StatIdentity;
 
@@ -27,11 +24,6 @@ use crate::stat::StatIdentity;
 pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Where clocks are coarse, a file may be written to once more within this time and look the same.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
-
-/// Options of a request that a build takes another time for, besides those that name the binary.
-const TAKE_TIME: [&str; 4] = ["profile", "features", "noDefaultFeatures", "builder"];
-/// How many entries are asked whether they were built in the same way, before nobody knows how long that takes.
-const MOST_ALIKE: usize = 8;
 
 /// A binary that can be served.
 #[derive(Clone, Debug)]
@@ -83,7 +75,8 @@ impl Store {
         look_at(self.entry_directory(fingerprint).join(name), |manifest| manifest.fingerprint == *fingerprint)
     }
 
-    /// Makes sure that `entry` stays, so that it can be served: pruning leaves alone what was used within the last hour.
+    /// Makes sure that `entry` stays, so that it can be served: pruning leaves alone what was used within the last hour, or, of
+    /// what is superseded, just now.
     /// A cache that cannot be written to is one that nobody prunes.
     #[must_use]
     pub fn claim(&self, entry: &Entry) -> Claim {
@@ -91,7 +84,9 @@ impl Store {
         let path = manifest_path(&entry.path);
         let now = SystemTime::now();
         let noted = fs::metadata(&path).and_then(|metadata| metadata.modified());
-        let is_recent = |noted: SystemTime| now.duration_since(noted).is_ok_and(|since| since < NOTED_EVERY);
+        // One that is superseded may go before its hour is over.
+        let is_safe = entry.manifest.superseded_ms.is_none();
+        let is_recent = |noted: SystemTime| is_safe && now.duration_since(noted).is_ok_and(|since| since < NOTED_EVERY);
         match noted {
             Ok(noted) if is_recent(noted) => return Claim::Granted,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Claim::Gone,
@@ -125,7 +120,7 @@ impl Store {
         if is_known || settled.is_none_or(|settled| stats.any(|stat| stat.is_younger_than(settled))) {
             return;
         }
-        self.amend(entry, |there| {
+        self.amend(&entry.path, true, |there| {
             let is_same = there.stat == entry.manifest.stat && there.libraries == entry.manifest.libraries;
             let libraries = there.libraries.iter().cloned().zip(&entry.library_stats);
             let libraries = libraries.map(|(library, stat)| PublishedLibrary { stat: *stat, ..library }).collect();
@@ -135,7 +130,7 @@ impl Store {
 
     /// Has the manifest tell that `checkout` was served what another one built. It is nothing that a call depends on.
     pub fn note_served(&self, entry: &Entry, checkout: &Path) {
-        self.amend(entry, |mut there| {
+        self.amend(&entry.path, true, |mut there| {
             if there.knows(checkout) {
                 return None;
             }
@@ -145,51 +140,18 @@ impl Store {
         });
     }
 
-    /// Writes a manifest anew, unless `change` has nothing to say, or the entry is being published or removed.
-    fn amend(&self, entry: &Entry, change: impl FnOnce(Manifest) -> Option<Manifest>) {
-        let short = entry.manifest.fingerprint.short();
-        let Some(_lock) = self.try_lock_directory(&short).filter(Lock::is_held) else { return };
-        let path = manifest_path(&entry.path);
+    /// Writes the manifest of `binary` anew, unless `change` has nothing to say, or the entry is being published or removed;
+    /// which may be a use of it, and then is noted as one.
+    pub(super) fn amend(&self, binary: &Path, is_use: bool, change: impl FnOnce(Manifest) -> Option<Manifest>) {
+        let path = manifest_path(binary);
+        let Some(directory) = binary.parent().and_then(Path::file_name).and_then(|name| name.to_str()) else { return };
+        let Some(_lock) = self.try_lock_directory(directory).filter(Lock::is_held) else { return };
+        let used = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok().filter(|_| !is_use);
         let Some(manifest) = read_manifest(&path).and_then(change) else { return };
-        let written = serde_json::to_vec(&manifest).map_err(io::Error::other);
-        if let Err(error) = written.map(|bytes| self.write(&path, &bytes)) {
+        let Ok(bytes) = serde_json::to_vec(&manifest) else { return };
+        if let Err(error) = self.write_as_of(&path, &bytes, used) {
             tracing::debug!(%error, "a manifest stays as it is");
         }
-    }
-
-    /// What the last build of the same crate, binary and target read, if it is known; the same checkout's last build
-    /// comes before any other.
-    #[must_use]
-    pub fn nearest_inventory(&self, request: &Request, checkout: &Path) -> Option<Inventory> {
-        read_inventory(&self.nearest(request, checkout).first()?.0)
-    }
-
-    /// How long the last build took that `request` asked for as it is: another profile or other features take another
-    /// time.
-    #[must_use]
-    pub fn nearest_build(&self, request: &Request, checkout: &Path) -> Option<Duration> {
-        let asked = request.inputs();
-        let nearest = self.nearest(request, checkout);
-        // Which files count makes no difference to cargo.
-        let differs = |before: &Inventory, option: &str| before.request.get(option) != asked.get(option);
-        let alike = |before: &Inventory| !TAKE_TIME.iter().any(|option| differs(before, option));
-        let alike = |path: &Path| read_inventory(path).is_some_and(|before| alike(&before));
-        let (_, manifest) = nearest.iter().take(MOST_ALIKE).find(|(path, _)| alike(path))?;
-        Some(Duration::from_millis(manifest.build_ms))
-    }
-
-    /// Entries of the same crate, binary and target, the nearest first.
-    fn nearest(&self, request: &Request, checkout: &Path) -> Vec<(PathBuf, Manifest)> {
-        let name = request.binary_name();
-        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let manifests = entries.filter_map(|entry| {
-            let path = entry.path().join(&name);
-            let manifest = read_manifest(&manifest_path(&path))?;
-            (manifest.format == MANIFEST_FORMAT && manifest.package == request.package).then_some((path, manifest))
-        });
-        let mut nearest: Vec<_> = manifests.collect();
-        nearest.sort_unstable_by_key(|(_, manifest)| Reverse((manifest.checkout == checkout, manifest.published_ms)));
-        nearest
     }
 
     pub(super) fn entry_directory(&self, fingerprint: &Fingerprint) -> PathBuf {
@@ -236,10 +198,6 @@ fn sound(path: PathBuf, manifest: Manifest) -> LookUp {
         }
     }
     LookUp::Hit(Box::new(Entry { path, manifest, stat, library_stats }))
-}
-
-fn read_inventory(binary: &Path) -> Option<Inventory> {
-    serde_json::from_slice(&crate::files::read(&inputs_path(binary)).ok()?).ok()
 }
 
 pub(super) fn read_manifest(path: &Path) -> Option<Manifest> {

@@ -28,6 +28,12 @@ pub struct Manifest {
     pub target: Option<String>,
     /// The checkout it was built in.
     pub checkout: PathBuf,
+    /// The commit that was checked out there.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// What counts of the request, by option.
+    #[serde(default)]
+    pub request: BTreeMap<String, String>,
     /// SHA-256 of the binary.
     pub sha256: Digest,
     /// Size of the binary in bytes.
@@ -48,6 +54,9 @@ pub struct Manifest {
     /// newest entry, too.
     #[serde(default)]
     pub served_to: BTreeMap<PathBuf, u64>,
+    /// Milliseconds since 1970 when the checkout it was built in was known to have built another one for the same request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_ms: Option<u64>,
 }
 
 /// A file that was published with a binary.
@@ -76,6 +85,8 @@ impl Manifest {
             bin: request.bin.clone(),
             target: request.target.clone(),
             checkout: checkout.to_owned(),
+            commit: None,
+            request: request.inputs(),
             sha256: Digest::of(""),
             size: 0,
             stat: StatIdentity::default(),
@@ -84,6 +95,7 @@ impl Manifest {
             cloned: false,
             libraries: Vec::new(),
             served_to: BTreeMap::new(),
+            superseded_ms: None,
         }
     }
 

@@ -10,7 +10,7 @@
 //! <root>/pruned                      its time is when the cache was last pruned by itself
 //! <root>/path-sets/                  what builds were seen to read besides the tree
 //! <root>/build-records/              what was last built in a target directory, and from what
-//! <root>/stat-cache/                 what checkouts looked like, so that little is read anew
+//! <root>/stat-cache/                 what checkouts and compilers looked like, so that little is read anew
 //! <root>/locks/                      one file a build in progress
 //! <root>/tmp/                        files that are not finished
 //! ```
@@ -24,6 +24,7 @@ mod build_records;
 mod contents;
 mod copies;
 mod disk;
+mod earlier;
 mod entry;
 mod leftovers;
 mod lock;
@@ -35,6 +36,7 @@ mod publish;
 mod root;
 mod running;
 mod share;
+mod superseded;
 
 use std::fs;
 use std::io::{self, Write};
@@ -42,6 +44,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub use contents::{Broken, Listed, Listing};
+pub use earlier::Earlier;
 pub use entry::{Claim, Entry, LookUp};
 pub use lock::{Lock, LockName};
 pub use manifest::{MANIFEST_FORMAT, Manifest, PublishedLibrary};
@@ -192,9 +195,15 @@ impl Store {
 
     /// Gives `path` the content `bytes`, at once and for good, or leaves it as it was.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.write_as_of(path, bytes, None)
+    }
+
+    /// The same as if it had been done at the time `modified`.
+    fn write_as_of(&self, path: &Path, bytes: &[u8], modified: Option<SystemTime>) -> Result<()> {
         let written = || -> io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(self.temporary())?;
             file.write_all(bytes)?;
+            modified.map(|modified| file.as_file().set_modified(modified)).transpose()?;
             file.as_file().sync_all()?;
             make_way(path)?;
             file.persist(path)?;

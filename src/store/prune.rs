@@ -2,7 +2,8 @@
 //!
 //! Promises: least recently used first, down to the limits. An entry stays that was used within the last hour, that a
 //! process runs (see [`super::running`]), that a lock protects, or that is the newest of its binary and of a checkout that
-//! it was built in or served to, as long as that checkout is there. One process prunes at a time, so that no two remove what
+//! it was built in or served to, as long as that checkout is there. Down to the size, what is superseded goes before its hour
+//! is over (see [`super::superseded`]). One process prunes at a time, so that no two remove what
 //! one of them would. A call that is served an entry finds it: a manifest is taken away before its binary,
 //! and put back when the entry turns out to have been used meanwhile, which those who serve make visible before they
 //! look whether the manifest is still there ([`Store::claim`]). Processes are looked at after the times of use were read, and
@@ -23,6 +24,7 @@ use super::disk::Ledger;
 use super::entry::{NOTED_EVERY, inputs_path, libraries_beside, manifest_path, with_suffix};
 use super::leftovers::{Beside, current, is_gone};
 use super::running::Watch;
+use super::superseded::superseded;
 use super::{Lock, Store};
 use crate::cancellation::Cancellation;
 use crate::error::Result;
@@ -131,7 +133,7 @@ impl Store {
                 pruned.freed += other.files.iter().map(|file| ledger.remove(file)).sum::<u64>();
             }
         }
-        let newest = newest(&contents);
+        let (newest, superseded) = (newest(&contents), superseded(&contents, now));
         let mut order: Vec<_> = contents.entries.iter().enumerate().collect();
         order.sort_by_key(|(_, held)| (held.listed.used, held.listed.manifest.published_ms));
         pruned.kept = order.len();
@@ -140,8 +142,9 @@ impl Store {
                 break;
             }
             let Some(reason) = reason(pruning, held, now, ledger.total()) else { continue };
-            let is_newest = newest.contains(&index);
-            if !pruning.all && (is_recent(held.listed.used, now) || is_newest) || held.listed.running == Some(true) {
+            let may_go_early = reason == Reason::Size && superseded.contains(&index);
+            let is_spared = is_recent(held.listed.used, now) && !may_go_early;
+            if !pruning.all && (is_spared || newest.contains(&index)) || held.listed.running == Some(true) {
                 continue;
             }
             match self.remove(held, pruning, &mut watch) {
@@ -195,12 +198,14 @@ impl Store {
         staying.flat_map(|listed| listed.manifest.checkouts().map(|(checkout, _)| checkout.to_owned())).collect()
     }
 
-    /// Prunes if that was not done within a day and nobody is at it; waits for nobody. What is left undone when its process
-    /// ends, the next call does.
+    /// Prunes, if that was not done within a day or the entries are over the size, and nobody is at it; waits for nobody.
+    /// What is left undone when its process ends, the next call does.
     pub fn prune_if_due(&self, limits: Limits) {
         let now = SystemTime::now();
         let last = fs::symlink_metadata(self.stamp()).and_then(|metadata| metadata.modified()).ok();
-        if last.and_then(|last| now.duration_since(last).ok()).is_some_and(|since| since < PRUNED_EVERY) {
+        let was_pruned = last.and_then(|last| now.duration_since(last).ok()).is_some_and(|since| since < PRUNED_EVERY);
+        let is_over = || limits.max_size.is_some_and(|most| self.contents().ledger().total() > most);
+        if was_pruned && !is_over() {
             return;
         }
         let Some(lock) = self.try_lock(LOCK) else { return };

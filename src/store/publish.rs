@@ -165,7 +165,7 @@ impl Store {
         sealed_in(&self.temporary(), write)
     }
 
-    /// Makes `staged` the entry of `inventory`, in place of one that may be there: whoever runs the old binary goes
+    /// Makes `staged`, built in `checkout` of `commit`, the entry of `inventory`, in place of one that may be there: whoever runs the old binary goes
     /// on running it. Waits for whoever removes that one, and keeps them out: which entry a build makes is known when it
     /// is done, so that the lock it was made under may be another one's.
     ///
@@ -176,7 +176,7 @@ impl Store {
         &self,
         staged: Staged,
         request: &Request,
-        checkout: &Path,
+        (checkout, commit): (&Path, Option<String>),
         inventory: &Inventory,
         build_ms: u64,
         cancellation: &Cancellation,
@@ -216,6 +216,7 @@ impl Store {
             cloned,
             libraries,
             served_to,
+            commit,
             ..Manifest::begun(request, checkout, fingerprint, build_ms)
         };
         self.write(&manifest_path(&path), &json(&manifest)?)?;

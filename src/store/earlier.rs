@@ -1,0 +1,74 @@
+//! What earlier builds left, for a request to be compared with.
+//!
+//! Promises: entries of the same package and binary, whatever else was asked for; those that the checkout built or was served
+//! come first, then those that were asked for in the same way, as far as they were, then the newest.
+//! Does not promise: that an entry is whole, nor that it has to do with the checkout: another one may have the same names
+//! in it.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::contents::manifests;
+use super::entry::inputs_path;
+use super::{MANIFEST_FORMAT, Manifest, Store};
+use crate::inventory::Inventory;
+use crate::request::Request;
+
+/// Options of a request that a build takes another time for, besides those that name the binary.
+const TAKE_TIME: [&str; 5] = ["target", "profile", "features", "noDefaultFeatures", "builder"];
+
+/// An entry that an earlier build left.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    pub(super) binary: PathBuf,
+    /// What is known of it.
+    pub manifest: Manifest,
+}
+
+impl Earlier {
+    /// What its build read, if that is known.
+    #[must_use]
+    pub fn inventory(&self) -> Option<Inventory> {
+        serde_json::from_slice(&crate::files::read(&inputs_path(&self.binary)).ok()?).ok()
+    }
+}
+
+impl Store {
+    /// What there is of earlier builds, the nearest to `request` in `checkout` first.
+    #[must_use]
+    pub fn earlier(&self, request: &Request, checkout: &Path) -> Vec<Earlier> {
+        let asked = request.inputs();
+        let is_same = |manifest: &Manifest| {
+            manifest.format == MANIFEST_FORMAT && manifest.package == request.package && manifest.bin == request.bin
+        };
+        let found = manifests(&self.root).filter(|(_, manifest)| is_same(manifest));
+        let mut earlier: Vec<_> = found.map(|(binary, manifest)| Earlier { binary, manifest }).collect();
+        earlier.sort_by_cached_key(|Earlier { manifest, .. }| {
+            let own = manifest.checkouts().find(|(known, _)| *known == checkout);
+            let since = own.map_or(manifest.published_ms, |(_, since)| since);
+            (own.is_none(), differences(&manifest.request, &asked), Reverse(since))
+        });
+        earlier
+    }
+
+    /// How long the last build took that `request` asked for as it is: another profile or other features take another
+    /// time.
+    #[must_use]
+    pub fn nearest_build(&self, request: &Request, checkout: &Path) -> Option<Duration> {
+        let asked = request.inputs();
+        // Which files count makes no difference to cargo.
+        let is_alike =
+            |manifest: &Manifest| TAKE_TIME.iter().all(|option| manifest.request.get(*option) == asked.get(*option));
+        let earlier = self.earlier(request, checkout);
+        let manifest = earlier.iter().map(|earlier| &earlier.manifest).find(|manifest| is_alike(manifest))?;
+        Some(Duration::from_millis(manifest.build_ms))
+    }
+}
+
+/// In how many options two requests differ.
+fn differences(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> usize {
+    let missing = one.keys().filter(|option| !other.contains_key(*option)).count();
+    missing + other.iter().filter(|(option, value)| one.get(*option) != Some(value)).count()
+}
