@@ -142,7 +142,7 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     test(`of ${columns} columns, a wait says for whom, and since when`, async () => {
       const place = new GatedCheckout()
       const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, TERM: 'screen' }
-      const builder = new Program('node', place.options())
+      const builder = new Program('node', place.options({ scope: 'crate' }))
       await place.gate.reached()
       const get = `cd '${place.repo}' && node '${COMMAND}' get -p hello 2>&1 >/dev/null`
       const terminal = new Terminal(columns, get, env)
@@ -158,6 +158,24 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
       await builder.ended()
     })
   }
+
+  test('several at once have one live line between them, and none that says they wait for each other', async () => {
+    const files = workspace()
+    files['Cargo.toml'] = `${files['Cargo.toml']}`.replace('"hello"', '"hello", "other"')
+    files['other/Cargo.toml'] = '[package]\nname = "other"\nversion = "0.1.0"\nedition = "2024"\n'
+    files['other/build.rs'] = `${files['alpha/build.rs']}`
+    files['other/src/main.rs'] = 'fn main() {\n    println!("other");\n}\n'
+    const place = new Checkout(files)
+    Bun.spawnSync(['cargo', 'generate-lockfile', '--offline'], { cwd: place.repo })
+    const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, TERM: 'screen' }
+    const terminal = new Terminal(80, `cd '${place.repo}' && node '${COMMAND}' get -p hello -p other >/dev/null`, env)
+    const last = await terminal.ends()
+    const live = (picture: string) => picture.split('\n').filter((line) => /\] \d+\/\d+ \d+s/.test(line))
+    expect(Math.max(...terminal.seen.map((picture) => live(picture).length))).toBe(1)
+    expect(terminal.seen.some((picture) => picture.includes('Waiting'))).toBe(false)
+    for (const name of ['hello', 'other']) expect(last.join('')).toMatch(new RegExp(`Built ${name} in `))
+    expect(last.at(-1)).toBe('ended 0')
+  })
 
   test('with TERM=dumb there is no live line, and with NO_COLOR no colour', async () => {
     const seen = async (more: Record<string, string>) => {
