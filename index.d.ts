@@ -412,7 +412,10 @@ export type MissReason =
   | { kind: 'request'; options: string[] }
   /** Files: the first 20, and how many there are in all. */
   | { kind: 'source'; paths: ChangedPath[]; count: number }
-  /** HEAD of the checkout (`repository` is empty) or of a repository in it; no commit for an unborn HEAD. */
+  /**
+   * HEAD of the checkout (`repository` is empty) or of a repository in it: its commits, or where these are the same, the
+   * branches; none for an unborn HEAD.
+   */
   | { kind: 'head'; repository: string; from?: string; to?: string }
   /** A program that builds: cargo, rustc, zig, … */
   | { kind: 'toolchain'; tool: string; from?: string; to?: string }

@@ -274,7 +274,7 @@ describe('what binds a binary to another checkout of the same commit is told the
     await checkout.get({ profile: 'dev' })
     const worktree = join(checkout.directory, 'worktree')
     checkout.git('worktree', 'add', '--quiet', worktree)
-    const options = ['--profile', 'dev', '--repo', worktree, '--cache-dir', checkout.cacheDir]
+    const options = ['--profile', 'dev', '--scope', 'tree', '--repo', worktree, '--cache-dir', checkout.cacheDir]
     const { status, stdout } = await devBin('node', ['why', '-p', 'hello', ...options], { env: checkout.environment() })
     expect([status, stdout]).toEqual([
       3,

@@ -69,7 +69,7 @@ class Place extends Checkout {
 
   /** What a shell does with `"$@"` in its script standing for the binary, and for \`dev-bin run\` of it. */
   async inShell(runtime: Runtime, script: string): Promise<[direct: string, run: string]> {
-    const { path } = await this.get()
+    const { path } = await this.get({ scope: 'crate' })
     const run = [EXECUTABLES[runtime], COMMAND, 'run', '-q', '-p', 'hello', '--repo', this.repo, '--']
     const said = [[path], run].map((words) => {
       const { stdout, stderr } = Bun.spawnSync(['bash', '-c', script, 'bash', ...words], {
@@ -84,7 +84,7 @@ class Place extends Checkout {
 
   /** Puts other bytes in the place of the binary, and has its manifest vouch for them. */
   async disguise(bytes: string): Promise<string> {
-    const { path } = await this.get()
+    const { path } = await this.get({ scope: 'crate' })
     rmSync(path)
     writeFileSync(path, bytes, { mode: 0o755 })
     const manifest = JSON.parse(readFileSync(`${path}.json`, 'utf8'))
@@ -139,7 +139,7 @@ for (const runtime of RUNTIMES) {
 
     test.skipIf(process.platform === 'win32')('is one process, before and after', async () => {
       const place = new Place()
-      await place.get()
+      await place.get({ scope: 'crate' })
       const child = start(runtime, ['run', '-q', '-p', 'hello', '--', 'wait'], place.where())
       const { value } = await child.stdout.getReader().read()
       expect(new TextDecoder().decode(value)).toBe(`up ${child.pid}\n`)

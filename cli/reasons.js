@@ -50,8 +50,10 @@ function sourceLines({ paths, count }) {
   return [`  ${count === 1 ? 'a file' : `${count} files`} changed:`, ...lines]
 }
 
+/** A commit in short, or the name of a branch. */
 function commit(id) {
-  return id === undefined ? 'an unborn branch' : id.slice(0, 12)
+  if (id === undefined) return 'an unborn branch'
+  return /^[0-9a-f]{40,}$/.test(id) ? id.slice(0, 12) : visible(id)
 }
 
 module.exports = { boundLines, reasonLines }

@@ -30,6 +30,12 @@ pub fn fill_in(mut options: Options, afterwards: &Afterwards) -> Result<Options>
     if options.crate_name.is_some() && options.bin.is_some() {
         return Ok(options);
     }
+    if options.crate_name.is_none() {
+        inputs::checkout_root(&options.repo)?;
+    } else if !options.repo.join("Cargo.toml").is_file() {
+        // It is for the call itself to tell, when the other options are checked.
+        return Ok(options);
+    }
     let store = Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?;
     let packages = |asked: Asked<'_>| {
         let (found, unsaved) = inputs::packages(&options.repo, asked, &store.stat_caches());
@@ -43,7 +49,6 @@ pub fn fill_in(mut options: Options, afterwards: &Afterwards) -> Result<Options>
         found
     };
     let Some(name) = &options.crate_name else {
-        inputs::checkout_root(&options.repo)?;
         let candidates = packages(Asked::Default);
         let package = only_package(&candidates, kind, options.bin.as_deref())?;
         options.crate_name = Some(package.package.clone());

@@ -206,7 +206,9 @@ impl MissReason {
             }
             Self::Head { repository, to, .. } => {
                 let place = if repository.is_empty() { String::new() } else { format!(" of {repository}") };
-                let to = to.as_deref().map_or("an unborn branch", |commit| commit.get(..12).unwrap_or(commit));
+                let is_commit = |text: &str| text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let shown = |text| if is_commit(text) { &text[..12] } else { text };
+                let to = to.as_deref().map_or("an unborn branch", shown);
                 format!("HEAD{place} is now {to}")
             }
             Self::Toolchain { tool, to, .. } => match to {

@@ -80,7 +80,10 @@ pub struct Inventory {
     /// The checkout's own path, for a binary that may depend on it; for any other, what flags make of that path, if
     /// anything.
     pub location: Option<PathBuf>,
-    /// The path set that the last three come from. Names alone, so not part of the fingerprint.
+    /// The branch that is checked out, where a path set says that it counts.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// The path set that the last four come from. Names alone, so not part of the fingerprint.
     pub path_set: PathSet,
 }
 impl Inventory {
@@ -126,6 +129,8 @@ impl Inventory {
         }
         hash.section("location", 1);
         hash.optional(self.location.as_ref().map(|path| path.as_os_str().as_encoded_bytes()));
+        hash.section("branch", 1);
+        hash.optional(self.branch.as_deref());
         hash.finish()
     }
 

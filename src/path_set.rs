@@ -33,6 +33,8 @@ pub struct PathSet {
     pub output: BTreeSet<Place>,
     /// Environment variables, from `rerun-if-env-changed` of build scripts and `# env-dep:` of dep-info files.
     pub variables: BTreeSet<String>,
+    /// Scope `tree`: whether the branch that is checked out counts, as a build script or a macro may ask git for it.
+    pub branch: bool,
     /// Scope `crate`: everything counts that counts in scope `tree`.
     pub whole_tree: bool,
     /// Why it is not known what the build read. No binary is served by such a set.

@@ -47,7 +47,13 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
         reasons.push(MissReason::Toolchain { tool, from, to });
     }
     if is_of_same_scope {
-        reasons.extend(heads(before, now));
+        let moved = heads(before, now);
+        // Another worktree has another branch in any case.
+        if moved.is_empty() && before.branch != now.branch && before.location == now.location {
+            let (from, to) = (before.branch.clone(), now.branch.clone());
+            reasons.push(MissReason::Head { repository: String::new(), from, to });
+        }
+        reasons.extend(moved);
     }
     reasons
 }

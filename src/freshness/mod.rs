@@ -28,7 +28,7 @@ pub use self::record::BuildRecord;
 pub(crate) use self::record::Present;
 use self::record::{RunRecord, Surroundings};
 use self::undeclared::Files;
-use crate::inputs::{Observation, PackageReads, Run};
+use crate::inputs::{self, Observation, PackageReads, Run};
 use crate::path_set::{Place, normalized};
 use crate::request::Scope;
 use crate::tree::TreePath;
@@ -216,11 +216,34 @@ impl Audit<'_> {
             let place = Place::of(path, root).0;
             return Some(format!("{place} was changed after the last build, and nothing tells whether it was read"));
         }
+        if let Some(reason) = self.unvouched_in_tree(reads, began, &changed) {
+            return Some(reason);
+        }
         let undeclared = || self.present.surroundings.variables.keys().find(|name| !self.is_declared(name));
         if let Some(name) = undeclared().filter(|_| reads.is_local && run.is_script) {
             return Some(format!("{name} may not be what it was built with"));
         }
         self.configured_since(run)
+    }
+
+    /// The same of what counts in scope `tree` alone: files of others, and commits.
+    fn unvouched_in_tree(
+        &self,
+        reads: &PackageReads,
+        began: SystemTime,
+        changed: &dyn Fn(&Path) -> bool,
+    ) -> Option<String> {
+        let files = self.present.undeclared.everywhere(&reads.package.id);
+        if self.present.scope == Scope::Crate || files.digest.is_none() {
+            return None;
+        }
+        if let Some(path) = files.paths.iter().find(|path| changed(path)) {
+            let place = Place::of(path, self.present.root).0;
+            return Some(format!("{place} was changed after the last build, and nothing tells whether it was read"));
+        }
+        let mut heads = self.present.repositories().flat_map(|top| inputs::head_files(&top));
+        let has_moved = heads.any(|path| changed_after(&path, began));
+        has_moved.then(|| "HEAD may have moved after the last build, and nothing tells whether it was read".to_owned())
     }
 
     /// Whether a file came after `written` with a directory that it was moved with.

@@ -138,8 +138,7 @@ impl<'a> Present<'a> {
     ) -> crate::error::Result<Self> {
         let surroundings = Surroundings::of(known);
         // With the branch: a build script may ask git for that, too.
-        let branch = inputs::head_file(root).and_then(|path| crate::files::read(&path).ok());
-        let heads = serde_json::to_vec(&(tree.heads().iter().collect::<Vec<_>>(), branch));
+        let heads = serde_json::to_vec(&(tree.heads().iter().collect::<Vec<_>>(), inputs::branch(root)));
         Ok(Self {
             root,
             tree,
@@ -153,6 +152,13 @@ impl<'a> Present<'a> {
             surroundings,
             heads: Digest::of(heads.expect("paths and commits always become JSON")),
         })
+    }
+
+    /// The tops of the repositories whose commits count.
+    pub(super) fn repositories(&self) -> impl Iterator<Item = PathBuf> {
+        let around = inputs::worktree_top(self.root);
+        let inside = self.tree.heads().keys().filter(|path| !path.0.is_empty());
+        around.into_iter().chain(inside.map(|path| Place(path.clone()).on_disk(self.root)))
     }
 
     /// The places that a run for `reads` looks at.

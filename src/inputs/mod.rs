@@ -65,7 +65,7 @@ pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use outside::covers;
 pub use packages::{Asked, package_around, packages};
-pub use path_sets::{digest_of, files_of_package, head_file, identity_of, path_set};
+pub use path_sets::{branch, digest_of, files_of_package, head_files, identity_of, path_set};
 pub use recognition::remember_tools;
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
@@ -116,6 +116,12 @@ pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
 #[must_use]
 pub fn is_in_worktree(root: &Path) -> bool {
     worktree::around(root).is_some()
+}
+
+/// The top of the worktree that the workspace at `root` lies in; none without git.
+#[must_use]
+pub fn worktree_top(root: &Path) -> Option<PathBuf> {
+    worktree::around(root).map(|worktree| worktree.top)
 }
 
 /// What [`survey`] comes to.
@@ -195,6 +201,7 @@ pub fn observing(
         tree,
         observed: set.variables.iter().map(variable).collect(),
         outside,
+        branch: set.branch.then(|| branch(root)).flatten(),
         location: if set.bound_by.is_empty() { survey.location.clone() } else { Some(root.to_owned()) },
         path_set: set.clone(),
         ..survey.clone()

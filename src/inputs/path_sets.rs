@@ -81,17 +81,29 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
         }
     }
     set.bound_by = bonds(observation, &set, root);
-    if request.scope == Scope::Tree && observation.local().any(may_read_more) {
-        // A build script or a macro may ask git for the branch, as for the commit.
-        set.files.extend(head_file(root).map(|path| place(&path)));
-    }
+    // A build script or a macro may ask git for the branch, as for the commit.
+    set.branch = request.scope == Scope::Tree && observation.local().any(may_read_more);
     Ok(set)
 }
 
-/// The file that says which branch the worktree around `root` is on.
+/// The branch that the worktree around `root` is on; none where HEAD is a commit of its own, and without git.
 #[must_use]
-pub fn head_file(root: &Path) -> Option<PathBuf> {
-    worktree::around(root).map(|worktree| repository::git_directory(&worktree.top).join("HEAD"))
+pub fn branch(root: &Path) -> Option<String> {
+    let git = repository::git_directory(&worktree::around(root)?.top);
+    let name = files::read_to_string(&git.join("HEAD")).ok()?.strip_prefix("ref:")?.trim().to_owned();
+    Some(name.strip_prefix("refs/heads/").map_or(name.clone(), str::to_owned))
+}
+
+/// The files that change when the commit or the branch at HEAD does, there or not, of the repository at `top`.
+#[must_use]
+pub fn head_files(top: &Path) -> Vec<PathBuf> {
+    let git = repository::git_directory(top);
+    let common = files::read_to_string(&git.join("commondir")).map_or_else(|_| git.clone(), |it| git.join(it.trim()));
+    let head = git.join("HEAD");
+    let reference =
+        files::read_to_string(&head).ok().and_then(|text| Some(text.strip_prefix("ref:")?.trim().to_owned()));
+    let reference = reference.map(|name| common.join(name));
+    [head, common.join("packed-refs")].into_iter().chain(reference).collect()
 }
 
 /// Why the binary may depend on where the checkout lies, as far as its inputs tell.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::disk::FileId;
+use super::lease;
 use super::lock::Lock;
 use super::publish::now_ms;
 use super::{MANIFEST_FORMAT, Manifest, PublishedLibrary, Store};
@@ -81,6 +82,8 @@ impl Store {
     #[must_use]
     pub fn claim(&self, entry: &Entry) -> Claim {
         self.settle(entry);
+        // Before the manifest is looked at: who prunes takes it away before looking whether the binary is held.
+        lease::hold(&entry.path, &entry.stat);
         let path = manifest_path(&entry.path);
         let now = SystemTime::now();
         let noted = fs::metadata(&path).and_then(|metadata| metadata.modified());

@@ -26,6 +26,7 @@ mod copies;
 mod disk;
 mod earlier;
 mod entry;
+mod lease;
 mod leftovers;
 mod lock;
 mod manifest;

@@ -3,7 +3,7 @@
 //! Promises: least recently used first, down to the limits. An entry stays that was used within the last hour, that a
 //! process runs (see [`super::running`]), that a lock protects, or that is the newest of its binary and of a checkout that
 //! it was built in or served to, as long as that checkout is there. Down to the size, what is superseded goes before its hour
-//! is over (see [`super::superseded`]). One process prunes at a time, so that no two remove what
+//! is over (see [`super::superseded`]), but for what a process was just served (see [`super::lease`]). One process prunes at a time, so that no two remove what
 //! one of them would. A call that is served an entry finds it: a manifest is taken away before its binary,
 //! and put back when the entry turns out to have been used meanwhile, which those who serve make visible before they
 //! look whether the manifest is still there ([`Store::claim`]). Processes are looked at after the times of use were read, and
@@ -25,7 +25,7 @@ use super::entry::{NOTED_EVERY, inputs_path, libraries_beside, manifest_path, wi
 use super::leftovers::{Beside, current, is_gone};
 use super::running::Watch;
 use super::superseded::superseded;
-use super::{Lock, Store};
+use super::{Lock, Store, lease};
 use crate::cancellation::Cancellation;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -147,7 +147,7 @@ impl Store {
             if !pruning.all && (is_spared || newest.contains(&index)) || held.listed.running == Some(true) {
                 continue;
             }
-            match self.remove(held, pruning, &mut watch) {
+            match self.remove(held, pruning, may_go_early, &mut watch) {
                 Ok(Removal::Spared) => {}
                 Ok(removal) => {
                     let freed = held.files().map(|file| ledger.remove(file)).sum();
@@ -229,8 +229,8 @@ impl Store {
         self.root.join("pruned")
     }
 
-    /// Removes an entry, unless somebody uses it after all.
-    fn remove(&self, held: &Held, pruning: &Pruning, watch: &mut Watch) -> io::Result<Removal> {
+    /// Removes an entry, unless somebody uses it after all; before its hour is over only if nobody holds it.
+    fn remove(&self, held: &Held, pruning: &Pruning, is_early: bool, watch: &mut Watch) -> io::Result<Removal> {
         let binary = &held.listed.path;
         let Some(directory) = binary.parent() else { return Ok(Removal::Spared) };
         let short = directory.file_name().and_then(|name| name.to_str());
@@ -245,7 +245,8 @@ impl Store {
         }
         let used = fs::symlink_metadata(&aside).and_then(|metadata| metadata.modified());
         let was_used = !pruning.all && used.is_ok_and(|used| used != held.listed.used);
-        if was_used || watch.executes(current(binary)) == Some(true) {
+        let is_held = is_early && !pruning.all && lease::is_held(binary);
+        if was_used || is_held || watch.executes(current(binary)) == Some(true) {
             fs::rename(&aside, &manifest)?;
             return Ok(Removal::Spared);
         }

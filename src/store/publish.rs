@@ -14,7 +14,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::entry::{inputs_path, libraries_beside, manifest_path, read_manifest};
 use super::share::Sharing;
-use super::{Entry, Manifest, PublishedLibrary, Store, create_private, make_way};
+use super::{Entry, Manifest, PublishedLibrary, Store, create_private, lease, make_way};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
@@ -221,6 +221,7 @@ impl Store {
         };
         self.write(&manifest_path(&path), &json(&manifest)?)?;
         sync_directory(&directory).map_err(at(&directory))?;
+        lease::hold(&path, &stat);
         Ok(Entry::of(path, manifest))
     }
 

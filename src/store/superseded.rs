@@ -4,7 +4,8 @@
 //! over. Whoever publishes notes in the manifests of the others that they are superseded, and whoever is served one that is
 //! notes that each time, and not once an hour.
 //!
-//! Promises: an entry that was served stays for [`GRACE`] after that, and for its hour as long as the checkout has not used more
+//! Promises: an entry that was served stays while the process that was served it may start it (see [`super::lease`]), for
+//! [`GRACE`] after that in any case, for those who were told the path by another process; and for its hour as long as the checkout has not used more
 //! than [`KEPT`] superseded ones since: one that was served before it was superseded has that long from then on, and one that
 //! was served later has noted it before it looked whether the entry is still there ([`Store::claim`]). What another checkout
 //! knows is not superseded, nor what a process runs, nor, where the system does not tell that, anything.
