@@ -198,6 +198,39 @@ test('scope tree: a directory of no package that a macro embeds, and the commit 
   expect(await world.look({ scope: 'tree' })).toMatchObject({ outcome: 'built', prints: `${commit()} 1.sql,2.sql` })
 })
 
+test('a wrapper that a cargo in a terminal did not have, or had', async () => {
+  const world = new Compared(CONFIGURED)
+  const path = wrapper(world, 'wrapper', '--cfg fast')
+  for (const [index, scope] of SCOPES.entries()) {
+    for (const [terminal, here] of [
+      [undefined, path],
+      [path, undefined],
+    ]) {
+      world.write('src/main.rs', `${CONFIGURED['src/main.rs']}// ${index} ${here}\n`)
+      world.env = { RUSTC_WRAPPER: terminal }
+      world.cargo(world.repo, 'build', '--quiet', '--release')
+      world.env = { RUSTC_WRAPPER: here }
+      expect(await world.look({ scope })).toMatchObject({ prints: world.clean() })
+    }
+  }
+})
+
+test('scope tree: a commit after a build in a terminal, which a build script had asked for', async () => {
+  const git = 'std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().unwrap().stdout'
+  const world = new Compared({
+    'build.rs': script(`String::from_utf8(${git}).unwrap().trim()`, 'rerun-if-changed=build.rs'),
+    'src/main.rs': printing('env!("READ")'),
+  })
+  await world.look({ scope: 'tree' })
+  world.write(
+    'build.rs',
+    `${script(`String::from_utf8(${git}).unwrap().trim()`, 'rerun-if-changed=build.rs')}// edited\n`,
+  )
+  world.cargo(world.repo, 'build', '--quiet', '--release')
+  world.commit('after it')
+  expect(await world.look({ scope: 'tree' })).toMatchObject({ prints: world.git('rev-parse', 'HEAD') })
+})
+
 test('scope tree: a branch that a build script asks for, at one commit', async () => {
   const git = 'std::process::Command::new("git").args(["rev-parse", "--abbrev-ref", "HEAD"]).output().unwrap().stdout'
   const world = new Compared({

@@ -194,7 +194,8 @@ fn build(
     let asked = search.for_cargo(inputs)?;
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
-    let began = store.now();
+    let target = inputs::target_directory(root, &request.env)?;
+    let (began, rustc) = (store.now(), inputs::last_rustc(&target));
     let expected = store.nearest_build(request, root);
     let mut built = cargo::build(&asked, root, expected, call.cancellation, call.emit)?;
     let observation = match observe(search, &built) {
@@ -204,8 +205,9 @@ fn build(
     let record = record(search, &built)?;
     let present = present(search, &observation, inputs, tree)?;
     let changed: Vec<String> = reasons.iter().flat_map(MissReason::paths).collect();
-    let audit =
-        Audit { record: &record, observation: &observation, present: &present, began, changed: &changed, disturbed };
+    let is_other_rustc = rustc != inputs::last_rustc(&target);
+    let (record, observed, present) = (&record, &observation, &present);
+    let audit = Audit { record, observation: observed, present, began, changed: &changed, is_other_rustc, disturbed };
     let doubts = audit.doubts();
     if doubts.is_empty() {
         return Ok((built, Ok(observation)));

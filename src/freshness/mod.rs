@@ -13,7 +13,7 @@
 //! recorded, with the `stat` of what the run wrote. Where the record does not vouch for that file, since another program
 //! built it, the change times of the inputs do, which no program can set: what was changed after the run began is
 //! doubted, and so is everything in a target directory outside the checkout. So is what was built for a local package
-//! before its target directory was moved. A build script is doubted, too, when an input was written
+//! before its target directory was moved, and everything where the last cargo there ran another rustc or wrapper. A build script is doubted, too, when an input was written
 //! to while it ran in an earlier build of the same call.
 //! Does not promise: to doubt what does not count as an input.
 
@@ -78,6 +78,8 @@ pub(crate) struct Audit<'a> {
     pub(crate) began: SystemTime,
     /// Paths that are known to have changed, to name one.
     pub(crate) changed: &'a [String],
+    /// Whether the cargo that ran in the target directory before ran another rustc, or another wrapper of it.
+    pub(crate) is_other_rustc: bool,
     /// Files that were written to during earlier builds of the same call.
     pub(crate) disturbed: &'a [TreePath],
 }
@@ -114,6 +116,9 @@ impl Audit<'_> {
         let wrote = crate::stat::StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links();
         let then = self.record.runs.get(&run.wrote).filter(|then| then.wrote == wrote);
         let Some(then) = then else {
+            if self.is_other_rustc {
+                return Some("another rustc, or another wrapper of it, ran in the target directory last".to_owned());
+            }
             let written = modified(&run.wrote)?;
             let changed = |path: &str| changed_after(Path::new(path), written);
             // rustc has a version, which cargo looks at.

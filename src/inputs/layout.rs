@@ -158,6 +158,15 @@ pub(super) fn output_of(script: &ScriptRun) -> PathBuf {
     if new.is_file() { new } else { script.out_dir.with_file_name("output") }
 }
 
+/// What cargo noted in the target directory about the rustc that it last ran there, wrappers included; none where it noted
+/// nothing. Each cargo that runs with another one writes it anew.
+#[must_use]
+pub fn last_rustc(target: &Path) -> Option<String> {
+    let info = crate::files::read(&target.join(".rustc_info.json")).ok()?;
+    let info: serde_json::Value = serde_json::from_slice(&info).ok()?;
+    Some(info.get("rustc_fingerprint")?.to_string())
+}
+
 /// From when to when the run of rustc that wrote `file` went; none when that is not known. cargo leaves a file behind
 /// as soon as it starts rustc, in a directory that has the same hash in its name.
 pub(super) fn span_of_rustc(file: &Path) -> Option<(SystemTime, SystemTime)> {

@@ -61,6 +61,7 @@ use std::sync::Arc;
 pub use closure::{Observation, PackageReads, Run, Unobservable, observe, twin};
 pub use environment::{Configured, configured_profiles, configured_targets, configured_variables, target_directory};
 pub use kinship::Kinship;
+pub use layout::last_rustc;
 pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use outside::covers;
