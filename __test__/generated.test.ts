@@ -36,6 +36,23 @@ for (const [title, script] of [
   })
 }
 
+test('a script writes the same bytes into a tracked file that nothing reads: one run of cargo', async () => {
+  const world = new Compared({
+    'build.rs': `fn main() {
+    println!("cargo::rerun-if-changed=src");
+    std::fs::write("docs/manual.txt", "manual").unwrap();
+}
+`,
+    'docs/manual.txt': 'manual',
+    'src/main.rs': printing('"0"'),
+  })
+  for (const [index, scope] of SCOPES.entries()) {
+    world.write('src/main.rs', printing(`"${index}"`))
+    expect(await world.look({ scope })).toMatchObject({ prints: `${index}`, builds: 1, warnings: [] })
+    expect(await world.look({ scope })).toMatchObject({ outcome: 'cached' })
+  }
+})
+
 test('a script writes the same bytes into a package that is compiled after it: one run of cargo', async () => {
   const world = new Compared({
     'Cargo.toml': package_('app', '[dependencies]\nlib.path = "lib"\n[workspace]\n'),

@@ -217,7 +217,8 @@ impl Writers {
     /// The build script that wrote a file last, before the compilation that reads it. A program of the user's may have
     /// written to it in the same span of time, and the script may have read what was there before. So the file is one that
     /// this script is known to write; or is compiled by its package or afterwards alone and not declared by it, and either holds the
-    /// same bytes as before or is none that git tracks or would. In a second build, any file is that holds the same bytes;
+    /// same bytes as before or is none that git tracks or would; or holds the same bytes and is read by none, as completions and
+    /// manuals are. In a second build, any file is that holds the same bytes;
     /// in the last one, any that the script does not read itself: what it reads and writes never comes to an end.
     fn writer_of(&self, written: &Written<'_>) -> Option<&Script> {
         let stat = written.now?.stat;
@@ -227,12 +228,13 @@ impl Writers {
             let is_other = |reader: &Reader| reader.id != script.id && is_before(reader);
             let is_read_by_others = readers.is_some_and(|readers| readers.iter().any(is_other));
             let is_generated = readers.is_some() && !script.declares.contains(written.path);
+            let is_read_by_none = readers.is_none() && !script.may_read(written.path);
             stat.was_written_within(script.began, script.ended)
                 && !is_read_by_others
                 && (script.writes.contains(&Place(written.path.clone()))
                     || (is_generated
                         && (written.is_same || (written.is_named && !script.declares_around(written.path))))
-                    || (self.builds > 1 && written.is_same)
+                    || (written.is_same && (is_read_by_none || self.builds > 1))
                     || (self.builds == MOST_BUILDS && (is_generated || !script.may_read(written.path))))
         };
         self.scripts.iter().find(is_of)
