@@ -177,8 +177,8 @@ function toRequest(task, { signal: _, onEvent, ...options }) {
     task,
     report,
     repo: looks ? absolute('repo', repo) : '',
-    // A path that ends in a separator names a directory, which is for the addon to refuse.
-    out: out && (/[/\\]$/.test(out) ? out : absolute('out', out)),
+    // Its braces are filled in, and those of the working directory are not.
+    workingDirectory: out === undefined ? undefined : process.cwd(),
     cacheDir: cacheDir === undefined ? defaultCacheDir() : absolute('cacheDir', cacheDir),
     maxSize: typed(options.maxSize, 'B'),
     maxAge: typed(options.maxAge, 'ms'),

@@ -103,7 +103,7 @@ const LEFT_OUT: [string, () => Checkout, { here?: string; args?: string[] }, { p
       'a binary where there is none',
       () => workspace({ lib: ['', { 'src/lib.rs': '' }] }),
       {},
-      { says: 'invalid option `crate`: it is left out, and no default package has a bin; there are lib' },
+      { says: 'invalid option `crate`: it is left out, and no default package has a binary; default packages: lib' },
     ],
   ]
 for (const [title, make, { here = '', args = [] }, expected] of LEFT_OUT) {

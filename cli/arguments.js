@@ -92,6 +92,7 @@ const REQUEST = [
   'config',
   'unstable',
   'jobs',
+  'out',
 ]
 
 /** What is known of a command's options to those who parse. */
@@ -130,6 +131,11 @@ function parse(command, argv) {
     throw new UsageError(error.message.split('. ')[0])
   }
   const { values, positionals, tokens } = parsed
+  for (const { kind, name } of tokens) {
+    const isOnce = kind === 'option' && options[name].type === 'string' && !options[name].multiple
+    if (isOnce && tokens.filter((token) => token.kind === 'option' && token.name === name).length > 1)
+      throw new UsageError(`\`--${name}\` is given twice`)
+  }
   for (const [alias, name] of Object.entries(ALIASES)) {
     if (values[alias] === undefined) continue
     delete values[alias]

@@ -2,6 +2,8 @@
 
 // The commands: what each takes, what help says of it, and what it does. Results go to stdout, everything else to stderr.
 
+const { existsSync } = require('node:fs')
+const { resolve } = require('node:path')
 const { explain, getDevBinaries, getDevBinary, list, prune, verify } = require('..')
 const { REQUEST } = require('./arguments.js')
 const { findCheckout, packageHere } = require('./checkout.js')
@@ -25,7 +27,7 @@ const COMMANDS = {
 happens, and the last line is the result (type "result") or the error (type "error"). Of several crates or binaries, the
 paths come one a line in the order asked, with --json as an array in the last line; when one fails, the others are built
 all the same.`,
-    options: [...REQUEST, 'out', 'rebuild', 'cache-dir', 'quiet', 'json'],
+    options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet', 'json'],
     examples: [
       'gateway=$(dev-bin get -p openshell-server --bin openshell-gateway)',
       'dev-bin get -p openshell-server -p openshell-sandbox',
@@ -41,7 +43,7 @@ all the same.`,
     usage: '[-p CRATE] [OPTIONS] [-- ARGS]',
     detail: `What follows -- is passed on. The binary takes the place of this command: it is the same process, with the same terminal,
 standard input and output, and its end is this command's end.`,
-    options: [...REQUEST, 'out', 'rebuild', 'cache-dir', 'quiet'],
+    options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet'],
     passesOn: true,
     examples: ['dev-bin run -p openshell-server --bin openshell-gateway -- --help', 'dev-bin run -q -p hello'],
     run,
@@ -105,7 +107,8 @@ const CARGO_SWITCHES = ['locked', 'offline', 'frozen', 'all-features']
 
 function cargoArguments(values) {
   const switches = CARGO_SWITCHES.filter((name) => values[name]).map((name) => `--${name}`)
-  const config = values.config?.flatMap((value) => ['--config', value]) ?? []
+  // A file is meant from here; what is no file is for cargo.
+  const config = values.config?.flatMap((value) => ['--config', existsSync(value) ? resolve(value) : value]) ?? []
   const unstable = values.unstable?.flatMap((flag) => ['-Z', flag]) ?? []
   const jobs = values.jobs === undefined ? [] : ['-j', values.jobs]
   return [...switches, ...config, ...unstable, ...jobs]
@@ -140,7 +143,7 @@ function shared(values) {
     kind: values.kind,
     with: values.with,
     target: values.target,
-    features: values.features?.flatMap((features) => features.split(',')).filter((feature) => feature !== ''),
+    features: values.features?.flatMap((features) => features.split(/[,\s]/)).filter((feature) => feature !== ''),
     noDefaultFeatures: values['no-default-features'],
     profile: values.profile,
     builder: values.builder,

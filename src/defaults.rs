@@ -9,6 +9,7 @@
 use crate::afterwards::Afterwards;
 use crate::error::{Error, Result, listed};
 use crate::inputs::{self, Asked, Library, Targets};
+use crate::nearest::offered;
 use crate::request::{self, Kind, Options};
 use crate::store::Store;
 
@@ -50,7 +51,12 @@ pub fn fill_in(mut options: Options, afterwards: &Afterwards) -> Result<Options>
     };
     let Some(name) = &options.crate_name else {
         let candidates = packages(Asked::Default);
-        let package = only_package(&candidates, kind, options.bin.as_deref())?;
+        let package = only_package(&candidates, kind, options.bin.as_deref()).map_err(|error| {
+            match inputs::broken_manifest(&options.repo) {
+                Some((path, problem)) => Error::unreadable(path, std::io::Error::other(problem)),
+                None => error,
+            }
+        })?;
         options.crate_name = Some(package.package.clone());
         return target(options, kind, package);
     };
@@ -78,11 +84,21 @@ fn only_package<'p>(candidates: &'p [Targets], kind: Option<Kind>, name: Option<
             Ok(runs().next().expect("one was counted"))
         }
         ([], _) => {
-            let wanted =
-                format!("{}{}", kind.unwrap_or_default().name(), name.map(|it| format!(" `{it}`")).unwrap_or_default());
-            let packages: Vec<String> = candidates.iter().map(|package| package.package.clone()).collect();
-            let packages = listed(&packages, MOST_NAMES);
-            let problem = format!("it is left out, and no default package has a {wanted}; there are {packages}");
+            let all = candidates.iter().flat_map(|package| names_of(package, kind.unwrap_or_default()));
+            let all: Vec<String> = all.map(str::to_owned).collect();
+            let what = target_word(kind.unwrap_or_default());
+            let problem = match (name, all.as_slice()) {
+                (Some(name), [_, ..]) => {
+                    let there_are = offered(&all, name, "there are");
+                    format!("it is left out, and no default package has the {what} `{name}`; {there_are}")
+                }
+                _ if candidates.is_empty() => "it is left out, and the workspace has no default package".to_owned(),
+                _ => {
+                    let packages: Vec<String> = candidates.iter().map(|package| package.package.clone()).collect();
+                    let packages = listed(&packages, MOST_NAMES);
+                    format!("it is left out, and no default package has a {what}; default packages: {packages}")
+                }
+            };
             Err(Error::option("crate", problem))
         }
         _ => {
@@ -101,6 +117,15 @@ fn only_package<'p>(candidates: &'p [Targets], kind: Option<Kind>, name: Option<
                 format!("it is left out, and there are several packages to choose from: {packages}"),
             ))
         }
+    }
+}
+
+/// What a target of a kind is called.
+fn target_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bin => "binary",
+        Kind::Example => "target of the kind `example`",
+        Kind::Cdylib | Kind::Staticlib => "library",
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cargo;
 use crate::error::{Error, Result};
 use crate::inputs;
 use crate::inventory::Tool;
-use crate::request::{HOST_TUPLE, Request, TARGET, file_names};
+use crate::request::{HOST_TUPLE, Request};
 use crate::search::{Call, Search};
 use crate::store::Entry;
 
@@ -31,8 +31,8 @@ struct Host {
 pub fn copy_out(request: &Request, call: &Call<'_>, entry: &Entry) -> Result<Option<PathBuf>> {
     let Some(template) = &request.out else { return Ok(None) };
     let search = Search::begin(request, call)?;
-    let triple = if template.contains(TARGET) { triple(&search)? } else { request.target.clone().unwrap_or_default() };
-    let path = PathBuf::from(file_names(template, &triple));
+    let triple = if template.asks_for_target() { triple(&search)? } else { request.target.clone().unwrap_or_default() };
+    let path = template.filled_in(&triple);
     search.store.prepare()?;
     search.store.copy_out(entry, &path)?;
     Ok(Some(path))

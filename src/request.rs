@@ -17,7 +17,7 @@ pub use artifact::Kind;
 pub use cargo_arguments::CargoArguments;
 pub use environment::Environment;
 pub(crate) use environment::SAID_OF_EVERY_PACKAGE;
-pub(crate) use template::{TARGET, file_names};
+pub use template::Template;
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -58,6 +58,8 @@ pub struct Options {
     pub env: BTreeMap<OsString, OsString>,
     /// Where a copy is wanted; `{target}` and `{exe}` are filled in.
     pub out: Option<PathBuf>,
+    /// Where `out` starts from, if it is relative; absolute.
+    pub working_directory: PathBuf,
     /// Further arguments for cargo.
     pub cargo_args: Vec<String>,
     /// What the cache may hold, as typed; default: see [`Limits`].
@@ -140,8 +142,8 @@ pub struct Request {
     pub exclude: Vec<String>,
     /// Where entries are kept, absolute.
     pub cache_dir: PathBuf,
-    /// Where a copy is wanted, absolute; `{target}` and `{exe}` are to be filled in.
-    pub out: Option<String>,
+    /// Where a copy is wanted.
+    pub out: Option<Template>,
     /// Further arguments for cargo.
     pub cargo: CargoArguments,
     /// The environment of the build.
@@ -162,6 +164,12 @@ impl TryFrom<Options> for Request {
         let bin = options.bin.map(|name| bin_name("bin", without_suffix(name, target.as_deref()))).transpose()?;
         let bin = bin.unwrap_or_else(|| package.clone());
         let with = siblings(options.with, &bin, kind)?;
+        if let Some(name) =
+            options.out.as_ref().and_then(|out| with.iter().find(|name| out.file_name() == Some(name.as_ref())))
+        {
+            let problem = format!("its name is that of the other binary `{name}`, which is put beside it");
+            return Err(Error::option("out", problem));
+        }
         let builder = builder(options.builder.as_deref(), target.as_deref())?;
         let scope = options.scope.as_deref().unwrap_or("crate");
         let unknown = || Error::option("scope", format!("{scope:?} is not `tree` or `crate`"));
@@ -187,7 +195,7 @@ impl TryFrom<Options> for Request {
             with,
             target,
             rebuild: options.rebuild,
-            out: options.out.map(|path| template::checked(&path)).transpose()?,
+            out: options.out.map(|path| Template::of(&path, &options.working_directory)).transpose()?,
             repo: absolute("repo", &options.repo)?,
             features,
             no_default_features: options.no_default_features,
@@ -249,7 +257,7 @@ impl Request {
     /// Patterns of paths that are no inputs: those that were given, and what is written to `out`.
     #[must_use]
     pub fn excluded(&self) -> Vec<String> {
-        let own = self.out.as_ref().and_then(|out| template::pattern(out, &self.repo));
+        let own = self.out.as_ref().and_then(|out| out.pattern(&self.repo));
         self.exclude.iter().cloned().chain(own).collect()
     }
 

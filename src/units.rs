@@ -46,6 +46,8 @@ pub struct Unit {
     pub is_proc_macro: bool,
     /// Whether cargo took it as it was.
     pub fresh: bool,
+    /// The file that rustc was called with.
+    pub source: PathBuf,
     /// Files that rustc wrote. A binary that was asked for is named where cargo put it, not where rustc wrote it.
     pub files: Vec<PathBuf>,
 }

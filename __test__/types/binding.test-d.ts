@@ -24,7 +24,7 @@ holds<Equal<Plain<native.NativePruning>, Plain<surface.Pruning>>>()
 
 /** What JavaScript keeps for itself, and what it adds. */
 type Kept = 'signal' | 'onEvent'
-type Added = 'task' | 'listening'
+type Added = 'task' | 'listening' | 'workingDirectory'
 type Options = keyof (surface.DevBinaryOptions & surface.ListOptions & surface.PruneOptions)
 holds<Equal<Exclude<Options, Kept>, Exclude<keyof native.NativeRequest, Added>>>()
 holds<Equal<surface.DevBinaryOptions['report'], native.ReportMode | undefined>>()

@@ -96,6 +96,7 @@ impl From<NativeRequest> for Options {
             kind: native.kind,
             with: native.siblings.unwrap_or_default(),
             out: native.out.map(Into::into),
+            working_directory: native.working_directory.unwrap_or_default().into(),
             cargo_args: native.cargo_args.unwrap_or_default(),
             target: native.target,
             rebuild: native.rebuild.unwrap_or_default(),

@@ -49,8 +49,10 @@ pub struct NativeRequest {
     pub siblings: Option<Vec<String>>,
     /// Target triple.
     pub target: Option<String>,
-    /// Where a copy is wanted, absolute.
+    /// Where a copy is wanted.
     pub out: Option<String>,
+    /// Where that starts from, if it is relative.
+    pub working_directory: Option<String>,
     /// Further arguments for cargo.
     pub cargo_args: Option<Vec<String>>,
     /// Run cargo even when an entry exists.

@@ -93,7 +93,7 @@ fn only(mut files: BTreeMap<PathBuf, StatIdentity>, name: &str) -> Result<(PathB
         let problem = format!("cargo builds `{name}` more than once: {listed}; name the target of one of them");
         return Err(Error::option("target", problem));
     }
-    files.pop_first().ok_or_else(|| Error::Internal(format!("cargo succeeded and named no file for `{name}`")))
+    files.pop_first().ok_or_else(|| Error::option("kind", format!("cargo makes no program of `{name}`")))
 }
 
 /// Builds the binary of `request` in `root` with the `cargo` at hand; the last time that took `expected`.
@@ -147,6 +147,6 @@ mod tests {
         let refused = only(named(&["/t/a/app", "/t/b/app"]), "app").unwrap_err();
         assert!(matches!(refused, Error::InvalidOption { option: "target", .. }));
         assert!(refused.to_string().contains("/t/a/app, /t/b/app"));
-        assert!(matches!(only(named(&[]), "app"), Err(Error::Internal(_))));
+        assert!(matches!(only(named(&[]), "app"), Err(Error::InvalidOption { option: "kind", .. })));
     }
 }

@@ -221,6 +221,7 @@ impl<'a> Listener<'a> {
                     is_build_script: artifact.target.is_custom_build(),
                     is_proc_macro: artifact.target.is_proc_macro(),
                     fresh: artifact.fresh,
+                    source: artifact.target.src_path.into(),
                     files: artifact.filenames.into_iter().map(Into::into).collect(),
                 });
                 if let Some(output) = wanted {

@@ -85,7 +85,8 @@ pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package,
     // cargo names what the target lacks between the first backquotes behind these words.
     if let Some((_, rest)) = said.split_once("requires the features: ") {
         let needed = rest.lines().next().unwrap_or(rest).trim();
-        let target = &request.bin;
+        let named = said.split_once("target `").and_then(|(_, rest)| rest.split_once('`'));
+        let target = named.map_or(request.bin.as_str(), |(target, _)| target);
         return refused(format!("`{target}` of package `{}` requires {needed}", package.name));
     }
     for feature in &request.features {

@@ -13,7 +13,7 @@
 //! recorded, with the `stat` of what the run wrote. Where the record does not vouch for that file, since another program
 //! built it, the change times of the inputs do, which no program can set: what was changed after the run began is
 //! doubted, and so is everything in a target directory outside the checkout. So is what was built for a local package
-//! before its target directory was moved, and everything where the last cargo there ran another rustc or wrapper. A build script is doubted, too, when an input was written
+//! before its target directory was moved, everything where the last cargo there ran another rustc or wrapper, and a library that another package has written over. A build script is doubted, too, when an input was written
 //! to while it ran in an earlier build of the same call.
 //! Does not promise: to doubt what does not count as an input.
 
@@ -151,6 +151,12 @@ impl Audit<'_> {
         }
         if let Some(then) = run.moved_from.as_ref().filter(|_| reads.is_local) {
             return Some(format!("it was built in `{}`, from where the target directory was moved", then.display()));
+        }
+        if run.is_overwritten {
+            return Some(format!(
+                "`{}` was built from another package that has the same name for it",
+                run.wrote.display()
+            ));
         }
         let now = self.present.record(run, reads)?;
         match self.vouching(run, &now) {

@@ -42,6 +42,9 @@ pub struct Run {
     pub fresh: Option<bool>,
     /// From when to when it went, where that is known.
     pub span: Option<(SystemTime, SystemTime)>,
+    /// Whether what it wrote has been written over by the run of another package: libraries that other programs load have
+    /// no hash in their names.
+    pub is_overwritten: bool,
     /// Where its output was when it ran, if the target directory has been moved since.
     pub moved_from: Option<PathBuf>,
     /// Files and directories that it read, absolute.
@@ -133,6 +136,13 @@ fn unobservable(path: &Path, error: &Error) -> Unobservable {
     Unobservable { path: path.to_owned(), source: io::Error::other(error.to_string()) }
 }
 
+/// Whether cargo has given the file a name that no other run has.
+fn has_hash(file: &Path) -> bool {
+    let is_hash = |part: &str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    stem.rsplit_once('-').is_some_and(|(_, hash)| is_hash(hash))
+}
+
 /// What cargo counts to a package whose manifest git does not track: everything but what begins with a dot.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-exclude-and-include-fields>
@@ -205,7 +215,10 @@ impl Observer<'_> {
         let directory = &unit.package.directory;
         // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
         let started_in = if directory.starts_with(self.root) { self.root } else { directory };
-        let mut files = self.inputs(trace.files.into_iter().map(|file| started_in.join(file)), &unit.package);
+        let read: Vec<PathBuf> = trace.files.into_iter().map(|file| started_in.join(file)).collect();
+        let source = normalized(&unit.source);
+        let is_overwritten = !has_hash(&wrote) && !read.iter().any(|file| normalized(file) == source);
+        let mut files = self.inputs(read.into_iter(), &unit.package);
         if is_local && started_in != self.root {
             let named = named_in(directory, self.root, self.env).map_err(|error| unobservable(directory, &error))?;
             files.extend(self.inputs(named.into_iter(), &unit.package));
@@ -218,6 +231,7 @@ impl Observer<'_> {
             is_final,
             fresh: Some(unit.fresh),
             span,
+            is_overwritten,
             moved_from: trace.written_in,
             files,
             reads_whole_package: false,
@@ -261,6 +275,7 @@ impl Observer<'_> {
                     is_final: false,
                     fresh: None,
                     span,
+                    is_overwritten: false,
                     moved_from,
                     files,
                     reads_whole_package,

@@ -65,7 +65,7 @@ pub use layout::last_rustc;
 pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use outside::covers;
-pub use packages::{Asked, package_around, packages};
+pub use packages::{Asked, broken_manifest, package_around, packages};
 pub use path_sets::{branch, digest_of, files_of_package, head_files, identity_of, path_set};
 pub use recognition::remember_tools;
 pub use selection::Selection;

@@ -82,6 +82,19 @@ impl Look {
     }
 }
 
+/// The first manifest of the workspace in `directory` that is no TOML, and what is wrong with it.
+#[must_use]
+pub fn broken_manifest(directory: &Path) -> Option<(PathBuf, String)> {
+    let watch = Watch::default();
+    let workspace = Workspace::around(directory, &watch);
+    let members = workspace.members();
+    let manifests = std::iter::once(workspace.root.clone()).chain(members).map(|directory| directory.join(MANIFEST));
+    manifests.into_iter().find_map(|manifest| {
+        let problem = crate::files::read_to_string(&manifest).ok()?.parse::<toml::Table>().err()?;
+        Some((manifest, problem.to_string()))
+    })
+}
+
 /// The package whose directory a cargo started in `directory` is in; none at the root of a workspace, where others may
 /// be the default.
 #[must_use]
@@ -131,7 +144,7 @@ impl<'w> Workspace<'w> {
         let defaults = self.section().and_then(|workspace| workspace.get("default-members")?.as_array());
         let is_root = directory == self.root;
         let chosen: Vec<PathBuf> = match defaults {
-            Some(defaults) if is_root => self.expanded(defaults),
+            Some(defaults) if is_root => self.but_for_excluded(self.expanded(defaults)),
             _ if !is_root || self.manifest.contains_key("package") => vec![directory],
             _ => {
                 let listed = self.members();
@@ -158,16 +171,36 @@ impl<'w> Workspace<'w> {
     fn members(&self) -> Vec<PathBuf> {
         let is_package = self.manifest.contains_key("package");
         let named = self.section().and_then(|workspace| workspace.get("members")?.as_array());
-        let mut named = named.map(|members| self.expanded(members)).unwrap_or_default();
-        named.retain(|directory| self.section().is_none_or(|section| !is_excluded(section, &self.root, directory)));
+        let named = self.but_for_excluded(named.map(|members| self.expanded(members)).unwrap_or_default());
         is_package.then(|| self.root.clone()).into_iter().chain(named).collect()
+    }
+
+    fn but_for_excluded(&self, mut directories: Vec<PathBuf>) -> Vec<PathBuf> {
+        directories
+            .retain(|directory| self.section().is_none_or(|section| !is_excluded(section, &self.root, directory)));
+        directories
+    }
+
+    /// The directories of dependencies that `members` inherit from the workspace.
+    fn inherited(&self, members: &[PathBuf]) -> Vec<PathBuf> {
+        let known = self.section().and_then(|section| section.get("dependencies")?.as_table());
+        let paths = known.into_iter().flatten();
+        let paths: Vec<(&String, &str)> =
+            paths.filter_map(|(name, dependency)| Some((name, dependency.get("path")?.as_str()?))).collect();
+        if paths.is_empty() {
+            return Vec::new();
+        }
+        let manifests: Vec<toml::Value> =
+            members.iter().map(|directory| toml::Value::Table(self.table(directory))).collect();
+        let inherits = |name: &str| manifests.iter().any(|manifest| inherits(manifest, name));
+        paths.into_iter().filter(|(name, _)| inherits(name)).map(|(_, path)| self.root.join(path)).collect()
     }
 
     /// Members by being path dependencies of `members`.
     fn implied_members(&self, members: &[PathBuf]) -> Vec<PathBuf> {
         let Some(section) = self.section() else { return Vec::new() };
         let known: BTreeSet<PathBuf> = members.iter().map(|directory| normalized(directory)).collect();
-        let starts = members.iter().map(|directory| directory.join(MANIFEST));
+        let starts = members.iter().cloned().chain(self.inherited(members)).map(|directory| directory.join(MANIFEST));
         let reached = reached(starts, self.watch).into_iter();
         let directories = reached.filter_map(|manifest| Some(normalized(manifest.parent()?)));
         let is_member = |directory: &PathBuf| {
@@ -225,6 +258,13 @@ impl<'w> Workspace<'w> {
     fn targets(&self, directory: &Path, manifest: &toml::Table) -> Option<Targets> {
         Targets::of(directory, manifest, &self.manifest, self.watch)
     }
+}
+
+/// Whether some dependency `name` of a manifest is the workspace's.
+fn inherits(value: &toml::Value, name: &str) -> bool {
+    let Some(table) = value.as_table() else { return false };
+    let is_inherited = |dependency: &toml::Value| dependency.get("workspace") == Some(&toml::Value::Boolean(true));
+    table.get(name).is_some_and(is_inherited) || table.values().any(|value| inherits(value, name))
 }
 
 #[cfg(test)]

@@ -75,6 +75,7 @@ pub(super) fn package_name(manifest: &toml::Table) -> Option<&str> {
 
 /// The targets in a directory that cargo finds by themselves: files, and directories with a `main.rs`; with their paths.
 fn discovered(directory: &Path, watch: &Watch) -> Vec<(String, PathBuf)> {
+    let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let target = |path: PathBuf| {
         let main = path.join("main.rs");
         watch.at(&main);
@@ -85,7 +86,7 @@ fn discovered(directory: &Path, watch: &Watch) -> Vec<(String, PathBuf)> {
         };
         Some((named.to_str()?.to_owned(), path))
     };
-    entries(directory, watch).into_iter().filter_map(target).collect()
+    entries(directory, watch).into_iter().filter(|path| !is_hidden(path)).filter_map(target).collect()
 }
 
 /// What is in a directory; nothing when it cannot be read.

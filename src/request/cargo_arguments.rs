@@ -110,10 +110,11 @@ impl CargoArguments {
                 configuration(value)?;
                 arguments.configuration.push(value.clone());
             }
+            let counts = known.counts && !value.as_deref().is_some_and(|value| name == "--config" && is_noise(value));
             let whole = std::iter::once(name.to_owned()).chain(value);
             let list = if known.is_everywhere { &mut arguments.everywhere } else { &mut arguments.of_build };
             list.extend(whole.clone());
-            if known.counts {
+            if counts {
                 arguments.counting.extend(whole);
             }
         }
@@ -133,6 +134,15 @@ fn split(argument: &str) -> (&str, Option<&str>) {
         }
         _ => (argument, None),
     }
+}
+
+/// Tables of the configuration that say how cargo downloads and what it understands, and never what it builds.
+const NOISE: [&str; 7] = ["alias", "cache", "future-incompat-report", "http", "net", "registries", "registry"];
+
+/// Whether a piece of configuration cannot change a binary.
+fn is_noise(value: &str) -> bool {
+    let table: toml::Table = value.parse().unwrap_or_default();
+    !table.is_empty() && table.keys().all(|key| NOISE.contains(&key.as_str()))
 }
 
 /// Keys are as in TOML, so that spaces and quotes may stand around them.
@@ -200,6 +210,7 @@ mod tests {
     fn what_can_change_a_binary_counts() {
         let arguments = parsed(&["--locked", "-j4", "--all-features", "-Z", "x", "--config", "a.b=1"]).unwrap();
         assert_eq!(arguments.counting, ["--all-features", "-Z", "x", "--config", "a.b=1"]);
+        assert!(parsed(&["--config", "net.offline=true", "--config", "http.timeout=1"]).unwrap().counting.is_empty());
     }
 
     #[test]

@@ -132,7 +132,10 @@ impl Store {
         // Not before: see `prune`.
         let running = Running::now();
         for held in &mut contents.entries {
-            held.listed.running = running.executes(held.binary.id);
+            // Another binary of the package may run alone.
+            let ids = std::iter::once(held.binary.id).chain(held.rest.iter().map(|file| file.id));
+            held.listed.running =
+                ids.map(|id| running.executes(id)).find(|it| *it != Some(false)).unwrap_or(Some(false));
         }
         contents
     }

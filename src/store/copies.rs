@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::libraries_beside;
+use super::entry::{libraries_beside, owned_and_executable};
 use super::publish::{copy, sealed_in};
 use super::{Entry, Store};
 use crate::error::{Error, Result};
@@ -54,11 +54,17 @@ impl Store {
         if known.sha256 == Some(sha256) && there.as_ref().is_ok_and(|there| *there == known.stat) {
             return Ok(());
         }
-        let is_directory = fs::symlink_metadata(to).is_ok_and(|metadata| metadata.is_dir());
-        if is_directory {
-            return Err(io::Error::other("it is a directory; name a file in it"));
-        }
-        let is_file = fs::symlink_metadata(to).is_ok_and(|metadata| metadata.is_file());
+        let metadata = fs::symlink_metadata(to).ok();
+        let is_file = match &metadata {
+            Some(metadata) if metadata.is_dir() => {
+                return Err(io::Error::other("it is a directory; name a file in it"));
+            }
+            Some(metadata) if metadata.is_file() => owned_and_executable(metadata).is_ok(),
+            Some(metadata) if !metadata.is_symlink() => {
+                return Err(io::Error::other("it is neither a file nor a link"));
+            }
+            _ => false,
+        };
         if !is_file || digest(to).ok() != Some(sha256) {
             let directory = to.parent().unwrap_or(to);
             let whole = sealed_in(directory, |file, path| copy(from, file, path))?;

@@ -246,7 +246,9 @@ impl Store {
         let used = fs::symlink_metadata(&aside).and_then(|metadata| metadata.modified());
         let was_used = !pruning.all && used.is_ok_and(|used| used != held.listed.used);
         let is_held = is_early && !pruning.all && lease::is_held(binary);
-        if was_used || is_held || watch.executes(current(binary)) == Some(true) {
+        let files = std::iter::once(binary.clone()).chain(libraries_beside(binary, &held.listed.manifest));
+        let runs = files.map(|file| watch.executes(current(&file))).any(|runs| runs == Some(true));
+        if was_used || is_held || runs {
             fs::rename(&aside, &manifest)?;
             return Ok(Removal::Spared);
         }
