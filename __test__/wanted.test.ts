@@ -168,6 +168,34 @@ test('other kinds: a library to load, a library to link, an example', async () =
   expect(await get('cdylib')).toMatchObject({ outcome: 'cached', path: first.path })
 })
 
+test('two packages whose libraries are called the same keep each its own', async () => {
+  const library = (value: number) => `#[unsafe(no_mangle)]\npub extern "C" fn value() -> i32 { ${value} }\n`
+  const rest = '[lib]\nname = "native"\ncrate-type = ["cdylib"]\n'
+  const checkout = workspace({ p: [rest, { 'src/lib.rs': library(1) }], q: [rest, { 'src/lib.rs': library(2) }] })
+  const value = async (crate: string, exclude: string[]) => {
+    const options = { ...checkout.options(), crate, bin: undefined, profile: 'dev', kind: 'cdylib', exclude } as const
+    const loaded = dlopen((await getDevBinary(options)).path, { value: { args: [], returns: FFIType.i32 } })
+    const found = loaded.symbols.value()
+    loaded.close()
+    return found
+  }
+  // Another request each time, so that cargo is asked each time, which holds both to be fresh.
+  for (const exclude of [['a'], ['b'], ['c']]) {
+    expect([await value('p', exclude), await value('q', exclude)]).toEqual([1, 2])
+  }
+})
+
+test('on the command line, a file of configuration is meant from the working directory', async () => {
+  const checkout = workspace({ app: ['', { 'src/main.rs': printing('option_env!("SAID").unwrap_or("none")') }] })
+  checkout.write('app/config.toml', '[env]\nSAID = "here"\n')
+  checkout.write('config.toml', '[env]\nSAID = "at the root"\n')
+  const where = { cwd: join(checkout.repo, 'app'), env: environment(checkout) }
+  const { stdout, stderr } = await devBin('bun', run('--config', 'config.toml'), where)
+  expect({ stdout, stderr }).toEqual({ stdout: 'here', stderr: '' })
+  const twice = await devBin('bun', ['get', '--profile', 'dev', '--profile', 'release'], where)
+  expect(twice).toMatchObject({ status: 2, stderr: expect.stringContaining('`--profile` is given twice') })
+})
+
 test('a kind that the package is not made in says what to add to which manifest', async () => {
   const checkout = workspace({ lib: ['', { 'src/lib.rs': '' }] })
   const wanted = { ...checkout.options(), crate: 'lib', bin: undefined, kind: 'cdylib' } as const

@@ -92,7 +92,10 @@ fn only_package<'p>(candidates: &'p [Targets], kind: Option<Kind>, name: Option<
                     let there_are = offered(&all, name, "there are");
                     format!("it is left out, and no default package has the {what} `{name}`; {there_are}")
                 }
-                _ if candidates.is_empty() => "it is left out, and the workspace has no default package".to_owned(),
+                _ if candidates.is_empty() => {
+                    "it is left out, and the manifests name no package; `cargo metadata` says what is wrong with them"
+                        .to_owned()
+                }
                 _ => {
                     let packages: Vec<String> = candidates.iter().map(|package| package.package.clone()).collect();
                     let packages = listed(&packages, MOST_NAMES);

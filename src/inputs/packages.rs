@@ -335,7 +335,20 @@ mod tests {
         let virtual_root =
             "[workspace]\nresolver = \"2\"\nmembers = [\"crates/*\", \"tools\"]\nexclude = [\"crates/old\"]\n";
         let (one, two) = (package("one", ""), package("two", "[dependencies]\nthree.path = \"../../three\"\n"));
-        let workspaces: [&[(&str, &str)]; 6] = [
+        let workspaces: [&[(&str, &str)]; 7] = [
+            &[
+                (
+                    "Cargo.toml",
+                    "[workspace]\nmembers = [\"one\", \"sub/n*\"]\ndefault-members = [\"sub/n*\", \"one\"]\nexclude = [\"sub/no\"]\n[workspace.dependencies]\nheir.path = \"sub/heir\"\n",
+                ),
+                ("one/Cargo.toml", &package("one", "[dependencies]\nheir.workspace = true\n")),
+                ("one/src/main.rs", main),
+                ("sub/heir/Cargo.toml", &package("heir", "")),
+                ("sub/heir/src/lib.rs", ""),
+                ("sub/heir/src/main.rs", main),
+                ("sub/no/Cargo.toml", &package("no", "")),
+                ("sub/no/src/main.rs", main),
+            ],
             &[
                 ("Cargo.toml", virtual_root),
                 ("crates/one/Cargo.toml", &one),
@@ -345,6 +358,8 @@ mod tests {
                 ("crates/two/src/bin/x.rs", main),
                 ("crates/two/src/bin/deep/main.rs", main),
                 ("crates/two/src/bin/no/other.rs", main),
+                ("crates/two/src/bin/._x.rs", main),
+                ("crates/two/src/bin/.deep/main.rs", main),
                 ("crates/two/examples/e.rs", main),
                 ("crates/old/Cargo.toml", &package("old", "")),
                 ("crates/old/src/main.rs", main),
