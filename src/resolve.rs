@@ -205,7 +205,8 @@ fn build(
     let record = record(search, &built)?;
     let present = present(search, &observation, inputs, tree)?;
     let changed: Vec<String> = reasons.iter().flat_map(MissReason::paths).collect();
-    let is_other_rustc = rustc != inputs::last_rustc(&target);
+    // One that has not ended yet has noted nothing.
+    let is_other_rustc = rustc.is_some() && rustc != inputs::last_rustc(&target);
     let (record, observed, present) = (&record, &observation, &present);
     let audit = Audit { record, observation: observed, present, began, changed: &changed, is_other_rustc, disturbed };
     let doubts = audit.doubts();
