@@ -74,7 +74,17 @@ const output = (program) => execFileSync(program, { encoding: 'utf8' }).trim()
 
 test('import and require give the same functions', () => {
   const required = createRequire(import.meta.url)('../../index.js')
-  const names = ['getDevBinary', 'fingerprint', 'explain', 'verify', 'list', 'prune', 'isDevMode', 'DevBinaryError']
+  const names = [
+    'getDevBinary',
+    'getDevBinaries',
+    'fingerprint',
+    'explain',
+    'verify',
+    'list',
+    'prune',
+    'isDevMode',
+    'DevBinaryError',
+  ]
   assert.deepEqual(Object.keys(required), names)
   assert.equal(imported, required)
   assert.deepEqual(
