@@ -13,6 +13,7 @@ import imported, {
   DevBinaryError,
   explain,
   fingerprint,
+  getDevBinaries,
   getDevBinary,
   isDevMode,
   list,
@@ -89,7 +90,7 @@ test('import and require give the same functions', () => {
   assert.equal(imported, required)
   assert.deepEqual(
     { ...required },
-    { getDevBinary, fingerprint, explain, verify, list, prune, isDevMode, DevBinaryError },
+    { getDevBinary, getDevBinaries, fingerprint, explain, verify, list, prune, isDevMode, DevBinaryError },
   )
 })
 
