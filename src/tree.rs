@@ -103,6 +103,7 @@ pub type Heads = BTreeMap<TreePath, Option<String>>;
 #[serde(from = "Listed")]
 pub struct Tree {
     heads: Heads,
+    branch: Option<String>,
     digest: Digest,
     files: LazyLock<Vec<FileInput>, Spread>,
     rules_not_fetched: Vec<TreePath>,
@@ -212,7 +213,13 @@ impl Tree {
         digest: Digest,
         spread: impl FnOnce() -> Vec<FileInput> + Send + 'static,
     ) -> Self {
-        Self { heads, digest, files: LazyLock::new(Box::new(spread)), rules_not_fetched: Vec::new() }
+        let files: LazyLock<_, Spread> = LazyLock::new(Box::new(spread));
+        Self { heads, branch: None, digest, files, rules_not_fetched: Vec::new() }
+    }
+
+    /// The same with a branch checked out.
+    pub(crate) fn on_branch(self, branch: Option<String>) -> Self {
+        Self { branch, ..self }
     }
 
     /// The same, taken down without the rules of ignore files that git has not fetched.
@@ -236,6 +243,13 @@ impl Tree {
     #[must_use]
     pub fn heads(&self) -> &Heads {
         &self.heads
+    }
+
+    /// The branch that is checked out; none where HEAD is a commit of its own, and without git. It is no part of the
+    /// digest: a path set says whether it counts.
+    #[must_use]
+    pub fn branch(&self) -> Option<&str> {
+        self.branch.as_deref()
     }
 
     /// Every path that counts, sorted by bytes.
@@ -272,7 +286,7 @@ impl Clone for Tree {
     fn clone(&self) -> Self {
         let files = self.files().to_vec();
         let tree = Self::known(self.heads.clone(), self.digest, move || files);
-        tree.without_rules(self.rules_not_fetched.clone())
+        tree.without_rules(self.rules_not_fetched.clone()).on_branch(self.branch.clone())
     }
 }
 

@@ -28,7 +28,7 @@ pub use self::record::BuildRecord;
 pub(crate) use self::record::Present;
 use self::record::{RunRecord, Surroundings};
 use self::undeclared::Files;
-use crate::inputs::{self, Observation, PackageReads, Run};
+use crate::inputs::{Observation, PackageReads, Run};
 use crate::path_set::{Place, normalized};
 use crate::request::Scope;
 use crate::tree::TreePath;
@@ -147,7 +147,7 @@ impl Audit<'_> {
 
     fn doubt(&self, run: &Run, reads: &PackageReads) -> Option<String> {
         if let Some(path) = self.disturbed.iter().find(|path| self.is_written_during(path, run)) {
-            return Some(format!("{path} was written to while its build script ran"));
+            return Some(format!("{path} was written to while its build script ran before"));
         }
         if let Some(then) = run.moved_from.as_ref().filter(|_| reads.is_local) {
             return Some(format!("it was built in `{}`, from where the target directory was moved", then.display()));
@@ -252,8 +252,7 @@ impl Audit<'_> {
             let place = Place::of(path, self.present.root).0;
             return Some(format!("{place} was changed after the last build, and nothing tells whether it was read"));
         }
-        let mut heads = self.present.repositories().flat_map(|top| inputs::head_files(&top));
-        let has_moved = heads.any(|path| changed_after(&path, began));
+        let has_moved = self.present.head_files().iter().any(|path| changed_after(path, began));
         has_moved.then(|| "HEAD may have moved after the last build, and nothing tells whether it was read".to_owned())
     }
 

@@ -138,7 +138,7 @@ impl<'a> Present<'a> {
     ) -> crate::error::Result<Self> {
         let surroundings = Surroundings::of(known);
         // With the branch: a build script may ask git for that, too.
-        let heads = serde_json::to_vec(&(tree.heads().iter().collect::<Vec<_>>(), inputs::branch(root)));
+        let heads = serde_json::to_vec(&(tree.heads().iter().collect::<Vec<_>>(), tree.branch()));
         Ok(Self {
             root,
             tree,
@@ -154,11 +154,9 @@ impl<'a> Present<'a> {
         })
     }
 
-    /// The tops of the repositories whose commits count.
-    pub(super) fn repositories(&self) -> impl Iterator<Item = PathBuf> {
-        let around = inputs::worktree_top(self.root);
-        let inside = self.tree.heads().keys().filter(|path| !path.0.is_empty());
-        around.into_iter().chain(inside.map(|path| Place(path.clone()).on_disk(self.root)))
+    /// The files that change when a commit or the branch does.
+    pub(super) fn head_files(&self) -> Vec<PathBuf> {
+        inputs::head_files(self.tree, self.root)
     }
 
     /// The places that a run for `reads` looks at.

@@ -40,6 +40,8 @@ const ALWAYS: [&str; 2] = ["Cargo.lock", "Cargo.toml"];
 /// The paths that count, and where that comes from.
 pub(super) struct Listing {
     pub(super) heads: Heads,
+    /// The branch of the worktree that the checkout lies in; none where HEAD is a commit of its own, and without git.
+    pub(super) branch: Option<String>,
     /// As the walk came past them: in order, and once, but for repositories in directories of which the repository around
     /// them tracks something.
     pub(super) paths: Vec<Listed>,
@@ -99,6 +101,7 @@ pub(super) fn list(
     let exclude = Exclude::of(exclude);
     let listing = Listing {
         heads: Heads::new(),
+        branch: None,
         paths: Vec::new(),
         directories: Vec::new(),
         seen: Vec::new(),
@@ -190,6 +193,9 @@ impl Walk<'_> {
         let head = repository::head(repository).map_err(|error| unusable(top, error))?;
         let config = GitConfig::of(repository, head.branch(), top, self.git).map_err(|error| unusable(top, error))?;
         self.listing.seen.extend(repository::seen(repository, &head, top).into_iter().chain(config.seen()));
+        if self.full.is_empty() {
+            self.listing.branch = head.branch().map(|name| name.shorten().to_string());
+        }
         self.listing.heads.insert(TreePath(self.full.clone()), head.commit);
 
         let (index, file) = Index::read(repository).map_err(|error| unusable(top, error))?;
@@ -202,6 +208,7 @@ impl Walk<'_> {
         if ignored && tracked.is_empty() {
             // A directory that git was told to leave alone, with everything in it.
             self.listing.heads.remove(&TreePath(self.full.clone()));
+            self.listing.branch = self.listing.branch.take().filter(|_| !self.full.is_empty());
             return self.plain(around);
         }
         let prefix = if self.full.is_empty() { 0 } else { self.full.len() + 1 };

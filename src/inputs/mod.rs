@@ -66,7 +66,7 @@ pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use outside::covers;
 pub use packages::{Asked, broken_manifest, package_around, packages};
-pub use path_sets::{branch, digest_of, files_of_package, head_files, identity_of, path_set};
+pub use path_sets::{digest_of, files_of_package, identity_of, path_set};
 pub use recognition::remember_tools;
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
@@ -78,7 +78,7 @@ use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::inventory::{Inventory, Tool};
-use crate::path_set::PathSet;
+use crate::path_set::{PathSet, Place};
 use crate::request::{Request, Scope};
 use crate::tree::Tree;
 
@@ -119,10 +119,13 @@ pub fn is_in_worktree(root: &Path) -> bool {
     worktree::around(root).is_some()
 }
 
-/// The top of the worktree that the workspace at `root` lies in; none without git.
+/// The files that change when a commit of `tree` or the branch does, of a workspace at `root`, there or not.
 #[must_use]
-pub fn worktree_top(root: &Path) -> Option<PathBuf> {
-    worktree::around(root).map(|worktree| worktree.top)
+pub fn head_files(tree: &Tree, root: &Path) -> Vec<PathBuf> {
+    let around = worktree::around(root).map(|worktree| worktree.top);
+    let inside = tree.heads().keys().filter(|path| !path.0.is_empty());
+    let tops = around.into_iter().chain(inside.map(|path| Place(path.clone()).on_disk(root)));
+    tops.flat_map(|top| repository::head_files(&top)).collect()
 }
 
 /// What [`survey`] comes to.
@@ -199,10 +202,10 @@ pub fn observing(
     let variable = |name: &String| (name.clone(), digest(name));
     let (outside, unsaved) = outside::look(set, &tree, &request.excluded(), root, stat_caches)?;
     let inventory = Inventory {
+        branch: tree.branch().filter(|_| set.branch).map(str::to_owned),
         tree,
         observed: set.variables.iter().map(variable).collect(),
         outside,
-        branch: set.branch.then(|| branch(root)).flatten(),
         location: if set.bound_by.is_empty() { survey.location.clone() } else { Some(root.to_owned()) },
         path_set: set.clone(),
         ..survey.clone()

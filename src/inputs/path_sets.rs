@@ -17,7 +17,6 @@ use super::lock_file::LockFile;
 use super::manifests::Workspace;
 use super::outside::covers;
 use super::selection::{MANIFEST, Selection, parents};
-use super::{repository, worktree};
 use crate::error::Result;
 use crate::files;
 use crate::fingerprint::Digest;
@@ -84,26 +83,6 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     // A build script or a macro may ask git for the branch, as for the commit.
     set.branch = request.scope == Scope::Tree && observation.local().any(may_read_more);
     Ok(set)
-}
-
-/// The branch that the worktree around `root` is on; none where HEAD is a commit of its own, and without git.
-#[must_use]
-pub fn branch(root: &Path) -> Option<String> {
-    let git = repository::git_directory(&worktree::around(root)?.top);
-    let name = files::read_to_string(&git.join("HEAD")).ok()?.strip_prefix("ref:")?.trim().to_owned();
-    Some(name.strip_prefix("refs/heads/").map_or(name.clone(), str::to_owned))
-}
-
-/// The files that change when the commit or the branch at HEAD does, there or not, of the repository at `top`.
-#[must_use]
-pub fn head_files(top: &Path) -> Vec<PathBuf> {
-    let git = repository::git_directory(top);
-    let common = files::read_to_string(&git.join("commondir")).map_or_else(|_| git.clone(), |it| git.join(it.trim()));
-    let head = git.join("HEAD");
-    let reference =
-        files::read_to_string(&head).ok().and_then(|text| Some(text.strip_prefix("ref:")?.trim().to_owned()));
-    let reference = reference.map(|name| common.join(name));
-    [head, common.join("packed-refs")].into_iter().chain(reference).collect()
 }
 
 /// Why the binary may depend on where the checkout lies, as far as its inputs tell.
@@ -225,7 +204,10 @@ pub fn identity_of(place: &Place, output: &BTreeSet<Place>, tree: &Tree, root: &
     let digest = digest_of(place, output, tree, root)?;
     let path = place.on_disk(root);
     let link = std::fs::read_link(&path).ok().map(|target| target.as_os_str().as_encoded_bytes().to_vec());
-    let plain = link.is_none() && !content::is_executable(&path);
-    let identity = (link, content::is_executable(&path), digest.to_string());
-    Some(if plain { digest } else { Digest::of(serde_json::to_vec(&identity).ok()?) })
+    let is_executable = content::is_executable(&path);
+    // Most are neither, and then are the same for those who can only read them.
+    if link.is_none() && !is_executable {
+        return Some(digest);
+    }
+    serde_json::to_vec(&(link, is_executable, digest.to_string())).ok().map(Digest::of)
 }

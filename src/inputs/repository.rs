@@ -67,7 +67,7 @@ pub(super) fn open(worktree: &Path) -> Result<gix::Repository, Problem> {
 }
 
 /// Where what belongs to this worktree alone is.
-pub(super) fn git_directory(worktree: &Path) -> PathBuf {
+fn git_directory(worktree: &Path) -> PathBuf {
     let pointer = worktree.join(".git");
     match files::read_to_string(&pointer) {
         Ok(text) => worktree.join(text.strip_prefix("gitdir:").unwrap_or_default().trim()),
@@ -75,10 +75,24 @@ pub(super) fn git_directory(worktree: &Path) -> PathBuf {
     }
 }
 
+/// Where what belongs to all worktrees of the repository is, by the directory of one of them.
+fn common_directory(git: &Path) -> PathBuf {
+    files::read_to_string(&git.join("commondir")).map_or_else(|_| git.to_owned(), |common| git.join(common.trim()))
+}
+
+/// The files that change when the commit or the branch at HEAD does, there or not.
+pub(super) fn head_files(worktree: &Path) -> Vec<PathBuf> {
+    let git = git_directory(worktree);
+    let (head, common) = (git.join("HEAD"), common_directory(&git));
+    let text = files::read_to_string(&head).unwrap_or_default();
+    let reference = text.strip_prefix("ref:").map(|name| common.join(name.trim()));
+    [head, common.join("packed-refs")].into_iter().chain(reference).collect()
+}
+
 /// Those of git's own files that are read first.
 fn files_of(worktree: &Path) -> Vec<PathBuf> {
     let git = git_directory(worktree);
-    let common = files::read_to_string(&git.join("commondir")).map_or_else(|_| git.clone(), |it| git.join(it.trim()));
+    let common = common_directory(&git);
     let of_worktree = ["HEAD", "commondir", "config.worktree", "index"].map(|name| git.join(name));
     let of_repository = ["config", "packed-refs"].map(|name| common.join(name));
     of_worktree.into_iter().chain(of_repository).collect()

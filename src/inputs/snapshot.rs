@@ -37,6 +37,7 @@ use crate::tree::{DirectoryDigest, FileInput, Heads, Kind, Tree, TreePath, diges
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct About {
     heads: Heads,
+    branch: Option<String>,
     seen: Vec<Seen>,
     indices: Vec<Index>,
 }
@@ -70,7 +71,7 @@ pub(super) struct NotWhole;
 impl Snapshot {
     /// Of what was listed, and of `files` with what was found there, sorted by path.
     pub(super) fn of(listing: Listing, files: &[(Listed, Content)]) -> Self {
-        let Listing { heads, directories, seen, indices, .. } = listing;
+        let Listing { heads, branch, directories, seen, indices, .. } = listing;
         let mut names = Vec::new();
         let mut add = |bytes: &[u8]| {
             let at = length(names.len());
@@ -112,7 +113,7 @@ impl Snapshot {
             });
         }
         let visits = visits(records.len(), &file_records);
-        let about = About { heads, seen, indices };
+        let about = About { heads, branch, seen, indices };
         let json = about.to_json();
         let header = Header {
             directories: length(records.len()),
@@ -314,7 +315,8 @@ impl Snapshot {
     /// The tree it is of.
     pub(super) fn into_tree(self: std::sync::Arc<Self>) -> Tree {
         let (heads, digest) = (self.about.heads.clone(), Digest::from_bytes(self.header().tree));
-        Tree::known(heads, digest, move || self.spread())
+        let branch = self.about.branch.clone();
+        Tree::known(heads, digest, move || self.spread()).on_branch(branch)
     }
 
     fn spread(&self) -> Vec<FileInput> {

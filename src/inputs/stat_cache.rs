@@ -34,7 +34,7 @@ use crate::stat::{Stamp, StatIdentity};
 /// Raised when what stands before the sum changes.
 const MAGIC: &[u8; 8] = b"devbinS1";
 /// Raised when anything changes.
-const VERSION: &str = "3";
+const VERSION: &str = "4";
 
 /// What no other stat cache has.
 pub(super) type Id = (PathBuf, Digest);
