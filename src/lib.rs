@@ -19,6 +19,7 @@
 //! [`resolve`] is the place to start reading.
 
 pub mod afterwards;
+mod attempt;
 pub mod binding;
 pub mod cancellation;
 pub mod cargo;

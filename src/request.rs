@@ -5,6 +5,7 @@
 //! Does not promise: that the package, binary or target exists; only the build can tell.
 
 mod artifact;
+mod builder;
 mod cargo_arguments;
 mod environment;
 mod template;
@@ -14,6 +15,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use artifact::Kind;
+pub use builder::Builder;
+pub(crate) use builder::HOST_TUPLE;
 pub use cargo_arguments::CargoArguments;
 pub use environment::Environment;
 pub(crate) use environment::SAID_OF_EVERY_PACKAGE;
@@ -66,26 +69,6 @@ pub struct Options {
     pub max_size: Option<String>,
     /// How long it is kept after its last use, as typed; default: see [`Limits`].
     pub max_age: Option<String>,
-}
-
-/// Which program builds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Builder {
-    /// `cargo build`
-    Cargo,
-    /// `cargo zigbuild`
-    Zigbuild,
-}
-
-impl Builder {
-    /// The cargo subcommand.
-    #[must_use]
-    pub fn subcommand(self) -> &'static str {
-        match self {
-            Self::Cargo => "build",
-            Self::Zigbuild => "zigbuild",
-        }
-    }
 }
 
 /// Which files count as inputs.
@@ -170,7 +153,7 @@ impl TryFrom<Options> for Request {
             let problem = format!("its name is that of the other binary `{name}`, which is put beside it");
             return Err(Error::option("out", problem));
         }
-        let builder = builder(options.builder.as_deref(), target.as_deref())?;
+        let builder = Builder::chosen(options.builder.as_deref(), target.as_deref())?;
         let scope = options.scope.as_deref().unwrap_or("crate");
         let unknown = || Error::option("scope", format!("{scope:?} is not `tree` or `crate`"));
         let scope = Scope::named(scope).ok_or_else(unknown)?;
@@ -210,11 +193,6 @@ impl TryFrom<Options> for Request {
         })
     }
 }
-
-/// cargo's own name for the host's target.
-///
-/// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
-pub(crate) const HOST_TUPLE: &str = "host-tuple";
 
 /// The name of a target by that of its file, as people write it on Windows.
 fn without_suffix(name: String, target: Option<&str>) -> String {
@@ -333,44 +311,6 @@ pub(crate) fn absolute(option: &'static str, path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| Error::option(option, format!("`{text}`: {error}")))
 }
 
-fn builder(name: Option<&str>, target: Option<&str>) -> Result<Builder> {
-    match (name, target) {
-        (Some("zigbuild"), _) => Ok(Builder::Zigbuild),
-        (Some("cargo"), Some(target)) if glibc_version(target).is_some() => Err(Error::option(
-            "target",
-            format!("{target:?} names a glibc version, which only `builder: 'zigbuild'` understands"),
-        )),
-        (Some("cargo"), _) | (None | Some("auto"), None) => Ok(Builder::Cargo),
-        (None | Some("auto"), Some(target)) if is_foreign(target) || glibc_version(target).is_some() => {
-            Ok(Builder::Zigbuild)
-        }
-        (None | Some("auto"), Some(_)) => Ok(Builder::Cargo),
-        (Some(other), _) => Err(Error::option("builder", format!("{other:?} is not `auto`, `cargo` or `zigbuild`"))),
-    }
-}
-
-/// Whether a target's operating system or architecture is not this machine's.
-fn is_foreign(target: &str) -> bool {
-    if target == HOST_TUPLE {
-        return false;
-    }
-    let architecture = target.split('-').next().unwrap_or_default();
-    let architecture = match architecture {
-        "i386" | "i586" | "i686" => "x86",
-        "arm64" | "arm64e" => "aarch64",
-        other if other.starts_with("armv") || other.starts_with("thumbv") => "arm",
-        other if other.starts_with("riscv32") => "riscv32",
-        other if other.starts_with("riscv64") => "riscv64",
-        "powerpc64le" => "powerpc64",
-        other => other,
-    };
-    let system = match std::env::consts::OS {
-        "macos" => "apple-darwin",
-        other => other,
-    };
-    architecture != std::env::consts::ARCH || !target.contains(system)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -431,18 +371,16 @@ mod tests {
     }
 
     #[test]
-    fn zigbuild_is_chosen_for_what_the_host_cannot_link() {
-        let builder = |target: &str| request(|options| options.target = Some(target.into())).unwrap().builder;
-        let host = format!("{}-unknown-{}-gnu", std::env::consts::ARCH, std::env::consts::OS);
-        if cfg!(target_os = "linux") {
-            assert_eq!(builder(&host), Builder::Cargo);
-            assert_eq!(builder(&format!("{host}.2.28")), Builder::Zigbuild);
-        }
-        assert_eq!(builder("s390x-unknown-linux-gnu"), Builder::Zigbuild);
-        refused("target", |options| {
-            options.builder = Some("cargo".into());
-            options.target = Some("x86_64-unknown-linux-gnu.2.28".into());
-        });
+    fn a_target_may_be_written_as_its_file_is_called_on_windows() {
+        let bin = |target: &str| {
+            let named = request(|options| {
+                options.bin = Some("gateway.exe".into());
+                options.target = Some(target.into());
+            });
+            named.unwrap().bin
+        };
+        assert_eq!(bin("x86_64-pc-windows-msvc"), "gateway");
+        assert_eq!(bin("x86_64-unknown-linux-gnu"), "gateway.exe");
     }
 
     #[test]

@@ -1,29 +1,26 @@
 //! From a request to a binary: the pipeline of this package, top to bottom.
 //!
 //! Promises: a hit spawns nothing, but where a program hides the toolchain and is asked for it (see `search`); it
-//! takes no lock and writes nothing, but for noting that the entry is in use, once an hour, or each time where a later build
-//! has taken its place (see [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At most one call of all processes builds an entry; the others wait and hit.
+//! takes no lock and writes nothing, but for noting once an hour that the entry is in use (see
+//! [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At
+//! most one call of all processes builds an entry; the others wait and hit.
 //! Does not promise: to build what changes faster than it builds; after three attempts that is an error.
 
-use std::path::Path;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
+use crate::attempt::{Attempt, Attempts};
 use crate::cargo::{self, Built};
 use crate::error::{Error, Result};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::{Digest, Fingerprint};
 use crate::flight::{self, Moment};
-use crate::freshness::{Audit, BuildRecord, Present};
-use crate::guard::{Disturbance, Generated, MOST_BUILDS, Writers};
-use crate::inputs::{self, Kinship, Observation};
+use crate::guard::MOST_BUILDS;
+use crate::inputs::{self, Kinship};
 use crate::inventory::Inventory;
-use crate::path_set::{PathSet, Place, normalized};
-use crate::request::{Builder, Request};
-use crate::runtime::Needs;
+use crate::request::Request;
 pub use crate::search::Call;
 use crate::search::{Search, Survey};
-use crate::store::{Earlier, Entry, LockName, LookUp, Staged, Store};
-use crate::tree::{Tree, TreePath};
+use crate::store::{Earlier, Entry, Lock, LockName, LookUp, Staged, Store};
 
 /// How a binary came to be at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +65,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
     }
     search.store.prepare()?;
     let mut told = None;
-    let (mut builds, mut build_ms) = (0, 0);
-    let mut disturbed = Vec::new();
+    let mut earlier = Attempts::default();
     loop {
         let turn = flight::take_turn(&search.root, call.cancellation, call.emit)?;
         let key = found.inputs.fingerprint();
@@ -101,63 +97,28 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
             None => tell_miss(&search, &survey, &found.entry)?,
         };
         told = Some(reasons.clone());
-
-        let target = inputs::target_directory(&search.root, &request.env)?;
-        let target = LockName::Output(Digest::of(target.as_os_str().as_encoded_bytes()));
-        let Some(output) = search.store.lock_or_wait(target, call.cancellation, call.emit)? else {
-            // Somebody has built here for as long as that takes, and much may have changed meanwhile.
+        let Some(output) = lock_output(&search)? else {
+            // Another process has built here for as long as that takes, and much may have changed meanwhile.
             survey = search.survey(Moment::now())?;
             found = search.look_up(&survey)?;
             continue;
         };
-        let whole = search.whole_tree(&survey)?;
-        // Minutes may pass now, and others can look at the checkout meanwhile.
-        call.afterwards.run();
-        let (began, since) = (Moment::now(), search.store.now());
-        let (built, observation) = build(&search, &found.inputs, &whole, &reasons, &disturbed)?;
-        builds += 1;
-        build_ms += built.elapsed_ms;
-        let mut needs = Needs::of(&built.units, &built.siblings, &search.root)?;
-        let staged = search.store.stage(&built.executable, &built.stat, &needs.shipment)?;
-        needs.read_by(staged.iter().flat_map(Staged::files))?;
-        drop(output);
-        let set = needs.binding(path_set(&search, &whole, &observation, staged.as_ref())?, &search.root);
-        let before = search.observing(&survey, &set)?;
-        let survey_after = search.survey(Moment::now())?;
-        let whole_after = search.whole_tree(&survey_after)?;
-        let after = search.observing(&survey_after, &set)?;
-        let known = |path: &TreePath| found.inputs.outside.iter().find(|file| file.path == *path).or(whole.file(path));
-        let read = needs.but_for_output(after.clone(), &search.root);
-        let record = record(&search, &built)?;
-        let writers = |seen| Writers::of(seen, &record, &search.root, since, builds);
-        let writers = observation.as_ref().map(writers).unwrap_or_default();
-        let disturbance = Disturbance::between(&before, &read, known, since, &writers);
-        // What was touched may have been changed and changed back while cargo read it; one more build makes sure.
-        if let Some(staged) = staged
-            && disturbance.is_none()
-        {
-            if let Some(message) = disturbance.told() {
-                (call.emit)(Event::Warning { message });
-            }
-            if let Ok(observation) = &observation {
-                remember(&search, &built, observation, (&after, &whole_after), since, &disturbance.generated)?;
-            }
-            let entry = match &needs.refusal {
-                None => publish(&search, staged, after, build_ms)?,
-                Some(problem) => leave(&search, &built, &staged, &after, problem),
-            };
+        let began = Moment::now();
+        let attempt = Attempt::make(&search, (&survey, &found.inputs), &reasons, output, &earlier)?;
+        earlier.note(&attempt);
+        if attempt.holds() {
+            let entry = keep(&search, attempt, earlier.build_ms)?;
             flight::note_build(entry.manifest.fingerprint, began);
             return done(entry, Outcome::Built, reasons);
         }
-        if builds == MOST_BUILDS {
-            return Err(Error::ChangedDuringBuild { attempts: builds, paths: vec![disturbance.summary()] });
+        let summary = attempt.disturbance.summary();
+        if earlier.count == MOST_BUILDS {
+            return Err(Error::ChangedDuringBuild { attempts: earlier.count, paths: vec![summary] });
         }
         // What changed may be that it is gone.
         inputs::checkout_root(&request.repo)?;
-        let message = format!("{} during the build; building again", disturbance.summary());
-        (call.emit)(Event::Warning { message });
-        disturbed.extend(disturbance.files);
-        survey = survey_after;
+        (call.emit)(Event::Warning { message: format!("{summary} during the build; building again") });
+        survey = attempt.survey_after;
         found = search.look_up(&survey)?;
     }
 }
@@ -181,125 +142,26 @@ fn tell_miss(search: &Search<'_>, survey: &Survey, found: &LookUp) -> Result<Vec
     Ok(reasons)
 }
 
-/// Runs cargo for what was found of `inputs`, and runs it once more without what it wrongly took for fresh. Changed inputs
-/// are named in `reasons`, those that changed during earlier builds of this call in `disturbed`.
-fn build(
-    search: &Search<'_>,
-    inputs: &Inventory,
-    tree: &Tree,
-    reasons: &[MissReason],
-    disturbed: &[TreePath],
-) -> Result<(Built, Observed)> {
+/// The lock of the target directory; none when another process held it meanwhile.
+fn lock_output(search: &Search<'_>) -> Result<Option<Lock>> {
     let Search { request, root, call, store, .. } = search;
-    let asked = search.for_cargo(inputs)?;
-    let zig = request.builder == Builder::Zigbuild;
-    let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
     let target = inputs::target_directory(root, &request.env)?;
-    let (began, rustc) = (store.now(), inputs::last_rustc(&target));
-    let expected = store.nearest_build(request, root);
-    let mut built = cargo::build(&asked, root, expected, call.cancellation, call.emit)?;
-    let observation = match observe(search, &built) {
-        Ok(observation) => observation,
-        Err(unknown) => return Ok((built, Err(unknown))),
-    };
-    let record = record(search, &built)?;
-    let present = present(search, &observation, inputs, tree)?;
-    let changed: Vec<String> = reasons.iter().flat_map(MissReason::paths).collect();
-    // One that has not ended yet has noted nothing.
-    let is_other_rustc = rustc.is_some() && rustc != inputs::last_rustc(&target);
-    let (record, observed, present) = (&record, &observation, &present);
-    let audit = Audit { record, observation: observed, present, began, changed: &changed, is_other_rustc, disturbed };
-    let doubts = audit.doubts();
-    if doubts.is_empty() {
-        return Ok((built, Ok(observation)));
-    }
-    for doubt in &doubts {
-        (call.emit)(Event::Warning { message: doubt.summary() });
-    }
-    let packages: Vec<_> = doubts.into_iter().flat_map(|doubt| doubt.packages).collect();
-    cargo::clean(&asked, root, &packages, call.cancellation, call.emit)?;
-    let first_ms = built.elapsed_ms;
-    built = cargo::build(&asked, root, None, call.cancellation, call.emit)?;
-    built.elapsed_ms += first_ms;
-    let observation = observe(search, &built);
-    Ok((built, observation))
+    let target = LockName::Output(Digest::of(target.as_os_str().as_encoded_bytes()));
+    store.lock_or_wait(target, call.cancellation, call.emit)
 }
 
-/// What a build was seen to read, or why that is not known.
-type Observed = Result<Observation, String>;
-
-fn observe(search: &Search<'_>, built: &Built) -> Observed {
-    let Search { request, root, call, .. } = search;
-    let elsewhere = || cargo::directories(request, root, call.cancellation);
-    inputs::observe(&built.units, root, &request.env, elsewhere).map_err(|error| {
-        let message = format!("{error}; cargo runs each time, since it is not known whether an input changed");
-        (call.emit)(Event::Warning { message });
-        error.to_string()
-    })
-}
-
-/// What the next look-up has to read; everything, and in vain, where the build does not tell.
-fn path_set(search: &Search<'_>, tree: &Tree, observation: &Observed, staged: Option<&Staged>) -> Result<PathSet> {
-    let observation = match observation {
-        Ok(observation) => observation,
-        Err(why) => return Ok(PathSet { whole_tree: true, unknown: Some(why.clone()), ..PathSet::default() }),
-    };
-    let mut set = inputs::path_set(observation, tree, search.request, &search.root)?;
-    let holds = |path: &Path| {
-        let path = path.as_os_str().as_encoded_bytes();
-        staged.map(|staged| staged.holds(path)).transpose().map(|holds| holds.unwrap_or(false))
-    };
-    if holds(&search.root)? {
-        set.bound_by.insert("it holds the path of the checkout".to_owned());
+/// Makes an entry of a build that holds, and takes down what the target directory has now.
+fn keep(search: &Search<'_>, attempt: Attempt, build_ms: u64) -> Result<Entry> {
+    if let Some(message) = attempt.disturbance.told() {
+        (search.call.emit)(Event::Warning { message });
     }
-    // `file!()` tells where a package outside the workspace lies.
-    let outside = observation.local().map(|reads| normalized(&reads.package.directory));
-    for directory in outside.filter(|directory| !directory.starts_with(&search.root)) {
-        if holds(&directory)? {
-            set.bound_by.insert(format!("it holds the path `{}`", directory.display()));
-        }
+    attempt.remember(search)?;
+    let Attempt { built, staged, needs, after, .. } = attempt;
+    let staged = staged.expect("a build that holds has been copied");
+    match &needs.refusal {
+        None => publish(search, staged, after, build_ms),
+        Some(problem) => Ok(leave(search, &built, &staged, &after, problem)),
     }
-    Ok(set)
-}
-
-fn present<'s>(
-    search: &'s Search<'_>,
-    observation: &Observation,
-    inputs: &'s Inventory,
-    tree: &'s Tree,
-) -> Result<Present<'s>> {
-    let Search { request, root, .. } = search;
-    Present::of(observation, inputs, tree, (root, &request.env, request.scope))
-}
-
-/// The record of the directory that `built` is in. One of the whole target directory says that nothing in it is to be
-/// relied on.
-fn record(search: &Search<'_>, built: &Built) -> Result<BuildRecord> {
-    let target = inputs::target_directory(&search.root, &search.request.env)?;
-    let of_all: BuildRecord = search.store.build_record(&target);
-    let of_profile = search.store.build_record(built.output_directory());
-    Ok(if of_all.is_distrusted() { of_all } else { of_profile })
-}
-
-/// Takes down what the target directory holds now, after a build that `began` then, for the next build in it.
-fn remember(
-    search: &Search<'_>,
-    built: &Built,
-    observation: &Observation,
-    (inputs, tree): (&Inventory, &Tree),
-    began: SystemTime,
-    generated: &[Generated],
-) -> Result<()> {
-    let target = inputs::target_directory(&search.root, &search.request.env)?;
-    if search.store.build_record::<BuildRecord>(&target).is_distrusted() {
-        search.store.keep_build_record(&target, &BuildRecord::default())?;
-    }
-    let mut record: BuildRecord = search.store.build_record(built.output_directory());
-    record.update(observation, &present(search, observation, inputs, tree)?, began);
-    for Generated { path, output, .. } in generated {
-        record.note_generated(output.clone(), [Place(path.clone())]);
-    }
-    search.store.keep_build_record(built.output_directory(), &record)
 }
 
 /// Hands out what has to stay where cargo put it. The next call runs cargo again.

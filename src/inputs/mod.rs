@@ -26,6 +26,7 @@ mod layout;
 mod listing;
 mod lock_file;
 mod manifests;
+mod members;
 mod memo;
 mod named;
 mod outside;
