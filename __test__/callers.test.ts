@@ -125,7 +125,7 @@ for (const runtime of RUNTIMES) {
     )
     const file = program(checkout)
     const command = `D="$2/$(printf 'b\\377n')"; mkdir "$D" && printf '#!/bin/sh\\necho there\\n' >"$D/only-there" &&
-      chmod +x "$D/only-there" && PATH="$D${delimiter}$PATH" exec "$0" "$1"`
+      chmod +x "$D/only-there" && ln -s "$(command -v cargo)" "$(command -v rustc)" "$D" && PATH="$D${delimiter}$PATH" exec "$0" "$1"`
     const executable = runtime === 'bun' ? process.execPath : runtime
     const path = execFileSync('sh', ['-c', command, executable, file, checkout.directory], {
       encoding: 'utf8',

@@ -269,7 +269,23 @@ describe('what its own checkout has left behind', () => {
     child.stdin.end('\n')
   })
 
-  test('stays when somebody goes back to it, which is noted each time', async () => {
+  test.skipIf(!linux)('stays while a process lives that was served it within a minute', async () => {
+    const cache = new Cache()
+    const first = await cache.builtElsewhere('one')
+    const holder = new Program('node', cache.options(), 'settle(get()); setInterval(() => {}, 1000)')
+    expect((await holder.says('resolved')).binary).toMatchObject({ path: first, outcome: 'cached' })
+    for (const text of ['two', 'three', 'four']) await cache.builtElsewhere(text)
+    const left = Date.now()
+    await until(() => Date.now() > left + 1100, 'the second is over that everything stays for')
+    await cache.prune({ maxSize: 0 })
+    expect(existsSync(first)).toBe(true)
+    holder.process.kill('SIGKILL')
+    await holder.ended()
+    await cache.prune({ maxSize: 0 })
+    expect(existsSync(first)).toBe(false)
+  })
+
+  test('stays when a caller goes back to it, which is noted each time', async () => {
     const cache = new Cache()
     const first = await cache.builtElsewhere('one')
     for (const text of ['two', 'three', 'four']) await cache.builtElsewhere(text)

@@ -243,7 +243,7 @@ describe('the first build in a checkout is compared', () => {
   })
 })
 
-describe('what binds a binary to another checkout of the same commit is told there', () => {
+describe('`why` names what binds a binary to another checkout of the same commit', () => {
   const script = { 'build.rs': 'fn main() { println!("cargo::rerun-if-changed=build.rs"); }\n' }
   const CASES: [string, Record<string, string>, Partial<DevBinaryOptions>, string][] = [
     ['debug information', {}, { profile: 'dev' }, 'it holds the path of the checkout'],
@@ -283,7 +283,7 @@ describe('what binds a binary to another checkout of the same commit is told the
   })
 })
 
-test('a build whose reads nobody remembers says so', async () => {
+test('a build says so when the record of what it read is lost', async () => {
   const checkout = new Checkout()
   checkout.write('build.rs', 'fn main() { println!("cargo::rerun-if-env-changed=OTHER"); }\n')
   await checkout.get()

@@ -246,7 +246,7 @@ test('scope tree: a branch that a build script asks for, at one commit', async (
   expect(await world.look({ scope: 'tree' })).toMatchObject({ outcome: 'cached', prints: 'main' })
 })
 
-test('a checkout that is moved with its target directory is told where it is now', async () => {
+test('the binary of a moved checkout knows the new place, with the target directory moved, too', async () => {
   const here = 'std::env::var("CARGO_MANIFEST_DIR").unwrap()'
   for (const files of [
     { 'build.rs': script(here, 'rerun-if-changed=build.rs'), 'src/main.rs': printing('env!("READ")') },

@@ -3,10 +3,10 @@
 
 import { dlopen, FFIType } from 'bun:ffi'
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { type DevBinaryError, getDevBinaries, getDevBinary } from '../index.js'
+import { type DevBinaryError, getDevBinaries, getDevBinary, list, prune } from '../index.js'
 import { devBin } from './command.js'
 import { Compared, package_, printing } from './oracle.js'
 import { Checkout, listener, lockFile, only, output, PATIENCE_MS, plainEnvironment } from './support.js'
@@ -227,6 +227,22 @@ test('binaries that start each other are put beside each other, and count togeth
   expect(unknown).toMatchObject({ code: 'UNKNOWN_BIN', hint: expect.stringContaining('worker') })
 })
 
+test.skipIf(process.platform !== 'linux')('an entry is running while any binary in it runs', async () => {
+  const waiting = 'fn main() { println!("up"); std::io::stdin().read_line(&mut String::new()).unwrap(); }\n'
+  const world = new Compared({ 'src/main.rs': STARTING, 'src/bin/worker.rs': waiting })
+  const { path } = await world.get({ crate: 'app', with: ['worker'] })
+  const worker = spawn(join(dirname(path), 'worker'), { stdio: ['pipe', 'pipe', 'inherit'] })
+  await new Promise((resolve) => worker.stdout.once('data', resolve))
+  const where = { cacheDir: world.cacheDir, env: {} }
+  expect(await list(where)).toMatchObject([{ path, running: true }])
+  await prune({ ...where, all: true })
+  expect(existsSync(path)).toBe(true)
+  worker.stdin.end('\n')
+  await new Promise((resolve) => worker.once('close', resolve))
+  await prune({ ...where, all: true })
+  expect(existsSync(path)).toBe(false)
+})
+
 const TWO = { one: ['', { 'src/main.rs': saying('one') }], two: ['', { 'src/main.rs': saying('two') }] } as const
 
 test('several at once: in the order asked, and all that can be built is built', async () => {
@@ -351,6 +367,26 @@ test("switches that are cargo's own are handed on, and count where they can chan
   world.write('../extra.toml', '[profile.release]\ndebug-assertions = false\n')
   expect(await look('--config', file)).toMatchObject({ prints: 'false false' })
   expect(await look()).toMatchObject({ outcome: 'cached', prints: 'false false' })
+})
+
+test('what cargo takes for a target and a feature is taken, and required features are named', async () => {
+  const world = new Compared({
+    'Cargo.toml': package_(
+      'app',
+      '[features]\nalpha = []\n[[bin]]\nname = "needy"\npath = "src/needy.rs"\nrequired-features = ["alpha"]\n[dependencies]\ndep = { path = "dep", optional = true }\n[workspace]\n',
+    ),
+    'src/main.rs': saying('app'),
+    'src/needy.rs': saying('needy'),
+    'dep/Cargo.toml': package_('dep', '[features]\nbig = []\n'),
+    'dep/src/lib.rs': '',
+  })
+  const target = 'host-tuple'
+  expect(await world.look({ target, features: ['dep?/big'], bin: 'app' })).toMatchObject({ prints: 'app' })
+  const error = await world.get({ crate: 'app', bin: 'needy' }).catch((error) => error)
+  expect(error).toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringContaining('`needy` of package `app` requires `alpha`'),
+  })
 })
 
 test('with --locked, a lock file that does not fit fails and stays as it is', async () => {
