@@ -6,10 +6,10 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { type DevBinaryError, getDevBinaries, getDevBinary, list, prune } from '../index.js'
+import { type DevBinaryError, explain, getDevBinaries, getDevBinary, list, prune } from '../index.js'
 import { devBin } from './command.js'
 import { Compared, package_, printing } from './oracle.js'
-import { Checkout, listener, lockFile, only, output, PATIENCE_MS, plainEnvironment } from './support.js'
+import { Checkout, listener, lockFile, only, output, PATIENCE_MS, plainEnvironment, rejection } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -200,10 +200,11 @@ test('a kind that the package is not made in says what to add to which manifest'
   const checkout = workspace({ lib: ['', { 'src/lib.rs': '' }] })
   const wanted = { ...checkout.options(), crate: 'lib', bin: undefined, kind: 'cdylib' } as const
   const manifest = join(checkout.repo, 'lib/Cargo.toml')
-  expect(await getDevBinary(wanted).catch((error) => error)).toMatchObject({
-    code: 'INVALID_OPTION',
-    message: `invalid option \`kind\`: the library of \`lib\` is no cdylib; add \`crate-type = ["cdylib"]\` to \`[lib]\` in \`${manifest}\``,
-  })
+  for (const ask of [getDevBinary, explain])
+    expect(await rejection(ask(wanted))).toMatchObject({
+      code: 'INVALID_OPTION',
+      message: `invalid option \`kind\`: the library of \`lib\` is no cdylib; add \`crate-type = ["cdylib"]\` to \`[lib]\` in \`${manifest}\``,
+    })
 })
 
 /** Starts the binary `worker` that lies beside it. */
@@ -373,7 +374,7 @@ test('what cargo takes for a target and a feature is taken, and required feature
   const world = new Compared({
     'Cargo.toml': package_(
       'app',
-      '[features]\nalpha = []\n[[bin]]\nname = "needy"\npath = "src/needy.rs"\nrequired-features = ["alpha"]\n[dependencies]\ndep = { path = "dep", optional = true }\n[workspace]\n',
+      '[features]\nalpha = []\nbeta = ["alpha"]\n[[bin]]\nname = "needy"\npath = "src/needy.rs"\nrequired-features = ["alpha"]\n[dependencies]\ndep = { path = "dep", optional = true }\n[workspace]\n',
     ),
     'src/main.rs': saying('app'),
     'src/needy.rs': saying('needy'),
@@ -382,11 +383,15 @@ test('what cargo takes for a target and a feature is taken, and required feature
   })
   const target = 'host-tuple'
   expect(await world.look({ target, features: ['dep?/big'], bin: 'app' })).toMatchObject({ prints: 'app' })
-  const error = await world.get({ crate: 'app', bin: 'needy' }).catch((error) => error)
-  expect(error).toMatchObject({
-    code: 'INVALID_OPTION',
-    message: expect.stringContaining('`needy` of package `app` requires `alpha`'),
-  })
+  for (const ask of [getDevBinary, explain]) {
+    expect(await rejection(ask(world.options({ crate: 'app', bin: 'needy' })))).toMatchObject({
+      code: 'INVALID_OPTION',
+      message: 'invalid option `features`: `needy` of package `app` requires `alpha`',
+    })
+  }
+  for (const options of [{ features: ['beta'] }, { features: ['app/beta'] }, { cargoArgs: ['--all-features'] }]) {
+    expect(await explain(world.options({ crate: 'app', bin: 'needy', ...options }))).toMatchObject({ outcome: 'miss' })
+  }
 })
 
 test('with --locked, a lock file that does not fit fails and stays as it is', async () => {

@@ -77,5 +77,7 @@ fn named(request: &Request, root: &Path, known: &Known<'_>, metadata: &Metadata)
     let of_root = |feature: &String| at_root.is_some_and(|package| package.features.contains_key(feature));
     let features = request.features.iter().filter(|feature| !of_root(feature)).cloned().collect();
     let of_package = Request { features, ..request.clone() };
-    refusal::bin(request, package).or_else(|| refusal::feature(&of_package, metadata, package, ""))
+    refusal::bin(request, package)
+        .or_else(|| refusal::feature(&of_package, metadata, package, ""))
+        .or_else(|| refusal::ruled_out(request, package))
 }

@@ -4,10 +4,11 @@
 //! are, the nearest first.
 //! Does not promise: to name profiles that variables define; once cargo has refused one, nor those of its configuration.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use cargo_metadata::{Metadata, Package};
+use cargo_metadata::{Metadata, Package, Target};
 
 use super::metadata::metadata;
 use super::process;
@@ -87,7 +88,7 @@ pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package,
         let needed = rest.lines().next().unwrap_or(rest).trim();
         let named = said.split_once("target `").and_then(|(_, rest)| rest.split_once('`'));
         let target = named.map_or(request.bin.as_str(), |(target, _)| target);
-        return refused(format!("`{target}` of package `{}` requires {needed}", package.name));
+        return Some(requires(target, package, needed));
     }
     for feature in &request.features {
         let Some((dependency, of_dependency)) =
@@ -144,13 +145,60 @@ pub(super) fn crate_type(request: &Request, root: &Path, cancellation: &Cancella
         Err(aborted) => return aborted,
         Ok(metadata) => metadata,
     };
+    not_of_kind(request, metadata.as_ref().and_then(|metadata| package(request, metadata)))
+}
+
+fn not_of_kind(request: &Request, found: Option<&Package>) -> Error {
     let (kind, package) = (request.kind.name(), &request.package);
-    let found = metadata.as_ref().map(Metadata::workspace_packages).unwrap_or_default();
-    let found = found.into_iter().find(|found| *found.name == *package);
     let manifest = found.map_or_else(|| "its manifest".to_owned(), |found| format!("`{}`", found.manifest_path));
     let problem =
         format!("the library of `{package}` is no {kind}; add `crate-type = [\"{kind}\"]` to `[lib]` in {manifest}");
     Error::option("kind", problem)
+}
+
+/// What `request` asks of `package` that its manifest rules out: a form in which the library is not made, or a target whose
+/// required features are not enabled.
+pub(super) fn ruled_out(request: &Request, package: &Package) -> Option<Error> {
+    if request.kind.is_library() {
+        let is_made = |target: &Target| target.crate_types.iter().any(|it| it.to_string() == request.kind.name());
+        return (!package.targets.iter().any(is_made)).then(|| not_of_kind(request, Some(package)));
+    }
+    let enabled = enabled_features(request, package);
+    let is_asked = |target: &&Target| match request.kind {
+        Kind::Example => target.is_example() && target.name == request.bin,
+        _ => target.is_bin() && request.bins().any(|bin| bin == target.name),
+    };
+    let lacks = |target: &&Target| target.required_features.iter().any(|feature| !enabled.contains(feature.as_str()));
+    let target = package.targets.iter().filter(is_asked).find(lacks)?;
+    let needed: Vec<String> = target.required_features.iter().map(|feature| format!("`{feature}`")).collect();
+    Some(requires(&target.name, package, &needed.join(", ")))
+}
+
+fn requires(target: &str, package: &Package, features: &str) -> Error {
+    Error::option("features", format!("`{target}` of package `{}` requires {features}", package.name))
+}
+
+/// The features of `package` that `request` enables, with those that these enable in turn.
+///
+/// <https://doc.rust-lang.org/cargo/reference/features.html>
+fn enabled_features<'p>(request: &'p Request, package: &'p Package) -> BTreeSet<&'p str> {
+    let default = (!request.no_default_features).then_some("default");
+    let of_package = |feature: &'p str| match feature.split_once('/') {
+        Some((owner, feature)) => (owner == package.name.as_str()).then_some(feature),
+        None => Some(feature),
+    };
+    let asked = request.features.iter().filter_map(|feature| of_package(feature));
+    let all = request.cargo.of_build.iter().any(|argument| argument == "--all-features");
+    let all = package.features.keys().filter(|_| all).map(String::as_str);
+    let mut ahead: Vec<&str> = default.into_iter().chain(asked).chain(all).collect();
+    let mut enabled = BTreeSet::new();
+    while let Some(feature) = ahead.pop() {
+        if enabled.insert(feature) {
+            // One may require the feature of a dependency, too.
+            ahead.extend(package.features.get(feature).into_iter().flatten().map(String::as_str));
+        }
+    }
+    enabled
 }
 
 /// Every target that rustc knows; none where it does not tell.
