@@ -49,10 +49,16 @@ export class Cache extends Checkout {
   /** As {@link built}, by a process that has ended, so that nothing of it is still to come. */
   async builtElsewhere(text: string, milliseconds = 0): Promise<string> {
     this.write('src/main.rs', mainPrinting(text))
+    const path = await this.getElsewhere()
+    if (milliseconds > 0) unused(path, milliseconds)
+    return path
+  }
+
+  /** The path that a process was told which has ended, so that nothing of its call is still to come. */
+  async getElsewhere(): Promise<string> {
     const program = new Program('bun', this.options())
     const { path } = (await program.says('resolved')).binary
     await program.ended()
-    if (milliseconds > 0) unused(path, milliseconds)
     return path
   }
 

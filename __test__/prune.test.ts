@@ -150,9 +150,9 @@ describe('what stays, whatever the limits', () => {
     const cache = new Cache()
     const reading = 'fn main() { println!("up"); std::io::stdin().read_line(&mut String::new()).unwrap(); }\n'
     cache.write('src/main.rs', reading)
-    const { path } = await cache.get()
+    const path = await cache.getElsewhere()
     unused(path, 3 * HOUR)
-    await cache.built('two')
+    await cache.builtElsewhere('two')
     // As a bind mount into a container would have it.
     const elsewhere = join(cache.directory, 'elsewhere')
     linkSync(path, elsewhere)

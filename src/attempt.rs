@@ -197,8 +197,8 @@ fn present<'s>(
 /// relied on.
 fn record(search: &Search<'_>, built: &Built) -> Result<BuildRecord> {
     let target = inputs::target_directory(&search.root, &search.request.env)?;
-    let of_all: BuildRecord = search.store.build_record(&target);
-    let of_profile = search.store.build_record(built.output_directory());
+    let of_all: BuildRecord = search.store.record(&target);
+    let of_profile = search.store.record(built.output_directory());
     Ok(if of_all.is_distrusted() { of_all } else { of_profile })
 }
 
@@ -212,13 +212,13 @@ fn remember(
     generated: &[Generated],
 ) -> Result<()> {
     let target = inputs::target_directory(&search.root, &search.request.env)?;
-    if search.store.build_record::<BuildRecord>(&target).is_distrusted() {
-        search.store.keep_build_record(&target, &BuildRecord::default())?;
+    if search.store.record::<BuildRecord>(&target).is_distrusted() {
+        search.store.keep_record(&target, &BuildRecord::default())?;
     }
-    let mut record: BuildRecord = search.store.build_record(built.output_directory());
+    let mut record: BuildRecord = search.store.record(built.output_directory());
     record.update(observation, &present(search, observation, inputs, tree)?, began);
     for Generated { path, output, .. } in generated {
         record.note_generated(output.clone(), [Place(path.clone())]);
     }
-    search.store.keep_build_record(built.output_directory(), &record)
+    search.store.keep_record(built.output_directory(), &record)
 }

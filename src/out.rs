@@ -51,13 +51,13 @@ fn triple(search: &Search<'_>) -> Result<String> {
     }
     let unknown = || Error::option("out", "rustc does not tell what `{target}` is; name it in `target`");
     let rustc = search.toolchain()?.remove("rustc").ok_or_else(unknown)?;
-    let known: Host = store.build_record(Path::new(&rustc.path));
+    let known: Host = store.record(Path::new(&rustc.path));
     if known.rustc.is_some_and(|known| known.is_same_program(&rustc)) {
         return Ok(known.triple);
     }
     let triple = cargo::host(&rustc, request, root, call.cancellation)?.ok_or_else(unknown)?;
     let path = PathBuf::from(&rustc.path);
     store.prepare()?;
-    store.keep_build_record(&path, &Host { rustc: Some(rustc), triple: triple.clone() })?;
+    store.keep_record(&path, &Host { rustc: Some(rustc), triple: triple.clone() })?;
     Ok(triple)
 }

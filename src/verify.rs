@@ -72,7 +72,7 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
         // What led to the binary is still in the target directory, and cargo holds it to be fresh.
         let target = inputs::target_directory(&search.root, &request.env)?;
         let why = "a build from nothing gave another binary".to_owned();
-        search.store.keep_build_record(&target, &BuildRecord::distrusting(why))?;
+        search.store.keep_record(&target, &BuildRecord::distrusting(why))?;
     }
     let fresh = fresh.iter().map(Staged::sha256).collect();
     Ok(Verification { verdict, binary, fresh })

@@ -49,7 +49,7 @@ impl Store {
 
     fn copy(&self, from: &Path, to: &Path, sha256: Digest) -> io::Result<()> {
         let stat = || fs::symlink_metadata(to).map(|metadata| StatIdentity::of(&metadata));
-        let known: Copied = self.build_record(to);
+        let known: Copied = self.record(to);
         let there = stat();
         if known.sha256 == Some(sha256) && there.as_ref().is_ok_and(|there| *there == known.stat) {
             return Ok(());
@@ -71,7 +71,7 @@ impl Store {
             whole.persist(to).map_err(|error| error.error)?;
         }
         let copied = Copied { sha256: Some(sha256), stat: stat()? };
-        if let Err(error) = self.keep_build_record(to, &copied) {
+        if let Err(error) = self.keep_record(to, &copied) {
             tracing::debug!(%error, "a copy is not noted, and is read again the next time");
         }
         Ok(())

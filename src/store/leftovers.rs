@@ -61,7 +61,7 @@ impl Store {
         let lock = |path: PathBuf| beside(|| Kind::Lock, &|_| true, path);
         let is_learned = |path: &PathBuf| path.file_stem().is_some_and(|stem| is_short(stem.as_encoded_bytes()));
         let is_lock = |path: &Path| path.extension().is_some_and(|extension| extension == "lock");
-        let learned_in = [self.path_sets(), self.build_records(), self.stat_caches()];
+        let learned_in = [self.path_sets(), self.records(), self.stat_caches()];
         let unfinished_in = [self.temporary(), self.stat_caches()];
         let unfinished_files = unfinished_in.iter().flat_map(|directory| children(directory));
         let learned_files = learned_in.iter().flat_map(|directory| children(directory));

@@ -20,7 +20,6 @@
 //! needs no lock and a kill at any instruction leaves whole entries and rubbish under `tmp`.
 //! Does not promise: protection from the user who owns the cache. Other users are kept out.
 
-mod build_records;
 mod contents;
 mod copies;
 mod disk;
@@ -34,6 +33,7 @@ mod owners;
 mod path_sets;
 mod prune;
 mod publish;
+mod records;
 mod root;
 mod running;
 mod share;
@@ -111,7 +111,7 @@ impl Store {
         if is_new {
             self.note_pruning();
         }
-        for directory in [self.path_sets(), self.build_records(), self.locks()] {
+        for directory in [self.path_sets(), self.records(), self.locks()] {
             create(directory)?;
         }
         self.prepare_stat_caches();
@@ -154,7 +154,7 @@ impl Store {
         self.root.join("path-sets")
     }
 
-    fn build_records(&self) -> PathBuf {
+    fn records(&self) -> PathBuf {
         self.root.join("build-records")
     }
 
