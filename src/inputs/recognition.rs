@@ -1,9 +1,9 @@
 //! Which program a file is, though its `stat` says that something happened to it.
 //!
-//! A hard link to a program, as backups make them, a change of its mode, and a copy that keeps times change its identity and
-//! not its bytes. So the first identity that it built with is kept with a digest, and stands for every later one of the same
-//! size and time that has the same bytes. These are read when such a one turns up, once; a program that is as it was, and one
-//! of another size or time, is never read for this.
+//! A hard link to a program, as backups make them, a change of its mode or times, a copy, and a toolchain that is installed
+//! again change its identity and not its bytes. So the first identity that it built with is kept with a digest, and stands
+//! for every later one of the same size that has the same bytes. These are read when such a one turns up, once; a program
+//! that is as it was, and one of another size, is never read for this.
 //!
 //! ```text
 //! what is known of the file     it is
@@ -53,7 +53,7 @@ fn recognize_one(tool: &mut Tool, stat_caches: &Path) -> Option<Unsaved> {
     let stamp = Stamp::now();
     let cache = cache(&tool.path, stat_caches);
     let known = load(&cache, &stamp)?;
-    if now == known.first || now.size_and_time() != known.first.size_and_time() {
+    if now == known.first || now.size() != known.first.size() {
         return None;
     }
     if known.seen.contains(&now) {
