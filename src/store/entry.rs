@@ -101,10 +101,13 @@ impl Store {
             manifest.metadata()
         };
         // In this order: who prunes takes the manifest away before looking at its time once more. See `prune`.
-        match note() {
-            Ok(noted) if fs::metadata(&path).is_ok_and(|there| FileId::of(&there) == FileId::of(&noted)) => {
-                Claim::Noted
-            }
+        let is_there =
+            |noted: &Metadata| fs::metadata(&path).is_ok_and(|there| FileId::of(&there) == FileId::of(noted));
+        let first = note();
+        // It may have been written anew meanwhile.
+        let noted = if first.as_ref().is_ok_and(|noted| !is_there(noted)) { note() } else { first };
+        match noted {
+            Ok(noted) if is_there(&noted) => Claim::Noted,
             Ok(_) => Claim::Gone,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Claim::Gone,
             Err(error) => {
@@ -149,11 +152,21 @@ impl Store {
         let path = manifest_path(binary);
         let Some(directory) = binary.parent().and_then(Path::file_name).and_then(|name| name.to_str()) else { return };
         let Some(_lock) = self.try_lock_directory(directory).filter(Lock::is_held) else { return };
-        let used = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok().filter(|_| !is_use);
+        let Ok(before) = File::open(&path) else { return };
+        let used = || before.metadata().and_then(|metadata| metadata.modified()).ok().filter(|_| !is_use);
+        let then = used();
         let Some(manifest) = read_manifest(&path).and_then(change) else { return };
         let Ok(bytes) = serde_json::to_vec(&manifest) else { return };
-        if let Err(error) = self.write_as_of(&path, &bytes, used) {
+        if let Err(error) = self.write_as_of(&path, &bytes, then) {
             tracing::debug!(%error, "a manifest stays as it is");
+            return;
+        }
+        // A use that was noted meanwhile was noted in the file that is gone. Pruning waits for the lock, and sees it.
+        if let Some(now) = used().filter(|now| Some(*now) != then) {
+            let noted = File::options().write(true).open(&path).and_then(|manifest| manifest.set_modified(now));
+            if let Err(error) = noted {
+                tracing::debug!(%error, "the use of an entry is not noted");
+            }
         }
     }
 
