@@ -1,8 +1,42 @@
-//! Tells the crate which triple it is built for, and cargo when napi wants its macros to write types once more.
+//! Tells the crate which triple it is built for, and cargo when napi wants its macros to write types once more; and compiles
+//! the observer, which the crate carries along.
+
+use std::env;
+use std::path::Path;
+
+/// The systems that the observer is for: the names of the operating system, and of the processor.
+const OBSERVED: [(&str, &str); 2] = [("linux", "x86_64"), ("linux", "aarch64")];
 
 fn main() {
     for variable in ["NAPI_TYPE_DEF_TMP_FOLDER", "NAPI_FORCE_BUILD_OPENLOCK_DEV_BIN"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
-    println!("cargo::rustc-env=DEV_BIN_HOST={}", std::env::var("TARGET").expect("cargo sets TARGET for build scripts"));
+    println!("cargo::rustc-env=DEV_BIN_HOST={}", variable("TARGET"));
+    println!("cargo::rustc-check-cfg=cfg(observes)");
+    let (system, processor) = (variable("CARGO_CFG_TARGET_OS"), variable("CARGO_CFG_TARGET_ARCH"));
+    if OBSERVED.contains(&(&system, &processor)) {
+        println!("cargo::rustc-cfg=observes");
+        compile_observer();
+    }
+}
+
+fn compile_observer() {
+    const SOURCE: &str = "observer/observer.c";
+    println!("cargo::rerun-if-changed={SOURCE}");
+    let compiler =
+        cc::Build::new().opt_level(2).debug(false).pic(true).warnings(true).extra_warnings(true).get_compiler();
+    let mut command = compiler.to_command();
+    // Addresses that are none are what a caller may hand to a function that says it takes none such.
+    command.args(["-std=gnu11", "-fvisibility=hidden", "-fno-builtin", "-fno-delete-null-pointer-checks", "-Werror"]);
+    command
+        .args(["-shared", "-s", "-o"])
+        .arg(Path::new(&variable("OUT_DIR")).join("observer.so"))
+        .arg(SOURCE)
+        .arg("-ldl");
+    let status = command.status().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+    assert!(status.success(), "{command:?} failed: {status}");
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name} for build scripts"))
 }

@@ -6,7 +6,17 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { basename, delimiter, join } from 'node:path'
 import type { DevBinaryOptions } from '../index.js'
 import { Gate, GatedCheckout, Program } from './program.js'
-import { Checkout, listener, mainPrinting, only, PATIENCE_MS, plainEnvironment, rejection, until } from './support.js'
+import {
+  Checkout,
+  listener,
+  mainPrinting,
+  only,
+  PATIENCE_MS,
+  plainEnvironment,
+  rejection,
+  UNOBSERVED,
+  until,
+} from './support.js'
 import { canInstallZig, zigCaches, zigTools } from './zig.js'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -181,7 +191,7 @@ describe('events', () => {
     execFileSync('cargo', ['generate-lockfile', '--offline'], { cwd: checkout.repo, stdio: 'ignore' })
     checkout.commit('several crates')
     const { events, onEvent } = listener()
-    const call = checkout.run({ onEvent })
+    const call = checkout.run({ onEvent, env: checkout.environment(UNOBSERVED) })
     await gate.reached()
     await until(() => only(events, 'progress').some(({ done }) => done >= 5), 'all but the binary is done')
     gate.open()

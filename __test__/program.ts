@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DevBinary, DevBinaryEvent, DevBinaryOptions } from '../index.js'
-import { Checkout, entry, plainEnvironment, temporaryDirectory, until } from './support.js'
+import { Checkout, entry, plainEnvironment, temporaryDirectory, UNOBSERVED, until } from './support.js'
 
 export const RUNTIMES = ['bun', 'node'] as const
 export type Runtime = (typeof RUNTIMES)[number]
@@ -168,7 +168,7 @@ exec cc "$@"
   }
 }
 
-/** A checkout whose build script waits at a gate. */
+/** A checkout whose build script waits at a gate, which is no input and would be seen as one. */
 export class GatedCheckout extends Checkout {
   readonly gate = new Gate(this.directory, 'script')
 
@@ -177,9 +177,13 @@ export class GatedCheckout extends Checkout {
     this.write('build.rs', this.gate.buildScript(before))
     this.commit('a build script that waits')
   }
+
+  override environment(extra: Record<string, string | undefined> = {}) {
+    return super.environment({ ...UNOBSERVED, ...extra })
+  }
 }
 
-/** A checkout whose linker waits at a gate. */
+/** A checkout whose linker waits at a gate, which is no input and would be seen as one. */
 export class LinkGatedCheckout extends Checkout {
   readonly linking = new Gate(this.directory, 'link')
 
@@ -189,6 +193,10 @@ export class LinkGatedCheckout extends Checkout {
     const linker = JSON.stringify(`-Clinker=${join(this.directory, 'linker')}`)
     this.write('.cargo/config.toml', `[build]\nrustflags = [${linker}]\n`)
     this.commit('a linker that waits')
+  }
+
+  override environment(extra: Record<string, string | undefined> = {}) {
+    return super.environment({ ...UNOBSERVED, ...extra })
   }
 }
 

@@ -6,7 +6,17 @@ import { appendFileSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync
 import { join } from 'node:path'
 import { type DevBinaryOptions, explain, type MissReason } from '../index.js'
 import { devBin } from './command.js'
-import { Checkout, entry, HELLO, listener, mainPrinting, only, PATIENCE_MS, plainEnvironment } from './support.js'
+import {
+  Checkout,
+  entry,
+  HELLO,
+  listener,
+  mainPrinting,
+  only,
+  PATIENCE_MS,
+  plainEnvironment,
+  UNOBSERVED,
+} from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -61,11 +71,12 @@ test('a first build is one, and a hit has no reasons', async () => {
 for (const scope of ['tree', 'crate'] as const) {
   test(`scope ${scope}: files are listed with what happened to them, twenty at most, and counted`, async () => {
     const checkout = new Checkout()
-    // A build script may read any file of its package.
+    // A build script that nothing observes may read any file of its package.
+    const env = checkout.environment(UNOBSERVED)
     checkout.write('build.rs', 'fn main() {}\n')
     checkout.write('src/gone.rs', '')
     checkout.commit('more files')
-    await checkout.get({ scope })
+    await checkout.get({ scope, env })
     checkout.write('src/main.rs', mainPrinting('two'))
     checkout.write('src/new.rs', '')
     rmSync(join(checkout.repo, 'src/gone.rs'))
@@ -74,12 +85,14 @@ for (const scope of ['tree', 'crate'] as const) {
       { path: 'src/main.rs', change: 'changed' },
       { path: 'src/new.rs', change: 'added' },
     ]
-    expect(await reasonsOf(checkout, { scope })).toEqual([{ kind: 'source', paths, count: 3 }] as MissReason[])
+    expect(await reasonsOf(checkout, { scope, env })).toEqual([{ kind: 'source', paths, count: 3 }] as MissReason[])
 
     const names = Array.from({ length: 25 }, (_, index) => `src/part${String(index).padStart(2, '0')}.rs`)
     for (const name of names) checkout.write(name, '')
     const added = names.slice(0, 20).map((path) => ({ path, change: 'added' }))
-    expect(await reasonsOf(checkout, { scope })).toEqual([{ kind: 'source', paths: added, count: 25 }] as MissReason[])
+    expect(await reasonsOf(checkout, { scope, env })).toEqual([
+      { kind: 'source', paths: added, count: 25 },
+    ] as MissReason[])
   })
 }
 
@@ -244,7 +257,8 @@ describe('the first build in a checkout is compared', () => {
 })
 
 describe('`why` names what binds a binary to another checkout of the same commit', () => {
-  const script = { 'build.rs': 'fn main() { println!("cargo::rerun-if-changed=build.rs"); }\n' }
+  const asks = 'std::env::var("CARGO_MANIFEST_DIR").unwrap()'
+  const script = { 'build.rs': `fn main() { println!("cargo::rerun-if-changed={}/build.rs", ${asks}); }\n` }
   const CASES: [string, Record<string, string>, Partial<DevBinaryOptions>, string][] = [
     ['debug information', {}, { profile: 'dev' }, 'it holds the path of the checkout'],
     ['a build script', script, {}, 'the build script of `hello` can tell where it runs'],

@@ -10,6 +10,7 @@ import {
   HELLO,
   listener,
   mainPrinting,
+  observes,
   only,
   output,
   PATIENCE_MS,
@@ -276,6 +277,8 @@ test('changes of the crate that are stashed and popped are served from the cache
 test('whatever the crate is built from costs a build, and is in the binary', async () => {
   const world = new World()
   await world.look()
+  const anotherBinary = () => world.write('app/src/bin/late.rs', 'fn main() {}\n')
+  await walk(world, observes ? 'cached' : 'built', [['another binary of the package', anotherBinary]])
   await walk(world, 'built', [
     ['own source', () => world.write('app/src/part.rs', 'pub const PART: &str = "two";\n'), { own: 'two' }],
     [
@@ -286,7 +289,6 @@ test('whatever the crate is built from costs a build, and is in the binary', asy
       },
       { own: 'three' },
     ],
-    ['another binary of the package', () => world.write('app/src/bin/late.rs', 'fn main() {}\n')],
     ['a file of include_str!', () => world.write('assets/banner.txt', 'two\n'), { string: 'two' }],
     ['a file of include_bytes!', () => world.write('assets/blob.bin', '12'), { bytes: '2' }],
     ['a file in a declared directory', () => world.write('schemas/a.txt', 'two\n'), { schemas: 'two;' }],
@@ -406,7 +408,8 @@ test('scope tree counts what was read although git ignores it or it is outside t
 })
 
 test('the commit of a deletion changes no file, and is a hit', async () => {
-  const checkout = new Checkout({ ...HELLO, 'build.rs': 'fn main() {}\n', 'notes/only.txt': 'a', 'notes.txt': 'a' })
+  const script = 'fn main() { for place in [".", "notes"] { std::fs::read_dir(place).map(Iterator::count).ok(); } }\n'
+  const checkout = new Checkout({ ...HELLO, 'build.rs': script, 'notes/only.txt': 'a', 'notes.txt': 'a' })
   const first = await checkout.get({ scope: 'crate' })
   rmSync(join(checkout.repo, 'notes'), { recursive: true })
   rmSync(join(checkout.repo, 'notes.txt'))

@@ -108,7 +108,9 @@ for (const [what, shims] of [
     checkout.choose('loud')
     const loud = await checkout.run({ env: checkout.in(env, 'loud') })
     expect(loud).toMatchObject({ outcome: 'built', prints: 'true' })
-    expect(loud.binary.reasons).toMatchObject([{ kind: 'toolchain', tool: 'rustc' }])
+    // Where builds are observed, what the shim reads counts as well.
+    const ofTools = loud.binary.reasons.filter(({ kind }) => kind === 'toolchain')
+    expect(ofTools).toMatchObject([{ kind: 'toolchain', tool: 'rustc' }])
     expect((await checkout.get({ env: checkout.in(env, 'loud') })).outcome).toBe('cached')
 
     checkout.choose('quiet')

@@ -21,7 +21,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { canTrace, Program, RUNTIMES, traced } from './program.js'
-import { Checkout, listener, mainPrinting, only, output, PATIENCE_MS, rejection } from './support.js'
+import { Checkout, listener, mainPrinting, only, output, PATIENCE_MS, rejection, UNOBSERVED } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -140,13 +140,14 @@ describe('an entry still hits', () => {
   test('after one look when everything beside it is gone that is not its own', async () => {
     const checkout = new Checkout()
     checkout.write('src/main.rs', 'fn main() { println!("plain"); }\n')
-    const { path } = await checkout.get()
+    const { path } = await checkout.get({ env: checkout.environment(UNOBSERVED) })
     for (const name of readdirSync(checkout.cacheDir)) {
       if (join(checkout.cacheDir, name) !== dirname(path)) rmSync(join(checkout.cacheDir, name), { recursive: true })
     }
     // What it was seen to read went with the rest, so cargo may have to be asked once more.
-    expect((await checkout.run()).prints).toBe('plain')
-    expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'plain', binary: { path } })
+    const env = checkout.environment(UNOBSERVED)
+    expect((await checkout.run({ env })).prints).toBe('plain')
+    expect(await checkout.run({ env })).toMatchObject({ outcome: 'cached', prints: 'plain', binary: { path } })
   })
 })
 

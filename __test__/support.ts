@@ -30,6 +30,12 @@ export function plainEnvironment(extra: Record<string, string | undefined> = {})
   return Object.fromEntries(entries.filter((pair): pair is [string, string] => pair[1] !== undefined))
 }
 
+/** Where builds are observed: elsewhere what they declare is all that is known of what they read. */
+export const observes = process.platform === 'linux'
+
+/** Has a build not be observed. */
+export const UNOBSERVED = { DEV_BIN_OBSERVE: 'off' }
+
 /** Prints one line: `text`, then the variable TAG as it was when the program was compiled. */
 export const mainPrinting = (text: string) =>
   `fn main() {\n    println!("${text} {}", option_env!("TAG").unwrap_or("-"));\n}\n`

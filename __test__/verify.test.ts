@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getDevBinary, verify } from '../index.js'
-import { Checkout, mainPrinting, PATIENCE_MS } from './support.js'
+import { Checkout, mainPrinting, PATIENCE_MS, UNOBSERVED } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -52,10 +52,11 @@ test('a binary that depends on what nobody declared is stale, and both fresh bui
 `,
   )
   checkout.write('src/main.rs', 'fn main() { println!("{}", env!("HIDDEN")); }\n')
-  expect(await checkout.run()).toMatchObject({ prints: 'one' })
+  const env = checkout.environment(UNOBSERVED)
+  expect(await checkout.run({ env })).toMatchObject({ prints: 'one' })
   writeFileSync(outside, 'two')
-  expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'one' })
-  const { verdict, binary, fresh } = await verify(checkout.options())
+  expect(await checkout.run({ env })).toMatchObject({ outcome: 'cached', prints: 'one' })
+  const { verdict, binary, fresh } = await verify(checkout.options({ env }))
   expect(verdict).toBe('stale')
   expect(fresh).toHaveLength(2)
   expect(fresh[0]).toBe(fresh[1] as string)

@@ -15,6 +15,7 @@ use crate::freshness::{Audit, BuildRecord, Present};
 use crate::guard::{Disturbance, Generated, Writers};
 use crate::inputs::{self, Observation};
 use crate::inventory::Inventory;
+use crate::observer::{Observer, SeenRuns};
 use crate::path_set::{PathSet, Place, normalized};
 use crate::request::Builder;
 use crate::runtime::Needs;
@@ -82,7 +83,8 @@ impl Attempt {
         let known = |path: &TreePath| inputs.outside.iter().find(|file| file.path == *path).or(whole.file(path));
         let read = needs.but_for_output(after.clone(), &search.root);
         let record = record(search, &built)?;
-        let writers = |seen| Writers::of(seen, &record, &search.root, began, earlier.count + 1);
+        let made_in = search.observer()?.map(Observer::made_in).unwrap_or_default();
+        let writers = |seen| Writers::of(seen, &record, &search.root, began, &made_in, earlier.count + 1);
         let writers = observation.as_ref().map(writers).unwrap_or_default();
         let disturbance = Disturbance::between(&before, &read, known, began, &writers);
         Ok(Self { built, staged, needs, disturbance, after, survey_after, observation, began })
@@ -118,8 +120,18 @@ fn build(
     let target = inputs::target_directory(root, &request.env)?;
     let (began, rustc) = (store.now(), inputs::last_rustc(&target));
     let expected = store.nearest_build(request, root);
-    let mut built = cargo::build(&asked, root, expected, call.cancellation, call.emit)?;
-    let observation = match observe(search, &built) {
+    let observer = search.observer()?;
+    let variables = observer.map(|observer| observer.variables(&request.env));
+    let variables = variables.as_ref().map_or(&[][..], |variables| &variables[..]);
+    let mut built = match cargo::build(&asked, root, variables, expected, call.cancellation, call.emit) {
+        Ok(built) => built,
+        Err(error) => {
+            // What ran before it failed is fresh to the next build.
+            keep_seen(search)?;
+            return Err(error);
+        }
+    };
+    let observation = match observe(search, inputs, &built) {
         Ok(observation) => observation,
         Err(unknown) => return Ok((built, Err(unknown))),
     };
@@ -140,19 +152,21 @@ fn build(
     let packages: Vec<_> = doubts.into_iter().flat_map(|doubt| doubt.packages).collect();
     cargo::clean(&asked, root, &packages, call.cancellation, call.emit)?;
     let first_ms = built.elapsed_ms;
-    built = cargo::build(&asked, root, None, call.cancellation, call.emit)?;
+    built = cargo::build(&asked, root, variables, None, call.cancellation, call.emit)?;
     built.elapsed_ms += first_ms;
-    let observation = observe(search, &built);
+    let observation = observe(search, inputs, &built);
     Ok((built, observation))
 }
 
 /// What a build was seen to read, or why that is not known.
 type Observed = Result<Observation, String>;
 
-fn observe(search: &Search<'_>, built: &Built) -> Observed {
+fn observe(search: &Search<'_>, inputs: &Inventory, built: &Built) -> Observed {
     let Search { request, root, call, .. } = search;
     let elsewhere = || cargo::directories(request, root, call.cancellation);
-    inputs::observe(&built.units, root, &request.env, elsewhere).map_err(|error| {
+    let tools = inputs.tools.values().map(|tool| tool.path.clone().into()).collect();
+    let seen = seen(search).map_err(|error| error.to_string())?.but_for(&tools);
+    inputs::observe(&built.units, root, &request.env, &seen, elsewhere).map_err(|error| {
         let message = format!("{error}; cargo runs each time, since it is not known whether an input changed");
         (call.emit)(Event::Warning { message });
         error.to_string()
@@ -190,7 +204,7 @@ fn present<'s>(
     tree: &'s Tree,
 ) -> Result<Present<'s>> {
     let Search { request, root, .. } = search;
-    Present::of(observation, inputs, tree, (root, &request.env, request.scope))
+    Present::of(observation, inputs, tree, (root, &request.env, request.scope), &search.system)
 }
 
 /// The record of the directory that `built` is in. One of the whole target directory says that nothing in it is to be
@@ -212,13 +226,30 @@ fn remember(
     generated: &[Generated],
 ) -> Result<()> {
     let target = inputs::target_directory(&search.root, &search.request.env)?;
-    if search.store.record::<BuildRecord>(&target).is_distrusted() {
-        search.store.keep_record(&target, &BuildRecord::default())?;
-    }
+    search.store.keep_record(&target, &BuildRecord::default().with_seen(seen(search)?))?;
     let mut record: BuildRecord = search.store.record(built.output_directory());
     record.update(observation, &present(search, observation, inputs, tree)?, began);
     for Generated { path, output, .. } in generated {
         record.note_generated(output.clone(), [Place(path.clone())]);
     }
     search.store.keep_record(built.output_directory(), &record)
+}
+
+/// What runs in the target directory were seen to read, now and when they ran last.
+fn seen(search: &Search<'_>) -> Result<SeenRuns> {
+    let target = inputs::target_directory(&search.root, &search.request.env)?;
+    let mut seen = search.store.record::<BuildRecord>(&target).seen;
+    if let Some(observer) = search.observer()? {
+        seen.update(observer.runs());
+    }
+    Ok(seen)
+}
+
+fn keep_seen(search: &Search<'_>) -> Result<()> {
+    let target = inputs::target_directory(&search.root, &search.request.env)?;
+    if !target.exists() {
+        return Ok(());
+    }
+    let record: BuildRecord = search.store.record(&target);
+    search.store.keep_record(&target, &record.with_seen(seen(search)?))
 }

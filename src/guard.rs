@@ -18,7 +18,7 @@ use crate::event::MissReason;
 use crate::freshness::BuildRecord;
 use crate::inputs::Observation;
 use crate::inventory::{Inventory, NamedFile};
-use crate::path_set::Place;
+use crate::path_set::{Place, directory_path};
 use crate::reasons;
 use crate::tree::{FileInput, Kind, TreePath};
 
@@ -84,6 +84,9 @@ impl Disturbance {
             }
         }
         for file in &after.outside {
+            if file.kind == Kind::Directory && writers.made_in.contains(&file.path) {
+                continue;
+            }
             let written = |is_same| Written { path: &file.path, now: Some(file), is_same, is_named: true };
             match known(&file.path) {
                 // The tree has the link, and the path set what it leads to.
@@ -151,6 +154,8 @@ impl Disturbance {
 #[derive(Default)]
 pub(crate) struct Writers {
     scripts: Vec<Script>,
+    /// Directories in which the build was seen to make or remove something.
+    made_in: BTreeSet<TreePath>,
     /// The compilations that read a file: their packages, and when they began.
     readers: BTreeMap<TreePath, Vec<Reader>>,
     /// How many builds of this call there were, this one included. All before were disturbed in the same way.
@@ -177,17 +182,19 @@ struct Script {
 }
 
 impl Writers {
-    /// Those of a build in `root` that `began` then, in a target directory of which `record` is known. What happens in
-    /// build after build does not happen by chance.
+    /// Those of a build in `root` that `began` then, in a target directory of which `record` is known, and that was
+    /// seen to make something in the directories `made_in`. What happens in build after build does not happen by chance.
     pub(crate) fn of(
         observation: &Observation,
         record: &BuildRecord,
         root: &Path,
         began: SystemTime,
+        made_in: &BTreeSet<PathBuf>,
         builds: u32,
     ) -> Self {
-        let mut writers = Self { builds, ..Self::default() };
         let place = |path: &Path| Place::of(path, root).0;
+        let made_in = made_in.iter().map(|directory| directory_path(&Place::of(directory, root))).collect();
+        let mut writers = Self { builds, made_in, ..Self::default() };
         for reads in observation.packages.values() {
             let id = &reads.package.id;
             for run in reads.runs.iter().filter(|run| !run.is_script) {

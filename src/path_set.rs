@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::{BStr, BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
+use crate::system_files::SystemFiles;
 use crate::tree::TreePath;
 
 /// Names of what one build was seen to read.
@@ -26,6 +27,14 @@ pub struct PathSet {
     /// Files and directories that were read and do not count otherwise: ignored ones, and those elsewhere. Directories
     /// count with everything in them, and an absent path counts as absent.
     pub files: BTreeSet<Place>,
+    /// Directories whose names were read: what is added to one or removed from it counts.
+    pub names: BTreeSet<Place>,
+    /// Links whose targets were read: where one leads counts, besides what it leads to.
+    pub links: BTreeSet<Place>,
+    /// Files of the system that were read.
+    pub system: SystemFiles,
+    /// Programs that were looked for on the `PATH` and started.
+    pub programs: BTreeSet<String>,
     /// Packages that a build script reads without a declaration, with the patterns of their `package.include`: cargo
     /// takes such a script to read every file that belongs to the package.
     pub listed: BTreeMap<Place, Vec<String>>,
@@ -86,6 +95,32 @@ impl Place {
         self.on_disk(Path::new("")).is_absolute()
     }
 }
+
+/// The path that a directory at `place` has among inputs: with a slash, which no file has.
+pub(crate) fn directory_path(place: &Place) -> TreePath {
+    let mut path = if place.0.0.is_empty() { ".".into() } else { place.0.0.clone() };
+    path.push(b'/');
+    TreePath(path)
+}
+
+/// The path that a link at `place` has among inputs, beside the file that it leads to: with a mark that `ls -F` has, too, and
+/// behind a slash, so that no file has it.
+pub(crate) fn link_path(place: &Place) -> TreePath {
+    let mut path = place.0.0.clone();
+    path.extend_from_slice(LINK_MARK);
+    TreePath(path)
+}
+
+/// A path on the file system that an input lies on. Nothing has the name that a link has, and what it leads to may be gone or
+/// elsewhere.
+pub(crate) fn on_file_system(path: &TreePath) -> &BStr {
+    match path.0.strip_suffix(LINK_MARK) {
+        Some(link) => link[..link.rfind_byte(b'/').unwrap_or(0)].as_bstr(),
+        None => path.0.as_bstr(),
+    }
+}
+
+const LINK_MARK: &[u8] = b"/@";
 
 /// `path` without `.` and `..`. A link before a `..` is followed first, as the system does.
 pub(crate) fn normalized(path: &Path) -> PathBuf {

@@ -19,8 +19,11 @@ use crate::error::{Error, Result, listed};
 use crate::event::{Event, MissReason};
 use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
-use crate::inputs::{self, Behind, Kinship, Observation, Selection, Shims, Subject, Surveyed, Swept, Unsaved};
+use crate::inputs::{
+    self, Behind, Kinship, Observation, Selection, Shims, Subject, Surveyed, Swept, SystemContents, Unsaved,
+};
 use crate::inventory::{Inventory, Tool};
+use crate::observer::Observer;
 use crate::path_set::PathSet;
 use crate::reasons;
 use crate::request::{HOST_TUPLE, Request, Scope};
@@ -66,6 +69,10 @@ pub(crate) struct Search<'a> {
     pub(crate) call: &'a Call<'a>,
     pub(crate) root: PathBuf,
     pub(crate) store: Store,
+    /// What the system's files hold.
+    pub(crate) system: SystemContents,
+    /// What watches over the builds of the call; begins with the first.
+    observer: OnceCell<Option<Observer>>,
     /// Whether the caller has heard of ignore files that are not there.
     warned: Cell<bool>,
 }
@@ -74,7 +81,17 @@ impl<'a> Search<'a> {
     pub(crate) fn begin(request: &'a Request, call: &'a Call<'a>) -> Result<Self> {
         let root = inputs::checkout_root(&request.repo)?;
         let store = Store::open(&request.cache_dir)?;
-        Ok(Self { request, call, root, store, warned: Cell::new(false) })
+        let system = SystemContents::new(store.stat_caches());
+        Ok(Self { request, call, root, store, system, observer: OnceCell::new(), warned: Cell::new(false) })
+    }
+
+    /// What watches over the builds of the call, where the system has it.
+    pub(crate) fn observer(&self) -> Result<Option<&Observer>> {
+        if let Some(observer) = self.observer.get() {
+            return Ok(observer.as_ref());
+        }
+        let observer = Observer::prepare(&self.store, &self.request.env)?;
+        Ok(self.observer.get_or_init(|| observer).as_ref())
     }
 
     /// A look at the inputs, no part of it older than `since`.
@@ -166,8 +183,9 @@ impl<'a> Search<'a> {
             (None, selection) => self.sweep(selection, survey.since)?,
         };
         let stat_caches = self.store.stat_caches();
-        let (inventory, unsaved) = inputs::observing(&survey.known, set, tree, request, &self.root, &stat_caches)?;
-        self.save_afterwards(unsaved);
+        let looks = (stat_caches.as_path(), &self.system);
+        let (inventory, unsaved) = inputs::observing(&survey.known, set, tree, request, &self.root, looks)?;
+        self.save_afterwards(unsaved.into_iter().chain(self.system.unsaved()));
         Ok(inventory)
     }
 

@@ -28,6 +28,8 @@ pub enum Kind {
     Absent,
     /// A FIFO, socket or device, which is never opened.
     Special,
+    /// A directory; its content is the names in it.
+    Directory,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Symlink => "symlink",
             Self::Absent => "absent",
             Self::Special => "special",
+            Self::Directory => "directory",
         }
     }
 }

@@ -85,7 +85,7 @@ fn fresh_build(search: &Search<'_>, request: &Request, below: &str) -> Result<St
     let zig = request.builder == Builder::Zigbuild;
     let _lock = zig.then(|| store.lock(LockName::Zigbuild, call.cancellation, call.emit)).transpose()?;
     let built =
-        cargo::build(&request.building_in(&target.path().join(below)), root, None, call.cancellation, call.emit)?;
+        cargo::build(&request.building_in(&target.path().join(below)), root, &[], None, call.cancellation, call.emit)?;
     let Needs { shipment, .. } = Needs::of(&built.units, &built.siblings, root)?;
     let staged = store.stage(&built.executable, &built.stat, &shipment)?;
     staged.ok_or_else(|| Error::unreadable(&built.executable, std::io::ErrorKind::NotFound.into()))

@@ -20,6 +20,7 @@ mod stderr;
 mod version;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -75,7 +76,7 @@ pub fn clean(
     emit: &dyn Fn(Event),
 ) -> Result<()> {
     let arguments = command::clean_arguments(request, packages);
-    let transcript = process::run(request, root, &arguments, None, cancellation, emit)?;
+    let transcript = process::run(request, root, (&arguments, &[]), None, cancellation, emit)?;
     cancellation.check()?;
     if transcript.status.success() {
         return Ok(());
@@ -96,7 +97,8 @@ fn only(mut files: BTreeMap<PathBuf, StatIdentity>, name: &str) -> Result<(PathB
     files.pop_first().ok_or_else(|| Error::option("kind", format!("cargo makes no program of `{name}`")))
 }
 
-/// Builds the binary of `request` in `root` with the `cargo` at hand; the last time that took `expected`.
+/// Builds the binary of `request` in `root` with the `cargo` at hand, and with `variables` besides those of the request; the last
+/// time that took `expected`.
 ///
 /// # Errors
 ///
@@ -105,6 +107,7 @@ fn only(mut files: BTreeMap<PathBuf, StatIdentity>, name: &str) -> Result<(PathB
 pub fn build(
     request: &Request,
     root: &Path,
+    variables: &[(&str, OsString)],
     expected: Option<Duration>,
     cancellation: &Cancellation,
     emit: &dyn Fn(Event),
@@ -112,7 +115,7 @@ pub fn build(
     let started = Instant::now();
     let arguments = command::arguments(request);
     emit(Event::Building { bin: request.bin.clone(), command: command::shown(&arguments), expected });
-    let transcript = process::run(request, root, &arguments, expected, cancellation, emit)?;
+    let transcript = process::run(request, root, (&arguments, variables), expected, cancellation, emit)?;
     cancellation.check()?;
     if !transcript.status.success() {
         return Err(failure::explain(request, root, &arguments, &transcript, cancellation));

@@ -4,6 +4,7 @@
 //! scripts with it. The cost is that a terminal's Ctrl-C does not reach it; the JavaScript wrapper passes that on.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -44,7 +45,7 @@ pub(super) struct Transcript {
 pub(super) fn run(
     request: &Request,
     root: &Path,
-    arguments: &[String],
+    (arguments, variables): (&[String], &[(&str, OsString)]),
     expected: Option<Duration>,
     cancellation: &Cancellation,
     emit: &dyn Fn(Event),
@@ -52,7 +53,11 @@ pub(super) fn run(
     cancellation.check()?;
     runtime()?.block_on(async {
         let mut command = command::cargo(request, root);
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(arguments)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let (mut child, ending) = cancellation.start(|| {
             let child = group::spawn(command).map_err(|error| not_started(&error))?;
             let ending = group::ending(&child)?;

@@ -177,7 +177,7 @@ impl Audit<'_> {
     /// What a run may have read without saying so, and is not what it was.
     fn may_have_read(&self, run: &Run, reads: &PackageReads, then: &RunRecord, now: &RunRecord) -> Option<String> {
         let unsaid = |what: String| format!("{what}, and nothing tells whether it was read");
-        if then.undeclared != now.undeclared {
+        if !run.is_seen && then.undeclared != now.undeclared {
             return Some(unsaid(self.named(self.present.undeclared.in_package(&reads.package.id))));
         }
         let may_read_anything = run.is_script || self.present.undeclared.in_package(&reads.package.id).digest.is_some();
@@ -188,6 +188,17 @@ impl Audit<'_> {
             return Some(unsaid(format!("{name} changed")));
         }
         if self.present.scope == Scope::Crate {
+            return None;
+        }
+        if then.git_state != now.git_state {
+            let differing = then.git_state.as_ref().zip(now.git_state.as_ref());
+            let place = differing.and_then(|(then, now)| self::differing(then, now));
+            return Some(format!(
+                "{} is not what was built",
+                place.map_or("HEAD".to_owned(), |place| place.0.to_string())
+            ));
+        }
+        if run.is_seen {
             return None;
         }
         if then.everywhere != now.everywhere {
@@ -293,6 +304,18 @@ impl RunRecord {
         }
         if let Some(place) = differing(&self.files, &now.files).or_else(|| differing(&self.linked, &now.linked)) {
             return Some(format!("{} is not what was built", place.0));
+        }
+        if let Some(directory) = differing(&self.system, &now.system) {
+            return Some(format!("{directory} is not what was built with"));
+        }
+        if let Some(name) = differing(&self.programs, &now.programs) {
+            return Some(format!("`{name}` is found elsewhere"));
+        }
+        if let Some(place) = differing(&self.links, &now.links) {
+            return Some(format!("{} leads elsewhere", place.0));
+        }
+        if let Some(place) = differing(&self.names, &now.names) {
+            return Some(format!("other names are in {}/", place.0));
         }
         let variable = differing(&self.variables, &now.variables)?;
         Some(format!("{variable} is not what was built with"))

@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::undeclared::Undeclared;
 use crate::fingerprint::Digest;
-use crate::inputs::{self, Configured, Observation, PackageReads, Run};
+use crate::inputs::{self, Configured, Observation, PackageReads, Run, SystemContents};
 use crate::inventory::{Inventory, NamedFile, Tool};
+use crate::observer::SeenRuns;
 use crate::path_set::Place;
 use crate::request::{Environment, Scope};
 use crate::stat::StatIdentity;
-use crate::tree::Tree;
+use crate::tree::{Tree, TreePath};
 
 /// The record of one target directory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub struct BuildRecord {
     pub(super) surroundings: BTreeMap<String, Surroundings>,
     /// Files that build scripts were seen to write again and again, by the output of the script.
     generated: BTreeMap<PathBuf, BTreeSet<Place>>,
+    /// What runs were seen to read; kept of the whole target directory, since a build that failed tells no profile.
+    pub(crate) seen: SeenRuns,
     /// Why nothing that is there may be taken as it is.
     pub(super) distrusted: Option<String>,
 }
@@ -51,6 +54,21 @@ pub(super) struct RunRecord {
     /// Of the commits at HEAD.
     #[serde(default)]
     pub(super) heads: Option<Digest>,
+    /// What it was seen to read in git's directories; none where scope `tree` has not looked.
+    #[serde(default)]
+    pub(super) git_state: Option<BTreeMap<Place, Option<Digest>>>,
+    /// Of the names in the directories that it listed.
+    #[serde(default)]
+    pub(super) names: BTreeMap<Place, Option<Digest>>,
+    /// Where links led that it followed.
+    #[serde(default)]
+    pub(super) links: BTreeMap<Place, Option<Digest>>,
+    /// Of the system's files that it read, by their directories.
+    #[serde(default)]
+    pub(super) system: BTreeMap<TreePath, Digest>,
+    /// Where the programs were that it started.
+    #[serde(default)]
+    pub(super) programs: BTreeMap<String, Option<TreePath>>,
     /// The digest of what steered it.
     #[serde(default)]
     pub(super) surroundings: String,
@@ -126,15 +144,17 @@ pub(crate) struct Present<'a> {
     pub(super) surroundings: Surroundings,
     steered_by: String,
     heads: Digest,
+    system: &'a SystemContents,
 }
 
 impl<'a> Present<'a> {
-    /// `known` and `tree` as they are for the builds of `observation`.
+    /// `known` and `tree` as they are for the builds of `observation`, with what the files of the `system` hold.
     pub(crate) fn of(
         observation: &Observation,
         known: &'a Inventory,
         tree: &'a Tree,
         (root, env, scope): (&'a Path, &'a Environment, Scope),
+        system: &'a SystemContents,
     ) -> crate::error::Result<Self> {
         let surroundings = Surroundings::of(known);
         // With the branch: a build script may ask git for that, too.
@@ -151,6 +171,7 @@ impl<'a> Present<'a> {
             steered_by: surroundings.digest(),
             surroundings,
             heads: Digest::of(heads.expect("paths and commits always become JSON")),
+            system,
         })
     }
 
@@ -182,6 +203,17 @@ impl<'a> Present<'a> {
         named(self.known, true).filter(|_| run.is_final)
     }
 
+    fn program(&self, name: &str) -> Option<TreePath> {
+        let found = self.env.find_program(name, self.root)?;
+        Some(TreePath(found.as_os_str().as_encoded_bytes().into()))
+    }
+
+    fn names_in(&self, directory: &Path) -> (Place, Option<Digest>) {
+        let place = Place::of(directory, self.root);
+        let digest = inputs::digest_of_names(&place, &self.output, self.root);
+        (place, digest)
+    }
+
     /// What `run` would read now.
     pub(super) fn record(&self, run: &Run, reads: &PackageReads) -> Option<RunRecord> {
         let id = &reads.package.id;
@@ -191,7 +223,7 @@ impl<'a> Present<'a> {
             let configured = self.configured.get(name).map(|configured| configured.digest);
             (name.clone(), configured.or_else(|| self.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()))))
         };
-        let digest = |place: Place| {
+        let digest = |place| {
             let of = if sees_more_than_bytes { inputs::identity_of } else { inputs::digest_of };
             let digest = of(&place, &self.output, self.tree, self.root);
             (place, digest)
@@ -206,9 +238,19 @@ impl<'a> Present<'a> {
             undeclared: self.undeclared.in_package(id).digest,
             everywhere: self.undeclared.everywhere(id).digest,
             heads: self.undeclared.everywhere(id).digest.map(|_| self.heads),
+            git_state: Some(run.git_state.iter().map(|path| digest(Place::of(path, self.root))).collect()),
+            names: run.listed.iter().map(|directory| self.names_in(directory)).collect(),
+            system: self.system.digests(&run.system).unwrap_or_default(),
+            programs: run.programs.iter().map(|name| (name.clone(), self.program(name))).collect(),
+            links: run.links.iter().map(|link| (Place::of(link, self.root), target_of(link))).collect(),
             surroundings: self.steered_by.clone(),
         })
     }
+}
+
+/// Where a link leads.
+fn target_of(link: &Path) -> Option<Digest> {
+    std::fs::read_link(link).ok().map(|target| Digest::of(target.as_os_str().as_encoded_bytes()))
 }
 
 impl BuildRecord {
@@ -223,6 +265,7 @@ impl BuildRecord {
                     let then = self.runs.get(&run.wrote).filter(|then| then.wrote == now.wrote);
                     now.everywhere = then.and_then(|then| then.everywhere);
                     now.heads = then.and_then(|then| then.heads);
+                    now.git_state = then.and_then(|then| then.git_state.clone());
                 }
                 self.runs.insert(run.wrote.clone(), now);
             }
@@ -242,6 +285,11 @@ impl BuildRecord {
     /// Takes down that a build script writes `places`.
     pub(crate) fn note_generated(&mut self, output: PathBuf, places: impl IntoIterator<Item = Place>) {
         self.generated.entry(output).or_default().extend(places);
+    }
+
+    /// The same with what runs were seen to read.
+    pub(crate) fn with_seen(self, seen: SeenRuns) -> Self {
+        Self { seen, ..self }
     }
 
     /// A record that vouches for nothing, for the reason given.

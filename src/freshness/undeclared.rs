@@ -62,7 +62,7 @@ impl Undeclared {
                 || is_of_script().is_some_and(|owner| read_whole.contains(&owner))
         };
         let may_read_more = |reads: &&PackageReads| {
-            reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros)
+            !reads.is_seen() && (reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros))
         };
         let without = observation.local().filter(|reads| !may_read_more(reads));
         let without: BTreeSet<BString> = without.map(|reads| Place::of(&reads.package.directory, root).0.0).collect();

@@ -18,16 +18,18 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::dep_info::{Declared, FOR_BUILD_SCRIPTS, FOR_RUSTC, Trace};
-use super::layout::{Layout, moved_out_dir, output_of, span_of, span_of_rustc};
+use super::layout::{Layout, moved_out_dir, names_of, output_of, span_of, span_of_rustc};
 use super::listing::Included;
 use super::manifests::{MANIFEST, Neighbours, include_patterns};
 use super::named::named_in;
 use super::seen::Watch;
 use super::tracked::is_tracked;
 use crate::error::Error;
+use crate::observer::{Reads, SeenRuns};
 use crate::path_set::normalized;
 use crate::request::Environment;
-use crate::units::{BuildDirectories, Package, Unit, Units};
+use crate::system_files::SystemFiles;
+use crate::units::{BuildDirectories, EXAMPLES, Package, Unit, Units};
 
 /// One run of rustc or of a build script, now or earlier, and what it read.
 #[derive(Clone, Debug)]
@@ -49,6 +51,20 @@ pub struct Run {
     pub moved_from: Option<PathBuf>,
     /// Files and directories that it read, absolute.
     pub files: BTreeSet<PathBuf>,
+    /// What it was seen to read in git's directories and did not declare, absolute: commits, branches and tags.
+    pub git_state: BTreeSet<PathBuf>,
+    /// Directories whose names it read, absolute.
+    pub listed: BTreeSet<PathBuf>,
+    /// Links whose targets it read, absolute.
+    pub links: BTreeSet<PathBuf>,
+    /// Files of the system that it read.
+    pub system: SystemFiles,
+    /// Programs that it looked for on the `PATH` and started.
+    pub programs: BTreeSet<String>,
+    /// Whether all that it read is known, since it was seen.
+    pub is_seen: bool,
+    /// Whether it asked where it runs, as far as that is known.
+    pub asked_for_directory: bool,
     /// Whether it is a build script that declares nothing, so that it may have read any file of its package.
     pub reads_whole_package: bool,
     /// Variables that it read.
@@ -95,6 +111,12 @@ impl PackageReads {
         self.runs.iter().any(|run| run.variables.contains(variable))
     }
 
+    /// Whether all that it read is known, since each of its runs was seen.
+    #[must_use]
+    pub fn is_seen(&self) -> bool {
+        self.runs.iter().all(|run| run.is_seen)
+    }
+
     /// Whether a build script of it declares nothing.
     #[must_use]
     pub fn is_read_whole(&self) -> bool {
@@ -111,6 +133,8 @@ pub struct Observation {
     pub variables: BTreeSet<String>,
     /// Whether a local package asked for the path of its own directory.
     pub knows_its_directory: bool,
+    /// Files that runs were seen to read and did not declare.
+    pub seen_alone: BTreeSet<PathBuf>,
     /// Directories that the build writes to.
     pub output: BTreeSet<PathBuf>,
     /// The names of packages with procedural macros.
@@ -152,7 +176,7 @@ const WITHOUT_GIT: [&str; 3] = ["*", "!.*", "!**/.*/**"];
 const DIRECTORY_VARIABLES: &[&str] = &["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"];
 
 /// What the build that left `units` was seen to read, in the workspace at `root` and with the variables of `env`.
-/// `elsewhere` tells where cargo writes, when that is not where the binary is.
+/// `seen` has what runs were seen to read; `elsewhere` tells where cargo writes, when that is not where the binary is.
 ///
 /// # Errors
 ///
@@ -161,6 +185,7 @@ pub fn observe(
     units: &Units,
     root: &Path,
     env: &Environment,
+    seen: &SeenRuns,
     elsewhere: impl FnOnce() -> Option<BuildDirectories>,
 ) -> Result<Observation, Unobservable> {
     let home = env.cargo_home().map(|home| root.join(home));
@@ -174,6 +199,7 @@ pub fn observe(
         output: Output::of(units, root),
         neighbours,
         layout: Layout::of(units, elsewhere),
+        seen,
         found: Observation::default(),
     };
     for unit in &units.units {
@@ -186,6 +212,32 @@ pub fn observe(
     Ok(found)
 }
 
+/// How well a run was seen.
+struct WasSeen {
+    wholly: bool,
+    asking_for_directory: bool,
+}
+
+impl WasSeen {
+    fn of(seen: Option<&Reads>) -> Self {
+        let wholly = seen.is_some_and(|seen| seen.opaque.is_none());
+        let asks = |seen: &Reads| {
+            seen.asked_for_directory || DIRECTORY_VARIABLES.iter().any(|name| seen.variables.contains(*name))
+        };
+        Self { wholly, asking_for_directory: seen.is_none_or(asks) }
+    }
+}
+
+/// What a run was seen to read and can declare in no way.
+#[derive(Default)]
+struct Besides {
+    git_state: BTreeSet<PathBuf>,
+    listed: BTreeSet<PathBuf>,
+    links: BTreeSet<PathBuf>,
+    system: SystemFiles,
+    programs: BTreeSet<String>,
+}
+
 struct Observer<'a> {
     root: &'a Path,
     env: &'a Environment,
@@ -194,10 +246,11 @@ struct Observer<'a> {
     output: Output,
     neighbours: Neighbours,
     layout: Layout<'a>,
+    seen: &'a SeenRuns,
     found: Observation,
 }
 
-impl Observer<'_> {
+impl<'a> Observer<'a> {
     fn unit(&mut self, unit: &Unit) -> Result<(), Unobservable> {
         let mut trace = Trace::default();
         let (dep_infos, wrote) = self.layout.traces_of(unit)?;
@@ -224,6 +277,9 @@ impl Observer<'_> {
             files.extend(self.inputs(named.into_iter(), &unit.package));
         }
         let span = span_of_rustc(&wrote);
+        let seen = self.seen_rustc(unit, &wrote);
+        let was_seen = WasSeen::of(seen);
+        let besides = self.seen_besides(seen, &unit.package, &mut files, &mut trace.variables);
         let is_final = self.output.asked_for.iter().any(|output| unit.files.contains(output));
         self.add(unit, is_local, |_| Run {
             wrote,
@@ -234,6 +290,13 @@ impl Observer<'_> {
             is_overwritten,
             moved_from: trace.written_in,
             files,
+            git_state: besides.git_state,
+            listed: besides.listed,
+            links: besides.links,
+            system: besides.system,
+            programs: besides.programs,
+            is_seen: was_seen.wholly,
+            asked_for_directory: was_seen.asking_for_directory,
             reads_whole_package: false,
             variables: trace.variables,
         });
@@ -250,10 +313,13 @@ impl Observer<'_> {
             self.found.variables.extend(declared.variables.iter().cloned());
             let Some(unit) = units.units.iter().find(|unit| unit.package.id == script.package_id) else { continue };
             let is_local = unit.package.is_local(self.home.as_deref());
-            let reads_whole_package = declares_nothing && is_local;
+            let seen = self.seen.script(&script.out_dir);
+            let was_seen = WasSeen::of(seen);
+            let reads_whole_package = declares_nothing && is_local && !was_seen.wholly;
             // cargo takes these relative to the package.
             let named = declared.files.into_iter().map(|file| unit.package.directory.join(file));
             let mut files = self.inputs(named, &unit.package);
+            let besides = self.seen_besides(seen, &unit.package, &mut files, &mut declared.variables);
             let mut include = Vec::new();
             if reads_whole_package {
                 include = include_patterns(&unit.package.directory, self.root);
@@ -278,12 +344,54 @@ impl Observer<'_> {
                     is_overwritten: false,
                     moved_from,
                     files,
+                    git_state: besides.git_state,
+                    listed: besides.listed,
+                    links: besides.links,
+                    system: besides.system,
+                    programs: besides.programs,
+                    is_seen: was_seen.wholly,
+                    asked_for_directory: was_seen.asking_for_directory,
                     reads_whole_package,
                     variables,
                 }
             });
         }
         Ok(())
+    }
+
+    fn seen_rustc(&self, unit: &Unit, wrote: &Path) -> Option<&'a Reads> {
+        let directory = wrote.parent()?;
+        if unit.is_build_script { self.seen.rustc_in(directory) } else { self.seen.rustc(directory, &names_of(wrote)) }
+    }
+
+    /// Adds the files and variables that a run was seen to read to those that it declared; returns the rest.
+    fn seen_besides(
+        &mut self,
+        seen: Option<&Reads>,
+        package: &Package,
+        files: &mut BTreeSet<PathBuf>,
+        variables: &mut BTreeSet<String>,
+    ) -> Besides {
+        let Some(seen) = seen else { return Besides::default() };
+        let of_cargo = |name: &String| FOR_RUSTC.has(name) || FOR_BUILD_SCRIPTS.has(name);
+        let asked: Vec<_> = seen.variables.iter().filter(|name| !of_cargo(name)).cloned().collect();
+        self.found.variables.extend(asked.iter().cloned());
+        variables.extend(asked);
+        let is_of_cargo = |path: &PathBuf| self.output.is_managed(&normalized(path));
+        let split = |paths: &BTreeSet<PathBuf>| -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
+            let inputs = self.inputs(paths.iter().filter(|path| !is_of_cargo(path)).cloned(), package);
+            inputs.into_iter().partition(|path| is_git_state(path))
+        };
+        let undeclared = seen.files.iter().filter(|path| !files.contains(*path)).cloned().collect();
+        let (mut git_state, others) = split(&undeclared);
+        let (listed_of_git, listed) = split(&seen.listed);
+        // Where links lead counts in the checkout and beside it: what leads there is another place for the same.
+        let is_on_the_way = |link: &PathBuf| self.root.starts_with(link);
+        let links = split(&seen.links).1.into_iter().filter(|link| !is_on_the_way(link)).collect();
+        git_state.extend(listed_of_git);
+        self.found.seen_alone.extend(others.iter().chain(&git_state).cloned());
+        files.extend(others);
+        Besides { git_state, listed, links, system: seen.system.clone(), programs: seen.programs.clone() }
     }
 
     /// Those of `files` that are inputs of the build, by the way that leads to them.
@@ -361,6 +469,14 @@ pub fn twin(file: &Path) -> Option<PathBuf> {
     })
 }
 
+/// Whether a path lies in a directory of git's, or is the file that leads a worktree to its own.
+fn is_git_state(path: &Path) -> bool {
+    let is_git_directory = |above: &Path| {
+        above.join("HEAD").is_file() && (above.join("refs").is_dir() || above.join("commondir").is_file())
+    };
+    path.components().any(|part| part.as_os_str() == ".git") || path.ancestors().any(is_git_directory)
+}
+
 /// What a build writes. None of that is an input of it.
 struct Output {
     asked_for: Vec<PathBuf>,
@@ -383,6 +499,15 @@ impl Output {
         let roots = [Some(&units.executable), units.scripts.first().map(|script| &script.out_dir)];
         let roots = roots.into_iter().flatten().filter_map(|path| marked(path)).collect();
         Self { asked_for: units.outputs().map(Path::to_owned).collect(), files, out_dirs, roots }
+    }
+
+    /// Whether `path` lies where cargo and rustc keep what they make for each other, this time or earlier.
+    fn is_managed(&self, path: &Path) -> bool {
+        const OF_CARGO: [&str; 5] = [".fingerprint", "build", "deps", EXAMPLES, "incremental"];
+        let below = self.roots.iter().filter_map(|root| path.strip_prefix(root).ok());
+        let is_name = |name: std::path::Component<'_>| OF_CARGO.iter().any(|of_cargo| name.as_os_str() == *of_cargo);
+        let mut below = below.filter(|below| below.components().count() < 2 || below.components().any(is_name));
+        below.next().is_some()
     }
 
     /// Whether the build wrote what stands at `path`, or something in the directory there.

@@ -135,7 +135,7 @@ fn dep_infos_in(directory: &Path) -> Vec<PathBuf> {
 
 /// The names that the dep-info of an artifact may have: `deps/libx-0123.rlib` has its own in `deps/x-0123.d`, and the
 /// binary `my-app` in `deps/my_app-0123.d`.
-fn names_of(artifact: &Path) -> Vec<String> {
+pub(super) fn names_of(artifact: &Path) -> Vec<String> {
     let Some(stem) = artifact.file_stem().and_then(|stem| stem.to_str()) else { return Vec::new() };
     let library = artifact.extension().and_then(|_| stem.strip_prefix("lib"));
     let mut names: Vec<String> = std::iter::once(stem).chain(library).map(str::to_owned).collect();

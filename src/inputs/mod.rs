@@ -48,6 +48,7 @@ mod snapshot;
 mod stat_cache;
 mod surroundings;
 mod sweep;
+mod system;
 mod targets;
 mod texts;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
@@ -67,11 +68,12 @@ pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use outside::covers;
 pub use packages::{Asked, broken_manifest, package_around, packages};
-pub use path_sets::{digest_of, files_of_package, identity_of, path_set};
+pub use path_sets::{digest_of, digest_of_names, files_of_package, identity_of, path_set};
 pub use recognition::remember_tools;
 pub use selection::Selection;
 pub use stat_cache::Unsaved;
 pub use sweep::{Subject, Swept, git_variables, sweep};
+pub use system::SystemContents;
 pub use targets::{Library, Targets};
 pub use toolchain::{Behind, Shims, missing_toolchain};
 
@@ -79,7 +81,7 @@ use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::inventory::{Inventory, Tool};
-use crate::path_set::{PathSet, Place};
+use crate::path_set::{PathSet, Place, normalized};
 use crate::request::{Request, Scope};
 use crate::tree::Tree;
 
@@ -127,6 +129,12 @@ pub fn head_files(tree: &Tree, root: &Path) -> Vec<PathBuf> {
     let inside = tree.heads().keys().filter(|path| !path.0.is_empty());
     let tops = around.into_iter().chain(inside.map(|path| Place(path.clone()).on_disk(root)));
     tops.flat_map(|top| repository::head_files(&top)).collect()
+}
+
+/// The files that tell nothing but the commit and the branch at HEAD of the worktree around a workspace at `root`.
+fn head_and_branch(root: &Path) -> Vec<PathBuf> {
+    let around = worktree::around(root).map(|worktree| worktree.top);
+    around.iter().flat_map(|top| repository::head_and_branch(top)).map(|path| normalized(&path)).collect()
 }
 
 /// What [`survey`] comes to.
@@ -186,7 +194,7 @@ pub fn narrowed(whole: &Arc<Tree>, selection: Option<&Selection>) -> Arc<Tree> {
 }
 
 /// What `request` depends on if a build of it reads what `set` names: `survey` with what that adds, as it is now, over
-/// the part of the checkout that is in `tree`. The last look is taken from `stat_caches`.
+/// the part of the checkout that is in `tree`. Earlier `looks` are in the directory of stat caches, and those at files of the system.
 ///
 /// # Errors
 ///
@@ -197,11 +205,11 @@ pub fn observing(
     tree: Arc<Tree>,
     request: &Request,
     root: &Path,
-    stat_caches: &Path,
+    looks: (&Path, &SystemContents),
 ) -> Result<(Inventory, Option<Unsaved>)> {
     let digest = |name: &String| request.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()));
     let variable = |name: &String| (name.clone(), digest(name));
-    let (outside, unsaved) = outside::look(set, &tree, &request.excluded(), root, stat_caches)?;
+    let (outside, unsaved) = outside::look(set, &tree, request, root, looks)?;
     let inventory = Inventory {
         branch: tree.branch().filter(|_| set.branch).map(str::to_owned),
         tree,

@@ -6,7 +6,7 @@
 //! Does not promise: to enter git's directories, and those that the build writes to, where they lie in a directory which
 //! is read whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,15 +18,18 @@ use super::content::{content, file_input};
 use super::directory::is_gone;
 use super::exclude::Exclude;
 use super::listing::Included;
-use super::seen::{Seen, Watch};
+use super::seen::{Seen, Sought, Watch, gathered};
 use super::selection::MANIFEST;
 use super::snapshot::Content;
 use super::stat_cache::{Settled, StatCache, Unsaved};
+use super::system::{self, SystemContents};
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
-use crate::path_set::{PathSet, Place};
+use crate::path_set::{PathSet, Place, directory_path, link_path, on_file_system};
+use crate::request::{Environment, Request};
 use crate::stat::{Stamp, StatIdentity};
-use crate::tree::{FileInput, Tree, TreePath};
+use crate::system_files::{path_among_inputs, program_among_inputs};
+use crate::tree::{FileInput, Kind, Tree, TreePath};
 
 /// A look at everything that a path set names.
 #[derive(Default, Serialize, Deserialize)]
@@ -36,19 +39,24 @@ struct Look {
     /// The identities of `files`, which an inventory leaves out of its JSON.
     stats: Vec<StatIdentity>,
     seen: Vec<Seen>,
+    #[serde(default)]
+    sought: Vec<Sought>,
 }
 
-/// What `set` names and `tree` does not cover, but for what `exclude` names, sorted by bytes. The last look is taken from
+/// What `set` names and `tree` does not cover, but for what `request` excludes, sorted by bytes. The last look is taken from
 /// `stat_caches`.
 pub(super) fn look(
     set: &PathSet,
     tree: &Tree,
-    exclude: &[String],
+    request: &Request,
     root: &Path,
-    stat_caches: &Path,
+    (stat_caches, contents): (&Path, &SystemContents),
 ) -> Result<(Vec<FileInput>, Option<Unsaved>)> {
+    let exclude = &request.excluded();
     let packages: Vec<&Place> = set.packages.iter().filter(|place| !covers(tree, place)).collect();
-    if set.files.is_empty() && packages.is_empty() && set.listed.values().all(Vec::is_empty) {
+    let are_empty = [&set.files, &set.names, &set.links].into_iter().all(BTreeSet::is_empty);
+    let is_alone = set.system.is_empty() && set.programs.is_empty();
+    if are_empty && is_alone && packages.is_empty() && set.listed.values().all(Vec::is_empty) {
         return Ok((Vec::new(), None));
     }
     let stamp = Stamp::now();
@@ -56,15 +64,20 @@ pub(super) fn look(
     let last = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
     let last = last.filter(|last| last.files.len() == last.stats.len()).unwrap_or_default();
     let is_first = last.seen.is_empty();
-    let is_known = !is_first && last.seen.iter().all(Seen::holds);
+    let are_found = || last.sought.iter().all(|sought| sought.holds(&request.env, root));
+    let is_known = !is_first && last.seen.iter().all(Seen::holds) && are_found();
     let known = last.files.into_iter().zip(last.stats).map(|(file, stat)| FileInput { stat, ..file });
     if is_known {
         return Ok((known.collect(), None));
     }
     let mut reader = Reader::new(root, set, Exclude::of(exclude));
     reader.known = known.map(|file| (file.path.clone(), file)).collect();
+    reader.programs(&request.env);
+    reader.system(contents)?;
     let files = reader.all(&packages)?;
-    let look = Look { stats: files.iter().map(|file| file.stat).collect(), files, seen: reader.watch.into_parts().0 };
+    let (seen, sought) = reader.watch.into_parts();
+    let stats = files.iter().map(|file| file.stat).collect();
+    let look = Look { stats, files, seen: gathered(seen, root), sought };
     let files = look.files.clone();
     let is_worth_keeping = is_first || look.seen.iter().all(|seen| seen.is_settled(&stamp));
     let unsaved = is_worth_keeping.then(|| cache.unsaved(stamp, move |settled| look.settled(settled)));
@@ -78,16 +91,17 @@ pub(super) fn read(set: &PathSet, tree: &Tree, root: &Path) -> Result<Vec<FileIn
 }
 
 fn key(root: &Path, set: &PathSet, packages: &[&Place], exclude: &[String]) -> Digest {
-    let PathSet { files, listed, output, .. } = set;
+    let PathSet { files, names, links, system, programs, listed, output, .. } = set;
     let listed: Vec<_> = listed.iter().collect();
-    let key = ("outside", root.as_os_str().as_encoded_bytes(), files, packages, listed, output, exclude);
+    let read = (files, names, links, system, programs, packages, listed);
+    let key = ("outside", root.as_os_str().as_encoded_bytes(), read, output, exclude);
     Digest::of(serde_json::to_vec(&key).expect("bytes and escaped paths always become JSON"))
 }
 
 impl Look {
     fn settled(mut self, settled: &mut Settled) -> Vec<u8> {
         for (file, stat) in self.files.iter().zip(&mut self.stats) {
-            if !settled.is(stat, file.path.0.as_bstr()) {
+            if !settled.is(stat, on_file_system(&file.path)) {
                 *stat = StatIdentity::default();
             }
         }
@@ -131,6 +145,12 @@ impl<'a> Reader<'a> {
             let is_output = |path: &Path| set.output.contains(&Place::of(path, self.root));
             let files = Included::of(include).below(&place.on_disk(self.root), &self.watch, &is_output)?;
             files.iter().try_for_each(|file| self.file(file, true))?;
+        }
+        for place in &set.names {
+            self.names_of(place)?;
+        }
+        for place in &set.links {
+            self.link_at(place)?;
         }
         for place in packages {
             self.package(&place.on_disk(self.root), true, set.listed.contains_key(place))?;
@@ -178,6 +198,66 @@ impl<'a> Reader<'a> {
                 Ok(metadata) if metadata.is_symlink() && follow => self.whole(&entry, &mut Vec::new())?,
                 _ => self.file(&entry, false)?,
             }
+        }
+        Ok(())
+    }
+
+    /// The names in a directory, but for git's own files and what the build writes.
+    fn names_of(&mut self, place: &Place) -> Result<()> {
+        if self.exclude.covers(place.0.0.as_bstr()) {
+            return Ok(());
+        }
+        let path = place.on_disk(self.root);
+        let Some(stat) = fs::metadata(&path).ok().filter(fs::Metadata::is_dir) else {
+            self.watch.at(&path);
+            return Ok(());
+        };
+        let mut entries = self.names(&path)?;
+        entries.retain(|entry| {
+            let is_git = entry.file_name().is_some_and(|name| name == ".git");
+            !is_git && !self.set.output.contains(&Place::of(entry, self.root))
+        });
+        let mut names: Vec<_> = entries.iter().filter_map(|entry| entry.file_name()).collect();
+        names.sort_unstable();
+        let names: Vec<_> = names.into_iter().map(std::ffi::OsStr::as_encoded_bytes).collect();
+        let digest = Digest::of(serde_json::to_vec(&names).expect("bytes always become JSON"));
+        self.found.push(FileInput {
+            path: directory_path(place),
+            kind: Kind::Directory,
+            digest,
+            stat: StatIdentity::of(&stat),
+        });
+        Ok(())
+    }
+
+    /// Where a link leads, if there is one.
+    fn link_at(&mut self, place: &Place) -> Result<()> {
+        if self.exclude.covers(place.0.0.as_bstr()) {
+            return Ok(());
+        }
+        let path = place.on_disk(self.root);
+        self.watch.of_link(&path);
+        self.found.push(file_input(link_path(place), content(&path, false)?));
+        Ok(())
+    }
+
+    /// Where the programs are that are looked for.
+    fn programs(&mut self, env: &Environment) {
+        for name in &self.set.programs {
+            let found = env.find_program(name, self.root);
+            self.watch.sought(name, found.as_deref());
+            let digest = found.map(|path| Digest::of(path.as_os_str().as_encoded_bytes())).unwrap_or_default();
+            let path = program_among_inputs(name.as_ref());
+            self.found.push(FileInput { path, kind: Kind::Symlink, digest, stat: StatIdentity::default() });
+        }
+    }
+
+    /// What the files of the system hold that were read.
+    fn system(&mut self, contents: &SystemContents) -> Result<()> {
+        for (directory, files) in self.set.system.by_directory() {
+            system::watch_directories(&directory, &files, &self.watch);
+            let (path, digest) = (path_among_inputs(&directory), contents.digest(&files)?);
+            self.found.push(FileInput { path, kind: Kind::Directory, digest, stat: StatIdentity::default() });
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use crate::files;
 use crate::fingerprint::Digest;
 use crate::path_set::{PathSet, Place, normalized};
 use crate::request::{Request, Scope};
+use crate::system_files::SystemFiles;
 use crate::tree::{FileInput, Heads, Kind, Tree, TreePath};
 
 /// What the next look-up has to read, after a build in `root` that was seen to read `observation`.
@@ -32,9 +33,10 @@ use crate::tree::{FileInput, Heads, Kind, Tree, TreePath};
 pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root: &Path) -> Result<PathSet> {
     let place = |path: &Path| Place::of(path, root);
     let lock_file = LockFile::of(root);
-    let may_read_more =
-        |reads: &PackageReads| reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros);
-    // Without a build script and a procedural macro, all that is read is named.
+    let may_read_more = |reads: &PackageReads| {
+        !reads.is_seen() && (reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros))
+    };
+    // Without a build script and a procedural macro, and where those were seen, all that is read is named.
     let is_all_named = !observation.local().any(may_read_more);
     let directories = observation.local().filter(|_| !is_all_named).map(|reads| place(&reads.package.directory));
     let whole: BTreeSet<Place> = directories.collect();
@@ -67,22 +69,44 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
         }
     };
     let read = observation.packages.values().flat_map(|reads| reads.files.iter().map(|file| place(file)));
+    let runs = || observation.packages.values().flat_map(|reads| &reads.runs);
+    // In scope `crate` no commit counts, unless a run declares that it does.
+    let git_state: BTreeSet<&PathBuf> =
+        runs().filter(|_| request.scope == Scope::Tree).flat_map(|run| &run.git_state).collect();
+    // The commit and the branch at HEAD count by themselves.
+    let of_head = super::head_and_branch(root);
+    let (of_head, git_state): (Vec<_>, Vec<_>) =
+        git_state.into_iter().partition(|path| of_head.contains(&normalized(path)));
+    let git_state = git_state.into_iter().map(|path| place(path));
     let links = observation.local().filter(|reads| reads.is_read_whole());
     let links = links.flat_map(|reads| links_in(reads, tree, root));
     let appearing = observation.local().flat_map(|reads| appearing_in(reads, &whole, request, root));
     let appearing = appearing.map(|path| place(&path));
     let above_root = roots_above(root).into_iter().map(|path| place(&path));
-    for place in read.chain(links).chain(above_root).chain(manifests).chain(appearing) {
+    for place in read.chain(git_state).chain(links).chain(above_root).chain(manifests).chain(appearing) {
         // A link counts by its name in the tree, and here by what it leads to, over however many links.
         let is_file = |file: &FileInput| matches!(file.kind, Kind::File | Kind::Executable);
         if !covered.file(&place.0).is_some_and(is_file) {
             set.files.insert(place);
         }
     }
+    set.names = runs().flat_map(|run| run.listed.iter().map(|directory| place(directory))).collect();
+    let is_link = |place: &Place| covered.file(&place.0).is_some_and(|file| file.kind == Kind::Symlink);
+    set.links = runs().flat_map(|run| run.links.iter().map(|link| place(link))).filter(|it| !is_link(it)).collect();
+    set.system = SystemFiles::union(runs().map(|run| &run.system));
+    set.programs = runs().flat_map(|run| run.programs.iter().cloned()).collect();
     set.bound_by = bonds(observation, &set, root);
     // A build script or a macro may ask git for the branch, as for the commit.
-    set.branch = request.scope == Scope::Tree && observation.local().any(may_read_more);
+    set.branch = !of_head.is_empty() || request.scope == Scope::Tree && observation.local().any(may_read_more);
     Ok(set)
+}
+
+/// What the names in the directory at `place` are now, but for `output`; none when it is not there.
+#[must_use]
+pub fn digest_of_names(place: &Place, output: &BTreeSet<Place>, root: &Path) -> Option<Digest> {
+    let set = PathSet { names: [place.clone()].into(), output: output.clone(), ..PathSet::default() };
+    let files = super::outside::read(&set, &Tree::default(), root).ok()?;
+    files.first().filter(|file| file.kind == Kind::Directory).map(|file| file.digest)
 }
 
 /// Why the binary may depend on where the checkout lies, as far as its inputs tell.
@@ -93,7 +117,7 @@ fn bonds(observation: &Observation, set: &PathSet, root: &Path) -> BTreeSet<Stri
     }
     for reads in observation.local() {
         let name = reads.package.name();
-        if reads.has_script() {
+        if reads.runs.iter().any(|run| run.is_script && run.asked_for_directory) {
             bonds.insert(format!("the build script of `{name}` can tell where it runs"));
         }
         if observation.macros.contains(name) {
@@ -104,7 +128,11 @@ fn bonds(observation: &Observation, set: &PathSet, root: &Path) -> BTreeSet<Stri
     let shared = |path: &Path| path.components().zip(root.components()).take_while(|(one, other)| one == other).count();
     let is_near = |place: &&Place| place.is_absolute() && shared(&place.on_disk(root)) > 1;
     let manifests = |place: &&Place| place.0.0.ends_with(MANIFEST);
-    for place in set.files.iter().filter(|place| !manifests(place)).chain(&set.packages).filter(is_near) {
+    // What was seen was reached from the checkout, or its run has asked where that is, or it is the same for all.
+    let seen: BTreeSet<Place> = observation.seen_alone.iter().map(|path| Place::of(path, root)).collect();
+    for place in
+        set.files.iter().filter(|place| !manifests(place) && !seen.contains(place)).chain(&set.packages).filter(is_near)
+    {
         bonds.insert(format!("it was built from `{}`, which lies near the checkout", place.0));
     }
     bonds

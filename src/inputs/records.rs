@@ -121,7 +121,7 @@ pub(super) fn visits(directories: usize, files: &[FileRecord]) -> Vec<Visit> {
     visits
 }
 
-const KINDS: [Kind; 5] = [Kind::File, Kind::Executable, Kind::Symlink, Kind::Absent, Kind::Special];
+const KINDS: [Kind; 6] = [Kind::File, Kind::Executable, Kind::Symlink, Kind::Absent, Kind::Special, Kind::Directory];
 
 pub(super) fn code(kind: Kind) -> u8 {
     KINDS.iter().zip(0..).find(|(known, _)| **known == kind).map_or(u8::MAX, |(_, code)| code)

@@ -82,11 +82,17 @@ fn common_directory(git: &Path) -> PathBuf {
 
 /// The files that change when the commit or the branch at HEAD does, there or not.
 pub(super) fn head_files(worktree: &Path) -> Vec<PathBuf> {
+    let packed = common_directory(&git_directory(worktree)).join("packed-refs");
+    head_and_branch(worktree).into_iter().chain([packed]).collect()
+}
+
+/// The files that tell nothing but the commit and the branch at HEAD, there or not.
+pub(super) fn head_and_branch(worktree: &Path) -> Vec<PathBuf> {
     let git = git_directory(worktree);
-    let (head, common) = (git.join("HEAD"), common_directory(&git));
+    let head = git.join("HEAD");
     let text = files::read_to_string(&head).unwrap_or_default();
-    let reference = text.strip_prefix("ref:").map(|name| common.join(name.trim()));
-    [head, common.join("packed-refs")].into_iter().chain(reference).collect()
+    let reference = text.strip_prefix("ref:").map(|name| common_directory(&git).join(name.trim()));
+    [head].into_iter().chain(reference).collect()
 }
 
 /// Those of git's own files that are read first.

@@ -5,6 +5,7 @@
 //! Does not promise: to see a link that leads to the same file by another way, except where its target counts.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ use crate::stat::{Stamp, StatIdentity};
 use crate::tree::TreePath;
 
 /// A path, and what stood behind it when it was looked at.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Seen {
     path: TreePath,
     stat: Option<StatIdentity>,
@@ -27,12 +28,15 @@ pub(super) struct Seen {
     /// Whether only which file it is counts, and not what happened to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     place_only: bool,
+    /// Whether what stands at the path itself counts, and not what it leads to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_link: bool,
 }
 
 impl Seen {
     /// What stands at `path`, or at what it leads to.
     pub(super) fn at(path: &Path) -> Self {
-        Self { path: bytes_of(path), stat: identity(path), target: None, place_only: false }
+        Self { path: bytes_of(path), stat: identity(path), target: None, place_only: false, is_link: false }
     }
 
     /// What stands at `path`, or at what it leads to, and what that is called.
@@ -40,15 +44,26 @@ impl Seen {
         Self { target: target(path), ..Self::at(path) }
     }
 
+    /// What stands at `path` itself.
+    pub(super) fn of_link(path: &Path) -> Self {
+        Self { stat: identity_of_link(path), is_link: true, ..Self::at(path) }
+    }
+
     /// That there is something at `path`, and which directory or file.
     pub(super) fn place(path: &Path) -> Self {
-        Self { path: bytes_of(path), stat: identity(path).map(StatIdentity::place), target: None, place_only: true }
+        Self {
+            path: bytes_of(path),
+            stat: identity(path).map(StatIdentity::place),
+            target: None,
+            place_only: true,
+            is_link: false,
+        }
     }
 
     /// A look that cannot be relied on.
     pub(super) fn never() -> Self {
         let path = TreePath(BString::default());
-        Self { path, stat: Some(StatIdentity::default()), target: None, place_only: false }
+        Self { path, stat: Some(StatIdentity::default()), target: None, place_only: false, is_link: false }
     }
 
     pub(super) fn on_disk(&self) -> Option<PathBuf> {
@@ -58,7 +73,7 @@ impl Seen {
     /// Whether it is as it was.
     pub(super) fn holds(&self) -> bool {
         self.on_disk().is_some_and(|path| {
-            let now = identity(&path);
+            let now = if self.is_link { identity_of_link(&path) } else { identity(&path) };
             let now = if self.place_only { now.map(StatIdentity::place) } else { now };
             now == self.stat && (self.target.is_none() || target(&path) == self.target)
         })
@@ -71,8 +86,12 @@ impl Seen {
 
     /// Never holds, if a change to it might not show.
     pub(super) fn doubt_unless(&mut self, settled: &mut Settled) {
+        let path = self.path.0.as_bstr();
+        // What a link leads to may be gone or elsewhere.
+        let path =
+            if self.is_link { path.rfind_byte(b'/').map_or(path, |slash| path[..slash].as_bstr()) } else { path };
         if let Some(stat) = self.stat
-            && !(self.place_only || settled.is(&stat, self.path.0.as_bstr()))
+            && !(self.place_only || settled.is(&stat, path))
         {
             self.stat = Some(StatIdentity::default());
         }
@@ -84,6 +103,31 @@ impl Seen {
             *self = Self::never();
         }
     }
+}
+
+/// The same as `seen` with fewer looks: that nothing is in a directory, the directory tells, where several things are not in
+/// it. In the checkout at `root` directories change too often for that.
+pub(super) fn gathered(seen: Vec<Seen>, root: &Path) -> Vec<Seen> {
+    /// Fewer are no gain.
+    const GATHERED: usize = 3;
+    let (mut absent, mut rest): (BTreeMap<PathBuf, Vec<Seen>>, Vec<Seen>) = Default::default();
+    for one in seen {
+        let directory = one.on_disk().filter(|_| one.stat.is_none() && !one.is_link);
+        match directory.as_deref().and_then(Path::parent).filter(|directory| !directory.starts_with(root)) {
+            Some(directory) => absent.entry(directory.to_owned()).or_default().push(one),
+            None => rest.push(one),
+        }
+    }
+    for (directory, within) in absent {
+        if within.len() < GATHERED {
+            rest.extend(within);
+        } else {
+            rest.push(Seen::at(&directory));
+        }
+    }
+    rest.sort_by(|one, other| one.path.cmp(&other.path));
+    rest.dedup_by(|later, earlier| later == earlier);
+    rest
 }
 
 /// A program that was looked for, and where it was found.
@@ -113,6 +157,11 @@ impl Watch {
         self.seen.borrow_mut().push(Seen::at(path));
     }
 
+    /// Before it is read where the link at `path` leads.
+    pub(super) fn of_link(&self, path: &Path) {
+        self.seen.borrow_mut().push(Seen::of_link(path));
+    }
+
     /// Before `path` is looked at, links to it are followed, and where they lead is part of what is found.
     pub(super) fn with_target(&self, path: &Path) {
         self.seen.borrow_mut().push(Seen::with_target(path));
@@ -138,4 +187,8 @@ fn target(path: &Path) -> Option<TreePath> {
 
 fn identity(path: &Path) -> Option<StatIdentity> {
     fs::metadata(path).ok().map(|metadata| StatIdentity::of(&metadata))
+}
+
+fn identity_of_link(path: &Path) -> Option<StatIdentity> {
+    fs::symlink_metadata(path).ok().map(|metadata| StatIdentity::of(&metadata))
 }

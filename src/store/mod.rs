@@ -11,6 +11,7 @@
 //! <root>/path-sets/                  what builds were seen to read besides the tree
 //! <root>/build-records/              what was last built in a target directory, and from what
 //! <root>/stat-cache/                 what checkouts and compilers looked like, so that little is read anew
+//! <root>/observer/                   what is loaded into the programs of a build, to see what they read
 //! <root>/locks/                      one file a build in progress
 //! <root>/tmp/                        files that are not finished
 //! ```
@@ -27,6 +28,7 @@ mod earlier;
 mod entry;
 mod lease;
 mod leftovers;
+mod library;
 mod lock;
 mod manifest;
 mod owners;

@@ -1,0 +1,207 @@
+//! Reads what the observer in one process has taken down.
+//!
+//! Promises: a trace reads as far as its process came, whatever ended that.
+//! Does not promise: that nothing is missing. A trace says itself when the observer could not go on.
+
+use std::path::{Path, PathBuf};
+
+use gix::bstr::{BString, ByteSlice};
+
+use crate::files;
+
+const MAGIC: &[u8] = b"devbin1\0";
+/// As `struct header` in `observer/observer.c`: magic, bytes used, bytes allocated, incomplete, started.
+const HEADER_BYTES: usize = 32;
+
+/// The system puts a script's path behind its interpreter, and one argument for that.
+///
+/// <https://man7.org/linux/man-pages/man2/execve.2.html>
+const SCRIPT_WITHIN: usize = 3;
+
+/// One program in one process; a process that becomes another program leaves two.
+#[derive(Debug, Default)]
+pub(super) struct Process {
+    /// Its own name, and that of the one that started it.
+    pub(super) id: String,
+    pub(super) parent: String,
+    /// Which of its parent's starts it is.
+    pub(super) number: u32,
+    pub(super) program: PathBuf,
+    pub(super) out_dir: Option<PathBuf>,
+    pub(super) arguments: Vec<BString>,
+    pub(super) events: Vec<Event>,
+    /// Whether the observer could not take down everything.
+    pub(super) is_incomplete: bool,
+}
+
+/// What a process did. Paths are absolute, and may have `..` in them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Read(PathBuf),
+    Wrote(PathBuf),
+    Removed(PathBuf),
+    Listed(PathBuf),
+    LookedAt(PathBuf),
+    FoundAbsent(PathBuf),
+    /// A link, whose target it read.
+    Followed(PathBuf),
+    /// A path, on the way to which it followed every link.
+    Resolved(PathBuf),
+    /// It began to start a program; only by its name where the system looked for it.
+    Started(u32, PathBuf),
+    /// That start came to nothing.
+    NotStarted(u32),
+    ReadVariable(String),
+    AskedForDirectory,
+    /// It did something that cannot be seen through.
+    Opaque(String),
+}
+
+/// Every trace in `directory`.
+pub(super) fn traces_in(directory: &Path) -> Vec<Process> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| read(&entry.path())).collect()
+}
+
+fn read(path: &Path) -> Option<Process> {
+    let bytes = files::read(path).ok()?;
+    let header = bytes.get(..HEADER_BYTES).filter(|header| header.starts_with(MAGIC))?;
+    let number = |at: usize, length: usize| {
+        let bytes = header.get(at..at + length)?;
+        bytes.iter().rev().try_fold(0_u64, |number, byte| number.checked_mul(256)?.checked_add((*byte).into()))
+    };
+    let used = usize::try_from(number(8, 8)?).ok()?;
+    let records = &bytes[HEADER_BYTES..bytes.len().min(HEADER_BYTES.saturating_add(used))];
+    let mut process = Process { is_incomplete: number(24, 4)? != 0, ..Process::default() };
+    process.id = path.file_name()?.to_str()?.to_owned();
+    for record in Records(records) {
+        process.take(record);
+    }
+    // One that was ended before it could say who it is belongs to no run.
+    (!process.parent.is_empty()).then_some(process)
+}
+
+/// Splits what follows a header.
+struct Records<'b>(&'b [u8]);
+
+impl<'b> Iterator for Records<'b> {
+    type Item = &'b [u8];
+
+    fn next(&mut self) -> Option<&'b [u8]> {
+        let (length, rest) = self.0.split_first_chunk()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length > 0)?;
+        let record = rest.get(..length)?;
+        self.0 = self.0.get((4 + length).next_multiple_of(8)..).unwrap_or_default();
+        Some(record)
+    }
+}
+
+impl Process {
+    fn take(&mut self, record: &[u8]) {
+        let Some((what, rest)) = record.split_first() else { return };
+        let path = || path_of(rest);
+        let text = || rest.to_str_lossy().into_owned();
+        self.events.push(match what {
+            b'P' => return self.introduce(rest),
+            b'R' => Event::Read(path()),
+            b'W' => Event::Wrote(path()),
+            b'U' => Event::Removed(path()),
+            b'L' => Event::Listed(path()),
+            b'S' => Event::LookedAt(path()),
+            b'A' => Event::FoundAbsent(path()),
+            b'K' => Event::Followed(path()),
+            b'C' => Event::Resolved(path()),
+            b'E' => {
+                let (number, program) = rest.split_once_str("\0").unwrap_or((rest, b""));
+                Event::Started(number_of(number), path_of(program))
+            }
+            b'F' => Event::NotStarted(number_of(rest)),
+            b'G' => Event::ReadVariable(text()),
+            b'D' => Event::AskedForDirectory,
+            _ => Event::Opaque(text()),
+        });
+    }
+
+    /// Whether it is what was started as `program`, and not what that has become: a program that does not report may hand
+    /// over to one that does. A script is told by the interpreter's arguments.
+    pub(super) fn is_of(&self, program: &Path) -> bool {
+        let Some(name) = program.file_name() else { return false };
+        let leads_here = || dunce::canonicalize(program).is_ok_and(|program| program == self.program);
+        let is_called = |argument: &BString| {
+            let argument = path_of(argument);
+            argument.file_name() == Some(name)
+        };
+        self.program.file_name() == Some(name)
+            || leads_here()
+            || self.arguments.iter().take(SCRIPT_WITHIN).any(is_called)
+    }
+
+    fn introduce(&mut self, fields: &[u8]) {
+        let mut fields = fields.split_str("\0");
+        let mut next = || fields.next().unwrap_or_default();
+        self.parent = next().to_str_lossy().into_owned();
+        self.number = number_of(next());
+        let _pid = next();
+        self.program = path_of(next());
+        let _directory = next();
+        self.out_dir = Some(path_of(next())).filter(|path| !path.as_os_str().is_empty());
+        self.arguments = fields.map(BString::from).collect();
+    }
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    gix::path::from_bstr(bytes.as_bstr()).map(|path| path.into_owned()).unwrap_or_default()
+}
+
+fn number_of(text: &[u8]) -> u32 {
+    text.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(text: &[u8]) -> Vec<u8> {
+        let mut bytes = u32::try_from(text.len()).unwrap().to_le_bytes().to_vec();
+        bytes.extend_from_slice(text);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        bytes
+    }
+
+    #[test]
+    fn a_trace_reads_up_to_the_first_record_that_is_not_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut records = record(b"P1-1\x004\x0077\0/bin/sh\0/w\0\0sh\0-c\0x\0");
+        records.extend(record(b"R/w/a"));
+        records.extend(record(b"E0\0/bin/cat"));
+        let whole = records.len();
+        records.extend([0; 8]);
+        records.extend(record(b"R/w/never"));
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(u64::try_from(records.len()).unwrap().to_le_bytes());
+        bytes.extend([0; 16]);
+        bytes.extend(&records);
+        for (used, incomplete) in [(whole, 0), (records.len(), 1)] {
+            bytes[8..16].copy_from_slice(&u64::try_from(used).unwrap().to_le_bytes());
+            bytes[24] = incomplete;
+            std::fs::write(directory.path().join("77-9"), &bytes).unwrap();
+            let [process] = &traces_in(directory.path())[..] else { panic!("there is one") };
+            assert_eq!((process.id.as_str(), process.parent.as_str(), process.number), ("77-9", "1-1", 4));
+            assert_eq!(process.program, Path::new("/bin/sh"));
+            assert_eq!(process.arguments, ["sh", "-c", "x", ""]);
+            let expected = [Event::Read("/w/a".into()), Event::Started(0, "/bin/cat".into())];
+            assert_eq!(process.events, expected);
+            assert_eq!(process.is_incomplete, incomplete == 1);
+        }
+    }
+
+    #[test]
+    fn what_is_no_trace_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, bytes) in [("empty", &b""[..]), ("short", b"devbin1\0"), ("other", &[7; 64]), ("unnamed", &[0; 64])]
+        {
+            std::fs::write(directory.path().join(name), bytes).unwrap();
+        }
+        assert!(traces_in(directory.path()).is_empty());
+    }
+}

@@ -1,0 +1,132 @@
+//! Files that come with the system and that a build read: headers, static libraries, the compiler's own programs.
+//!
+//! A C compiler reads hundreds of them for each build, and a hit must not look at each. Package managers put another file in
+//! the place of one, which changes its directory; so they are known by their directories.
+//!
+//! Promises: the names are kept as one text a directory, so that a path set with thousands of them reads at once.
+//! Does not promise: that a change is seen which is written into a file in its place, before its directory changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use gix::bstr::{ByteSlice, ByteVec};
+use serde::{Deserialize, Serialize};
+
+use crate::tree::TreePath;
+
+/// Files by the directory that they are in, there or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SystemFiles(BTreeMap<TreePath, String>);
+
+/// What no name of a file has in it.
+const BETWEEN: char = '/';
+
+impl SystemFiles {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each directory, with the paths of its files.
+    pub fn by_directory(&self) -> impl Iterator<Item = (PathBuf, Vec<PathBuf>)> {
+        self.0.iter().map(|(directory, names)| {
+            let directory = on_disk(directory.0.as_slice());
+            let files = names.split(BETWEEN).map(|name| directory.join(on_disk(&Vec::unescape_bytes(name))));
+            let files = files.collect();
+            (directory, files)
+        })
+    }
+
+    /// All of `parts`.
+    #[must_use]
+    pub fn union<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
+        parts.flat_map(Self::by_directory).flat_map(|(_, files)| files).collect()
+    }
+}
+
+impl FromIterator<PathBuf> for SystemFiles {
+    fn from_iter<I: IntoIterator<Item = PathBuf>>(paths: I) -> Self {
+        let mut directories: BTreeMap<TreePath, BTreeSet<OsString>> = BTreeMap::new();
+        for path in paths {
+            let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let directory = TreePath(directory.as_os_str().as_encoded_bytes().into());
+            directories.entry(directory).or_default().insert(name.to_owned());
+        }
+        let escaped = |name: &OsString| name.as_encoded_bytes().escape_bytes().to_string();
+        let joined = |names: BTreeSet<OsString>| names.iter().map(escaped).collect::<Vec<_>>().join("/");
+        Self(directories.into_iter().map(|(directory, names)| (directory, joined(names))).collect())
+    }
+}
+
+fn on_disk(bytes: &[u8]) -> PathBuf {
+    gix::path::from_bstr(bytes.as_bstr()).map(|path| path.into_owned()).unwrap_or_default()
+}
+
+/// Whether a path lies where the system's package manager puts files.
+///
+/// <https://refspecs.linuxfoundation.org/FHS_3.0/fhs/index.html>
+#[must_use]
+pub fn is_of_system(path: &Path) -> bool {
+    const OF_SYSTEM: [&str; 7] = ["/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin"];
+    let is_local = || path.starts_with("/usr/local");
+    OF_SYSTEM.iter().any(|directory| path.starts_with(directory)) && !is_local()
+}
+
+/// Whether a path is of what the system tells of itself, and holds nothing.
+#[must_use]
+pub fn is_of_kernel(path: &Path) -> bool {
+    const OF_KERNEL: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
+    OF_KERNEL.iter().any(|directory| path.starts_with(directory))
+}
+
+/// The name that the files of a system's directory have among inputs.
+#[must_use]
+pub fn path_among_inputs(directory: &Path) -> TreePath {
+    let mut path: TreePath = TreePath(directory.as_os_str().as_encoded_bytes().into());
+    path.0.extend_from_slice(b"/*");
+    path
+}
+
+/// The name that a program which is looked for has among inputs.
+#[must_use]
+pub fn program_among_inputs(name: &OsStr) -> TreePath {
+    TreePath([b"$PATH/", name.as_encoded_bytes()].concat().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_kept_by_directory_whatever_their_names() {
+        let mut paths: Vec<PathBuf> =
+            ["/usr/include/a.h", "/usr/include/b c\\n.h", "/usr/lib/x.a", "/file"].map(PathBuf::from).into();
+        #[cfg(unix)]
+        paths.push(PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/usr/lib/\xff\n")));
+        let files: SystemFiles = paths.iter().cloned().collect();
+        let kept = serde_json::to_string(&files).unwrap();
+        let files: SystemFiles = serde_json::from_str(&kept).unwrap();
+        let mut read: Vec<PathBuf> = files.by_directory().flat_map(|(_, files)| files).collect();
+        read.sort();
+        paths.sort();
+        assert_eq!(read, paths);
+        assert_eq!(SystemFiles::union([&files, &SystemFiles::default(), &files].into_iter()), files);
+    }
+
+    #[test]
+    fn what_is_of_the_system() {
+        for (path, is_so) in [
+            ("/usr/include/zlib.h", true),
+            ("/lib/x86_64-linux-gnu/libc.so.6", true),
+            ("/usr/local/include/own.h", false),
+            ("/usrlocal/x", false),
+            ("/opt/x/include/x.h", false),
+            ("/home/me/usr/include/x.h", false),
+        ] {
+            assert_eq!(is_of_system(Path::new(path)), is_so, "{path}");
+        }
+    }
+}
