@@ -24,12 +24,13 @@ fn compile_observer() {
     const SOURCE: &str = "observer/observer.c";
     println!("cargo::rerun-if-changed={SOURCE}");
     let compiler =
-        cc::Build::new().opt_level(2).debug(false).pic(true).warnings(true).extra_warnings(true).get_compiler();
+        cc::Build::new().opt_level_str("s").debug(false).pic(true).warnings(true).extra_warnings(true).get_compiler();
     let mut command = compiler.to_command();
     // Addresses that are none are what a caller may hand to a function that says it takes none such.
     command.args(["-std=gnu11", "-fvisibility=hidden", "-fno-builtin", "-fno-delete-null-pointer-checks", "-Werror"]);
     command
-        .args(["-shared", "-s", "-o"])
+        // One page of padding less for each part.
+        .args(["-shared", "-s", "-Wl,-z,noseparate-code", "-o"])
         .arg(Path::new(&variable("OUT_DIR")).join("observer.so"))
         .arg(SOURCE)
         .arg("-ldl");

@@ -50,6 +50,14 @@ export declare function fingerprint(options: DevBinaryOptions): Promise<string>
 export declare function explain(options: DevBinaryOptions): Promise<Explanation>
 
 /**
+ * What counts for the binary as its last build in this checkout was seen to read it, and which runs read it. Nothing is built.
+ *
+ * @throws {DevBinaryError} by rejection, with the codes that need no build to be found, and `NOT_BUILT` when nothing is left of
+ * a build.
+ */
+export declare function inputs(options: DevBinaryOptions): Promise<KnownInputs>
+
+/**
  * Builds the crate afresh in a private target directory and compares the result with what {@link getDevBinary} gives,
  * which is built first if it is not in the cache. Takes as long as a cold build; as two where they differ.
  *
@@ -113,6 +121,8 @@ export type DevBinaryErrorCode =
   | 'BUILD_FAILED'
   /** The inputs changed during each of three builds; the message names what changed. */
   | 'CHANGED_DURING_BUILD'
+  /** Nothing is left of a build in this checkout that could tell what it read. */
+  | 'NOT_BUILT'
   /** The cache directory cannot be used, or not safely, or is in use for something else; the hint says how to mend it. */
   | 'CACHE_UNUSABLE'
   /** The native addon cannot be loaded; the message names the platform, the package that was expected, and the cause. */
@@ -201,6 +211,12 @@ export interface DevBinaryOptions {
   scope?: 'tree' | 'crate' | undefined
   /** Patterns in gitignore syntax, relative to `repo`, of paths that no build reads. They do not count as inputs. */
   exclude?: readonly string[] | undefined
+  /**
+   * Whether builds are watched, on Linux: what rustc, build scripts and the programs that they start read counts then, declared
+   * or not. `off`: what they declare is all that is known. A build gives the same either way.
+   * @default `DEV_BIN_OBSERVE` in `env`, else 'auto'
+   */
+  observe?: 'auto' | 'off' | undefined
   /**
    * Further arguments for `cargo build`: `--locked`, `--frozen`, `--offline`, `--config`, `-Z`, `--all-features`, `-j`,
    * `--keep-going`, `--ignore-rust-version`. Those that can change a binary are part of the request. What has an option
@@ -377,6 +393,8 @@ export interface Explanation {
   fingerprint: string
   /** Why it would be built, the most telling first; empty on a hit. */
   reasons: MissReason[]
+  /** The runs of the last build that read what changed, by its path in `reasons`, as far as that is known. */
+  readBy: Record<string, string[]>
   /** Whether the workspace lies in a git worktree. Without git there is no commit, and no file is tracked. */
   inWorktree: boolean
   /**
@@ -384,6 +402,40 @@ export interface Explanation {
    * such as `it holds the path of the checkout`; empty where they are.
    */
   boundBy: string[]
+}
+
+/** What counts for a binary. */
+export interface KnownInputs {
+  /** cargo package. */
+  crate: string
+  /** Name of the target. */
+  bin: string
+  /** Of the build that this is known from, 64 hex digits. */
+  fingerprint: string
+  /** Whether a call would be served that build's binary: nothing has changed since. */
+  isCurrent: boolean
+  /** By kind and name. */
+  inputs: KnownInput[]
+  /**
+   * Runs that may have read more than is known, and so count by what they declare: such as `the build script of
+   * `app``, and why.
+   */
+  opaque: { run: string; reason: string }[]
+}
+
+/** One thing that counts. */
+export interface KnownInput {
+  /**
+   * `file`: its bytes. `absent`: that nothing is there. `directory`: the names in it. `link`: where it leads. `system`: what
+   * was read of the system's files in that directory. `program`: where it is found on the `PATH`. `tool`: a program that
+   * builds. `config`: one of cargo's configuration files. `variable`: its value. `head`: the commit of a repository, whose
+   * path in the checkout is the name, empty for the checkout itself.
+   */
+  kind: 'file' | 'absent' | 'directory' | 'link' | 'system' | 'program' | 'tool' | 'config' | 'variable' | 'head'
+  /** A path, relative to the checkout where it lies in it, or a name. */
+  name: string
+  /** The runs that read it; empty where it counts by itself, as manifests do. */
+  readBy: string[]
 }
 
 /** How a binary compares with fresh builds of the same inputs. */

@@ -17,6 +17,7 @@ const TERMINAL = new Set([
   'binary',
   'fingerprint',
   'explanation',
+  'inputs',
   'verification',
   'list',
   'pruning',
@@ -59,6 +60,7 @@ const OPTIONS = {
   builder: [oneOf('auto', 'cargo', 'zigbuild'), "'auto', 'cargo' or 'zigbuild'"],
   scope: [oneOf('tree', 'crate'), "'tree' or 'crate'"],
   exclude: [isStringArray, 'an array of strings'],
+  observe: [oneOf('auto', 'off'), "'auto' or 'off'"],
   cargoArgs: [isStringArray, 'an array of strings'],
   out: [isString, 'a string'],
   cacheDir: [isString, 'a string'],
@@ -323,6 +325,10 @@ async function explain(options) {
   return await call('explanation', options)
 }
 
+async function inputs(options) {
+  return await call('inputs', options)
+}
+
 async function verify(options) {
   return await call('verification', options)
 }
@@ -347,6 +353,7 @@ exports.getDevBinary = getDevBinary
 exports.getDevBinaries = getDevBinaries
 exports.fingerprint = fingerprint
 exports.explain = explain
+exports.inputs = inputs
 exports.verify = verify
 exports.list = list
 exports.prune = prune

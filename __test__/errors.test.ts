@@ -452,6 +452,7 @@ describe('options', () => {
     builder: [() => false, "'auto', 'cargo' or 'zigbuild'"],
     scope: [() => false, "'tree' or 'crate'"],
     exclude: [isTexts, 'an array of strings'],
+    observe: [() => false, "'auto' or 'off'"],
     cargoArgs: [isTexts, 'an array of strings'],
     out: [isText, 'a string'],
     cacheDir: [isText, 'a string'],

@@ -62,6 +62,7 @@ test('a first build is one, and a hit has no reasons', async () => {
     path,
     fingerprint,
     reasons: [],
+    readBy: {},
     inWorktree: true,
     boundBy: [],
   })

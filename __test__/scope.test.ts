@@ -611,6 +611,7 @@ test('rebuild runs cargo although the binary is in the cache, and explain tells 
     path,
     fingerprint: first.binary.fingerprint,
     reasons: [],
+    readBy: {},
     inWorktree: true,
     boundBy: [],
   })

@@ -4,7 +4,7 @@
 
 const { existsSync } = require('node:fs')
 const { resolve } = require('node:path')
-const { explain, getDevBinaries, getDevBinary, list, prune, verify } = require('..')
+const { explain, getDevBinaries, getDevBinary, inputs, list, prune, verify } = require('..')
 const { REQUEST } = require('./arguments.js')
 const { findCheckout, packageHere } = require('./checkout.js')
 const { become } = require('./replace.js')
@@ -56,6 +56,15 @@ is not installed.`,
     options: [...REQUEST, 'rebuild', 'cache-dir', 'json'],
     examples: ['dev-bin why -p openshell-server', 'dev-bin why -p hello --repo ~/src/hello --json'],
     run: why,
+  },
+  inputs: {
+    summary: 'tell what counts for a binary, and what read it',
+    usage: '[-p CRATE] [OPTIONS]',
+    detail: `As the last build here was seen to read it; builds nothing. What names no reader counts by itself. Runs that may have read
+more than is known come last, with the reason; they count by what they declare.`,
+    options: [...REQUEST, 'cache-dir', 'json'],
+    examples: ['dev-bin inputs -p hello', "dev-bin inputs -p hello --json | jq -r '.inputs[].name'"],
+    run: tellInputs,
   },
   list: {
     summary: 'list the binaries in the cache',
@@ -149,6 +158,7 @@ function shared(values) {
     builder: values.builder,
     scope: values.scope,
     exclude: values.exclude,
+    observe: values.observe,
     cargoArgs: cargoArguments(values),
     out: values.out,
     rebuild: values.rebuild,
@@ -223,13 +233,26 @@ async function why({ values }) {
   } else {
     const isHit = explanation.outcome === 'hit'
     const told = isHit ? `hit: ${visible(explanation.path)}` : `miss: ${explanation.bin} would be built`
-    const reasons = explanation.reasons.flatMap(reasonLines)
+    const reasons = explanation.reasons.flatMap((reason) => reasonLines(reason, explanation.readBy))
     const git = explanation.inWorktree ? [] : ['without git: every file counts that no `.gitignore` names']
     const isTold = explanation.reasons.some(({ kind }) => kind === 'bound')
     const lines = [told, ...reasons, ...git, ...(isTold ? [] : boundLines(explanation.boundBy))]
     await write(lines.join('\n'))
   }
   return explanation.outcome === 'hit' ? OK : MISS
+}
+
+async function tellInputs({ values }) {
+  const known = await inputs(request(values, 'inputs'))
+  if (values.json) {
+    await write(JSON.stringify(known, undefined, 2))
+    return OK
+  }
+  const rows = known.inputs.map(({ kind, name, readBy }) => [kind, visible(name) || 'the checkout', readBy.join(', ')])
+  const opaque = known.opaque.map(({ run, reason }) => `${run} may have read more: ${visible(reason)}`)
+  await write([table([['KIND', 'NAME', 'READ BY'], ...rows]), ...opaque].join('\n'))
+  if (!known.isCurrent) process.stderr.write('Something has changed since; `dev-bin why` tells what.\n')
+  return OK
 }
 
 async function listEntries({ values }) {

@@ -2,10 +2,10 @@
 
 // Why something would be built, in full.
 
-const { visible } = require('./text.js')
+const { count, visible } = require('./text.js')
 
-/** A few lines for one reason. */
-function reasonLines(reason) {
+/** A few lines for one reason; `readBy` has the runs that read a path. */
+function reasonLines(reason, readBy = {}) {
   switch (reason.kind) {
     case 'first-build':
       return ['  it was not built before, or nothing is left of that']
@@ -16,7 +16,7 @@ function reasonLines(reason) {
     case 'request':
       return [`  options changed: ${reason.options.join(', ')}`]
     case 'source':
-      return sourceLines(reason)
+      return sourceLines(reason, readBy)
     case 'head':
       return [
         `  HEAD${reason.repository === '' ? '' : ` of ${reason.repository}`} moved: ${commit(reason.from)} → ${commit(reason.to)}`,
@@ -44,10 +44,17 @@ function boundLines(boundBy) {
   return boundBy.length === 0 ? [] : ['for this checkout alone:', ...boundBy.map((bond) => `  ${bond}`)]
 }
 
-function sourceLines({ paths, count }) {
-  const lines = paths.map(({ path, change }) => `    ${change.padEnd(8)} ${path}`)
+function sourceLines({ paths, count }, readBy) {
+  const lines = paths.map(({ path, change }) => `    ${change.padEnd(8)} ${path}${readers(readBy[path])}`)
   if (count > paths.length) lines.push(`    and ${count - paths.length} more`)
   return [`  ${count === 1 ? 'a file' : `${count} files`} changed:`, ...lines]
+}
+
+/** Who read something, as the end of a line; one alone, since a change of any of them builds. */
+function readers(runs = []) {
+  const [first, ...others] = runs
+  if (first === undefined) return ''
+  return ` (read by ${first}${others.length > 0 ? ` and ${count(others.length, 'other run')}` : ''})`
 }
 
 /** A commit in short, or the name of a branch. */

@@ -126,6 +126,15 @@ static void give_up(void) {
   if (trace != NULL) atomic_store(&trace->incomplete, 1);
 }
 
+/* Writes zeros, for a file system that cannot set aside room otherwise. */
+static long fill(long fd, uint64_t from, uint64_t to) {
+  static char zeros[4096];
+  for (uint64_t at = from; at < to; at += sizeof zeros) {
+    if (raw(SYS_pwrite64, fd, (long)zeros, sizeof zeros, (long)at, 0, 0) != (long)sizeof zeros) return -1;
+  }
+  return 0;
+}
+
 /* Has `needed` bytes of the file on disk, so that writing to memory cannot fail. */
 static int allocate(uint64_t needed) {
   uint64_t there = atomic_load(&trace->allocated);
@@ -136,14 +145,7 @@ static int allocate(uint64_t needed) {
   long fd = raw(SYS_openat, AT_FDCWD, (long)file, O_RDWR | O_CLOEXEC, 0, 0, 0);
   if (fd < 0) return 0;
   long done = raw(SYS_fallocate, fd, 0, 0, (long)size, 0, 0);
-  if (done == -EOPNOTSUPP) {
-    static const char zeros[4096];
-    for (uint64_t at = there; at < size; at += sizeof zeros) {
-      done = raw(SYS_pwrite64, fd, (long)zeros, sizeof zeros, (long)at, 0, 0);
-      if (done != (long)sizeof zeros) break;
-      done = 0;
-    }
-  }
+  if (done == -EOPNOTSUPP) done = fill(fd, there, size);
   raw(SYS_close, fd, 0, 0, 0, 0, 0);
   if (done != 0) return 0;
   while (there < size && !atomic_compare_exchange_weak(&trace->allocated, &there, size)) {
@@ -284,10 +286,7 @@ static int open_trace(void) {
   long fd = raw(SYS_openat, AT_FDCWD, (long)file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, 0, 0);
   if (fd < 0) return 0;
   long done = raw(SYS_fallocate, fd, 0, 0, (long)FIRST, 0, 0);
-  if (done == -EOPNOTSUPP) {
-    static const char zeros[FIRST];
-    done = raw(SYS_pwrite64, fd, (long)zeros, FIRST, 0, 0, 0) == (long)FIRST ? 0 : -1;
-  }
+  if (done == -EOPNOTSUPP) done = fill(fd, 0, FIRST);
   long map = done == 0 ? raw(SYS_mmap, 0, CAPACITY, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : -1;
   raw(SYS_close, fd, 0, 0, 0, 0, 0);
   if (map < 0 && map > -4096) return 0;

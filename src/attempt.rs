@@ -79,7 +79,8 @@ impl Attempt {
         let set = needs.binding(path_set(search, &whole, &observation, staged.as_ref())?, &search.root);
         let before = search.observing(survey, &set)?;
         let survey_after = search.survey(Moment::now())?;
-        let after = search.observing(&survey_after, &set)?;
+        let mut after = search.observing(&survey_after, &set)?;
+        after.readers = observation.as_ref().map(|seen| inputs::readers(seen, &search.root)).unwrap_or_default();
         let known = |path: &TreePath| inputs.outside.iter().find(|file| file.path == *path).or(whole.file(path));
         let read = needs.but_for_output(after.clone(), &search.root);
         let record = record(search, &built)?;

@@ -31,7 +31,7 @@ use crate::report::{Mode, Report};
 use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
 use crate::store::{Pruning, Store};
-use crate::{cancellation, defaults, explain, inputs, out, replace, report, request, verify};
+use crate::{cancellation, defaults, explain, inputs, known_inputs, out, replace, report, request, verify};
 use convert::Originals;
 pub use types::*;
 
@@ -161,6 +161,9 @@ fn run(
         }
         Task::Explanation => {
             |request, call| Ok(Message::Explanation { explanation: explain::explain(request, call)?.into() })
+        }
+        Task::Inputs => {
+            |request, call| Ok(Message::Inputs { inputs: known_inputs::known_inputs(request, call)?.into() })
         }
     };
     let request = Request::try_from(defaults::fill_in(options, afterwards)?)?;

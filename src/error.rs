@@ -31,6 +31,8 @@ pub enum Code {
     BuildFailed,
     /// The inputs changed during each of the attempts to build them.
     ChangedDuringBuild,
+    /// Nothing is left of a build.
+    NotBuilt,
     /// The cache directory cannot be used, or not safely.
     CacheUnusable,
     /// A defect of this package.
@@ -50,6 +52,7 @@ impl Code {
             Self::InputUnreadable => "INPUT_UNREADABLE",
             Self::BuildFailed => "BUILD_FAILED",
             Self::ChangedDuringBuild => "CHANGED_DURING_BUILD",
+            Self::NotBuilt => "NOT_BUILT",
             Self::CacheUnusable => "CACHE_UNUSABLE",
             Self::Internal => "INTERNAL",
         }
@@ -132,6 +135,14 @@ pub enum Error {
         /// What changed during the last attempt.
         paths: Vec<String>,
     },
+    /// Nothing is left of a build of what was asked for.
+    #[error("no build of `{bin}` in `{}` is known", checkout.display())]
+    NotBuilt {
+        /// Name of the target.
+        bin: String,
+        /// The root of the checkout.
+        checkout: PathBuf,
+    },
     /// The cache cannot be used.
     #[error("cannot use the cache `{}`: {problem}", path.display())]
     CacheUnusable {
@@ -166,6 +177,7 @@ impl Error {
             Self::InputUnreadable { .. } => Code::InputUnreadable,
             Self::BuildFailed { .. } => Code::BuildFailed,
             Self::ChangedDuringBuild { .. } => Code::ChangedDuringBuild,
+            Self::NotBuilt { .. } => Code::NotBuilt,
             Self::CacheUnusable { .. } => Code::CacheUnusable,
             Self::Internal(_) => Code::Internal,
             Self::Aborted => return None,
@@ -188,6 +200,9 @@ impl Error {
             }
             Self::UnknownBin { name, available, .. } => Some(offered(available, name, "its binaries:")),
             Self::InputUnreadable { source, .. } => Some(input_hint(source)),
+            Self::NotBuilt { .. } => {
+                Some("build it first: `dev-bin get` with the same options, or `getDevBinary`".into())
+            }
             Self::ChangedDuringBuild { .. } => Some(
                 "wait until whatever writes them has finished, or name them in `exclude` if no build reads them".into(),
             ),

@@ -3,7 +3,7 @@
 //! Promises: nothing is built, and where there is an entry, nothing is run but what a look-up runs. Where there is none, cargo
 //! is asked about its workspace, and what it would refuse is the error that a build would end with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cargo;
 use crate::error::{Error, Result};
@@ -11,6 +11,7 @@ use crate::event::MissReason;
 use crate::fingerprint::Fingerprint;
 use crate::inputs;
 use crate::inventory::Inventory;
+use crate::known_inputs;
 use crate::request::Request;
 use crate::search::{Call, Search};
 use crate::store::{Entry, LookUp};
@@ -30,6 +31,8 @@ pub struct Explanation {
     pub reasons: Vec<MissReason>,
     /// Whether git knows the workspace.
     pub in_worktree: bool,
+    /// The runs of the last build that read what changed, in words, by its path in the reasons.
+    pub read_by: BTreeMap<String, Vec<String>>,
     /// Why no other checkout is served the binary of the last build, in words; empty where any is.
     pub bound_by: BTreeSet<String>,
 }
@@ -54,8 +57,20 @@ pub fn explain(request: &Request, call: &Call<'_>) -> Result<Explanation> {
             (None, search.reasons(&survey, &other)?)
         }
     };
+    let read_by = read_by(&search, &reasons);
     let (package, bin) = (request.package.clone(), request.bin.clone());
-    Ok(Explanation { package, bin, entry, fingerprint, reasons, in_worktree, bound_by })
+    Ok(Explanation { package, bin, entry, fingerprint, reasons, in_worktree, read_by, bound_by })
+}
+
+fn read_by(search: &Search<'_>, reasons: &[MissReason]) -> BTreeMap<String, Vec<String>> {
+    let paths = reasons.iter().flat_map(|reason| match reason {
+        MissReason::Source { paths, .. } => paths.as_slice(),
+        _ => &[],
+    });
+    known_inputs::readers_of(
+        paths.map(|changed| changed.path.as_str()),
+        &search.store.earlier(search.request, &search.root),
+    )
 }
 
 /// What a build would fail with at once.

@@ -5,7 +5,7 @@
 //! variables and the text of configuration files are kept as digests only.
 //! Does not promise: anything about how the data were gathered; that is the business of `inputs`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -85,7 +85,44 @@ pub struct Inventory {
     pub branch: Option<String>,
     /// The path set that the last four come from. Names alone, so not part of the fingerprint.
     pub path_set: PathSet,
+    /// Which runs of the build read what. Known of what was built, and not part of the fingerprint.
+    #[serde(default)]
+    pub readers: Vec<Reader>,
 }
+
+/// A run of rustc or of a build script, and what it read of what counts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reader {
+    /// cargo package.
+    pub package: String,
+    /// Whether it is the package's build script that ran, and not rustc.
+    pub is_script: bool,
+    /// Inputs by their paths, and directories that it read with everything in them.
+    pub inputs: BTreeSet<TreePath>,
+    /// Variables that it read.
+    pub variables: BTreeSet<String>,
+    /// Why that may not be all.
+    pub opaque: Option<String>,
+}
+
+impl Reader {
+    /// Which run it is, in words.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("the {} of `{}`", if self.is_script { "build script" } else { "compilation" }, self.package)
+    }
+
+    /// Whether it read what is at `path`, or a directory around that.
+    #[must_use]
+    pub fn reads(&self, path: &TreePath) -> bool {
+        let is_around = |input: &TreePath| {
+            let below = path.0.strip_prefix(input.0.as_slice());
+            below.is_some_and(|below| input.0.is_empty() || below.first() == Some(&b'/'))
+        };
+        self.inputs.contains(path) || self.inputs.iter().any(is_around)
+    }
+}
+
 impl Inventory {
     /// The digest over all of it.
     #[must_use]

@@ -34,6 +34,7 @@ pub mod freshness;
 mod guard;
 pub mod inputs;
 pub mod inventory;
+pub mod known_inputs;
 pub mod limits;
 mod names;
 mod nearest;

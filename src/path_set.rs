@@ -111,6 +111,11 @@ pub(crate) fn link_path(place: &Place) -> TreePath {
     TreePath(path)
 }
 
+/// Whether a path is one of [`link_path`].
+pub(crate) fn is_link_path(path: &TreePath) -> bool {
+    path.0.ends_with(LINK_MARK)
+}
+
 /// A path on the file system that an input lies on. Nothing has the name that a link has, and what it leads to may be gone or
 /// elsewhere.
 pub(crate) fn on_file_system(path: &TreePath) -> &BStr {

@@ -55,6 +55,8 @@ pub struct Options {
     pub scope: Option<String>,
     /// Patterns in gitignore syntax, relative to `repo`, of paths that are no inputs.
     pub exclude: Vec<String>,
+    /// `auto` or `off`; default: that of [`SWITCH`], else `auto`.
+    pub observe: Option<String>,
     /// Where entries are kept.
     pub cache_dir: PathBuf,
     /// The caller's environment.
@@ -70,6 +72,9 @@ pub struct Options {
     /// How long it is kept after its last use, as typed; default: see [`Limits`].
     pub max_age: Option<String>,
 }
+
+/// Says whether builds are watched, where the option does not.
+pub const SWITCH: &str = "DEV_BIN_OBSERVE";
 
 /// Which files count as inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +128,8 @@ pub struct Request {
     pub scope: Scope,
     /// Patterns of paths that are no inputs, in the order given.
     pub exclude: Vec<String>,
+    /// Whether builds are watched where the system allows it. It changes what is known of a build, and never its result.
+    pub observe: bool,
     /// Where entries are kept, absolute.
     pub cache_dir: PathBuf,
     /// Where a copy is wanted.
@@ -186,11 +193,22 @@ impl TryFrom<Options> for Request {
             builder,
             scope,
             exclude: options.exclude,
+            observe: observe(options.observe.as_deref(), &env)?,
             cache_dir: absolute("cacheDir", &options.cache_dir)?,
             cargo,
             limits: limits(options.max_size.as_deref(), options.max_age.as_deref(), &env)?,
             env,
         })
+    }
+}
+
+fn observe(option: Option<&str>, env: &Environment) -> Result<bool> {
+    let variable = env.get(SWITCH).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned());
+    match option.or(variable.as_deref()) {
+        None | Some("auto") => Ok(true),
+        Some("off") => Ok(false),
+        Some(other) if option.is_some() => Err(Error::option("observe", format!("{other:?} is not `auto` or `off`"))),
+        Some(other) => Err(Error::option("observe", format!("{SWITCH} is {other:?}, and not `auto` or `off`"))),
     }
 }
 

@@ -85,12 +85,12 @@ impl<'a> Search<'a> {
         Ok(Self { request, call, root, store, system, observer: OnceCell::new(), warned: Cell::new(false) })
     }
 
-    /// What watches over the builds of the call, where the system has it.
+    /// What watches over the builds of the call, where that is wanted and the system has it.
     pub(crate) fn observer(&self) -> Result<Option<&Observer>> {
         if let Some(observer) = self.observer.get() {
             return Ok(observer.as_ref());
         }
-        let observer = Observer::prepare(&self.store, &self.request.env)?;
+        let observer = if self.request.observe { Observer::prepare(&self.store)? } else { None };
         Ok(self.observer.get_or_init(|| observer).as_ref())
     }
 

@@ -82,18 +82,23 @@ pub fn is_of_kernel(path: &Path) -> bool {
     OF_KERNEL.iter().any(|directory| path.starts_with(directory))
 }
 
+/// Ends the name that files of a system's directory have among inputs.
+pub const SYSTEM_AMONG_INPUTS: &[u8] = b"/*";
+/// Begins the name that a program which is looked for has among inputs.
+pub const PROGRAM_AMONG_INPUTS: &[u8] = b"$PATH/";
+
 /// The name that the files of a system's directory have among inputs.
 #[must_use]
 pub fn path_among_inputs(directory: &Path) -> TreePath {
     let mut path: TreePath = TreePath(directory.as_os_str().as_encoded_bytes().into());
-    path.0.extend_from_slice(b"/*");
+    path.0.extend_from_slice(SYSTEM_AMONG_INPUTS);
     path
 }
 
 /// The name that a program which is looked for has among inputs.
 #[must_use]
 pub fn program_among_inputs(name: &OsStr) -> TreePath {
-    TreePath([b"$PATH/", name.as_encoded_bytes()].concat().into())
+    TreePath([PROGRAM_AMONG_INPUTS, name.as_encoded_bytes()].concat().into())
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ test('import and require give the same functions', () => {
     'getDevBinaries',
     'fingerprint',
     'explain',
+    'inputs',
     'verify',
     'list',
     'prune',

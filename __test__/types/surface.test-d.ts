@@ -13,7 +13,10 @@ import {
   type fingerprint,
   getDevBinaries,
   getDevBinary,
+  type inputs,
   type isDevMode,
+  type KnownInput,
+  type KnownInputs,
   type list,
   type MissReason,
   type Pruning,
@@ -38,6 +41,8 @@ holds<Equal<typeof pair, Promise<[DevBinary, DevBinary]>>>()
 holds<Equal<ReturnType<typeof getDevBinaries<DevBinaryOptions[]>>, Promise<DevBinary[]>>>()
 holds<Equal<ReturnType<typeof fingerprint>, Promise<string>>>()
 holds<Equal<ReturnType<typeof explain>, Promise<Explanation>>>()
+holds<Equal<ReturnType<typeof inputs>, Promise<KnownInputs>>>()
+holds<Equal<KnownInputs['inputs'], KnownInput[]>>()
 holds<Equal<ReturnType<typeof verify>, Promise<Verification>>>()
 holds<Equal<ReturnType<typeof list>, Promise<CacheEntry[]>>>()
 holds<Equal<ReturnType<typeof prune>, Promise<Pruning>>>()
@@ -60,6 +65,7 @@ const all: Required<DevBinaryOptions> = {
   builder: 'zigbuild',
   scope: 'crate',
   exclude: ['docs/**'] as const,
+  observe: 'off',
   cargoArgs: ['--locked'] as const,
   out: undefined,
   cacheDir: undefined,
@@ -156,6 +162,7 @@ function advice(code: DevBinaryErrorCode): string {
     case 'INPUT_UNREADABLE':
     case 'BUILD_FAILED':
     case 'CHANGED_DURING_BUILD':
+    case 'NOT_BUILT':
     case 'CACHE_UNUSABLE':
     case 'BINDING_LOAD':
     case 'INTERNAL':

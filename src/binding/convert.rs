@@ -2,8 +2,8 @@
 
 use super::{
     Change, ChangedPath, Compiling, Foreseen, Message, MissReason, NativeBinary, NativeEntry, NativeExplanation,
-    NativeOutcome, NativePruning, NativeRemoval, NativeRequest, NativeVerdict, NativeVerification, NotReplaced,
-    RemovalReason, ReportMode, WaitingOn,
+    NativeInput, NativeInputKind, NativeInputs, NativeOpaqueRun, NativeOutcome, NativePruning, NativeRemoval,
+    NativeRequest, NativeVerdict, NativeVerification, NotReplaced, RemovalReason, ReportMode, WaitingOn,
 };
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::error::Error;
 use crate::event::{self, Event, WaitingFor};
 use crate::explain::Explanation;
+use crate::known_inputs::{InputKind, KnownInput, KnownInputs, OpaqueRun};
 use crate::report::Mode;
 use crate::request::Options;
 use crate::resolve::{DevBinary, Outcome};
@@ -107,6 +108,7 @@ impl From<NativeRequest> for Options {
             builder: native.builder,
             scope: native.scope,
             exclude: native.exclude.unwrap_or_default(),
+            observe: native.observe,
             cache_dir: native.cache_dir.into(),
             env: variables(&native.env),
             max_size: native.max_size,
@@ -252,7 +254,37 @@ impl From<Explanation> for NativeExplanation {
             fingerprint: explanation.fingerprint.to_string(),
             reasons: explanation.reasons.into_iter().map(Into::into).collect(),
             in_worktree: explanation.in_worktree,
+            read_by: explanation.read_by.into_iter().collect(),
             bound_by: explanation.bound_by.into_iter().collect(),
+        }
+    }
+}
+
+impl From<KnownInputs> for NativeInputs {
+    fn from(known: KnownInputs) -> Self {
+        let input = |input: KnownInput| NativeInput {
+            kind: match input.kind {
+                InputKind::File => NativeInputKind::File,
+                InputKind::Absent => NativeInputKind::Absent,
+                InputKind::Directory => NativeInputKind::Directory,
+                InputKind::Link => NativeInputKind::Link,
+                InputKind::System => NativeInputKind::System,
+                InputKind::Program => NativeInputKind::Program,
+                InputKind::Tool => NativeInputKind::Tool,
+                InputKind::Config => NativeInputKind::Config,
+                InputKind::Variable => NativeInputKind::Variable,
+                InputKind::Head => NativeInputKind::Head,
+            },
+            name: input.name,
+            read_by: input.read_by,
+        };
+        Self {
+            crate_name: known.package,
+            bin: known.bin,
+            fingerprint: known.fingerprint.to_string(),
+            is_current: known.is_current,
+            inputs: known.inputs.into_iter().map(input).collect(),
+            opaque: known.opaque.into_iter().map(|OpaqueRun { run, reason }| NativeOpaqueRun { run, reason }).collect(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The types that cross between Rust and JavaScript.
 
+use std::collections::HashMap;
+
 use napi_derive::napi;
 
 /// What `start` is to find out.
@@ -12,6 +14,8 @@ pub enum Task {
     Fingerprint,
     /// What a call for a binary would do.
     Explanation,
+    /// What counts for a binary, and who read it.
+    Inputs,
     /// Whether the binary is what a fresh build gives.
     Verification,
     /// What the cache holds.
@@ -71,6 +75,8 @@ pub struct NativeRequest {
     pub scope: Option<String>,
     /// Paths that do not count.
     pub exclude: Option<Vec<String>>,
+    /// Whether builds are watched.
+    pub observe: Option<String>,
     /// Where entries are kept, absolute.
     pub cache_dir: String,
     /// The environment of the build: names and values in turns, with a NUL behind each.
@@ -214,8 +220,73 @@ pub struct NativeExplanation {
     pub reasons: Vec<MissReason>,
     /// Whether git knows the workspace.
     pub in_worktree: bool,
+    /// Who read what changed.
+    pub read_by: HashMap<String, Vec<String>>,
     /// Why no other checkout is served it.
     pub bound_by: Vec<String>,
+}
+
+/// What counts for a binary.
+#[napi(object, object_from_js = false)]
+pub struct NativeInputs {
+    /// cargo package.
+    #[napi(js_name = "crate")]
+    pub crate_name: String,
+    /// Name of the target.
+    pub bin: String,
+    /// 64 hex digits, of the build that this is known from.
+    pub fingerprint: String,
+    /// Whether that build's binary would be served.
+    pub is_current: bool,
+    /// What counts.
+    pub inputs: Vec<NativeInput>,
+    /// Runs of which not everything is known.
+    pub opaque: Vec<NativeOpaqueRun>,
+}
+
+/// One thing that counts.
+#[napi(object, object_from_js = false)]
+pub struct NativeInput {
+    /// What it is.
+    pub kind: NativeInputKind,
+    /// Its path or name.
+    pub name: String,
+    /// The runs that read it.
+    pub read_by: Vec<String>,
+}
+
+/// What an input is.
+#[napi(string_enum = "lowercase")]
+pub enum NativeInputKind {
+    /// By its bytes.
+    File,
+    /// Nothing is there.
+    Absent,
+    /// By the names in it.
+    Directory,
+    /// By where it leads.
+    Link,
+    /// Files of one directory of the system.
+    System,
+    /// By where it is found on the `PATH`.
+    Program,
+    /// A program that builds.
+    Tool,
+    /// A configuration file of cargo.
+    Config,
+    /// Of the environment.
+    Variable,
+    /// The commit at HEAD.
+    Head,
+}
+
+/// A run that counts by what it declares.
+#[napi(object, object_from_js = false)]
+pub struct NativeOpaqueRun {
+    /// Which.
+    pub run: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// What a call would come to.
@@ -331,8 +402,8 @@ pub struct NotReplaced {
     pub message: String,
 }
 
-/// What travels to JavaScript: events, and as the last one of `binary`, `fingerprint`, `explanation`, `verification`,
-/// `list`, `pruning`, `failed` and `aborted`.
+/// What travels to JavaScript: events, and as the last one of `binary`, `fingerprint`, `explanation`, `inputs`,
+/// `verification`, `list`, `pruning`, `failed` and `aborted`.
 #[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
 #[napi(discriminant = "type", discriminant_case = "lowercase", object_from_js = false)]
 pub enum Message {
@@ -367,6 +438,8 @@ pub enum Message {
     Fingerprint { fingerprint: String },
     /// Terminal: the explanation.
     Explanation { explanation: NativeExplanation },
+    /// Terminal: what counts.
+    Inputs { inputs: NativeInputs },
     /// Terminal: the verification.
     Verification { verification: NativeVerification },
     /// Terminal: the entries.

@@ -177,7 +177,7 @@ impl Audit<'_> {
     /// What a run may have read without saying so, and is not what it was.
     fn may_have_read(&self, run: &Run, reads: &PackageReads, then: &RunRecord, now: &RunRecord) -> Option<String> {
         let unsaid = |what: String| format!("{what}, and nothing tells whether it was read");
-        if !run.is_seen && then.undeclared != now.undeclared {
+        if run.opaque.is_some() && then.undeclared != now.undeclared {
             return Some(unsaid(self.named(self.present.undeclared.in_package(&reads.package.id))));
         }
         let may_read_anything = run.is_script || self.present.undeclared.in_package(&reads.package.id).digest.is_some();
@@ -198,13 +198,11 @@ impl Audit<'_> {
                 place.map_or("HEAD".to_owned(), |place| place.0.to_string())
             ));
         }
-        if run.is_seen {
-            return None;
-        }
-        if then.everywhere != now.everywhere {
+        let is_opaque = run.opaque.is_some();
+        if is_opaque && then.everywhere != now.everywhere {
             return Some(unsaid(self.named(self.present.undeclared.everywhere(&reads.package.id))));
         }
-        (then.heads != now.heads).then(|| unsaid("HEAD moved".to_owned()))
+        (is_opaque && then.heads != now.heads).then(|| unsaid("HEAD moved".to_owned()))
     }
 
     /// One of `files` that changed.

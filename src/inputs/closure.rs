@@ -61,8 +61,8 @@ pub struct Run {
     pub system: SystemFiles,
     /// Programs that it looked for on the `PATH` and started.
     pub programs: BTreeSet<String>,
-    /// Whether all that it read is known, since it was seen.
-    pub is_seen: bool,
+    /// Why not all that it read is known; none for a run that was seen.
+    pub opaque: Option<String>,
     /// Whether it asked where it runs, as far as that is known.
     pub asked_for_directory: bool,
     /// Whether it is a build script that declares nothing, so that it may have read any file of its package.
@@ -114,7 +114,7 @@ impl PackageReads {
     /// Whether all that it read is known, since each of its runs was seen.
     #[must_use]
     pub fn is_seen(&self) -> bool {
-        self.runs.iter().all(|run| run.is_seen)
+        self.runs.iter().all(|run| run.opaque.is_none())
     }
 
     /// Whether a build script of it declares nothing.
@@ -214,17 +214,19 @@ pub fn observe(
 
 /// How well a run was seen.
 struct WasSeen {
-    wholly: bool,
+    /// Why it was not, or not wholly.
+    opaque: Option<String>,
     asking_for_directory: bool,
 }
 
 impl WasSeen {
     fn of(seen: Option<&Reads>) -> Self {
-        let wholly = seen.is_some_and(|seen| seen.opaque.is_none());
+        let unseen = || Some("it ran when no build was watched".to_owned());
+        let opaque = seen.map_or_else(unseen, |seen| seen.opaque.clone());
         let asks = |seen: &Reads| {
             seen.asked_for_directory || DIRECTORY_VARIABLES.iter().any(|name| seen.variables.contains(*name))
         };
-        Self { wholly, asking_for_directory: seen.is_none_or(asks) }
+        Self { opaque, asking_for_directory: seen.is_none_or(asks) }
     }
 }
 
@@ -295,7 +297,7 @@ impl<'a> Observer<'a> {
             links: besides.links,
             system: besides.system,
             programs: besides.programs,
-            is_seen: was_seen.wholly,
+            opaque: was_seen.opaque,
             asked_for_directory: was_seen.asking_for_directory,
             reads_whole_package: false,
             variables: trace.variables,
@@ -315,7 +317,7 @@ impl<'a> Observer<'a> {
             let is_local = unit.package.is_local(self.home.as_deref());
             let seen = self.seen.script(&script.out_dir);
             let was_seen = WasSeen::of(seen);
-            let reads_whole_package = declares_nothing && is_local && !was_seen.wholly;
+            let reads_whole_package = declares_nothing && is_local && was_seen.opaque.is_some();
             // cargo takes these relative to the package.
             let named = declared.files.into_iter().map(|file| unit.package.directory.join(file));
             let mut files = self.inputs(named, &unit.package);
@@ -349,7 +351,7 @@ impl<'a> Observer<'a> {
                     links: besides.links,
                     system: besides.system,
                     programs: besides.programs,
-                    is_seen: was_seen.wholly,
+                    opaque: was_seen.opaque,
                     asked_for_directory: was_seen.asking_for_directory,
                     reads_whole_package,
                     variables,

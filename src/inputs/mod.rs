@@ -33,6 +33,7 @@ mod outside;
 mod packages;
 mod path_sets;
 mod place;
+mod readers;
 mod recognition;
 #[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
 mod records;
@@ -69,6 +70,7 @@ pub use manifests::{is_package, workspace_around};
 pub use outside::covers;
 pub use packages::{Asked, broken_manifest, package_around, packages};
 pub use path_sets::{digest_of, digest_of_names, files_of_package, identity_of, path_set};
+pub use readers::readers;
 pub use recognition::remember_tools;
 pub use selection::Selection;
 pub use stat_cache::Unsaved;

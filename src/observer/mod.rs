@@ -9,6 +9,7 @@
 //! Does not promise: to see a program that asks the system without its C library, beyond those that do not report at all; and
 //! nothing on macOS and Windows, where what cargo, rustc and build scripts declare serves alone.
 
+mod machine_code;
 mod runs;
 mod trace;
 
@@ -30,8 +31,6 @@ const LIBRARY: Option<&[u8]> = Some(include_bytes!(concat!(env!("OUT_DIR"), "/ob
 #[cfg(not(observes))]
 const LIBRARY: Option<&[u8]> = None;
 
-/// Turns observing off, for a build that it gets in the way of.
-pub const SWITCH: &str = "DEV_BIN_OBSERVE";
 /// Has the library take down, and where; see `observer/observer.c`.
 const VARIABLE: &str = "DEV_BIN_OBSERVER";
 /// Names libraries that are loaded into every program, separated by colons or spaces.
@@ -46,15 +45,14 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Puts the library into `store`, unless it is there; none where the system has none, where it is switched off, or where it
-    /// cannot be loaded from there.
+    /// Puts the library into `store`, unless it is there; none where the system has none, or where it cannot be loaded
+    /// from there.
     ///
     /// # Errors
     ///
     /// [`crate::error::Error::CacheUnusable`] when the store cannot be written to.
-    pub fn prepare(store: &Store, env: &Environment) -> Result<Option<Self>> {
-        let is_off = env.get(SWITCH).is_some_and(|value| value == "off");
-        let Some(bytes) = LIBRARY.filter(|_| !is_off) else { return Ok(None) };
+    pub fn prepare(store: &Store) -> Result<Option<Self>> {
+        let Some(bytes) = LIBRARY else { return Ok(None) };
         let library = store.library("observer", bytes)?;
         if !can_be_preloaded(&library) {
             tracing::debug!(path = %library.display(), "the observer cannot be loaded from there");

@@ -5,12 +5,14 @@
 //! the compiler brings along. A run is opaque where a program of it did not report, or did what cannot be seen through.
 //! Does not promise: to know of a library that the system's loader opens when it starts a program.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
 use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 
+use super::machine_code;
 use super::trace::{Event, Process};
 use crate::path_set::normalized;
 use crate::stat::StatIdentity;
@@ -198,6 +200,8 @@ impl Written {
 struct Family<'p> {
     processes: &'p [Process],
     children: HashMap<&'p str, Vec<usize>>,
+    /// Programs that were looked into, and whether they call the system by themselves.
+    programs: RefCell<HashMap<PathBuf, bool>>,
 }
 
 impl<'p> Family<'p> {
@@ -206,7 +210,7 @@ impl<'p> Family<'p> {
         for (index, process) in processes.iter().enumerate() {
             children.entry(process.parent.as_str()).or_default().push(index);
         }
-        Self { processes, children }
+        Self { processes, children, programs: RefCell::default() }
     }
 
     fn children_of(&self, index: usize) -> &[usize] {
@@ -260,6 +264,19 @@ impl<'p> Family<'p> {
         reads
     }
 
+    /// Whether a program or a library has code that is not seen; the compiler's own has none that matters.
+    fn calls_the_system(&self, path: &Path) -> bool {
+        if is_of_toolchain(path) {
+            return false;
+        }
+        let known = self.programs.borrow().get(path).copied();
+        known.unwrap_or_else(|| {
+            let calls = machine_code::calls_the_system(path);
+            self.programs.borrow_mut().insert(path.to_owned(), calls);
+            calls
+        })
+    }
+
     /// Whether `first` was preceded by a program that did not report, and became this one or started it.
     fn unseen_before(&self, first: &Process) -> Option<String> {
         let parent = self.processes.iter().find(|process| process.id == first.parent)?;
@@ -275,6 +292,14 @@ impl<'p> Family<'p> {
         let name = process.program.display();
         if process.is_incomplete {
             return Some(format!("not all that `{name}` did could be taken down"));
+        }
+        let libraries = process.events.iter().filter_map(|event| match event {
+            Event::Read(path) if path.extension().is_some_and(|extension| extension == "so") => Some(path.as_path()),
+            _ => None,
+        });
+        let mut code = std::iter::once(process.program.as_path()).chain(libraries.filter(|path| !is_of_system(path)));
+        if let Some(path) = code.find(|path| self.calls_the_system(path)) {
+            return Some(format!("`{}` calls the system past the C library", path.display()));
         }
         let failed: HashSet<u32> = process
             .events
@@ -375,6 +400,15 @@ fn is_of_user(path: &Path) -> bool {
     path.is_absolute() && !is_rustup_proxy(path) && !is_of_kernel(path) && !is_of_system(path)
 }
 
+/// Whether a program comes with a Rust compiler: beside rustc, or among what that keeps for a target.
+fn is_of_toolchain(program: &Path) -> bool {
+    let has_rustlib = |prefix: &Path| prefix.join("lib").join("rustlib").is_dir();
+    let is_rustc =
+        program.file_name().is_some_and(|name| ["rustc", "rustdoc", "cargo"].iter().any(|known| name == *known));
+    is_rustc && program.parent().and_then(Path::parent).is_some_and(has_rustlib)
+        || program.components().any(|part| part.as_os_str() == "rustlib")
+}
+
 /// `path` by the directory that it is in, since several names of one, as `/lib` and `/usr/lib`, cost a look each.
 fn in_real_directory(path: &Path) -> PathBuf {
     let path = normalized(path);
@@ -400,8 +434,7 @@ fn is_rustup_name(name: &str) -> bool {
 
 /// Whether a program is rustup, under whatever name, and not a compiler that is called the same.
 fn is_rustup(program: &Path) -> bool {
-    let rustlib = || program.parent().and_then(Path::parent).map(|prefix| prefix.join("lib").join("rustlib"));
-    is_rustup_proxy(program) && !rustlib().is_some_and(|rustlib| rustlib.is_dir())
+    is_rustup_proxy(program) && !is_of_toolchain(program)
 }
 
 /// Whether a path lies among git's objects, which never change under one name; which of them are packed says nothing.

@@ -1,0 +1,181 @@
+//! Saying what counts for a binary, and who read it.
+//!
+//! Promises: what the last build of the request in this checkout was seen to read, or is taken to read; nothing is built.
+//! Does not promise: that this is what counts after the next build.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Error, Result};
+use crate::fingerprint::Fingerprint;
+use crate::inventory::{Inventory, Reader};
+use crate::path_set::is_link_path;
+use crate::request::Request;
+use crate::search::{Call, Search};
+use crate::store::{Earlier, LookUp};
+use crate::system_files::{PROGRAM_AMONG_INPUTS, SYSTEM_AMONG_INPUTS};
+use crate::tree::{FileInput, Kind, TreePath};
+
+/// What an input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InputKind {
+    /// A file, by its bytes.
+    File,
+    /// A path where nothing is.
+    Absent,
+    /// A directory, by the names in it.
+    Directory,
+    /// A symbolic link, by where it leads.
+    Link,
+    /// Files of one directory of the system.
+    System,
+    /// A program that is looked for on the `PATH`, by where it is found.
+    Program,
+    /// A program that builds.
+    Tool,
+    /// One of cargo's configuration files.
+    Config,
+    /// A variable of the environment.
+    Variable,
+    /// The commit at HEAD of a repository, by its path in the checkout.
+    Head,
+}
+
+/// One thing that counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KnownInput {
+    /// What it is.
+    pub kind: InputKind,
+    /// Its path, or its name.
+    pub name: String,
+    /// The runs that read it, in words; none where it counts by itself.
+    pub read_by: Vec<String>,
+}
+
+/// A run that counts by what it declares.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpaqueRun {
+    /// Which, in words.
+    pub run: String,
+    /// Why not all that it reads is known.
+    pub reason: String,
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct KnownInputs {
+    /// cargo package.
+    pub package: String,
+    /// Name of the target.
+    pub bin: String,
+    /// Of the build that this is known from.
+    pub fingerprint: Fingerprint,
+    /// Whether a call would be served what that build gave.
+    pub is_current: bool,
+    /// What counts, by kind and name.
+    pub inputs: Vec<KnownInput>,
+    /// What hides.
+    pub opaque: Vec<OpaqueRun>,
+}
+
+/// What counts for the binary of `request`, as its last build here was seen to read.
+///
+/// # Errors
+///
+/// Those of [`crate::resolve::get_dev_binary`] that come before a build, and [`Error::NotBuilt`] when nothing is left of one.
+pub fn known_inputs(request: &Request, call: &Call<'_>) -> Result<KnownInputs> {
+    let search = Search::begin(request, call)?;
+    let found = search.look_up(&search.survey(call.made)?)?;
+    let current = match &found.entry {
+        LookUp::Hit(entry) => Some(entry.manifest.fingerprint),
+        _ => None,
+    };
+    let earlier = search.store.earlier(request, &search.root);
+    let is_wanted = |earlier: &&Earlier| match &current {
+        Some(current) => earlier.manifest.fingerprint == *current,
+        None => earlier.manifest.checkouts().any(|(checkout, _)| checkout == search.root),
+    };
+    let last = earlier.iter().find(is_wanted).and_then(|last| Some((last.manifest.fingerprint, last.inventory()?)));
+    let not_built = || Error::NotBuilt { bin: request.bin.clone(), checkout: search.root.clone() };
+    let (fingerprint, inventory) = last.ok_or_else(not_built)?;
+    Ok(KnownInputs {
+        package: request.package.clone(),
+        bin: request.bin.clone(),
+        fingerprint,
+        is_current: current.is_some(),
+        inputs: inputs_of(&inventory),
+        opaque: opaque_in(&inventory.readers),
+    })
+}
+
+/// The runs that read each of `paths`, as far as it is known from an earlier build of `request`.
+#[must_use]
+pub(crate) fn readers_of<'p>(
+    paths: impl Iterator<Item = &'p str>,
+    earlier: &[Earlier],
+) -> BTreeMap<String, Vec<String>> {
+    let readers = earlier.iter().find_map(Earlier::inventory).map(|inventory| inventory.readers).unwrap_or_default();
+    let read_by = |path: &str| (path.to_owned(), read_by(&TreePath(path.into()), &readers));
+    paths.map(read_by).filter(|(_, read_by)| !read_by.is_empty()).collect()
+}
+
+fn inputs_of(inventory: &Inventory) -> Vec<KnownInput> {
+    let Inventory { tree, tools, variables, configs, named, observed, outside, readers, .. } = inventory;
+    let files = tree.files().iter().chain(outside).chain(named.iter().map(|named| &named.file));
+    let files = files.map(|file| KnownInput {
+        kind: kind_of(file),
+        name: name_of(file),
+        read_by: read_by(&file.path, readers),
+    });
+    let by_itself = |kind| move |name: &String| KnownInput { kind, name: name.clone(), read_by: Vec::new() };
+    let variables: BTreeSet<&String> = variables.keys().chain(observed.keys()).collect();
+    let variables = variables.into_iter().map(|name| {
+        let read_by = readers.iter().filter(|reader| reader.variables.contains(name)).map(Reader::name);
+        KnownInput { kind: InputKind::Variable, name: name.clone(), read_by: distinct(read_by) }
+    });
+    let tools: BTreeSet<&String> = tools.values().map(|tool| &tool.path).collect();
+    let heads = tree.heads().keys().map(|repository| repository.to_string());
+    let heads = heads.map(|name| KnownInput { kind: InputKind::Head, name, read_by: Vec::new() });
+    let all: BTreeSet<KnownInput> = files
+        .chain(tools.into_iter().map(by_itself(InputKind::Tool)))
+        .chain(configs.keys().map(by_itself(InputKind::Config)))
+        .chain(variables)
+        .chain(heads)
+        .collect();
+    all.into_iter().collect()
+}
+
+fn kind_of(file: &FileInput) -> InputKind {
+    match file.kind {
+        _ if file.path.0.starts_with(PROGRAM_AMONG_INPUTS) => InputKind::Program,
+        _ if file.kind == Kind::Directory && file.path.0.ends_with(SYSTEM_AMONG_INPUTS) => InputKind::System,
+        _ if is_link_path(&file.path) => InputKind::Link,
+        Kind::Directory => InputKind::Directory,
+        Kind::Symlink => InputKind::Link,
+        Kind::Absent => InputKind::Absent,
+        Kind::File | Kind::Executable | Kind::Special => InputKind::File,
+    }
+}
+
+/// Without the marks that tell one kind from another among inputs.
+fn name_of(file: &FileInput) -> String {
+    let name = file.path.to_string();
+    match kind_of(file) {
+        InputKind::Program => name.split_once('/').map(|(_, name)| name.to_owned()).unwrap_or(name),
+        InputKind::Link => name.strip_suffix("/@").map(str::to_owned).unwrap_or(name),
+        _ => name,
+    }
+}
+
+fn read_by(path: &TreePath, readers: &[Reader]) -> Vec<String> {
+    distinct(readers.iter().filter(|reader| reader.reads(path)).map(Reader::name))
+}
+
+fn opaque_in(readers: &[Reader]) -> Vec<OpaqueRun> {
+    let opaque =
+        readers.iter().filter_map(|reader| Some(OpaqueRun { run: reader.name(), reason: reader.opaque.clone()? }));
+    opaque.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.collect::<BTreeSet<_>>().into_iter().collect()
+}
