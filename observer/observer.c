@@ -379,11 +379,8 @@ static void looked(int at, const char *path, int failed) {
   if (path == NULL) return;
   /* An empty path is the open file itself, which was seen when it was opened. */
   if (path[0] == '\0') return;
-  if (!failed) {
-    note(STAT, at, path);
-  } else if (is_absence(errno)) {
-    note(ABSENT, at, path);
-  }
+  /* What may not be looked at, or not executed, is there. */
+  note(failed && is_absence(errno) ? ABSENT : STAT, at, path);
 }
 
 /* What came of asking where a path leads. */
@@ -395,7 +392,7 @@ static void followed(char what, int at, const char *path, int failed) {
 static void opened(int at, const char *path, int flags, int failed) {
   if (path == NULL) return;
   if (failed) {
-    if (is_absence(errno)) note(ABSENT, at, path);
+    looked(at, path, failed);
     return;
   }
   if ((flags & O_DIRECTORY) != 0 && (flags & O_TMPFILE) != O_TMPFILE) {

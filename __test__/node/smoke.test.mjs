@@ -15,6 +15,7 @@ import imported, {
   fingerprint,
   getDevBinaries,
   getDevBinary,
+  inputs,
   isDevMode,
   list,
   prune,
@@ -91,7 +92,7 @@ test('import and require give the same functions', () => {
   assert.equal(imported, required)
   assert.deepEqual(
     { ...required },
-    { getDevBinary, getDevBinaries, fingerprint, explain, verify, list, prune, isDevMode, DevBinaryError },
+    { getDevBinary, getDevBinaries, fingerprint, explain, inputs, verify, list, prune, isDevMode, DevBinaryError },
   )
 })
 

@@ -1,0 +1,301 @@
+// What builds are seen to read: it counts, though nothing declares it, and nothing else does. Builds are as they are without.
+
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { explain, inputs } from '../index.js'
+import { Compared, printing, script } from './oracle.js'
+import { observes, PATIENCE_MS, rejection, temporaryDirectory, UNOBSERVED } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
+
+/** A build script that declares another file, so that cargo never runs it again for what it reads. */
+const silent = (value: string) => script(value, 'rerun-if-changed=build.rs')
+const shell = (command: string) =>
+  `String::from_utf8(std::process::Command::new("sh").args(["-c", ${JSON.stringify(command)}]).output().unwrap().stdout).unwrap().trim()`
+const listing = (directory: string) =>
+  `{ let mut names: Vec<_> = std::fs::read_dir("${directory}").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect(); names.sort(); names.join(",") }`
+const text = (path: string) => `std::fs::read_to_string("${path}").unwrap_or_default().trim()`
+
+/** A package whose build script gives \`value\` to the program. */
+const giving = (value: string, files: Record<string, string> = {}) =>
+  new Compared({ 'build.rs': silent(value), '.gitignore': '/target\n/data\n', 'data/one': '1', ...files })
+
+interface Read {
+  world: () => Compared
+  /** What is done in turns; each changes what the program prints. */
+  changes: ((world: Compared) => void)[]
+}
+
+const WRITES = 'a file that it writes afterwards'
+
+const READS: Record<string, Read> = {
+  'a file': {
+    world: () => giving(text('data/one')),
+    changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],
+  },
+  'a file that is not there': {
+    world: () => giving(text('data/two')),
+    changes: [(world) => world.write('data/two', '2'), (world) => rmSync(join(world.repo, 'data/two'))],
+  },
+  'the names in a directory': {
+    world: () => giving(listing('data')),
+    changes: [
+      (world) => world.write('data/two', ''),
+      (world) => renameSync(join(world.repo, 'data/one'), join(world.repo, 'data/zero')),
+    ],
+  },
+  'where a link leads': {
+    world: () => {
+      const world = giving('std::fs::read_link("data/link").unwrap().display()')
+      symlinkSync('one', join(world.repo, 'data/link'))
+      return world
+    },
+    changes: ['two', 'one'].map((target) => (world) => {
+      rmSync(join(world.repo, 'data/link'))
+      symlinkSync(target, join(world.repo, 'data/link'))
+    }),
+  },
+  'what a link in the way leads to': {
+    world: () => {
+      const world = giving(
+        'std::fs::canonicalize("data/way/file").unwrap().parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned()',
+        {
+          'data/a/file': '',
+          'data/b/file': '',
+        },
+      )
+      symlinkSync('a', join(world.repo, 'data/way'))
+      return world
+    },
+    changes: ['b', 'a'].map((target) => (world) => {
+      rmSync(join(world.repo, 'data/way'))
+      symlinkSync(target, join(world.repo, 'data/way'))
+    }),
+  },
+  'whether a file may be executed': {
+    world: () => giving(shell('test -x data/one && echo yes || echo no')),
+    changes: [0o755, 0o644].map((mode) => (world) => chmodSync(join(world.repo, 'data/one'), mode)),
+  },
+  'a variable': {
+    world: () => giving('std::env::var("UNDECLARED").unwrap_or_default()'),
+    changes: ['one', undefined].map((value) => (world) => {
+      world.env = { UNDECLARED: value }
+    }),
+  },
+  'a file, in a program that it starts': {
+    world: () => giving(shell('cat data/one')),
+    changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],
+  },
+  'a program of the checkout that it starts': {
+    world: () => {
+      const world = giving(shell('tools/say'))
+      world.write('tools/say', '#!/bin/sh\necho one\n', 0o755)
+      return world
+    },
+    changes: ['two', 'three'].map((word) => (world) => world.write('tools/say', `#!/bin/sh\necho ${word}\n`, 0o755)),
+  },
+  'a header that another one includes': {
+    world: () =>
+      giving(
+        `{ std::fs::write(std::env::var("OUT_DIR").unwrap() + "/x.c", "#include \\"a.h\\"\\nWORD\\n").unwrap(); ${shell('cc -E -P -Idata -Idata/later "$OUT_DIR/x.c"')}.to_owned() }`,
+        {
+          'data/later/a.h': '#include <b.h>\n',
+          'data/later/b.h': '#define WORD one\n',
+        },
+      ),
+    changes: [
+      (world) => world.write('data/later/b.h', '#define WORD two\n'),
+      // Found first, since the directory is searched first.
+      (world) => world.write('data/b.h', '#define WORD three\n'),
+      (world) => world.write('data/a.h', '#define WORD four\n'),
+    ],
+  },
+  'a file, in a child with an environment that the script has emptied': {
+    world: () => giving(shell('env -i /bin/cat data/one')),
+    changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],
+  },
+  'a file, by a path that leads over a file descriptor': {
+    world: () => giving(shell('exec 9<data/one; cat /proc/self/fd/9')),
+    changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],
+  },
+  'a file below a directory that it has gone to': {
+    world: () => giving(shell('cd data && cat one')),
+    changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],
+  },
+  [WRITES]: {
+    world: () =>
+      giving(
+        '{ let read = std::fs::read_to_string("data/one").unwrap(); std::fs::write("data/one", "0").unwrap(); read }',
+      ),
+    changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],
+  },
+}
+
+describe.if(observes)('what a build script reads without saying so counts:', () => {
+  for (const [what, { world: made, changes }] of Object.entries(READS))
+    test(what, async () => {
+      const world = made()
+      expect((await world.look()).outcome).toBe('built')
+      for (const [step, change] of changes.entries()) {
+        change(world)
+        // The build script of one case writes what it reads, so a clean build comes first.
+        const prints = world.clean()
+        if (what === WRITES) change(world)
+        expect({ step, ...(await world.look()) }).toMatchObject({ step, prints })
+      }
+    })
+
+  test('and what it does not read is nothing to it', async () => {
+    const world = giving(text('data/one'), {
+      'README.md': 'one',
+      'src/bin/other.rs': 'fn main() {}\n',
+      'tests/it.rs': '',
+      'data/two': '',
+    })
+    await world.look({ bin: 'app', scope: 'crate' })
+    for (const path of ['README.md', 'src/bin/other.rs', 'tests/it.rs', 'data/two', 'data/three', 'docs/new.md']) {
+      world.write(path, '// edited\nfn main() {}\n')
+      expect({ path, ...(await world.look({ bin: 'app', scope: 'crate' })) }).toMatchObject({ path, outcome: 'cached' })
+    }
+  })
+})
+
+/** Programs that hide what they read, each by its name, made in a directory that a build script starts them from. */
+const HIDING: Record<string, (world: Compared) => string> = {
+  'is linked statically': (world) => compiled(world, CODE_FOR_READING, '-static'),
+  'calls the system by itself': (world) => compiled(world, CODE_FOR_CALLING),
+  'asks the C library for a shell': (world) => compiled(world, CODE_FOR_SHELL),
+  'becomes a program that is seen, and was not': (world) => compiled(world, CODE_FOR_HANDING_OVER, '-static'),
+}
+
+const CODE_FOR_READING = `#include <stdio.h>
+int main(void) { FILE *f = fopen("data/one", "r"); char c; while (fread(&c, 1, 1, f)) putchar(c); return 0; }
+`
+const CODE_FOR_SHELL = '#include <stdlib.h>\nint main(void) { return system("cat data/one"); }\n'
+const CODE_FOR_HANDING_OVER = `#include <stdio.h>
+#include <unistd.h>
+int main(void) { FILE *f = fopen("data/one", "r"); char c[2] = {0}; fread(c, 1, 1, f); execl("/bin/echo", "echo", c, (char *)0); }
+`
+const CODE_FOR_CALLING = `#include <fcntl.h>
+#include <unistd.h>
+static long call(long n, long a, long b, long c) {
+#if defined(__x86_64__)
+  long r;
+  __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+  return r;
+#else
+  register long x8 __asm__("x8") = n == 2 ? 56 : n;
+  register long x0 __asm__("x0") = n == 2 ? -100 : a;
+  register long x1 __asm__("x1") = n == 2 ? a : b;
+  register long x2 __asm__("x2") = n == 2 ? b : c;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+  return x0;
+#endif
+}
+int main(void) { char c; int fd = (int)call(2, (long)"data/one", O_RDONLY, 0); read(fd, &c, 1); write(1, &c, 1); return 0; }
+`
+
+function compiled(world: Compared, code: string, ...flags: string[]): string {
+  const program = join(world.directory, 'hiding')
+  execFileSync('cc', ['-x', 'c', '-', '-o', program, '-w', ...flags], { input: code })
+  return program
+}
+
+describe.if(observes)('a run is opaque, and counts by what it declares, when a program of it', () => {
+  for (const [what, make] of Object.entries(HIDING))
+    test(what, async () => {
+      const world = giving(shell('"$HIDING"'))
+      world.env = { HIDING: make(world) }
+      expect(await world.look()).toMatchObject({ outcome: 'built', prints: '1' })
+      const { opaque } = await inputs(world.options({ crate: 'app', env: world.environment(world.env) }))
+      expect(opaque.map(({ run }) => run)).toContain('the build script of `app`')
+      // Its package counts whole then, and what is in it is not hidden.
+      world.write('README.md', 'two')
+      expect((await world.look({ scope: 'crate' })).outcome).toBe('built')
+    })
+})
+
+describe.if(observes)('a build is as it is when nobody watches:', () => {
+  const CURIOUS = {
+    'build.rs': silent(
+      'std::env::vars().filter(|(name, value)| name == "LD_PRELOAD" || name.starts_with("DEV_BIN") || value.contains("observer")).count()',
+    ),
+    'src/main.rs': printing('env!("READ")'),
+  }
+
+  test('no process has anything of it in its environment', async () => {
+    const world = new Compared(CURIOUS)
+    expect((await world.look()).prints).toBe('0')
+    const through = new Compared({
+      ...CURIOUS,
+      'build.rs': silent(`${shell('env; sh -c env; env -i env')}.matches("observer").count()`),
+    })
+    expect((await through.look()).prints).toBe('0')
+  })
+
+  test('an LD_PRELOAD of the user is kept', async () => {
+    const world = new Compared({
+      'build.rs': silent('std::env::var("LD_PRELOAD").unwrap_or_default().split(\'/\').last().unwrap()'),
+      'src/main.rs': printing('env!("READ")'),
+    })
+    const own = join(temporaryDirectory(), 'own.so')
+    execFileSync('cc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', own], { input: 'int own;\n' })
+    world.env = { LD_PRELOAD: own }
+    expect((await world.look()).prints).toBe('own.so')
+  })
+
+  test('the bytes are the same, watched or not', async () => {
+    const files = { 'build.rs': silent(text('data/one')), 'data/one': '1', 'src/main.rs': printing('env!("READ")') }
+    const world = new Compared(files)
+    const watched = readFileSync((await world.get({ crate: 'app' })).path)
+    rmSync(join(world.repo, 'target'), { recursive: true })
+    const unwatched = await world.get({
+      crate: 'app',
+      env: world.environment(UNOBSERVED),
+      cacheDir: `${world.cacheDir}-2`,
+    })
+    expect(readFileSync(unwatched.path).equals(watched)).toBe(true)
+  })
+})
+
+describe('what is known of inputs', () => {
+  test('names who read each, and the runs that hide', async () => {
+    const world = giving(`format!("{}{}", ${text('data/one')}, ${listing('data')})`)
+    const options = () => world.options({ crate: 'app', scope: 'crate', env: world.environment() })
+    expect(await rejection(inputs(options()))).toMatchObject({ code: 'NOT_BUILT' })
+    await world.get({ crate: 'app', scope: 'crate' })
+    const known = await inputs(options())
+    expect(known).toMatchObject({ crate: 'app', bin: 'app', isCurrent: true })
+    const readBy = (name: string) => known.inputs.find((input) => input.name === name)?.readBy
+    expect(readBy('src/main.rs')).toContain('the compilation of `app`')
+    if (observes) {
+      expect(known.opaque).toEqual([])
+      expect(readBy('data/one')).toEqual(['the build script of `app`'])
+      expect(readBy('data/')).toEqual(['the build script of `app`'])
+    } else {
+      expect(known.opaque.map(({ run }) => run)).toEqual(['the build script of `app`', 'the compilation of `app`'])
+    }
+    world.write('data/two', '')
+    expect((await inputs(options())).isCurrent).toBe(!observes)
+    if (observes) expect(await explain(options())).toMatchObject({ readBy: { 'data/': ['the build script of `app`'] } })
+  })
+
+  test('is less when builds are not watched, by option or by variable', async () => {
+    for (const options of [{ observe: 'off' as const }, { env: UNOBSERVED }]) {
+      const world = giving(text('data/one'))
+      const asked = { ...options, env: world.environment(options.env) }
+      await world.get({ crate: 'app', ...asked })
+      const { opaque } = await inputs(world.options({ crate: 'app', ...asked }))
+      expect(opaque).toContainEqual({ run: 'the build script of `app`', reason: 'it ran when no build was watched' })
+    }
+  })
+
+  test('a value that says neither is refused', async () => {
+    const world = giving(text('data/one'))
+    const refused = await rejection(world.get({ crate: 'app', env: world.environment({ DEV_BIN_OBSERVE: 'maybe' }) }))
+    expect(refused).toMatchObject({ code: 'INVALID_OPTION' })
+    expect(refused.message).toContain('DEV_BIN_OBSERVE is "maybe"')
+  })
+})
