@@ -18,7 +18,8 @@ use crate::event::MissReason;
 use crate::freshness::BuildRecord;
 use crate::inputs::Observation;
 use crate::inventory::{Inventory, NamedFile};
-use crate::path_set::{Place, directory_path};
+use crate::marks::Marked;
+use crate::path_set::Place;
 use crate::reasons;
 use crate::tree::{FileInput, Kind, TreePath};
 
@@ -193,7 +194,7 @@ impl Writers {
         builds: u32,
     ) -> Self {
         let place = |path: &Path| Place::of(path, root).0;
-        let made_in = made_in.iter().map(|directory| directory_path(&Place::of(directory, root))).collect();
+        let made_in = made_in.iter().map(|directory| Marked::directory(&Place::of(directory, root))).collect();
         let mut writers = Self { builds, made_in, ..Self::default() };
         for reads in observation.packages.values() {
             let id = &reads.package.id;

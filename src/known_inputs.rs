@@ -8,11 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::inventory::{Inventory, Reader};
-use crate::path_set::is_link_path;
+use crate::marks::{Marked, unmarked};
 use crate::request::Request;
 use crate::search::{Call, Search};
 use crate::store::{Earlier, LookUp};
-use crate::system_files::{PROGRAM_AMONG_INPUTS, SYSTEM_AMONG_INPUTS};
 use crate::tree::{FileInput, Kind, TreePath};
 
 /// What an input is.
@@ -123,7 +122,7 @@ fn inputs_of(inventory: &Inventory) -> Vec<KnownInput> {
     let files = tree.files().iter().chain(outside).chain(named.iter().map(|named| &named.file));
     let files = files.map(|file| KnownInput {
         kind: kind_of(file),
-        name: name_of(file),
+        name: unmarked(&file.path),
         read_by: read_by(&file.path, readers),
     });
     let by_itself = |kind| move |name: &String| KnownInput { kind, name: name.clone(), read_by: Vec::new() };
@@ -145,24 +144,13 @@ fn inputs_of(inventory: &Inventory) -> Vec<KnownInput> {
 }
 
 fn kind_of(file: &FileInput) -> InputKind {
-    match file.kind {
-        _ if file.path.0.starts_with(PROGRAM_AMONG_INPUTS) => InputKind::Program,
-        _ if file.kind == Kind::Directory && file.path.0.ends_with(SYSTEM_AMONG_INPUTS) => InputKind::System,
-        _ if is_link_path(&file.path) => InputKind::Link,
-        Kind::Directory => InputKind::Directory,
-        Kind::Symlink => InputKind::Link,
-        Kind::Absent => InputKind::Absent,
-        Kind::File | Kind::Executable | Kind::Special => InputKind::File,
-    }
-}
-
-/// Without the marks that tell one kind from another among inputs.
-fn name_of(file: &FileInput) -> String {
-    let name = file.path.to_string();
-    match kind_of(file) {
-        InputKind::Program => name.split_once('/').map(|(_, name)| name.to_owned()).unwrap_or(name),
-        InputKind::Link => name.strip_suffix("/@").map(str::to_owned).unwrap_or(name),
-        _ => name,
+    match (Marked::of(&file.path), file.kind) {
+        (Marked::Program, _) => InputKind::Program,
+        (Marked::System, _) => InputKind::System,
+        (Marked::Directory, _) | (_, Kind::Directory) => InputKind::Directory,
+        (Marked::Link, _) | (_, Kind::Symlink) => InputKind::Link,
+        (Marked::File, Kind::Absent) => InputKind::Absent,
+        (Marked::File, Kind::File | Kind::Executable | Kind::Special) => InputKind::File,
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use gix::bstr::{BStr, BString, ByteSlice};
+use gix::bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 use crate::system_files::SystemFiles;
@@ -95,37 +95,6 @@ impl Place {
         self.on_disk(Path::new("")).is_absolute()
     }
 }
-
-/// The path that a directory at `place` has among inputs: with a slash, which no file has.
-pub(crate) fn directory_path(place: &Place) -> TreePath {
-    let mut path = if place.0.0.is_empty() { ".".into() } else { place.0.0.clone() };
-    path.push(b'/');
-    TreePath(path)
-}
-
-/// The path that a link at `place` has among inputs, beside the file that it leads to: with a mark that `ls -F` has, too, and
-/// behind a slash, so that no file has it.
-pub(crate) fn link_path(place: &Place) -> TreePath {
-    let mut path = place.0.0.clone();
-    path.extend_from_slice(LINK_MARK);
-    TreePath(path)
-}
-
-/// Whether a path is one of [`link_path`].
-pub(crate) fn is_link_path(path: &TreePath) -> bool {
-    path.0.ends_with(LINK_MARK)
-}
-
-/// A path on the file system that an input lies on. Nothing has the name that a link has, and what it leads to may be gone or
-/// elsewhere.
-pub(crate) fn on_file_system(path: &TreePath) -> &BStr {
-    match path.0.strip_suffix(LINK_MARK) {
-        Some(link) => link[..link.rfind_byte(b'/').unwrap_or(0)].as_bstr(),
-        None => path.0.as_bstr(),
-    }
-}
-
-const LINK_MARK: &[u8] = b"/@";
 
 /// `path` without `.` and `..`. A link before a `..` is followed first, as the system does.
 pub(crate) fn normalized(path: &Path) -> PathBuf {

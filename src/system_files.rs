@@ -7,7 +7,7 @@
 //! Does not promise: that a change is seen which is written into a file in its place, before its directory changes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{ByteSlice, ByteVec};
@@ -82,25 +82,6 @@ pub fn is_of_kernel(path: &Path) -> bool {
     OF_KERNEL.iter().any(|directory| path.starts_with(directory))
 }
 
-/// Ends the name that files of a system's directory have among inputs.
-pub const SYSTEM_AMONG_INPUTS: &[u8] = b"/*";
-/// Begins the name that a program which is looked for has among inputs.
-pub const PROGRAM_AMONG_INPUTS: &[u8] = b"$PATH/";
-
-/// The name that the files of a system's directory have among inputs.
-#[must_use]
-pub fn path_among_inputs(directory: &Path) -> TreePath {
-    let mut path: TreePath = TreePath(directory.as_os_str().as_encoded_bytes().into());
-    path.0.extend_from_slice(SYSTEM_AMONG_INPUTS);
-    path
-}
-
-/// The name that a program which is looked for has among inputs.
-#[must_use]
-pub fn program_among_inputs(name: &OsStr) -> TreePath {
-    TreePath([PROGRAM_AMONG_INPUTS, name.as_encoded_bytes()].concat().into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +91,7 @@ mod tests {
         let mut paths: Vec<PathBuf> =
             ["/usr/include/a.h", "/usr/include/b c\\n.h", "/usr/lib/x.a", "/file"].map(PathBuf::from).into();
         #[cfg(unix)]
-        paths.push(PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/usr/lib/\xff\n")));
+        paths.push(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/usr/lib/\xff\n")));
         let files: SystemFiles = paths.iter().cloned().collect();
         let kept = serde_json::to_string(&files).unwrap();
         let files: SystemFiles = serde_json::from_str(&kept).unwrap();

@@ -29,6 +29,7 @@ pub(crate) use self::record::Present;
 use self::record::{RunRecord, Surroundings};
 use self::undeclared::Files;
 use crate::inputs::{Observation, PackageReads, Run};
+use crate::marks::{Marked, unmarked};
 use crate::path_set::{Place, normalized};
 use crate::request::Scope;
 use crate::tree::TreePath;
@@ -295,6 +296,17 @@ fn differing<'m, K: Ord, V: PartialEq>(one: &'m BTreeMap<K, V>, other: &'m BTree
     one.keys().chain(other.keys()).find(|key| one.get(key) != other.get(key))
 }
 
+/// In words: something other than a file changed, which has that path among inputs.
+fn changed_besides(path: &TreePath) -> String {
+    let name = unmarked(path);
+    match Marked::of(path) {
+        Marked::Directory => format!("other names are in {name}"),
+        Marked::Link => format!("{name} leads elsewhere"),
+        Marked::Program => format!("`{name}` is found elsewhere"),
+        Marked::System | Marked::File => format!("{name} is not what was built with"),
+    }
+}
+
 impl RunRecord {
     fn differs_from(&self, now: &Self) -> Option<String> {
         if let Some(checkout) = self.checkout.as_ref().filter(|_| self.checkout != now.checkout) {
@@ -303,17 +315,8 @@ impl RunRecord {
         if let Some(place) = differing(&self.files, &now.files).or_else(|| differing(&self.linked, &now.linked)) {
             return Some(format!("{} is not what was built", place.0));
         }
-        if let Some(directory) = differing(&self.system, &now.system) {
-            return Some(format!("{directory} is not what was built with"));
-        }
-        if let Some(name) = differing(&self.programs, &now.programs) {
-            return Some(format!("`{name}` is found elsewhere"));
-        }
-        if let Some(place) = differing(&self.links, &now.links) {
-            return Some(format!("{} leads elsewhere", place.0));
-        }
-        if let Some(place) = differing(&self.names, &now.names) {
-            return Some(format!("other names are in {}/", place.0));
+        if let Some(place) = differing(&self.seen, &now.seen) {
+            return Some(changed_besides(&place.0));
         }
         let variable = differing(&self.variables, &now.variables)?;
         Some(format!("{variable} is not what was built with"))

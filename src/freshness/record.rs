@@ -17,7 +17,7 @@ use crate::observer::SeenRuns;
 use crate::path_set::Place;
 use crate::request::{Environment, Scope};
 use crate::stat::StatIdentity;
-use crate::tree::{Tree, TreePath};
+use crate::tree::Tree;
 
 /// The record of one target directory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -57,18 +57,9 @@ pub(super) struct RunRecord {
     /// What it was seen to read in git's directories; none where scope `tree` has not looked.
     #[serde(default)]
     pub(super) git_state: Option<BTreeMap<Place, Option<Digest>>>,
-    /// Of the names in the directories that it listed.
+    /// Of what it was seen to read besides files: names in directories, links, the system's files, where programs were.
     #[serde(default)]
-    pub(super) names: BTreeMap<Place, Option<Digest>>,
-    /// Where links led that it followed.
-    #[serde(default)]
-    pub(super) links: BTreeMap<Place, Option<Digest>>,
-    /// Of the system's files that it read, by their directories.
-    #[serde(default)]
-    pub(super) system: BTreeMap<TreePath, Digest>,
-    /// Where the programs were that it started.
-    #[serde(default)]
-    pub(super) programs: BTreeMap<String, Option<TreePath>>,
+    pub(super) seen: BTreeMap<Place, Option<Digest>>,
     /// The digest of what steered it.
     #[serde(default)]
     pub(super) surroundings: String,
@@ -203,17 +194,6 @@ impl<'a> Present<'a> {
         named(self.known, true).filter(|_| run.is_final)
     }
 
-    fn program(&self, name: &str) -> Option<TreePath> {
-        let found = self.env.find_program(name, self.root)?;
-        Some(TreePath(found.as_os_str().as_encoded_bytes().into()))
-    }
-
-    fn names_in(&self, directory: &Path) -> (Place, Option<Digest>) {
-        let place = Place::of(directory, self.root);
-        let digest = inputs::digest_of_names(&place, &self.output, self.root);
-        (place, digest)
-    }
-
     /// What `run` would read now.
     pub(super) fn record(&self, run: &Run, reads: &PackageReads) -> Option<RunRecord> {
         let id = &reads.package.id;
@@ -239,18 +219,10 @@ impl<'a> Present<'a> {
             everywhere: self.undeclared.everywhere(id).digest,
             heads: self.undeclared.everywhere(id).digest.map(|_| self.heads),
             git_state: Some(run.git_state.iter().map(|path| digest(Place::of(path, self.root))).collect()),
-            names: run.listed.iter().map(|directory| self.names_in(directory)).collect(),
-            system: self.system.digests(&run.system).unwrap_or_default(),
-            programs: run.programs.iter().map(|name| (name.clone(), self.program(name))).collect(),
-            links: run.links.iter().map(|link| (Place::of(link, self.root), target_of(link))).collect(),
+            seen: inputs::digests_besides(run, &self.output, self.root, self.env, self.system),
             surroundings: self.steered_by.clone(),
         })
     }
-}
-
-/// Where a link leads.
-fn target_of(link: &Path) -> Option<Digest> {
-    std::fs::read_link(link).ok().map(|target| Digest::of(target.as_os_str().as_encoded_bytes()))
 }
 
 impl BuildRecord {

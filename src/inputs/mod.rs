@@ -69,7 +69,7 @@ pub use lock_file::LockFile;
 pub use manifests::{is_package, workspace_around};
 pub use outside::covers;
 pub use packages::{Asked, broken_manifest, package_around, packages};
-pub use path_sets::{digest_of, digest_of_names, files_of_package, identity_of, path_set};
+pub use path_sets::{digest_of, digests_besides, files_of_package, identity_of, path_set};
 pub use readers::readers;
 pub use recognition::remember_tools;
 pub use selection::Selection;

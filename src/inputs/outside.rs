@@ -25,10 +25,10 @@ use super::stat_cache::{Settled, StatCache, Unsaved};
 use super::system::{self, SystemContents};
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
-use crate::path_set::{PathSet, Place, directory_path, link_path, on_file_system};
+use crate::marks::{Marked, on_file_system};
+use crate::path_set::{PathSet, Place};
 use crate::request::{Environment, Request};
 use crate::stat::{Stamp, StatIdentity};
-use crate::system_files::{path_among_inputs, program_among_inputs};
 use crate::tree::{FileInput, Kind, Tree, TreePath};
 
 /// A look at everything that a path set names.
@@ -88,6 +88,19 @@ pub(super) fn look(
 pub(super) fn read(set: &PathSet, tree: &Tree, root: &Path) -> Result<Vec<FileInput>> {
     let packages: Vec<&Place> = set.packages.iter().filter(|place| !covers(tree, place)).collect();
     Reader::new(root, set, Exclude::of(&[])).all(&packages)
+}
+
+/// What `set` names of what was seen to be read besides files, read anew.
+pub(super) fn read_seen(
+    set: &PathSet,
+    root: &Path,
+    env: &Environment,
+    contents: &SystemContents,
+) -> Result<Vec<FileInput>> {
+    let mut reader = Reader::new(root, set, Exclude::of(&[]));
+    reader.programs(env);
+    reader.system(contents)?;
+    reader.all(&[])
 }
 
 fn key(root: &Path, set: &PathSet, packages: &[&Place], exclude: &[String]) -> Digest {
@@ -222,7 +235,7 @@ impl<'a> Reader<'a> {
         let names: Vec<_> = names.into_iter().map(std::ffi::OsStr::as_encoded_bytes).collect();
         let digest = Digest::of(serde_json::to_vec(&names).expect("bytes always become JSON"));
         self.found.push(FileInput {
-            path: directory_path(place),
+            path: Marked::directory(place),
             kind: Kind::Directory,
             digest,
             stat: StatIdentity::of(&stat),
@@ -237,7 +250,7 @@ impl<'a> Reader<'a> {
         }
         let path = place.on_disk(self.root);
         self.watch.of_link(&path);
-        self.found.push(file_input(link_path(place), content(&path, false)?));
+        self.found.push(file_input(Marked::link(place), content(&path, false)?));
         Ok(())
     }
 
@@ -247,7 +260,7 @@ impl<'a> Reader<'a> {
             let found = env.find_program(name, self.root);
             self.watch.sought(name, found.as_deref());
             let digest = found.map(|path| Digest::of(path.as_os_str().as_encoded_bytes())).unwrap_or_default();
-            let path = program_among_inputs(name.as_ref());
+            let path = Marked::program(name);
             self.found.push(FileInput { path, kind: Kind::Symlink, digest, stat: StatIdentity::default() });
         }
     }
@@ -256,7 +269,7 @@ impl<'a> Reader<'a> {
     fn system(&mut self, contents: &SystemContents) -> Result<()> {
         for (directory, files) in self.set.system.by_directory() {
             system::watch_directories(&directory, &files, &self.watch);
-            let (path, digest) = (path_among_inputs(&directory), contents.digest(&files)?);
+            let (path, digest) = (Marked::system(&directory), contents.digest(&files)?);
             self.found.push(FileInput { path, kind: Kind::Directory, digest, stat: StatIdentity::default() });
         }
         Ok(())

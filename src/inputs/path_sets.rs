@@ -6,22 +6,23 @@
 //! depend on where its checkout lies is bound to that.
 //! Does not promise: to know which member would. Each of them does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, ByteSlice};
 
-use super::closure::{Observation, PackageReads, twin};
+use super::closure::{Observation, PackageReads, Run, twin};
 use super::content;
 use super::lock_file::LockFile;
 use super::manifests::Workspace;
 use super::outside::covers;
 use super::selection::{MANIFEST, Selection, parents};
+use super::system::SystemContents;
 use crate::error::Result;
 use crate::files;
 use crate::fingerprint::Digest;
 use crate::path_set::{PathSet, Place, normalized};
-use crate::request::{Request, Scope};
+use crate::request::{Environment, Request, Scope};
 use crate::system_files::SystemFiles;
 use crate::tree::{FileInput, Heads, Kind, Tree, TreePath};
 
@@ -101,12 +102,29 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     Ok(set)
 }
 
-/// What the names in the directory at `place` are now, but for `output`; none when it is not there.
+/// What `run` was seen to read besides files, as a path set of a checkout at `root`.
+fn seen_besides(run: &Run, root: &Path) -> PathSet {
+    PathSet {
+        names: run.listed.iter().map(|directory| Place::of(directory, root)).collect(),
+        links: run.links.iter().map(|link| Place::of(link, root)).collect(),
+        system: run.system.clone(),
+        programs: run.programs.clone(),
+        ..PathSet::default()
+    }
+}
+
+/// What `run` was seen to read besides files, by its names among inputs, and what that is now, but for `output`.
 #[must_use]
-pub fn digest_of_names(place: &Place, output: &BTreeSet<Place>, root: &Path) -> Option<Digest> {
-    let set = PathSet { names: [place.clone()].into(), output: output.clone(), ..PathSet::default() };
-    let files = super::outside::read(&set, &Tree::default(), root).ok()?;
-    files.first().filter(|file| file.kind == Kind::Directory).map(|file| file.digest)
+pub fn digests_besides(
+    run: &Run,
+    output: &BTreeSet<Place>,
+    root: &Path,
+    env: &Environment,
+    contents: &SystemContents,
+) -> BTreeMap<Place, Option<Digest>> {
+    let set = PathSet { output: output.clone(), ..seen_besides(run, root) };
+    let found = super::outside::read_seen(&set, root, env, contents).unwrap_or_default();
+    found.into_iter().map(|input| (Place(input.path), Some(input.digest))).collect()
 }
 
 /// Why the binary may depend on where the checkout lies, as far as its inputs tell.

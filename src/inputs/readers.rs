@@ -8,8 +8,8 @@ use std::path::Path;
 
 use super::closure::{Observation, PackageReads, Run};
 use crate::inventory::Reader;
-use crate::path_set::{Place, directory_path, link_path};
-use crate::system_files::{path_among_inputs, program_among_inputs};
+use crate::marks::Marked;
+use crate::path_set::Place;
 use crate::tree::TreePath;
 
 /// The runs of `observation`, a build in `root`.
@@ -25,10 +25,10 @@ pub fn readers(observation: &Observation, root: &Path) -> Vec<Reader> {
 fn reader(reads: &PackageReads, run: &Run, root: &Path) -> Reader {
     let place = |path: &std::path::PathBuf| Place::of(path, root);
     let files = run.files.iter().chain(&run.git_state).map(|file| place(file).0);
-    let listed = run.listed.iter().map(|directory| directory_path(&place(directory)));
-    let links = run.links.iter().map(|link| link_path(&place(link)));
-    let system = run.system.by_directory().map(|(directory, _)| path_among_inputs(&directory));
-    let programs = run.programs.iter().map(|name| program_among_inputs(name.as_ref()));
+    let listed = run.listed.iter().map(|directory| Marked::directory(&place(directory)));
+    let links = run.links.iter().map(|link| Marked::link(&place(link)));
+    let system = run.system.by_directory().map(|(directory, _)| Marked::system(&directory));
+    let programs = run.programs.iter().map(|name| Marked::program(name));
     let whole =
         (run.reads_whole_package || reads.is_local && run.opaque.is_some()).then(|| place(&reads.package.directory).0);
     let inputs: BTreeSet<TreePath> =

@@ -4,7 +4,7 @@
 //! Does not promise: to look at any of them while its directory, and each on the way to what it leads to, is as it was.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice;
@@ -16,7 +16,6 @@ use super::stat_cache::{StatCache, Unsaved};
 use crate::error::Result;
 use crate::fingerprint::Digest;
 use crate::stat::{Stamp, StatIdentity};
-use crate::system_files::SystemFiles;
 use crate::tree::TreePath;
 
 /// What is known of one file.
@@ -77,18 +76,6 @@ impl SystemContents {
         let files = files.iter().map(|file| Ok((name(file), self.one(file)?)));
         let files: Vec<_> = files.collect::<Result<_>>()?;
         Ok(Digest::of(serde_json::to_vec(&files).expect("escaped names and digests always become JSON")))
-    }
-
-    /// The same of each directory of `files`, by its path.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::error::Error::InputUnreadable`].
-    pub fn digests(&self, files: &SystemFiles) -> Result<BTreeMap<TreePath, Digest>> {
-        let of = |(directory, files): (PathBuf, Vec<PathBuf>)| {
-            Ok((crate::system_files::path_among_inputs(&directory), self.digest(&files)?))
-        };
-        files.by_directory().map(of).collect()
     }
 
     /// None of what is no file.

@@ -1,0 +1,113 @@
+//! The paths that inputs have which are no files.
+//!
+//! Promises: each tells what it is, and is the path of no file: names in a directory end with a slash, links with `/@` (as
+//! `ls -F` marks them), the system's files that were read in one directory with `/*`, and programs begin with `$PATH/`.
+//! Does not promise: that nobody gives a file such a name. Then both count, each by what it is.
+
+use std::path::Path;
+
+use gix::bstr::{BStr, ByteSlice};
+
+use crate::path_set::Place;
+use crate::tree::TreePath;
+
+const DIRECTORY: &[u8] = b"/";
+const LINK: &[u8] = b"/@";
+const SYSTEM: &[u8] = b"/*";
+const PROGRAM: &[u8] = b"$PATH/";
+
+/// What the path of an input says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// A file, or nothing.
+    File,
+    /// The names in a directory.
+    Directory,
+    /// Where a link leads.
+    Link,
+    /// The system's files that were read in one directory.
+    System,
+    /// Where a program is found.
+    Program,
+}
+
+impl Marked {
+    /// What `path` says.
+    #[must_use]
+    pub fn of(path: &TreePath) -> Self {
+        match path.0.as_slice() {
+            path if path.starts_with(PROGRAM) => Self::Program,
+            path if path.ends_with(LINK) => Self::Link,
+            path if path.ends_with(SYSTEM) => Self::System,
+            path if path.ends_with(DIRECTORY) => Self::Directory,
+            _ => Self::File,
+        }
+    }
+
+    /// The path of a directory whose names count.
+    pub(crate) fn directory(place: &Place) -> TreePath {
+        marked(if place.0.0.is_empty() { b"." } else { &place.0.0 }, DIRECTORY)
+    }
+
+    /// The path of a link that counts besides what it leads to.
+    pub(crate) fn link(place: &Place) -> TreePath {
+        marked(&place.0.0, LINK)
+    }
+
+    /// The path of the system's files in `directory`.
+    pub(crate) fn system(directory: &Path) -> TreePath {
+        marked(directory.as_os_str().as_encoded_bytes(), SYSTEM)
+    }
+
+    /// The path of a program that is looked for by its name.
+    pub(crate) fn program(name: &str) -> TreePath {
+        marked(PROGRAM, name.as_bytes())
+    }
+}
+
+fn marked(path: &[u8], mark: &[u8]) -> TreePath {
+    TreePath([path, mark].concat().into())
+}
+
+/// `path` as a person would call it.
+#[must_use]
+pub fn unmarked(path: &TreePath) -> String {
+    let bytes = path.0.as_slice();
+    let bytes = match Marked::of(path) {
+        Marked::Program => bytes.strip_prefix(PROGRAM),
+        Marked::Link => bytes.strip_suffix(LINK),
+        _ => None,
+    };
+    bytes.map_or_else(|| path.to_string(), |bytes| bytes.to_str_lossy().into_owned())
+}
+
+/// A path on the file system that an input lies on. Nothing has the name that a link has, and what that leads to may be gone or
+/// elsewhere.
+pub(crate) fn on_file_system(path: &TreePath) -> &BStr {
+    match path.0.strip_suffix(LINK) {
+        Some(link) => link[..link.rfind_byte(b'/').unwrap_or(0)].as_bstr(),
+        None => path.0.as_bstr(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_says_what_it_is_of() {
+        let place = |path: &str| Place(TreePath(path.into()));
+        for (path, is, called) in [
+            (Marked::directory(&place("data")), Marked::Directory, "data/"),
+            (Marked::directory(&place("")), Marked::Directory, "./"),
+            (Marked::link(&place("data/link")), Marked::Link, "data/link"),
+            (Marked::system(Path::new("/usr/include")), Marked::System, "/usr/include/*"),
+            (Marked::program("cc"), Marked::Program, "cc"),
+            (TreePath("src/main.rs".into()), Marked::File, "src/main.rs"),
+        ] {
+            assert_eq!((Marked::of(&path), unmarked(&path).as_str()), (is, called));
+        }
+        assert_eq!(on_file_system(&Marked::link(&place("/etc/alternatives/cc"))), "/etc/alternatives");
+        assert_eq!(on_file_system(&Marked::link(&place("link"))), "");
+    }
+}
