@@ -134,13 +134,15 @@ fn inputs_of(inventory: &Inventory) -> Vec<KnownInput> {
     let tools: BTreeSet<&String> = tools.values().map(|tool| &tool.path).collect();
     let heads = tree.heads().keys().map(|repository| repository.to_string());
     let heads = heads.map(|name| KnownInput { kind: InputKind::Head, name, read_by: Vec::new() });
-    let all: BTreeSet<KnownInput> = files
+    let mut all: Vec<KnownInput> = files
         .chain(tools.into_iter().map(by_itself(InputKind::Tool)))
         .chain(configs.keys().map(by_itself(InputKind::Config)))
         .chain(variables)
         .chain(heads)
         .collect();
-    all.into_iter().collect()
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 fn kind_of(file: &FileInput) -> InputKind {
@@ -161,7 +163,10 @@ fn read_by(path: &TreePath, readers: &[Reader]) -> Vec<String> {
 fn opaque_in(readers: &[Reader]) -> Vec<OpaqueRun> {
     let opaque =
         readers.iter().filter_map(|reader| Some(OpaqueRun { run: reader.name(), reason: reader.opaque.clone()? }));
-    opaque.collect::<BTreeSet<_>>().into_iter().collect()
+    let mut opaque: Vec<_> = opaque.collect();
+    opaque.sort_unstable();
+    opaque.dedup();
+    opaque
 }
 
 fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {

@@ -125,8 +125,8 @@ pub(super) fn gathered(seen: Vec<Seen>, root: &Path) -> Vec<Seen> {
             rest.push(Seen::at(&directory));
         }
     }
-    rest.sort_by(|one, other| one.path.cmp(&other.path));
-    rest.dedup_by(|later, earlier| later == earlier);
+    rest.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    rest.dedup();
     rest
 }
 

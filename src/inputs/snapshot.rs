@@ -307,7 +307,7 @@ impl Snapshot {
         let digest = |directory| (self.path_of_directory(directory), Digest::from_bytes(directory.files));
         let mut directories: Vec<_> = with_files.map(digest).collect();
         // Nearly sorted as it is.
-        directories.sort_by_key(|(path, _)| *path);
+        directories.sort_unstable_by_key(|(path, _)| *path);
         let tree = *digest_of_tree(&self.about.heads, &directories).as_bytes();
         self.header_mut().tree = tree;
     }

@@ -63,7 +63,7 @@ impl SystemContents {
             let (stamp, known) = self.known();
             let bytes = |path: &PathBuf| TreePath(path.as_os_str().as_encoded_bytes().into());
             let mut known: Vec<_> = known.borrow().iter().map(|(path, known)| (bytes(path), *known)).collect();
-            known.sort_by(|one, other| one.0.cmp(&other.0));
+            known.sort_unstable_by(|one, other| one.0.cmp(&other.0));
             self.cache().unsaved(*stamp, move |settled| {
                 known.retain(|(path, known)| settled.is(&known.stat, path.0.as_bstr()));
                 serde_json::to_vec(&known).expect("escaped paths and numbers always become JSON")

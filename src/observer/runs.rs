@@ -301,7 +301,7 @@ impl<'p> Family<'p> {
         if let Some(path) = code.find(|path| self.calls_the_system(path)) {
             return Some(format!("`{}` calls the system past the C library", path.display()));
         }
-        let failed: HashSet<u32> = process
+        let failed: Vec<u32> = process
             .events
             .iter()
             .filter_map(|event| match event {

@@ -135,7 +135,7 @@ impl Store {
         }
         let (newest, superseded) = (newest(&contents), superseded(&contents, now));
         let mut order: Vec<_> = contents.entries.iter().enumerate().collect();
-        order.sort_by_key(|(_, held)| (held.listed.used, held.listed.manifest.published_ms));
+        order.sort_unstable_by_key(|(index, held)| (held.listed.used, held.listed.manifest.published_ms, *index));
         pruned.kept = order.len();
         for (index, held) in order {
             if !go_on() {

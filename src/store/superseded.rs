@@ -56,7 +56,7 @@ pub(super) fn superseded(contents: &Contents, now: SystemTime) -> HashSet<usize>
     }
     let mut early = HashSet::new();
     for (_, mut of_request) in by_request {
-        of_request.sort_by_key(|(_, held)| (held.listed.used, held.listed.manifest.published_ms));
+        of_request.sort_unstable_by_key(|(index, held)| (held.listed.used, held.listed.manifest.published_ms, *index));
         of_request.truncate(of_request.len().saturating_sub(KEPT));
         early.extend(of_request.into_iter().filter(|(_, held)| is_started(held, now)).map(|(index, _)| index));
     }
