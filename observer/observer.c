@@ -16,7 +16,6 @@
 #include <limits.h>
 #include <spawn.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +27,47 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+/* What is younger than the headers of the oldest supported systems. */
+#ifndef O_TMPFILE
+#define O_TMPFILE (020000000 | O_DIRECTORY)
+#endif
+#if defined(__x86_64__)
+#define BY_PROCESSOR(x86, arm) x86
+#else
+#define BY_PROCESSOR(x86, arm) arm
+#endif
+#ifndef SYS_renameat2
+#define SYS_renameat2 BY_PROCESSOR(316, 276)
+#endif
+#ifndef SYS_execveat
+#define SYS_execveat BY_PROCESSOR(322, 281)
+#endif
+#ifndef SYS_statx
+#define SYS_statx BY_PROCESSOR(332, 291)
+#endif
+#ifndef SYS_io_uring_setup
+#define SYS_io_uring_setup 425
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
+
+/* musl calls these by their other names, and programs that were built for it may call them by these. */
+#ifndef __GLIBC__
+#undef open64
+#undef openat64
+#undef creat64
+#undef fopen64
+#undef freopen64
+#undef mkstemp64
+#undef mkostemp64
+#undef mkstemps64
+#undef mkostemps64
+#endif
 
 #define EXPORT __attribute__((visibility("default")))
 #define VARIABLE "DEV_BIN_OBSERVER="
@@ -63,6 +103,12 @@ static long raw(long number, long a, long b, long c, long d, long e, long f) {
 #error "the observer knows the system calls of x86-64 and of 64-bit ARM alone"
 #endif
 
+/* Puts `with` in the place of `*expected`, which otherwise tells what is there. The compilers of the oldest systems have no
+ * <stdatomic.h>. */
+static int swapped_64(uint64_t *at, uint64_t *expected, uint64_t with) {
+  return __atomic_compare_exchange_n(at, expected, with, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 static long as_libc(long result) {
   if (result < 0 && result > -4096) {
     errno = (int)-result;
@@ -76,10 +122,10 @@ static long as_libc(long result) {
 /* As `src/observer/trace.rs` has it. */
 struct header {
   char magic[8];
-  _Atomic uint64_t used;      /* Bytes of records that were reserved. */
-  _Atomic uint64_t allocated; /* Bytes of the file that are on disk, this header included. */
-  _Atomic uint32_t incomplete;
-  _Atomic uint32_t started;   /* How many programs this process has tried to start. */
+  uint64_t used;      /* Bytes of records that were reserved. */
+  uint64_t allocated; /* Bytes of the file that are on disk, this header included. */
+  uint32_t incomplete;
+  uint32_t started;   /* How many programs this process has tried to start. */
 };
 
 #define MAGIC "devbin1"
@@ -105,7 +151,7 @@ enum {
 };
 
 static struct header *trace;
-static _Atomic int state; /* 0: not set up; 1: being set up; 2: done. */
+static int state; /* 0: not set up; 1: being set up; 2: done. */
 static char directory[PATH_MAX];
 static char file[PATH_MAX + 64];
 static char own_path[PATH_MAX];
@@ -123,7 +169,7 @@ static size_t put_number(char *to, uint64_t number) {
 }
 
 static void give_up(void) {
-  if (trace != NULL) atomic_store(&trace->incomplete, 1);
+  if (trace != NULL) __atomic_store_n(&trace->incomplete, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Writes zeros, for a file system that cannot set aside room otherwise. */
@@ -137,7 +183,7 @@ static long fill(long fd, uint64_t from, uint64_t to) {
 
 /* Has `needed` bytes of the file on disk, so that writing to memory cannot fail. */
 static int allocate(uint64_t needed) {
-  uint64_t there = atomic_load(&trace->allocated);
+  uint64_t there = __atomic_load_n(&trace->allocated, __ATOMIC_SEQ_CST);
   if (needed <= there) return 1;
   uint64_t size = there;
   while (size < needed) size *= 2;
@@ -148,13 +194,13 @@ static int allocate(uint64_t needed) {
   if (done == -EOPNOTSUPP) done = fill(fd, there, size);
   raw(SYS_close, fd, 0, 0, 0, 0, 0);
   if (done != 0) return 0;
-  while (there < size && !atomic_compare_exchange_weak(&trace->allocated, &there, size)) {
+  while (there < size && !swapped_64(&trace->allocated, &there, size)) {
   }
   return 1;
 }
 
 /* What was taken down already: a hash that is found here is not taken down again. Losing one costs a line. */
-static _Atomic uint64_t seen[1 << 15];
+static uint64_t seen[1 << 15];
 
 static uint64_t hash(char what, const char *text, size_t length) {
   uint64_t value = 0xcbf29ce484222325u ^ (uint64_t)(unsigned char)what;
@@ -167,10 +213,10 @@ static uint64_t hash(char what, const char *text, size_t length) {
 static int is_known(uint64_t value) {
   size_t slot = (size_t)(value >> 49);
   for (int tries = 0; tries < 16; tries++, slot = (slot + 1) & ((1 << 15) - 1)) {
-    uint64_t there = atomic_load_explicit(&seen[slot], memory_order_relaxed);
+    uint64_t there = __atomic_load_n(&seen[slot], __ATOMIC_RELAXED);
     if (there == value) return 1;
     if (there == 0) {
-      if (atomic_compare_exchange_strong(&seen[slot], &there, value)) return 0;
+      if (swapped_64(&seen[slot], &there, value)) return 0;
       if (there == value) return 1;
     }
   }
@@ -181,7 +227,7 @@ static int is_known(uint64_t value) {
  * before a record that is not whole. */
 static void record(char what, const char *text, size_t length) {
   uint64_t size = (4 + 1 + length + 7) & ~(uint64_t)7;
-  uint64_t at = sizeof(struct header) + atomic_fetch_add(&trace->used, size);
+  uint64_t at = sizeof(struct header) + __atomic_fetch_add(&trace->used, size, __ATOMIC_SEQ_CST);
   if (at + size > CAPACITY || !allocate(at + size)) {
     give_up();
     return;
@@ -189,7 +235,7 @@ static void record(char what, const char *text, size_t length) {
   char *to = (char *)trace + at;
   to[4] = what;
   memcpy(to + 5, text, length);
-  atomic_store_explicit((_Atomic uint32_t *)to, (uint32_t)(1 + length), memory_order_release);
+  __atomic_store_n((uint32_t *)(void *)to, (uint32_t)(1 + length), __ATOMIC_RELEASE);
 }
 
 static void record_once(char what, const char *text, size_t length) {
@@ -292,7 +338,7 @@ static int open_trace(void) {
   if (map < 0 && map > -4096) return 0;
   trace = (struct header *)map;
   memcpy(trace->magic, MAGIC, sizeof trace->magic);
-  atomic_store(&trace->allocated, FIRST);
+  __atomic_store_n(&trace->allocated, FIRST, __ATOMIC_SEQ_CST);
   return 1;
 }
 
@@ -302,7 +348,7 @@ static __typeof__(&getenv) real_secure_getenv;
 /* The variable is `<parent>/<number>/<directory>`. */
 static void set_up(void) {
   int fresh = 0;
-  if (!atomic_compare_exchange_strong(&state, &fresh, 1)) return;
+  if (!__atomic_compare_exchange_n(&state, &fresh, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return;
   int before = errno;
   const char *mine = in_environment(VARIABLE);
   Dl_info info;
@@ -324,12 +370,12 @@ static void set_up(void) {
   real_getenv = (__typeof__(&getenv))(uintptr_t)dlsym(RTLD_NEXT, "getenv");
   real_secure_getenv = (__typeof__(&getenv))(uintptr_t)dlsym(RTLD_NEXT, "secure_getenv");
   errno = before;
-  atomic_store(&state, 2);
+  __atomic_store_n(&state, 2, __ATOMIC_SEQ_CST);
 }
 
 __attribute__((constructor)) static void loaded(void) { set_up(); }
 
-static int is_observing(void) { return atomic_load_explicit(&state, memory_order_acquire) == 2 && trace != NULL; }
+static int is_observing(void) { return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == 2 && trace != NULL; }
 
 /* ---- Paths ---- */
 
@@ -824,13 +870,12 @@ EXPORT long syscall(long number, ...) {
     case SYS_readlink: followed(FOLLOWED, AT_FDCWD, (const char *)a, failed); break;
 #endif
     case SYS_openat: opened((int)a, (const char *)b, (int)c, failed); break;
-#ifdef SYS_openat2
     /* Its flags are the first field of what the third argument points to. */
     case SYS_openat2: opened((int)a, (const char *)b, c == 0 ? 0 : (int)*(const uint64_t *)c, failed); break;
-#endif
 #ifdef SYS_newfstatat
     case SYS_newfstatat:
 #endif
+    case SYS_faccessat2:
     case SYS_faccessat: looked((int)a, (const char *)b, failed); break;
     case SYS_readlinkat: followed(FOLLOWED, (int)a, (const char *)b, failed); break;
     case SYS_statx:
@@ -838,11 +883,9 @@ EXPORT long syscall(long number, ...) {
       break;
     case SYS_execve:
     case SYS_execveat: opaque("execve by number"); break;
-#ifdef SYS_io_uring_setup
     case SYS_io_uring_setup:
       if (!failed) opaque("io_uring");
       break;
-#endif
     default: break;
   }
   return result;
@@ -897,7 +940,7 @@ static char *const *hand_over(struct handed *handed, char *const *environment, u
 static uint32_t starting(int at, const char *path) {
   if (!is_observing() || path == NULL) return 0;
   int before = errno;
-  uint32_t number = atomic_fetch_add(&trace->started, 1);
+  uint32_t number = __atomic_fetch_add(&trace->started, 1, __ATOMIC_SEQ_CST);
   char text[PATH_MAX * 2 + 24];
   size_t length = put_number(text, number);
   text[length++] = '\0';

@@ -21,12 +21,14 @@ const USAGE = `usage: npm run release:build [-- --target TRIPLE] [--out DIR]
 export function buildAddon(target, directory) {
   const addon = join(directory, target.addon)
   rmSync(addon, { force: true })
-  const variable = `CARGO_TARGET_${target.triple.toUpperCase().replaceAll('-', '_')}_LINKER`
+  const triple = target.triple.replaceAll('-', '_')
+  // The observer is C, and no newer than the rest.
+  const compilers = [`CARGO_TARGET_${triple.toUpperCase()}_LINKER`, `CC_${triple}`]
   napiBuild(directory, ['--target', target.triple], {
     env: {
       ...process.env,
       CARGO_ENCODED_RUSTFLAGS: [...remaps(), ...flagsOf(target)].join('\x1f'),
-      ...(target.libc === 'glibc' && { [variable]: linker(target) }),
+      ...(target.libc === 'glibc' && Object.fromEntries(compilers.map((variable) => [variable, linker(target)]))),
     },
   })
   const problems = problemsOf(target, addon)

@@ -13,14 +13,17 @@ mod machine_code;
 mod runs;
 mod trace;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use tempfile::TempDir;
 
 pub use runs::{Reads, SeenRun, SeenRuns};
 
+use self::trace::Process;
 use crate::error::Result;
 use crate::request::Environment;
 use crate::store::Store;
@@ -42,6 +45,8 @@ const PRELOAD: &str = "LD_PRELOAD";
 pub struct Observer {
     library: PathBuf,
     traces: TempDir,
+    /// What was read of the traces, and how many there were.
+    read: RefCell<(usize, Rc<Vec<Process>>)>,
 }
 
 impl Observer {
@@ -58,7 +63,7 @@ impl Observer {
             tracing::debug!(path = %library.display(), "the observer cannot be loaded from there");
             return Ok(None);
         }
-        Ok(Some(Self { library, traces: store.private_directory()? }))
+        Ok(Some(Self { library, traces: store.private_directory()?, read: RefCell::default() }))
     }
 
     /// What cargo's environment needs besides `env`.
@@ -77,13 +82,23 @@ impl Observer {
     /// The runs that were seen so far.
     #[must_use]
     pub fn runs(&self) -> SeenRuns {
-        SeenRuns::of(&trace::traces_in(self.traces.path()))
+        SeenRuns::of(&self.processes())
     }
 
     /// Directories in which the builds made or removed something.
     #[must_use]
     pub fn made_in(&self) -> BTreeSet<PathBuf> {
-        runs::made_in(&trace::traces_in(self.traces.path()))
+        runs::made_in(&self.processes())
+    }
+
+    /// Every process so far. A large build has thousands, so they are read once as long as there are no more of them.
+    fn processes(&self) -> Rc<Vec<Process>> {
+        let count = std::fs::read_dir(self.traces.path()).map_or(0, Iterator::count);
+        let mut read = self.read.borrow_mut();
+        if read.0 != count {
+            *read = (count, Rc::new(trace::traces_in(self.traces.path())));
+        }
+        Rc::clone(&read.1)
     }
 }
 
