@@ -81,7 +81,12 @@ impl Attempt {
         let survey_after = search.survey(Moment::now())?;
         let mut after = search.observing(&survey_after, &set)?;
         after.readers = observation.as_ref().map(|seen| inputs::readers(seen, &search.root)).unwrap_or_default();
-        let known = |path: &TreePath| inputs.outside.iter().find(|file| file.path == *path).or(whole.file(path));
+        // What other files of a directory of the system held says nothing of those that were read this time.
+        let is_comparable = |path: &TreePath| set.system.agrees_with(&inputs.path_set.system, path);
+        let known = |path: &TreePath| {
+            let outside = inputs.outside.iter().find(|file| file.path == *path && is_comparable(path));
+            outside.or(whole.file(path))
+        };
         let read = needs.but_for_output(after.clone(), &search.root);
         let record = record(search, &built)?;
         let made_in = search.observer()?.map(Observer::made_in).unwrap_or_default();

@@ -90,6 +90,11 @@ pub(crate) fn on_file_system(path: &TreePath) -> &BStr {
     }
 }
 
+/// The directory whose system files `path` stands for, if it does.
+pub(crate) fn system_directory(path: &TreePath) -> Option<TreePath> {
+    path.0.strip_suffix(SYSTEM).map(|directory| TreePath(directory.into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

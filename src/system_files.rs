@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use gix::bstr::{ByteSlice, ByteVec};
 use serde::{Deserialize, Serialize};
 
+use crate::marks::system_directory;
 use crate::tree::TreePath;
 
 /// Files by the directory that they are in, there or not.
@@ -38,6 +39,13 @@ impl SystemFiles {
             let files = files.collect();
             (directory, files)
         })
+    }
+
+    /// Whether `other` has the same files of the directory that `path` stands for among inputs. What these hold is one digest
+    /// there, which says nothing of more or fewer.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self, path: &TreePath) -> bool {
+        system_directory(path).is_none_or(|directory| self.0.get(&directory) == other.0.get(&directory))
     }
 
     /// All of `parts`.
@@ -99,6 +107,10 @@ mod tests {
         read.sort();
         paths.sort();
         assert_eq!(read, paths);
+        let fewer: SystemFiles = paths.iter().filter(|path| !path.starts_with("/usr/lib")).cloned().collect();
+        let agrees = |directory: &str| files.agrees_with(&fewer, &crate::marks::Marked::system(Path::new(directory)));
+        assert!(agrees("/usr/include") && agrees("/usr/share") && agrees("/"));
+        assert!(!agrees("/usr/lib"));
         assert_eq!(SystemFiles::union([&files, &SystemFiles::default(), &files].into_iter()), files);
     }
 
