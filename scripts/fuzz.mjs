@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { commandLine } from './arguments.mjs'
 import { root } from './setup.mjs'
 
-const WALKS = ['sources', 'scripts', 'outside', 'tools']
+// What nobody declares is seen on Linux alone.
+const WALKS = ['sources', 'scripts', 'outside', 'tools', ...(process.platform === 'linux' ? ['undeclared'] : [])]
 const SCOPES = ['tree', 'crate']
 
 const USAGE = `usage: npm run fuzz -- --steps N [--seed S] [--walk NAME] [--scope SCOPE] [--jobs N]

@@ -33,6 +33,8 @@ pub(crate) struct Thing {
 pub(crate) enum Counts {
     Always,
     Never,
+    /// Only whether it is there.
+    Existence,
     /// While the variable has the value.
     With(&'static str, &'static str),
     /// While the features of the workspace are enabled.

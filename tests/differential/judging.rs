@@ -17,8 +17,11 @@ impl World {
         let values: Vec<_> = variables.map(|variable| self.value(variable.name)).collect();
         let branch = self.workspace.knows_branch.then(|| self.git(&["rev-parse", "--abbrev-ref", "HEAD"]));
         let place = self.workspace.knows_place.then_some(self.current);
-        let things = self.workspace.things.iter().filter(|thing| self.counts(thing)).map(|thing| thing.path.as_str());
-        format!("{values:?} {} {branch:?} {place:?}\n{}", self.enabled, self.forms(things.chain(["Cargo.lock"])))
+        let things = self.workspace.things.iter().filter(|thing| self.counts(thing));
+        let (named, others): (Vec<_>, Vec<_>) = things.partition(|thing| thing.counts == Counts::Existence);
+        let names: Vec<_> = named.iter().map(|thing| self.at(&thing.path).exists()).collect();
+        let forms = self.forms(others.iter().map(|thing| thing.path.as_str()).chain(["Cargo.lock"]));
+        format!("{values:?} {} {branch:?} {place:?} {names:?}\n{forms}", self.enabled)
     }
 
     /// What counts besides, in the current checkout and in `scope`: nothing in it changes a binary.
@@ -38,7 +41,7 @@ impl World {
 
     fn counts(&self, thing: &Thing) -> bool {
         match thing.counts {
-            Counts::Always => true,
+            Counts::Always | Counts::Existence => true,
             Counts::Never => false,
             Counts::With(variable, value) => self.value(variable) == Some(value),
             Counts::WithFeatures => self.enabled,

@@ -21,6 +21,8 @@ mod sources;
 mod step;
 mod taking;
 mod tools;
+#[cfg(observes)]
+mod undeclared;
 mod workspace;
 mod world;
 
@@ -31,7 +33,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use workspace::Workspace;
 use world::World;
 
-const WALKS: u32 = if cfg!(unix) { 4 } else { 1 };
+const WALKS: u32 = match (cfg!(unix), cfg!(observes)) {
+    (_, true) => 5,
+    (true, false) => 4,
+    (false, false) => 1,
+};
 
 #[test]
 fn sources_give_no_stale_binary_and_no_needless_build() {
@@ -54,6 +60,12 @@ fn what_lies_outside_gives_no_stale_binary_and_no_needless_build() {
 #[test]
 fn what_steers_gives_no_stale_binary_and_no_needless_build() {
     walk(tools::tools());
+}
+
+#[cfg(observes)]
+#[test]
+fn what_nobody_declares_gives_no_stale_binary_and_no_needless_build() {
+    walk(undeclared::undeclared());
 }
 
 /// What a walk is to do, by the environment.

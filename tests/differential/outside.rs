@@ -32,7 +32,7 @@ pub(crate) fn outside() -> Workspace {
             Thing::texts("../beside.txt", text),
             Thing::texts("../../header.h", text),
             Thing::texts("settings.txt", text).that_counts(Counts::With("SETTINGS", SETTINGS)),
-            Thing::new("native/libv.a", libraries()),
+            Thing::new("native/libv.a", libraries("v")),
             Thing::texts("README.md", text).that_counts(Counts::Never).weighing(1),
             Thing::texts("../unused.txt", text).that_counts(Counts::Never).weighing(1),
         ],
@@ -47,15 +47,15 @@ pub(crate) fn outside() -> Workspace {
 
 const SETTINGS: &str = "{repo}/settings.txt";
 
-/// Static libraries whose one function returns different numbers.
-fn libraries() -> Vec<Form> {
+/// Static libraries whose one function, `name`, returns different numbers.
+pub(crate) fn libraries(name: &str) -> Vec<Form> {
     let directory = tempfile::tempdir().unwrap();
     let run = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).current_dir(directory.path()).output().unwrap();
         assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
     };
     let library = |value: u8| {
-        std::fs::write(directory.path().join("v.c"), format!("int v(void) {{ return {value}; }}\n")).unwrap();
+        std::fs::write(directory.path().join("v.c"), format!("int {name}(void) {{ return {value}; }}\n")).unwrap();
         run("cc", &["-c", "v.c", "-o", "v.o"]);
         run("ar", &["crs", &format!("{value}.a"), "v.o"]);
         Form::File { bytes: std::fs::read(directory.path().join(format!("{value}.a"))).unwrap(), is_executable: false }
