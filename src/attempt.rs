@@ -147,7 +147,16 @@ fn build(
     // One that has not ended yet has noted nothing.
     let is_other_rustc = rustc.is_some() && rustc != inputs::last_rustc(&target);
     let (record, observed, present) = (&record, &observation, &present);
-    let audit = Audit { record, observation: observed, present, began, changed: &changed, is_other_rustc, disturbed };
+    let audit = Audit {
+        record,
+        observation: observed,
+        present,
+        began,
+        changed: &changed,
+        is_other_rustc,
+        is_watching: observer.is_some(),
+        disturbed,
+    };
     let doubts = audit.doubts();
     if doubts.is_empty() {
         return Ok((built, Ok(observation)));

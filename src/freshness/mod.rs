@@ -10,7 +10,8 @@
 //! from what it was then: anything that the run reads; a program that builds; a variable that steers builds, unless a run
 //! declares it; where the package has a build script or depends on a procedural macro, a file of the package that no run
 //! names. In scope `tree` a commit and any other file that no run names count for such packages, too. After each build that is
-//! recorded, with the `stat` of what the run wrote. Where the record does not vouch for that file, since another program
+//! recorded, with the `stat` of what the run wrote. Where builds are watched, a local package that may read more than it declares
+//! is built again after a build that was not. Where the record does not vouch for that file, since another program
 //! built it, the change times of the inputs do, which no program can set: what was changed after the run began is
 //! doubted, and so is everything in a target directory outside the checkout. So is what was built for a local package
 //! before its target directory was moved, everything where the last cargo there ran another rustc or wrapper, and a library that another package has written over. A build script is doubted, too, when an input was written
@@ -81,6 +82,8 @@ pub(crate) struct Audit<'a> {
     pub(crate) changed: &'a [String],
     /// Whether the cargo that ran in the target directory before ran another rustc, or another wrapper of it.
     pub(crate) is_other_rustc: bool,
+    /// Whether builds are watched.
+    pub(crate) is_watching: bool,
     /// Files that were written to during earlier builds of the same call.
     pub(crate) disturbed: &'a [TreePath],
 }
@@ -162,9 +165,21 @@ impl Audit<'_> {
         let now = self.present.record(run, reads)?;
         match self.vouching(run, &now) {
             Some(then) => then.differs_from(&now).or_else(|| self.may_have_read(run, reads, then, &now)),
+            None if self.may_hide(run, reads) => {
+                Some("another program built it last, and nothing tells what it read".to_owned())
+            }
             None if reads.is_local || !run.files.is_empty() => self.unvouched(run, reads),
             None => self.configured_since(run),
         }
+    }
+
+    /// Whether a run that nobody has watched may have read more than it declares, and will tell when it is made again.
+    fn may_hide(&self, run: &Run, reads: &PackageReads) -> bool {
+        let may_read_more = || {
+            let names_files_for_linker = || self.present.linked(run).next().is_some();
+            self.present.undeclared.in_package(&reads.package.id).digest.is_some() || names_files_for_linker()
+        };
+        self.is_watching && run.is_unwatched && reads.is_local && may_read_more()
     }
 
     /// Whether a build script may have read a file, declared or not, before it was written to. A file that is gone, or

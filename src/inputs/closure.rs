@@ -61,6 +61,8 @@ pub struct Run {
     pub system: SystemFiles,
     /// Programs that it looked for on the `PATH` and started.
     pub programs: BTreeSet<String>,
+    /// Whether it ran in a build that was not watched.
+    pub is_unwatched: bool,
     /// Why not all that it read is known; none for a run that was seen.
     pub opaque: Option<String>,
     /// Whether it asked where it runs, as far as that is known.
@@ -214,6 +216,7 @@ pub fn observe(
 
 /// How well a run was seen.
 struct WasSeen {
+    not_at_all: bool,
     /// Why it was not, or not wholly.
     opaque: Option<String>,
     asking_for_directory: bool,
@@ -226,7 +229,7 @@ impl WasSeen {
         let asks = |seen: &Reads| {
             seen.asked_for_directory || DIRECTORY_VARIABLES.iter().any(|name| seen.variables.contains(*name))
         };
-        Self { opaque, asking_for_directory: seen.is_none_or(asks) }
+        Self { not_at_all: seen.is_none(), opaque, asking_for_directory: seen.is_none_or(asks) }
     }
 }
 
@@ -297,6 +300,7 @@ impl<'a> Observer<'a> {
             links: besides.links,
             system: besides.system,
             programs: besides.programs,
+            is_unwatched: was_seen.not_at_all,
             opaque: was_seen.opaque,
             asked_for_directory: was_seen.asking_for_directory,
             reads_whole_package: false,
@@ -351,6 +355,7 @@ impl<'a> Observer<'a> {
                     links: besides.links,
                     system: besides.system,
                     programs: besides.programs,
+                    is_unwatched: was_seen.not_at_all,
                     opaque: was_seen.opaque,
                     asked_for_directory: was_seen.asking_for_directory,
                     reads_whole_package,
