@@ -41,6 +41,10 @@ pub(crate) enum Counts {
     WithFeatures,
     /// While the other thing is there.
     Beside(&'static str),
+    /// While the other thing is not.
+    Without(&'static str),
+    /// While the link leads to a place.
+    Linked(&'static str, &'static str),
 }
 
 /// Which time of modification a file has after a step.

@@ -46,6 +46,8 @@ impl World {
             Counts::With(variable, value) => self.value(variable) == Some(value),
             Counts::WithFeatures => self.enabled,
             Counts::Beside(path) => self.at(path).exists(),
+            Counts::Without(path) => !self.at(path).exists(),
+            Counts::Linked(path, target) => Form::at(&self.at(path)) == Form::Link(target.into()),
         }
     }
 

@@ -8,11 +8,12 @@ use super::workspace::Workspace;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// A path gets one of its forms.
+    /// A path gets one of its forms, and may be built by hand.
     Put {
         path: String,
         form: usize,
         times: Times,
+        is_built: bool,
     },
     /// A path is gone, whether or not the build can do without.
     Delete {
@@ -78,7 +79,13 @@ pub(crate) fn step(workspace: &Workspace) -> BoxedStrategy<Step> {
     for thing in &workspace.things {
         let put = {
             let path = thing.path.clone();
-            (0..thing.forms.len(), times()).prop_map(move |(form, times)| Step::Put { path: path.clone(), form, times })
+            let is_built = prop::bool::weighted(0.2);
+            (0..thing.forms.len(), times(), is_built).prop_map(move |(form, times, is_built)| Step::Put {
+                path: path.clone(),
+                form,
+                times,
+                is_built,
+            })
         };
         steps.push((thing.weight, put.boxed()));
     }

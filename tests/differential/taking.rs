@@ -11,10 +11,13 @@ use super::world::World;
 impl World {
     pub(crate) fn take(&mut self, step: &Step) {
         match step {
-            Step::Put { path, form, times } => {
+            Step::Put { path, form, times, is_built } => {
                 self.thing(path).forms[*form].put(&self.at(path), *times);
                 if path.ends_with("Cargo.toml") {
                     self.attempt(self.repo(), "cargo", &["update", "--workspace", "--offline", "--quiet"]);
+                }
+                if *is_built {
+                    self.own_build();
                 }
             }
             Step::Delete { path } => _ = fs::remove_file(self.at(path)),

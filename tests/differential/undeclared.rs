@@ -23,6 +23,7 @@ pub(crate) fn undeclared() -> Workspace {
         fixed: fixed(&[
             (".gitignore", "/target\n/ignored\n"),
             ("Cargo.toml", &root_manifest(&MEMBERS, "")),
+            (".cargo/config.toml", CONFIGURATION),
             ("app/Cargo.toml", APP_MANIFEST),
             ("app/build.rs", APP_BUILD),
             ("embed/Cargo.toml", &manifest("embed", "[lib]\nproc-macro = true\n")),
@@ -33,8 +34,12 @@ pub(crate) fn undeclared() -> Workspace {
             ("probe/Cargo.toml", &manifest("probe", "")),
             ("probe/build.rs", PROBE_BUILD),
             ("probe/src/lib.rs", "pub const PROBE: &str = env!(\"PROBE\");\n"),
+            ("vendor/vendored/Cargo.toml", &manifest("vendored", "[lib]\nproc-macro = true\n")),
+            ("vendor/vendored/.cargo-checksum.json", "{\"files\":{}}"),
+            ("vendor/vendored/src/lib.rs", VENDORED),
             // So that each directory is there in every state: an empty one is not the same as none.
             ("app/embedded/deep/index.md", "index\n"),
+            ("../deep/index.md", "index\n"),
             ("migrations/0.sql", "0\n"),
             ("native/first/other.h", ""),
             ("probe/plugins/other", ""),
@@ -50,12 +55,13 @@ pub(crate) fn undeclared() -> Workspace {
             texts("app/embedded/index.md"),
             texts("app/embedded/a.md").at_first_absent(),
             texts("app/embedded/deep/b.md").at_first_absent(),
-            links("probe/link", &["../assets/one.txt", "../assets/two.txt", "../../beside.txt"]),
-            texts("assets/one.txt"),
-            texts("assets/two.txt").that_counts(Counts::Always).weighing(1),
-            texts("../beside.txt").weighing(1),
-            links("probe/current", &["../versions/one", "../versions/two"]),
-            texts("versions/one/version.txt"),
+            texts("../deep/b.md").at_first_absent().that_counts(Counts::Never).weighing(1),
+            links("probe/link", &[ONE, TWO, BESIDE]),
+            texts("assets/one.txt").that_counts(Counts::Linked("probe/link", ONE)),
+            texts("assets/two.txt").that_counts(Counts::Linked("probe/link", TWO)),
+            texts("../beside.txt").that_counts(Counts::Linked("probe/link", BESIDE)),
+            links("probe/current", &[VERSION_ONE, "../versions/two"]),
+            texts("versions/one/version.txt").that_counts(Counts::Linked("probe/current", VERSION_ONE)),
             plugin("probe/plugins/a"),
             plugin("probe/plugins/b").weighing(1),
             Thing::new("probe/marker", [Form::Absent, Form::text("marker\n")]),
@@ -65,15 +71,17 @@ pub(crate) fn undeclared() -> Workspace {
             Thing::texts("ignored/code.rs", |value| format!("concat!(\"{value} \", include_str!(\"part.txt\"))\n")),
             texts("ignored/part.txt"),
             Thing::texts("native/second/outer.h", outer),
-            constant("native/second/inner.h", "INNER"),
+            constant("native/second/inner.h", "INNER").that_counts(Counts::Without("native/first/inner.h")),
             constant("native/first/inner.h", "INNER").at_first_absent(),
             constant("native/second/optional.h", "OPTIONAL").at_first_absent().weighing(1),
-            Thing::new("libraries/second/libv.a", libraries("v")),
+            Thing::new("libraries/second/libv.a", libraries("v"))
+                .that_counts(Counts::Without("libraries/first/libv.a")),
             Thing::new("libraries/first/libv.a", libraries("v")).at_first_absent().weighing(1),
-            Thing::new("archives/second/libw.a", libraries("w")),
+            Thing::new("archives/second/libw.a", libraries("w")).that_counts(Counts::Without("archives/first/libw.a")),
             Thing::new("archives/first/libw.a", libraries("w")).at_first_absent().weighing(1),
             Thing::texts("link/limit.x", |value| format!("INCLUDE more.x\n{}", section("limit", value))),
-            Thing::texts("link/second/more.x", |value| section("more", value)),
+            Thing::texts("link/second/more.x", |value| section("more", value))
+                .that_counts(Counts::Without("link/first/more.x")),
             Thing::texts("link/first/more.x", |value| section("more", value)).at_first_absent().weighing(1),
             with_flags(Thing::texts("link/flags.x", |value| {
                 format!("INCLUDE {{base}}/included.x\n{}", section("flags", value))
@@ -82,6 +90,9 @@ pub(crate) fn undeclared() -> Workspace {
             texts("migrations/1.sql").at_first_absent(),
             texts("migrations/2.sql").at_first_absent().weighing(1),
             texts("app/.env").at_first_absent().weighing(1),
+            texts("settings.txt").that_counts(Counts::Without("app/settings.txt")),
+            texts("app/settings.txt").at_first_absent().weighing(1),
+            texts("vendor/vendored/settings.txt"),
             unread("README.md"),
             unread("app/README.md"),
             unread("app/tests/test.rs"),
@@ -98,6 +109,7 @@ pub(crate) fn undeclared() -> Workspace {
             Variable::new("UNDECLARED", &[None, Some("1"), Some("2")]),
             Variable::new("RUSTFLAGS", &[None, Some(RUSTFLAGS)]),
         ],
+        swaps: &[["app/embedded/deep", "../deep"]],
         moves: &[
             ["app/embedded/a.md", "app/embedded/deep/b.md"],
             ["probe/plugins/a", "probe/plugins/b"],
@@ -111,6 +123,10 @@ pub(crate) fn undeclared() -> Workspace {
     }
 }
 
+const ONE: &str = "../assets/one.txt";
+const TWO: &str = "../assets/two.txt";
+const BESIDE: &str = "../../beside.txt";
+const VERSION_ONE: &str = "../versions/one";
 const RUSTFLAGS: &str = "--cfg=flags -Clink-arg=-Wl,-T,{repo}/link/flags.x";
 
 /// A linker script that defines a number.
@@ -128,6 +144,14 @@ embed.path = "../embed"
 native.path = "../native"
 probe.path = "../probe"
 fetched.git = "{fetched}"
+vendored = "0.1"
+"#;
+
+const CONFIGURATION: &str = r#"[source.crates-io]
+replace-with = "vendored"
+
+[source.vendored]
+directory = "vendor"
 "#;
 
 /// Names places from the root of the workspace, where rustc and its linker start.
@@ -181,6 +205,7 @@ fn main() {
     println!("libraries {:?}", unsafe { (v(), w(), LIMIT, MORE) });
     println!("flags {:?}", flags());
     println!("migrations {}", fetched::migrations!());
+    println!("settings {}", vendored::settings!());
 }
 "#;
 
@@ -222,6 +247,20 @@ pub fn migrations(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
         text += &format!(" {:?} {}", path.file_name().unwrap(), fs::read_to_string(&path).unwrap().trim());
     }
     format!("{text:?}").parse().unwrap()
+}
+"#;
+
+/// Takes the first settings of several, and what comes with the package.
+const VENDORED: &str = r#"
+use std::fs;
+
+#[proc_macro]
+pub fn settings(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let package = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    let own = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/settings.txt")).unwrap();
+    let places = [format!("{package}/settings.txt"), format!("{package}/../settings.txt")];
+    let first = places.iter().find_map(|place| fs::read_to_string(place).ok()).unwrap();
+    format!("{:?}", format!("{} {}", own.trim(), first.trim())).parse().unwrap()
 }
 "#;
 
