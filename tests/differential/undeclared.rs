@@ -119,6 +119,7 @@ pub(crate) fn undeclared() -> Workspace {
             ("Cargo.toml", manifest("fetched", "[lib]\nproc-macro = true\n")),
             ("src/lib.rs", FETCHED.to_owned()),
         ]],
+        varies: true,
         ..Workspace::default()
     }
 }

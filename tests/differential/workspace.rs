@@ -25,6 +25,8 @@ pub(crate) struct Workspace {
     pub(crate) knows_place: bool,
     /// Whether any checkout may have the binary of any other.
     pub(crate) is_shared: bool,
+    /// Whether most steps have builds read other files, so that what earlier ones read is forgotten.
+    pub(crate) varies: bool,
 }
 
 /// How a checkout came to be.
@@ -71,6 +73,7 @@ impl Default for Workspace {
             knows_branch: false,
             knows_place: false,
             is_shared: false,
+            varies: false,
         }
     }
 }
