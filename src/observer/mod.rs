@@ -10,6 +10,7 @@
 //! nothing on macOS and Windows, where what cargo, rustc and build scripts declare serves alone.
 
 mod machine_code;
+mod places;
 mod runs;
 mod trace;
 
@@ -23,7 +24,6 @@ use tempfile::TempDir;
 
 pub use runs::{Reads, SeenRun, SeenRuns};
 
-use self::trace::Process;
 use crate::error::Result;
 use crate::request::Environment;
 use crate::store::Store;
@@ -41,12 +41,19 @@ const VARIABLE: &str = "DEV_BIN_OBSERVER";
 /// <https://man7.org/linux/man-pages/man8/ld.so.8.html#ENVIRONMENT>
 const PRELOAD: &str = "LD_PRELOAD";
 
+/// What processes were seen to do.
+#[derive(Default)]
+struct Seen {
+    runs: SeenRuns,
+    made_in: BTreeSet<PathBuf>,
+}
+
 /// What watches over the builds of one call.
 pub struct Observer {
     library: PathBuf,
     traces: TempDir,
-    /// What was read of the traces, and how many there were.
-    read: RefCell<(usize, Rc<Vec<Process>>)>,
+    /// What the traces came to, and how many there were.
+    seen: RefCell<(usize, Rc<Seen>)>,
 }
 
 impl Observer {
@@ -63,7 +70,7 @@ impl Observer {
             tracing::debug!(path = %library.display(), "the observer cannot be loaded from there");
             return Ok(None);
         }
-        Ok(Some(Self { library, traces: store.private_directory()?, read: RefCell::default() }))
+        Ok(Some(Self { library, traces: store.private_directory()?, seen: RefCell::default() }))
     }
 
     /// What cargo's environment needs besides `env`.
@@ -82,23 +89,25 @@ impl Observer {
     /// The runs that were seen so far.
     #[must_use]
     pub fn runs(&self) -> SeenRuns {
-        SeenRuns::of(&self.processes())
+        self.seen().runs.clone()
     }
 
     /// Directories in which the builds made or removed something.
     #[must_use]
     pub fn made_in(&self) -> BTreeSet<PathBuf> {
-        runs::made_in(&self.processes())
+        self.seen().made_in.clone()
     }
 
-    /// Every process so far. A large build has thousands, so they are read once as long as there are no more of them.
-    fn processes(&self) -> Rc<Vec<Process>> {
+    /// What was seen so far. A large build has thousands of processes, so they are looked through once, as long as there are no
+    /// more of them.
+    fn seen(&self) -> Rc<Seen> {
         let count = std::fs::read_dir(self.traces.path()).map_or(0, Iterator::count);
-        let mut read = self.read.borrow_mut();
-        if read.0 != count {
-            *read = (count, Rc::new(trace::traces_in(self.traces.path())));
+        let mut seen = self.seen.borrow_mut();
+        if seen.0 != count {
+            let processes = trace::traces_in(self.traces.path());
+            *seen = (count, Rc::new(Seen { runs: SeenRuns::of(&processes), made_in: runs::made_in(&processes) }));
         }
-        Rc::clone(&read.1)
+        Rc::clone(&seen.1)
     }
 }
 

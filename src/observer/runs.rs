@@ -7,16 +7,19 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Component, Path, PathBuf};
+use std::ffi::OsStr;
+use std::mem::{Discriminant, discriminant};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 
 use super::machine_code;
+use super::places::{Place, Places, is_of_user, is_rustup_name, is_rustup_proxy, lexical, links_on_the_way};
 use super::trace::{Event, Process};
-use crate::path_set::normalized;
 use crate::stat::StatIdentity;
-use crate::system_files::{SystemFiles, is_of_kernel, is_of_system};
+use crate::system_files::{SystemFiles, is_of_system};
 use crate::tree::TreePath;
 
 /// What one run was seen to read. Paths are absolute, by the way that led to them.
@@ -101,10 +104,10 @@ impl SeenRuns {
     /// The runs that `processes` belong to.
     pub(super) fn of(processes: &[Process]) -> Self {
         let family = Family::of(processes);
-        let written = Written::of(processes);
+        let places = Places::of(processes);
         let mut runs = BTreeMap::new();
         for (index, key) in family.runs() {
-            let reads = family.reads(index, &written);
+            let reads = family.reads(index, &places);
             if let Some(wrote) = identity(&key) {
                 // The last one: a run that was made again has written over the first.
                 runs.insert(key, SeenRun { wrote, reads });
@@ -173,29 +176,6 @@ pub(super) fn made_in(processes: &[Process]) -> BTreeSet<PathBuf> {
     paths.filter_map(|path| path.parent().map(Path::to_owned)).collect()
 }
 
-/// What was written in a build, by whom and when.
-struct Written {
-    paths: HashSet<PathBuf>,
-}
-
-impl Written {
-    fn of(processes: &[Process]) -> Self {
-        let events = processes.iter().flat_map(|process| &process.events);
-        let paths = events.filter_map(|event| match event {
-            Event::Wrote(path) => Some(lexical(path)),
-            _ => None,
-        });
-        Self { paths: paths.collect() }
-    }
-
-    /// Whether the build made what is at `path`, or a directory that it lay in and that is gone.
-    fn holds(&self, path: &Path) -> bool {
-        let path = lexical(path);
-        self.paths.contains(&path)
-            || path.ancestors().skip(1).take_while(|above| !above.exists()).any(|above| self.paths.contains(above))
-    }
-}
-
 /// Who started whom.
 struct Family<'p> {
     processes: &'p [Process],
@@ -233,9 +213,8 @@ impl<'p> Family<'p> {
         runs
     }
 
-    fn reads(&self, first: usize, written: &Written) -> Reads {
-        let mut gathered =
-            Gathered { written, reads: Reads::default(), system: BTreeSet::new(), toolchain: Vec::new() };
+    fn reads<'g>(&'g self, first: usize, places: &'g Places) -> Reads {
+        let mut gathered = Gathered::new(places);
         let is_script = self.processes[first].out_dir.is_some() && compilation(&self.processes[first]).is_none();
         gathered.reads.opaque = self.unseen_before(&self.processes[first]);
         let mut left = vec![first];
@@ -250,13 +229,12 @@ impl<'p> Family<'p> {
             gathered.take(process, asks);
             left.extend(children);
         }
-        let Gathered { mut reads, mut system, toolchain, .. } = gathered;
-        let is_of_toolchain = |path: &PathBuf| toolchain.iter().any(|directory| path.starts_with(directory));
+        let Gathered { mut reads, system, toolchain, .. } = gathered;
+        let is_of_toolchain = |path: &Path| toolchain.iter().any(|directory| path.starts_with(directory));
         for paths in [&mut reads.files, &mut reads.listed, &mut reads.links] {
             paths.retain(|path| !is_of_toolchain(path));
         }
-        system.retain(|path| !is_of_toolchain(path));
-        reads.system = system.into_iter().collect();
+        reads.system = system.iter().filter(|path| !is_of_toolchain(path)).map(|path| path.to_path_buf()).collect();
         if !is_script {
             reads.variables.retain(|name| !is_of_rustc(name));
         }
@@ -325,16 +303,23 @@ impl<'p> Family<'p> {
     }
 }
 
-struct Gathered<'w> {
-    written: &'w Written,
+struct Gathered<'g> {
+    places: &'g Places,
     reads: Reads,
-    system: BTreeSet<PathBuf>,
+    system: BTreeSet<Rc<Path>>,
+    /// What was taken in already: processes of one run read the same headers again and again.
+    taken: HashSet<(Discriminant<Event>, &'g OsStr)>,
     /// Where compilers that took part are installed.
-    toolchain: Vec<PathBuf>,
+    toolchain: BTreeSet<PathBuf>,
 }
 
-impl Gathered<'_> {
-    fn take(&mut self, process: &Process, asks: bool) {
+impl<'g> Gathered<'g> {
+    fn new(places: &'g Places) -> Self {
+        let (reads, system, taken) = (Reads::default(), BTreeSet::new(), HashSet::new());
+        Self { places, reads, system, taken, toolchain: BTreeSet::new() }
+    }
+
+    fn take(&mut self, process: &'g Process, asks: bool) {
         if process.program.file_name().is_some_and(|name| name == "rustc" || name == "rustdoc") {
             self.toolchain.extend(toolchain_of(&process.program));
         }
@@ -345,59 +330,62 @@ impl Gathered<'_> {
         let mut own_reads = HashSet::new();
         self.file(&process.program);
         for event in &process.events {
-            match event {
-                Event::Read(path) => {
-                    own_reads.insert(lexical(path));
-                    self.read(path);
-                }
-                Event::Started(_, program) if program.parent().is_some_and(|parent| parent.as_os_str().is_empty()) => {
-                    let name = program.to_str().filter(|name| !is_rustup_name(name));
-                    self.reads.programs.extend(name.map(str::to_owned));
-                }
-                Event::LookedAt(path) | Event::Started(_, path) => self.read(path),
-                Event::Followed(path) => self.reads.links.extend(Some(path.clone()).filter(|path| self.counts(path))),
-                Event::Resolved(path) => {
-                    let links: Vec<_> = links_on_the_way(path).into_iter().filter(|path| self.counts(path)).collect();
-                    self.reads.links.extend(links);
-                }
-                Event::FoundAbsent(path) => self.file(path),
-                Event::Listed(path) => self.reads.listed.extend(Some(path.clone()).filter(|path| self.counts(path))),
-                Event::Wrote(path) if own_reads.contains(&lexical(path)) && is_of_user(path) => {
+            if let Event::Read(path) = event {
+                own_reads.insert(path.as_path());
+            }
+            if let Event::Wrote(path) = event {
+                if own_reads.contains(path.as_path()) && is_of_user(path) {
                     // It was read before it was written.
                     self.reads.files.insert(path.clone());
                 }
-                Event::ReadVariable(name) if asks => {
-                    self.reads.variables.insert(name.clone());
-                }
-                Event::AskedForDirectory => self.reads.asked_for_directory = true,
-                _ => {}
+                continue;
             }
+            if event.path().is_some_and(|path| !self.taken.insert((discriminant(event), path.as_os_str()))) {
+                continue;
+            }
+            self.take_event(event, asks);
         }
     }
 
-    fn read(&mut self, path: &Path) {
-        // A directory that is only looked at is there as long as anything in it is that counts.
-        if !path.is_dir() {
-            self.file(path);
+    fn take_event(&mut self, event: &Event, asks: bool) {
+        let of_user = |path: &PathBuf| Some(path.clone()).filter(|path| self.places.is_of_user(path));
+        match event {
+            Event::Started(_, program) if program.parent().is_some_and(|parent| parent.as_os_str().is_empty()) => {
+                let name = program.to_str().filter(|name| !is_rustup_name(name));
+                self.reads.programs.extend(name.map(str::to_owned));
+            }
+            // A directory that is only looked at is there as long as anything in it is that counts.
+            Event::Read(path) | Event::LookedAt(path) | Event::Started(_, path)
+                if !self.places.known(path).is_directory =>
+            {
+                self.file(path);
+            }
+            Event::FoundAbsent(path) => self.file(path),
+            Event::Followed(path) => self.reads.links.extend(of_user(path)),
+            Event::Resolved(path) => {
+                let links: Vec<_> = links_on_the_way(path).iter().filter_map(of_user).collect();
+                self.reads.links.extend(links);
+            }
+            Event::Listed(path) => self.reads.listed.extend(of_user(path)),
+            Event::ReadVariable(name) if asks => {
+                self.reads.variables.insert(name.clone());
+            }
+            Event::AskedForDirectory => self.reads.asked_for_directory = true,
+            _ => {}
         }
     }
 
     fn file(&mut self, path: &Path) {
-        if is_of_system(path) && !self.written.holds(path) {
-            self.system.insert(in_real_directory(path));
-        } else if self.counts(path) {
-            self.reads.files.insert(path.to_owned());
+        match self.places.known(path).place {
+            Place::OfSystem(path) => {
+                self.system.insert(path);
+            }
+            Place::OfUser => {
+                self.reads.files.insert(path.to_owned());
+            }
+            Place::Nowhere => {}
         }
     }
-
-    fn counts(&self, path: &Path) -> bool {
-        is_of_user(path) && !is_in_object_store(path) && !self.written.holds(path)
-    }
-}
-
-/// Whether a path is of somebody's files, and not of what the system tells of itself or is installed with it.
-fn is_of_user(path: &Path) -> bool {
-    path.is_absolute() && !is_rustup_proxy(path) && !is_of_kernel(path) && !is_of_system(path)
 }
 
 /// Whether a program comes with a Rust compiler: beside rustc, or among what that keeps for a target.
@@ -409,40 +397,15 @@ fn is_of_toolchain(program: &Path) -> bool {
         || program.components().any(|part| part.as_os_str() == "rustlib")
 }
 
-/// `path` by the directory that it is in, since several names of one, as `/lib` and `/usr/lib`, cost a look each.
-fn in_real_directory(path: &Path) -> PathBuf {
-    let path = normalized(path);
-    let directory = path.parent().and_then(|directory| dunce::canonicalize(directory).ok());
-    directory.zip(path.file_name()).map_or(path.clone(), |(directory, name)| directory.join(name))
-}
-
 /// What the compiler `rustc` brings along: all of its installation, or, where it comes with the system, its part of that.
 fn toolchain_of(rustc: &Path) -> Option<PathBuf> {
     let prefix = rustc.parent().and_then(Path::parent)?;
     Some(if is_of_system(rustc) { prefix.join("lib").join("rustlib") } else { prefix.to_owned() })
 }
 
-/// Whether a path may be rustup's own program under one of its names. What is behind it counts as a program that builds.
-fn is_rustup_proxy(path: &Path) -> bool {
-    let is_in_bin = path.parent().is_some_and(|directory| directory.ends_with("bin"));
-    is_in_bin && path.file_name().and_then(|name| name.to_str()).is_some_and(is_rustup_name)
-}
-
-fn is_rustup_name(name: &str) -> bool {
-    ["cargo", "rustc", "rustdoc", "rustup"].contains(&name)
-}
-
 /// Whether a program is rustup, under whatever name, and not a compiler that is called the same.
 fn is_rustup(program: &Path) -> bool {
     is_rustup_proxy(program) && !is_of_toolchain(program)
-}
-
-/// Whether a path lies among git's objects, which never change under one name; which of them are packed says nothing.
-fn is_in_object_store(path: &Path) -> bool {
-    let is_store = |above: &Path| {
-        above.ends_with("objects") && above.with_file_name("HEAD").is_file() && above.with_file_name("refs").is_dir()
-    };
-    path.ancestors().any(is_store)
 }
 
 /// What a run is known by, if `process` is the first of one.
@@ -504,33 +467,4 @@ fn is_of_rustc(name: &str) -> bool {
         "_RJEM_MALLOC_CONF",
     ];
     BY_ITSELF.contains(&name) || ["RUSTC_", "RUST_"].iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// The links that are followed on the way to `path`, those that links lead to included.
-fn links_on_the_way(path: &Path) -> BTreeSet<PathBuf> {
-    let (mut links, mut left) = (BTreeSet::new(), vec![path.to_owned()]);
-    while let Some(path) = left.pop() {
-        for above in path.ancestors() {
-            let Ok(target) = above.read_link() else { continue };
-            if links.insert(above.to_owned()) {
-                left.extend(above.parent().map(|directory| directory.join(target)));
-            }
-        }
-    }
-    links
-}
-
-/// `path` without `.` and `..`, by its text alone.
-fn lexical(path: &Path) -> PathBuf {
-    let mut parts = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    parts
 }

@@ -57,6 +57,24 @@ pub(super) enum Event {
     Opaque(String),
 }
 
+impl Event {
+    /// The path or the name that it is about.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Read(path)
+            | Self::Wrote(path)
+            | Self::Removed(path)
+            | Self::Listed(path)
+            | Self::LookedAt(path)
+            | Self::FoundAbsent(path)
+            | Self::Followed(path)
+            | Self::Resolved(path)
+            | Self::Started(_, path) => Some(path),
+            Self::NotStarted(_) | Self::ReadVariable(_) | Self::AskedForDirectory | Self::Opaque(_) => None,
+        }
+    }
+}
+
 /// Every trace in `directory`.
 pub(super) fn traces_in(directory: &Path) -> Vec<Process> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();

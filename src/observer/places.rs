@@ -1,0 +1,141 @@
+//! What the paths stand for that processes deal with.
+//!
+//! Promises: a path is looked at once, however many processes read it: a large build asks for the same headers and programs
+//! a million times.
+//! Does not promise: anything about a path that changes while the build is looked at.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+use super::trace::{Event, Process};
+use crate::path_set::normalized;
+use crate::system_files::{is_of_kernel, is_of_system};
+
+/// Whose a path is, and where it counts.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// It does not count: the build made it, the system tells it of itself, or something else stands for it.
+    Nowhere,
+    /// Somebody's own, by the way that led to it.
+    OfUser,
+    /// What comes with the system, by the directory that it really is in.
+    OfSystem(Rc<Path>),
+}
+
+/// What is known of a path.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) place: Place,
+    pub(super) is_directory: bool,
+}
+
+/// All paths of a build.
+pub(super) struct Places {
+    /// What processes of the build made.
+    written: HashSet<PathBuf>,
+    known: RefCell<HashMap<OsString, Known>>,
+}
+
+impl Places {
+    pub(super) fn of(processes: &[Process]) -> Self {
+        let events = processes.iter().flat_map(|process| &process.events);
+        let written = events.filter_map(|event| match event {
+            Event::Wrote(path) => Some(lexical(path)),
+            _ => None,
+        });
+        Self { written: written.collect(), known: RefCell::default() }
+    }
+
+    pub(super) fn known(&self, path: &Path) -> Known {
+        if let Some(known) = self.known.borrow().get(path.as_os_str()) {
+            return known.clone();
+        }
+        let known = Known { place: self.place(path), is_directory: path.is_dir() };
+        self.known.borrow_mut().insert(path.as_os_str().to_owned(), known.clone());
+        known
+    }
+
+    /// Whether what stands at `path` counts, and is no file of the system.
+    pub(super) fn is_of_user(&self, path: &Path) -> bool {
+        matches!(self.known(path).place, Place::OfUser)
+    }
+
+    fn place(&self, path: &Path) -> Place {
+        if is_of_system(path) && !self.was_made(path) {
+            Place::OfSystem(in_real_directory(path).into())
+        } else if is_of_user(path) && !is_in_object_store(path) && !self.was_made(path) {
+            Place::OfUser
+        } else {
+            Place::Nowhere
+        }
+    }
+
+    /// Whether the build made what is at `path`, or a directory that it lay in and that is gone.
+    fn was_made(&self, path: &Path) -> bool {
+        let path = lexical(path);
+        self.written.contains(&path)
+            || path.ancestors().skip(1).take_while(|above| !above.exists()).any(|above| self.written.contains(above))
+    }
+}
+
+/// Whether a path is of somebody's files, and not of what the system tells of itself or is installed with it.
+pub(super) fn is_of_user(path: &Path) -> bool {
+    path.is_absolute() && !is_rustup_proxy(path) && !is_of_kernel(path) && !is_of_system(path)
+}
+
+/// Whether a path may be rustup's own program under one of its names. What is behind it counts as a program that builds.
+pub(super) fn is_rustup_proxy(path: &Path) -> bool {
+    let is_in_bin = path.parent().is_some_and(|directory| directory.ends_with("bin"));
+    is_in_bin && path.file_name().and_then(|name| name.to_str()).is_some_and(is_rustup_name)
+}
+
+pub(super) fn is_rustup_name(name: &str) -> bool {
+    ["cargo", "rustc", "rustdoc", "rustup"].contains(&name)
+}
+
+/// `path` by the directory that it is in, since several names of one, as `/lib` and `/usr/lib`, cost a look each.
+fn in_real_directory(path: &Path) -> PathBuf {
+    let path = normalized(path);
+    let directory = path.parent().and_then(|directory| dunce::canonicalize(directory).ok());
+    directory.zip(path.file_name()).map_or(path.clone(), |(directory, name)| directory.join(name))
+}
+
+/// Whether a path lies among git's objects, which never change under one name; which of them are packed says nothing.
+fn is_in_object_store(path: &Path) -> bool {
+    let is_store = |above: &Path| {
+        above.ends_with("objects") && above.with_file_name("HEAD").is_file() && above.with_file_name("refs").is_dir()
+    };
+    path.ancestors().any(is_store)
+}
+
+/// The links that are followed on the way to `path`, those that links lead to included.
+pub(super) fn links_on_the_way(path: &Path) -> BTreeSet<PathBuf> {
+    let (mut links, mut left) = (BTreeSet::new(), vec![path.to_owned()]);
+    while let Some(path) = left.pop() {
+        for above in path.ancestors() {
+            let Ok(target) = above.read_link() else { continue };
+            if links.insert(above.to_owned()) {
+                left.extend(above.parent().map(|directory| directory.join(target)));
+            }
+        }
+    }
+    links
+}
+
+/// `path` without `.` and `..`, by its text alone.
+pub(super) fn lexical(path: &Path) -> PathBuf {
+    let mut parts = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts
+}
