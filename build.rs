@@ -30,7 +30,7 @@ fn compile_observer() {
     command.args(["-std=gnu11", "-fvisibility=hidden", "-fno-builtin", "-fno-delete-null-pointer-checks", "-Werror"]);
     command
         // One page of padding less for each part.
-        .args(["-shared", "-s", "-Wl,-z,noseparate-code", "-o"])
+        .args(["-shared", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none", "-o"])
         .arg(Path::new(&variable("OUT_DIR")).join("observer.so"))
         .arg(SOURCE)
         .arg("-ldl");

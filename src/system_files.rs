@@ -6,8 +6,7 @@
 //! Promises: the names are kept as one text a directory, so that a path set with thousands of them reads at once.
 //! Does not promise: that a change is seen which is written into a file in its place, before its directory changes.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{ByteSlice, ByteVec};
@@ -57,15 +56,19 @@ impl SystemFiles {
 
 impl FromIterator<PathBuf> for SystemFiles {
     fn from_iter<I: IntoIterator<Item = PathBuf>>(paths: I) -> Self {
-        let mut directories: BTreeMap<TreePath, BTreeSet<OsString>> = BTreeMap::new();
+        let mut paths: Vec<PathBuf> = paths.into_iter().collect();
+        paths.sort_unstable();
+        paths.dedup();
+        let mut directories: BTreeMap<TreePath, String> = BTreeMap::new();
         for path in paths {
             let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
-            let directory = TreePath(directory.as_os_str().as_encoded_bytes().into());
-            directories.entry(directory).or_default().insert(name.to_owned());
+            let names = directories.entry(TreePath(directory.as_os_str().as_encoded_bytes().into())).or_default();
+            if !names.is_empty() {
+                names.push(BETWEEN);
+            }
+            names.push_str(&name.as_encoded_bytes().escape_bytes().to_string());
         }
-        let escaped = |name: &OsString| name.as_encoded_bytes().escape_bytes().to_string();
-        let joined = |names: BTreeSet<OsString>| names.iter().map(escaped).collect::<Vec<_>>().join("/");
-        Self(directories.into_iter().map(|(directory, names)| (directory, joined(names))).collect())
+        Self(directories)
     }
 }
 

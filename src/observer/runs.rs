@@ -306,7 +306,7 @@ impl<'p> Family<'p> {
 struct Gathered<'g> {
     places: &'g Places,
     reads: Reads,
-    system: BTreeSet<Rc<Path>>,
+    system: Vec<Rc<Path>>,
     /// What was taken in already: processes of one run read the same headers again and again.
     taken: HashSet<(Discriminant<Event>, &'g OsStr)>,
     /// Where compilers that took part are installed.
@@ -315,7 +315,7 @@ struct Gathered<'g> {
 
 impl<'g> Gathered<'g> {
     fn new(places: &'g Places) -> Self {
-        let (reads, system, taken) = (Reads::default(), BTreeSet::new(), HashSet::new());
+        let (reads, system, taken) = (Reads::default(), Vec::new(), HashSet::new());
         Self { places, reads, system, taken, toolchain: BTreeSet::new() }
     }
 
@@ -377,9 +377,7 @@ impl<'g> Gathered<'g> {
 
     fn file(&mut self, path: &Path) {
         match self.places.known(path).place {
-            Place::OfSystem(path) => {
-                self.system.insert(path);
-            }
+            Place::OfSystem(path) => self.system.push(path),
             Place::OfUser => {
                 self.reads.files.insert(path.to_owned());
             }
