@@ -10,8 +10,9 @@
 //! from what it was then: anything that the run reads; a program that builds; a variable that steers builds, unless a run
 //! declares it; where the package has a build script or depends on a procedural macro, a file of the package that no run
 //! names. In scope `tree` a commit and any other file that no run names count for such packages, too. After each build that is
-//! recorded, with the `stat` of what the run wrote. Where builds are watched, a local package that may read more than it declares
-//! is built again after a build that was not. Where the record does not vouch for that file, since another program
+//! recorded, with the `stat` of what the run wrote. Where builds are watched, a local package is doubted, too, when a run of it
+//! that reads what it does not declare was made since in a build that was not, or one that may was never watched. Where the
+//! record does not vouch for that file, since another program
 //! built it, the change times of the inputs do, which no program can set: what was changed after the run began is
 //! doubted, and so is everything in a target directory outside the checkout. So is what was built for a local package
 //! before its target directory was moved, everything where the last cargo there ran another rustc or wrapper, and a library that another package has written over. A build script is doubted, too, when an input was written
@@ -29,7 +30,7 @@ pub use self::record::BuildRecord;
 pub(crate) use self::record::Present;
 use self::record::{RunRecord, Surroundings};
 use self::undeclared::Files;
-use crate::inputs::{Observation, PackageReads, Run};
+use crate::inputs::{Observation, PackageReads, Run, Watched};
 use crate::marks::{Marked, unmarked};
 use crate::path_set::{Place, normalized};
 use crate::request::Scope;
@@ -165,21 +166,24 @@ impl Audit<'_> {
         let now = self.present.record(run, reads)?;
         match self.vouching(run, &now) {
             Some(then) => then.differs_from(&now).or_else(|| self.may_have_read(run, reads, then, &now)),
-            None if self.may_hide(run, reads) => {
-                Some("another program built it last, and nothing tells what it read".to_owned())
+            None if reads.is_local || !run.files.is_empty() => {
+                self.unwatched(run, reads).or_else(|| self.unvouched(run, reads))
             }
-            None if reads.is_local || !run.files.is_empty() => self.unvouched(run, reads),
             None => self.configured_since(run),
         }
     }
 
-    /// Whether a run that nobody has watched may have read more than it declares, and will tell when it is made again.
-    fn may_hide(&self, run: &Run, reads: &PackageReads) -> bool {
-        let may_read_more = || {
-            let names_files_for_linker = || self.present.linked(run).next().is_some();
-            self.present.undeclared.in_package(&reads.package.id).digest.is_some() || names_files_for_linker()
+    /// Why it is not known what a run has read since it was watched. It will tell when it is made again.
+    fn unwatched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+        let names_files_for_linker = || self.present.linked(run).next().is_some();
+        let may_read_more = || self.present.undeclared.in_package(&reads.package.id).digest.is_some();
+        let may_hide = match run.watched {
+            Watched::Last => false,
+            Watched::Before => run.reads_undeclared,
+            Watched::Never => may_read_more() || names_files_for_linker(),
         };
-        self.is_watching && run.is_unwatched && reads.is_local && may_read_more()
+        (self.is_watching && reads.is_local && may_hide)
+            .then(|| "another program built it, and nothing tells all that it read".to_owned())
     }
 
     /// Whether a build script may have read a file, declared or not, before it was written to. A file that is gone, or

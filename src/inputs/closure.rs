@@ -25,8 +25,8 @@ use super::named::named_in;
 use super::seen::Watch;
 use super::tracked::is_tracked;
 use crate::error::Error;
-use crate::observer::{Reads, SeenRuns};
-use crate::path_set::normalized;
+use crate::observer::{KnownReads, SeenRuns};
+use crate::path_set::{Place, normalized};
 use crate::request::Environment;
 use crate::system_files::SystemFiles;
 use crate::units::{BuildDirectories, EXAMPLES, Package, Unit, Units};
@@ -61,8 +61,10 @@ pub struct Run {
     pub system: SystemFiles,
     /// Programs that it looked for on the `PATH` and started.
     pub programs: BTreeSet<String>,
-    /// Whether it ran in a build that was not watched.
-    pub is_unwatched: bool,
+    /// When it was watched.
+    pub watched: Watched,
+    /// Whether it was seen to read anything in the checkout or beside it that it does not declare, or a variable.
+    pub reads_undeclared: bool,
     /// Why not all that it read is known; none for a run that was seen.
     pub opaque: Option<String>,
     /// Whether it asked where it runs, as far as that is known.
@@ -83,6 +85,17 @@ impl Run {
             None => self.span.map(|(since, _)| since).or_else(modified) >= Some(began),
         }
     }
+}
+
+/// When a run was watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// When it ran last.
+    Last,
+    /// An earlier time; it is taken to have read the same since.
+    Before,
+    /// Never.
+    Never,
 }
 
 /// What one package was seen to read.
@@ -216,20 +229,27 @@ pub fn observe(
 
 /// How well a run was seen.
 struct WasSeen {
-    not_at_all: bool,
+    watched: Watched,
     /// Why it was not, or not wholly.
     opaque: Option<String>,
     asking_for_directory: bool,
 }
 
 impl WasSeen {
-    fn of(seen: Option<&Reads>) -> Self {
-        let unseen = || Some("it ran when no build was watched".to_owned());
-        let opaque = seen.map_or_else(unseen, |seen| seen.opaque.clone());
-        let asks = |seen: &Reads| {
-            seen.asked_for_directory || DIRECTORY_VARIABLES.iter().any(|name| seen.variables.contains(*name))
+    fn of(seen: Option<KnownReads<'_>>) -> Self {
+        let Some(KnownReads { reads, is_current: true }) = seen else {
+            return Self {
+                watched: if seen.is_some() { Watched::Before } else { Watched::Never },
+                opaque: Some("it ran when no build was watched".to_owned()),
+                asking_for_directory: true,
+            };
         };
-        Self { not_at_all: seen.is_none(), opaque, asking_for_directory: seen.is_none_or(asks) }
+        let asks = DIRECTORY_VARIABLES.iter().any(|name| reads.variables.contains(*name));
+        Self {
+            watched: Watched::Last,
+            opaque: reads.opaque.clone(),
+            asking_for_directory: reads.asked_for_directory || asks,
+        }
     }
 }
 
@@ -241,6 +261,10 @@ struct Besides {
     links: BTreeSet<PathBuf>,
     system: SystemFiles,
     programs: BTreeSet<String>,
+    /// What of all this is there, in the checkout or beside it, and lies in no directory that was declared.
+    undeclared: BTreeSet<PathBuf>,
+    /// Whether it asked for a variable that it does not declare.
+    asks_undeclared: bool,
 }
 
 struct Observer<'a> {
@@ -300,7 +324,8 @@ impl<'a> Observer<'a> {
             links: besides.links,
             system: besides.system,
             programs: besides.programs,
-            is_unwatched: was_seen.not_at_all,
+            watched: was_seen.watched,
+            reads_undeclared: !besides.undeclared.is_empty(),
             opaque: was_seen.opaque,
             asked_for_directory: was_seen.asking_for_directory,
             reads_whole_package: false,
@@ -326,6 +351,10 @@ impl<'a> Observer<'a> {
             let named = declared.files.into_iter().map(|file| unit.package.directory.join(file));
             let mut files = self.inputs(named, &unit.package);
             let besides = self.seen_besides(seen, &unit.package, &mut files, &mut declared.variables);
+            // A script that declares nothing is one that declares its package.
+            let directory = normalized(&unit.package.directory);
+            let is_declared = |path: &PathBuf| declares_nothing && normalized(path).starts_with(&directory);
+            let reads_undeclared = besides.asks_undeclared || besides.undeclared.iter().any(|path| !is_declared(path));
             let mut include = Vec::new();
             if reads_whole_package {
                 include = include_patterns(&unit.package.directory, self.root);
@@ -355,7 +384,8 @@ impl<'a> Observer<'a> {
                     links: besides.links,
                     system: besides.system,
                     programs: besides.programs,
-                    is_unwatched: was_seen.not_at_all,
+                    watched: was_seen.watched,
+                    reads_undeclared,
                     opaque: was_seen.opaque,
                     asked_for_directory: was_seen.asking_for_directory,
                     reads_whole_package,
@@ -366,7 +396,7 @@ impl<'a> Observer<'a> {
         Ok(())
     }
 
-    fn seen_rustc(&self, unit: &Unit, wrote: &Path) -> Option<&'a Reads> {
+    fn seen_rustc(&self, unit: &Unit, wrote: &Path) -> Option<KnownReads<'a>> {
         let directory = wrote.parent()?;
         if unit.is_build_script { self.seen.rustc_in(directory) } else { self.seen.rustc(directory, &names_of(wrote)) }
     }
@@ -374,14 +404,15 @@ impl<'a> Observer<'a> {
     /// Adds the files and variables that a run was seen to read to those that it declared; returns the rest.
     fn seen_besides(
         &mut self,
-        seen: Option<&Reads>,
+        seen: Option<KnownReads<'_>>,
         package: &Package,
         files: &mut BTreeSet<PathBuf>,
         variables: &mut BTreeSet<String>,
     ) -> Besides {
-        let Some(seen) = seen else { return Besides::default() };
+        let Some(KnownReads { reads: seen, .. }) = seen else { return Besides::default() };
         let of_cargo = |name: &String| FOR_RUSTC.has(name) || FOR_BUILD_SCRIPTS.has(name);
         let asked: Vec<_> = seen.variables.iter().filter(|name| !of_cargo(name)).cloned().collect();
+        let asks_undeclared = asked.iter().any(|name| !variables.contains(name));
         self.found.variables.extend(asked.iter().cloned());
         variables.extend(asked);
         let is_of_cargo = |path: &PathBuf| self.output.is_managed(&normalized(path));
@@ -394,11 +425,20 @@ impl<'a> Observer<'a> {
         let (listed_of_git, listed) = split(&seen.listed);
         // Where links lead counts in the checkout and beside it: what leads there is another place for the same.
         let is_on_the_way = |link: &PathBuf| self.root.starts_with(link);
-        let links = split(&seen.links).1.into_iter().filter(|link| !is_on_the_way(link)).collect();
+        let links: BTreeSet<PathBuf> = split(&seen.links).1.into_iter().filter(|link| !is_on_the_way(link)).collect();
+        // rustc looks for each module in two places.
+        let twins = files.iter().filter_map(|file| twin(file));
+        let declared: BTreeSet<PathBuf> = files.iter().cloned().chain(twins).map(|file| normalized(&file)).collect();
+        let is_declared = |path: &PathBuf| normalized(path).ancestors().any(|above| declared.contains(above));
+        // Programs and libraries are looked for in many directories.
+        let is_near = |path: &PathBuf| !Place::of(path, self.root).is_absolute() && path.exists();
+        let undeclared = others.iter().chain(&listed).chain(&links);
+        let undeclared = undeclared.filter(|path| is_near(path) && !is_declared(path)).cloned().collect();
         git_state.extend(listed_of_git);
         self.found.seen_alone.extend(others.iter().chain(&git_state).cloned());
         files.extend(others);
-        Besides { git_state, listed, links, system: seen.system.clone(), programs: seen.programs.clone() }
+        let (system, programs) = (seen.system.clone(), seen.programs.clone());
+        Besides { git_state, listed, links, system, programs, undeclared, asks_undeclared }
     }
 
     /// Those of `files` that are inputs of the build, by the way that leads to them.

@@ -61,7 +61,7 @@ mod worktree;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use closure::{Observation, PackageReads, Run, Unobservable, observe, twin};
+pub use closure::{Observation, PackageReads, Run, Unobservable, Watched, observe, twin};
 pub use environment::{Configured, configured_profiles, configured_targets, configured_variables, target_directory};
 pub use kinship::Kinship;
 pub use layout::last_rustc;

@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 use tempfile::TempDir;
 
-pub use runs::{Reads, SeenRun, SeenRuns};
+pub use runs::{KnownReads, SeenRun, SeenRuns};
 
 use crate::error::Result;
 use crate::request::Environment;

@@ -55,6 +55,15 @@ pub struct SeenRun {
     reads: Reads,
 }
 
+/// What is known of a run from having been watched.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownReads<'r> {
+    /// What it read when it was watched last.
+    pub reads: &'r Reads,
+    /// Whether it has not run again since.
+    pub is_current: bool,
+}
+
 /// Runs that were seen, by where they write: rustc by its directory and the name of what it makes there, a build script by its
 /// `OUT_DIR`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -116,10 +125,10 @@ impl SeenRuns {
         Self(runs)
     }
 
-    /// Takes in what was seen later, and forgets what has been written over since.
+    /// Takes in what was seen later, and forgets runs of which nothing is left.
     pub fn update(&mut self, later: Self) {
         self.0.extend(later.0);
-        self.0.retain(|key, run| identity(key).as_ref() == Some(&run.wrote));
+        self.0.retain(|key, _| identity(key).is_some());
     }
 
     /// The same without what is known of otherwise: programs that count by themselves.
@@ -131,16 +140,15 @@ impl SeenRuns {
         self
     }
 
-    /// What the run was seen to read that wrote one of the files that may be called `names` in `directory`, if that is still
-    /// there as it left it.
+    /// What the run was seen to read that writes one of the files that may be called `names` in `directory`.
     #[must_use]
-    pub fn rustc(&self, directory: &Path, names: &[String]) -> Option<&Reads> {
-        names.iter().find_map(|name| self.get(&directory.join(name)))
+    pub fn rustc(&self, directory: &Path, names: &[String]) -> Option<KnownReads<'_>> {
+        names.iter().filter_map(|name| self.get(&directory.join(name))).max_by_key(|seen| seen.is_current)
     }
 
     /// The same of the compilation of a build script, which has `directory` for itself.
     #[must_use]
-    pub fn rustc_in(&self, directory: &Path) -> Option<&Reads> {
+    pub fn rustc_in(&self, directory: &Path) -> Option<KnownReads<'_>> {
         let in_directory = self.0.range(directory.to_owned()..).take_while(|(key, _)| key.starts_with(directory));
         let mut keys = in_directory.map(|(key, _)| key).filter(|key| key.parent() == Some(directory));
         keys.next().and_then(|key| self.get(key))
@@ -148,12 +156,13 @@ impl SeenRuns {
 
     /// The same of a build script with this `OUT_DIR`.
     #[must_use]
-    pub fn script(&self, out_dir: &Path) -> Option<&Reads> {
+    pub fn script(&self, out_dir: &Path) -> Option<KnownReads<'_>> {
         self.get(out_dir)
     }
 
-    fn get(&self, key: &Path) -> Option<&Reads> {
-        self.0.get(key).filter(|run| identity(key).as_ref() == Some(&run.wrote)).map(|run| &run.reads)
+    fn get(&self, key: &Path) -> Option<KnownReads<'_>> {
+        let (run, now) = self.0.get(key).zip(identity(key))?;
+        Some(KnownReads { reads: &run.reads, is_current: now == run.wrote })
     }
 }
 
