@@ -29,6 +29,7 @@ pub(crate) fn scripts() -> Workspace {
             ("pages/src/lib.rs", PAGES),
             // Not the only file in any of the directories that are listed.
             ("app/pages/index.md", "index\n"),
+            ("assets/one/always.txt", "one\n"),
             ("assets/two/a.txt", "two\n"),
             ("../assets/a.txt", "beside\n"),
         ]),
