@@ -120,6 +120,17 @@ const READS: Record<string, Read> = {
     world: () => giving(shell('exec 9<data/one; cat /proc/self/fd/9')),
     changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],
   },
+  'a file below a directory that it has gone to by a link': {
+    world: () => {
+      const world = giving(shell('cd data/way && cat file'), { 'data/a/file': 'one', 'data/b/file': 'two' })
+      symlinkSync('a', join(world.repo, 'data/way'))
+      return world
+    },
+    changes: ['b', 'a'].map((target) => (world) => {
+      rmSync(join(world.repo, 'data/way'))
+      symlinkSync(target, join(world.repo, 'data/way'))
+    }),
+  },
   'a file below a directory that it has gone to': {
     world: () => giving(shell('cd data && cat one')),
     changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],

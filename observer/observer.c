@@ -442,6 +442,8 @@ static void opened(int at, const char *path, int flags, int failed) {
     return;
   }
   if ((flags & O_DIRECTORY) != 0 && (flags & O_TMPFILE) != O_TMPFILE) {
+    /* What is opened in it later is known by its real name alone. */
+    note(RESOLVED, at, path);
     note((flags & O_PATH) != 0 ? STAT : LIST, at, path);
   } else if ((flags & O_PATH) != 0) {
     note(STAT, at, path);
@@ -547,7 +549,7 @@ EXPORT DIR *fdopendir(int fd) {
   if (stream != NULL) note(LIST, fd, "");
   return stream;
 }
-#define SCANDIR(name, entry)                                                                                           \
+#define SCANDIR(name, name_at, entry)                                                                                           \
   EXPORT int name(const char *path, struct entry ***list, int (*choose)(const struct entry *),                         \
                   int (*compare)(const struct entry **, const struct entry **)) {                                      \
     REAL(name);                                                                                                   \
@@ -555,14 +557,14 @@ EXPORT DIR *fdopendir(int fd) {
     opened(AT_FDCWD, path, O_DIRECTORY, count < 0);                                                                    \
     return count;                                                                                                      \
   }                                                                                                                    \
-  EXPORT int name##at(int at, const char *path, struct entry ***list, int (*choose)(const struct entry *),             \
+  EXPORT int name_at(int at, const char *path, struct entry ***list, int (*choose)(const struct entry *),             \
                       int (*compare)(const struct entry **, const struct entry **)) {                                  \
-    REAL(name##at);                                                                                               \
-    int count = real_##name##at(at, path, list, choose, compare);                                                      \
+    REAL(name_at);                                                                                               \
+    int count = real_##name_at(at, path, list, choose, compare);                                                      \
     opened(at, path, O_DIRECTORY, count < 0);                                                                          \
     return count;                                                                                                      \
   }
-SCANDIR(scandir, dirent)
+SCANDIR(scandir, scandirat, dirent)
 
 /* libc walks for these, and asks itself. */
 EXPORT int ftw(const char *path, int (*visit)(const char *, const struct stat *, int), int most) {
@@ -641,7 +643,7 @@ STAT_OF(lstat, stat)
   }
 STAT_AT(fstatat, stat)
 #ifdef __GLIBC__
-SCANDIR(scandir64, dirent64)
+SCANDIR(scandir64, scandirat64, dirent64)
 STAT_OF(stat64, stat64)
 STAT_OF(lstat64, stat64)
 STAT_AT(fstatat64, stat64)
@@ -723,6 +725,24 @@ EXPORT char *getcwd(char *to, size_t room) {
   REAL(getcwd);
   if (is_observing()) record_once(DIRECTORY, "", 0);
   return real_getcwd(to, room);
+}
+
+EXPORT char *__getcwd_chk(char *to, size_t room, size_t known) {
+  (void)known;
+  return getcwd(to, room);
+}
+EXPORT char *get_current_dir_name(void) {
+  REAL(get_current_dir_name);
+  if (is_observing()) record_once(DIRECTORY, "", 0);
+  return real_get_current_dir_name();
+}
+
+/* What is read there afterwards is known by its real name alone, so the links on the way are taken down now. */
+EXPORT int chdir(const char *path) {
+  note(RESOLVED, AT_FDCWD, path);
+  int result = (int)as_libc(raw(SYS_chdir, (long)path, 0, 0, 0, 0, 0));
+  if (result != 0) looked(AT_FDCWD, path, 1);
+  return result;
 }
 
 EXPORT void *dlopen(const char *path, int flags) {

@@ -92,9 +92,12 @@ fn read(path: &Path) -> Option<Process> {
     let records = &bytes[HEADER_BYTES..bytes.len().min(HEADER_BYTES.saturating_add(used))];
     let mut process = Process { is_incomplete: number(24, 4)? != 0, ..Process::default() };
     process.id = path.file_name()?.to_str()?.to_owned();
-    for record in Records(records) {
+    let mut read = Records(records);
+    for record in read.by_ref() {
         process.take(record);
     }
+    // A thread may have been ended in the middle of one, and others have gone on behind it.
+    process.is_incomplete |= !read.0.is_empty();
     // One that was ended before it could say who it is belongs to no run.
     (!process.parent.is_empty()).then_some(process)
 }

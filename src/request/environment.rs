@@ -118,6 +118,9 @@ impl Environment {
         let mut env = Self::from(caller);
         let of_build_script = MARKS_OF_A_BUILD_SCRIPT.iter().all(|name| env.get(name).is_some());
         env.variables.retain(|name, _| !name.to_str().is_some_and(|name| is_of_another(name, of_build_script)));
+        if let Some(path) = env.get("PATH").and_then(without_programs_of_git) {
+            env.set("PATH", &path);
+        }
         env
     }
 
@@ -199,6 +202,16 @@ impl Environment {
     }
 }
 
+/// `path`, a search path, without the directory that git puts first in it for hooks, aliases and `git rebase --exec`; none
+/// where that is not there. A program would be found there by git alone.
+///
+/// <https://github.com/git/git/blob/v2.50.0/exec-cmd.c#L342-L360>
+fn without_programs_of_git(path: &OsStr) -> Option<OsString> {
+    let is_of_git = |directory: &PathBuf| directory.ends_with("git-core");
+    std::env::split_paths(path).next().filter(is_of_git)?;
+    std::env::join_paths(std::env::split_paths(path).skip_while(is_of_git)).ok()
+}
+
 /// Whether `name` says something about another repository or package than the one that is built.
 fn is_of_another(name: &str, of_build_script: bool) -> bool {
     let upper = cfg!(windows).then(|| name.to_ascii_uppercase());
@@ -228,6 +241,20 @@ mod tests {
         assert!(listed.contains("GIT_DIR"));
         assert!(left_of(&listed.lines().collect::<Vec<_>>()).is_empty());
         assert!(left_of(&["GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0"]).is_empty());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn where_git_looks_first_for_its_own_programs_is_left_out() {
+        let path = |path: &str| {
+            let env = Environment::of_build([("PATH".into(), path.into())].into());
+            env.word("PATH").map(str::to_owned).unwrap_or_default()
+        };
+        assert_eq!(path("/usr/lib/git-core:/home/me/bin:/usr/bin"), "/home/me/bin:/usr/bin");
+        assert_eq!(path("/usr/libexec/git-core:/usr/lib/git-core:/bin"), "/bin");
+        for others in ["/usr/bin:/usr/lib/git-core", "/opt/git-core/bin:/bin", "", ":/bin"] {
+            assert_eq!(path(others), others);
+        }
     }
 
     #[test]
