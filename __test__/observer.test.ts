@@ -2,7 +2,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { explain, inputs } from '../index.js'
 import { Compared, printing, script } from './oracle.js'
@@ -18,9 +18,38 @@ const listing = (directory: string) =>
   `{ let mut names: Vec<_> = std::fs::read_dir("${directory}").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect(); names.sort(); names.join(",") }`
 const text = (path: string) => `std::fs::read_to_string("${path}").unwrap_or_default().trim()`
 
-/** A package whose build script gives \`value\` to the program. */
+/** A package whose build script gives `value` to the program. */
 const giving = (value: string, files: Record<string, string> = {}) =>
   new Compared({ 'build.rs': silent(value), '.gitignore': '/target\n/data\n', 'data/one': '1', ...files })
+
+/** The same with a program written in C as `$HELPER`, which the build script starts. */
+function helped(code: string, files: Record<string, string> = {}, ...flags: string[]): Compared {
+  const world = giving(shell('"$HELPER"'), files)
+  world.env = { HELPER: compiled(world, code, ...flags) }
+  return world
+}
+
+/** What `data/way` leads to, in turns. */
+const retargeted = ['b', 'a'].map((target) => (world: Compared) => {
+  rmSync(join(world.repo, 'data/way'))
+  symlinkSync(target, join(world.repo, 'data/way'))
+})
+
+/** `world` with two directories, and a link to the first. */
+function linked(world: Compared): Compared {
+  world.write('data/a/file', 'one')
+  world.write('data/b/file', 'two')
+  symlinkSync('a', join(world.repo, 'data/way'))
+  return world
+}
+
+/** Writes a library whose function `said` gives `word`. */
+function library(world: Compared, word: string): void {
+  const path = join(world.directory, 'libsaid.so.1')
+  rmSync(path, { force: true })
+  const code = `const char *said(void) { return "${word}"; }\n`
+  execFileSync('cc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', path], { input: code })
+}
 
 interface Read {
   world: () => Compared
@@ -121,15 +150,130 @@ const READS: Record<string, Read> = {
     changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],
   },
   'a file below a directory that it has gone to by a link': {
+    world: () => linked(giving(shell('cd data/way && cat file'))),
+    changes: retargeted,
+  },
+  'a file below a directory that it starts a program in': {
+    world: () =>
+      linked(
+        giving(
+          'String::from_utf8(std::process::Command::new("cat").arg("file").current_dir("data/way").output().unwrap().stdout).unwrap()',
+        ),
+      ),
+    changes: retargeted,
+  },
+  'a file below a directory that it has opened': {
+    world: () =>
+      linked(
+        helped(
+          '#include <fcntl.h>\n#include <unistd.h>\nint main(void) { char c[3]; int d = open("data/way", O_RDONLY); read(openat(d, "file", O_RDONLY), c, 3); write(1, c, 3); return 0; }\n',
+        ),
+      ),
+    changes: retargeted,
+  },
+  'that a directory is there': {
     world: () => {
-      const world = giving(shell('cd data/way && cat file'), { 'data/a/file': 'one', 'data/b/file': 'two' })
-      symlinkSync('a', join(world.repo, 'data/way'))
+      const world = giving('std::path::Path::new("data/sub").is_dir()')
+      mkdirSync(join(world.repo, 'data/sub'))
       return world
     },
-    changes: ['b', 'a'].map((target) => (world) => {
-      rmSync(join(world.repo, 'data/way'))
-      symlinkSync(target, join(world.repo, 'data/way'))
+    changes: [
+      (world) => rmSync(join(world.repo, 'data/sub'), { recursive: true }),
+      (world) => mkdirSync(join(world.repo, 'data/sub')),
+    ],
+  },
+  'which names in a directory are of directories': {
+    world: () =>
+      giving(
+        'std::fs::read_dir("data").unwrap().filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_dir()).count()',
+      ),
+    changes: [
+      (world) => {
+        rmSync(join(world.repo, 'data/one'))
+        mkdirSync(join(world.repo, 'data/one'))
+      },
+      (world) => {
+        rmSync(join(world.repo, 'data/one'), { recursive: true })
+        world.write('data/one', '')
+      },
+    ],
+  },
+  'a file that it makes when there is none': {
+    world: () => giving(shell('[ -e data/conf ] || echo 1 >data/conf; cat data/conf')),
+    changes: [(world) => world.write('data/conf', '2'), (world) => world.write('data/conf', '3')],
+  },
+  'a file that it gives another name': {
+    world: () =>
+      giving(
+        '{ let to = std::env::var("OUT_DIR").unwrap() + "/linked"; let _ = std::fs::remove_file(&to); std::fs::hard_link("data/one", &to).unwrap(); std::fs::read_to_string(to).unwrap() }',
+      ),
+    changes: [(world) => world.write('data/one', '2'), (world) => world.write('data/one', '3')],
+  },
+  'a program that it finds on a PATH of its own': {
+    world: () => {
+      const world = giving(
+        'String::from_utf8(std::process::Command::new("say").env("PATH", "data/first:data/last:/usr/bin:/bin").output().unwrap().stdout).unwrap().trim()',
+      )
+      world.write('data/last/say', '#!/bin/sh\necho one\n', 0o755)
+      return world
+    },
+    changes: [
+      (world) => world.write('data/last/say', '#!/bin/sh\necho two\n', 0o755),
+      (world) => world.write('data/first/say', '#!/bin/sh\necho three\n', 0o755),
+    ],
+  },
+  'a program of the checkout that is called as one of the toolchain': {
+    world: () => {
+      const world = giving(shell('tools/bin/rustc'))
+      world.write('tools/bin/rustc', '#!/bin/sh\necho one\n', 0o755)
+      return world
+    },
+    changes: ['two', 'three'].map(
+      (word) => (world) => world.write('tools/bin/rustc', `#!/bin/sh\necho ${word}\n`, 0o755),
+    ),
+  },
+  'a variable, in a program that it starts': {
+    world: () =>
+      helped(
+        '#include <stdio.h>\n#include <stdlib.h>\nint main(void) { const char *value = getenv("UNDECLARED"); return puts(value == NULL ? "none" : value) < 0; }\n',
+      ),
+    changes: ['one', undefined].map((value) => (world) => {
+      world.env.UNDECLARED = value
     }),
+  },
+  'a variable, in a shell': {
+    world: () => giving(shell('echo "[$UNDECLARED]"')),
+    changes: ['one', undefined].map((value) => (world) => {
+      world.env = { UNDECLARED: value }
+    }),
+  },
+  'a library that a program of its is linked with': {
+    world: () => {
+      const world = giving(shell('"$HELPER"'))
+      library(world, 'one')
+      const code = '#include <stdio.h>\nconst char *said(void);\nint main(void) { return puts(said()) < 0; }\n'
+      const program = compiled(
+        world,
+        code,
+        '-x',
+        'none',
+        join(world.directory, 'libsaid.so.1'),
+        `-Wl,-rpath,${world.directory}`,
+      )
+      world.env = { HELPER: program }
+      return world
+    },
+    changes: ['two', 'three'].map((word) => (world) => library(world, word)),
+  },
+  'a library that a program of its loads by name': {
+    world: () => {
+      const world = giving(shell('"$HELPER"'))
+      library(world, 'one')
+      const code = `#include <dlfcn.h>\n#include <stdio.h>\nint main(void) { const char *(*said)(void) = dlsym(dlopen("libsaid.so.1", RTLD_NOW), "said"); return puts(said()) < 0; }\n`
+      world.env = { HELPER: compiled(world, code, `-Wl,-rpath,${world.directory}`, '-ldl') }
+      return world
+    },
+    changes: ['two', 'three'].map((word) => (world) => library(world, word)),
   },
   'a file below a directory that it has gone to': {
     world: () => giving(shell('cd data && cat one')),
@@ -179,6 +323,7 @@ const HIDING: Record<string, (world: Compared) => string> = {
   'calls the system by itself': (world) => compiled(world, CODE_FOR_CALLING),
   'asks the C library for a shell': (world) => compiled(world, CODE_FOR_SHELL),
   'becomes a program that is seen, and was not': (world) => compiled(world, CODE_FOR_HANDING_OVER, '-static'),
+  'sends another process a message': (world) => compiled(world, CODE_FOR_SENDING),
 }
 
 const CODE_FOR_READING = `#include <stdio.h>
@@ -188,6 +333,16 @@ const CODE_FOR_SHELL = '#include <stdlib.h>\nint main(void) { return system("cat
 const CODE_FOR_HANDING_OVER = `#include <stdio.h>
 #include <unistd.h>
 int main(void) { FILE *f = fopen("data/one", "r"); char c[2] = {0}; fread(c, 1, 1, f); execl("/bin/echo", "echo", c, (char *)0); }
+`
+const CODE_FOR_SENDING = `#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/socket.h>
+int main(void) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sendto(socket(AF_INET, SOCK_DGRAM, 0), "?", 1, 0, (struct sockaddr *)&to, sizeof to);
+  FILE *f = fopen("data/one", "r"); putchar(fgetc(f)); return 0;
+}
 `
 const CODE_FOR_CALLING = `#include <fcntl.h>
 #include <unistd.h>
@@ -255,6 +410,42 @@ describe.if(observes)('a build is as it is when nobody watches:', () => {
     execFileSync('cc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', own], { input: 'int own;\n' })
     world.env = { LD_PRELOAD: own }
     expect((await world.look()).prints).toBe('own.so')
+  })
+
+  test('a program with little room on its stack, and many arguments, runs', async () => {
+    const code = `#include <pthread.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern char **environ;
+static void *little(void *unused) {
+  struct stat found;
+  pid_t child;
+  stat("data/one", &found);
+  posix_spawn(&child, "/bin/echo", NULL, NULL, (char *[]){"echo", "-n", "little ", NULL}, environ);
+  waitpid(child, NULL, 0);
+  return unused;
+}
+int main(void) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 16384);
+  if (pthread_create(&thread, &attributes, little, NULL) == 0) pthread_join(thread, NULL);
+  return execl("/bin/sh", "sh", "-c", "echo $#", "sh", ${'"x", '.repeat(1500)} (char *)0);
+}
+`
+    const world = helped(code, {}, '-pthread')
+    expect((await world.look()).prints).toBe('little 1500')
+  })
+
+  test('two checkouts of which a shell says where it runs share no build', async () => {
+    const world = giving(shell('pwd'))
+    await world.look()
+    const other = join(world.directory, 'other')
+    world.git('clone', '--quiet', world.repo, other)
+    expect((await world.look({ repo: other })).prints).toBe(other)
   })
 
   test('the bytes are the same, watched or not', async () => {

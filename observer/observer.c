@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -141,12 +142,15 @@ enum {
   LIST = 'L',     /* Its names were read. */
   STAT = 'S',     /* Looked at, and it is there. */
   ABSENT = 'A',   /* Looked for in vain. */
+  LINKED = 'H',   /* Given one more name. */
   FOLLOWED = 'K', /* A link, and its target was read. */
   RESOLVED = 'C', /* Every link on the way was followed. */
   START = 'E',    /* A program is started: the number, then its path, or its name where the system looks for it. */
   FAILED = 'F',   /* It could not be: the number. */
   VARIABLE_READ = 'G',
   DIRECTORY = 'D', /* The working directory was asked for. */
+  LOADING = 'B',   /* A library is loaded, and the loader chooses more that it needs. */
+  LOADED = 'Z',    /* All that were loaded have been taken down. */
   OPAQUE = 'O',    /* Something was done that this library does not see through. */
 };
 
@@ -373,8 +377,6 @@ static void set_up(void) {
   __atomic_store_n(&state, 2, __ATOMIC_SEQ_CST);
 }
 
-__attribute__((constructor)) static void loaded(void) { set_up(); }
-
 static int is_observing(void) { return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == 2 && trace != NULL; }
 
 /* ---- Paths ---- */
@@ -405,17 +407,56 @@ static size_t absolute(char *to, size_t room, int at, const char *path) {
   return before + length;
 }
 
+/* Room for a path, not on the stack: that may be a signal handler's, with a few kilobytes in all. */
+#define LONGEST_PATH (PATH_MAX * 2)
+#define BUFFERS 64
+static char buffers[BUFFERS][LONGEST_PATH];
+static int is_taken[BUFFERS];
+
+/* Returns NULL where all are taken: by threads, or by those that were there when this process was forked. */
+static char *take_buffer(void) {
+  for (int at = 0; at < BUFFERS; at++) {
+    int expected = 0;
+    if (__atomic_compare_exchange_n(&is_taken[at], &expected, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+      return buffers[at];
+    }
+  }
+  give_up();
+  return NULL;
+}
+
+static void give_back(const char *buffer) {
+  __atomic_store_n(&is_taken[(buffer - buffers[0]) / LONGEST_PATH], 0, __ATOMIC_SEQ_CST);
+}
+
 static void note(char what, int at, const char *path) {
   if (path == NULL || !is_observing()) return;
   int before = errno;
-  char full[PATH_MAX * 2];
-  size_t length = absolute(full, sizeof full, at, path);
-  if (length == 0) {
-    give_up();
-  } else {
-    record_once(what, full, length);
+  char *full = take_buffer();
+  if (full != NULL) {
+    size_t length = absolute(full, LONGEST_PATH, at, path);
+    if (length == 0) {
+      give_up();
+    } else {
+      record_once(what, full, length);
+    }
+    give_back(full);
   }
   errno = before;
+}
+
+/* The libraries that the loader found for this program. */
+static int loaded_library(struct dl_phdr_info *library, size_t size, void *unused) {
+  (void)size;
+  (void)unused;
+  const char *path = library->dlpi_name;
+  if (path != NULL && strchr(path, '/') != NULL && strcmp(path, own_path) != 0) note(READ, AT_FDCWD, path);
+  return 0;
+}
+
+__attribute__((constructor)) static void loaded(void) {
+  set_up();
+  if (is_observing()) dl_iterate_phdr(loaded_library, NULL);
 }
 
 static int is_absence(int error) { return error == ENOENT || error == ENOTDIR; }
@@ -497,6 +538,14 @@ EXPORT int openat64(int at, const char *path, int flags, ...) {
   MODE_OF(flags)
   return open_seen(at, path, flags | O_LARGEFILE, mode);
 }
+EXPORT int __open(const char *path, int flags, ...) {
+  MODE_OF(flags)
+  return open_seen(AT_FDCWD, path, flags, mode);
+}
+EXPORT int __open64(const char *path, int flags, ...) {
+  MODE_OF(flags)
+  return open_seen(AT_FDCWD, path, flags | O_LARGEFILE, mode);
+}
 EXPORT int __open_2(const char *path, int flags) { return open_seen(AT_FDCWD, path, flags, 0); }
 EXPORT int __open64_2(const char *path, int flags) { return open_seen(AT_FDCWD, path, flags | O_LARGEFILE, 0); }
 EXPORT int __openat_2(int at, const char *path, int flags) { return open_seen(at, path, flags, 0); }
@@ -531,6 +580,14 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *old) {
 EXPORT FILE *freopen64(const char *path, const char *mode, FILE *old) {
   REAL(freopen64);
   FILE *stream = real_freopen64(path, mode, old);
+  opened(AT_FDCWD, path, flags_of(mode), stream == NULL);
+  return stream;
+}
+
+/* A table of mounted file systems, or a file that looks like one. */
+EXPORT FILE *setmntent(const char *path, const char *mode) {
+  REAL(setmntent);
+  FILE *stream = real_setmntent(path, mode);
   opened(AT_FDCWD, path, flags_of(mode), stream == NULL);
   return stream;
 }
@@ -745,10 +802,35 @@ EXPORT int chdir(const char *path) {
   return result;
 }
 
+/* libc looks where the caller's program says, so it must see the caller: these end in a jump to it. What it found is taken
+ * down later. */
+static void loading(const char *path, int flags) {
+  if (path == NULL || (flags & RTLD_NOLOAD) != 0) return;
+  if (strchr(path, '/') != NULL) note(READ, AT_FDCWD, path);
+  if (is_observing()) record_once(LOADING, "", 0);
+}
 EXPORT void *dlopen(const char *path, int flags) {
   REAL(dlopen);
-  if (path != NULL && strchr(path, '/') != NULL) note(READ, AT_FDCWD, path);
+  loading(path, flags);
   return real_dlopen(path, flags);
+}
+#ifdef __GLIBC__
+EXPORT void *dlmopen(Lmid_t space, const char *path, int flags) {
+  REAL(dlmopen);
+  loading(path, flags);
+  return real_dlmopen(space, path, flags);
+}
+#endif
+
+EXPORT int dlclose(void *library) {
+  REAL(dlclose);
+  if (is_observing()) dl_iterate_phdr(loaded_library, NULL);
+  return real_dlclose(library);
+}
+__attribute__((destructor)) static void ends(void) {
+  if (!is_observing()) return;
+  dl_iterate_phdr(loaded_library, NULL);
+  record_once(LOADED, "", 0);
 }
 
 /* Allocators ask for variables while they are set up, when `dlsym` must not be called. */
@@ -799,12 +881,13 @@ EXPORT int remove(const char *path) {
   return result != 0 && (errno == EISDIR || errno == EPERM) ? rmdir(path) : result;
 }
 
-EXPORT int link(const char *from, const char *to) {
-  return made(AT_FDCWD, to, (int)as_libc(raw(SYS_linkat, AT_FDCWD, (long)from, AT_FDCWD, (long)to, 0, 0)));
-}
+/* One more name for a file makes that one's content the content of the new name. */
 EXPORT int linkat(int from_at, const char *from, int at, const char *to, int flags) {
-  return made(at, to, (int)as_libc(raw(SYS_linkat, from_at, (long)from, at, (long)to, flags, 0)));
+  int result = (int)as_libc(raw(SYS_linkat, from_at, (long)from, at, (long)to, flags, 0));
+  if (result == 0 && (flags & AT_EMPTY_PATH) == 0) note(LINKED, from_at, from);
+  return made(at, to, result);
 }
+EXPORT int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
 EXPORT int symlink(const char *target, const char *path) {
   return made(AT_FDCWD, path, (int)as_libc(raw(SYS_symlinkat, (long)target, AT_FDCWD, (long)path, 0, 0, 0)));
 }
@@ -861,15 +944,33 @@ EXPORT char *mkdtemp(char *path) {
 
 /* ---- Talking to others ---- */
 
+static void spoke_to(const struct sockaddr *address, socklen_t length) {
+  if (address == NULL || length < sizeof(sa_family_t)) return;
+  if (address->sa_family == AF_UNIX) opaque("a connection to another process");
+  if (address->sa_family == AF_INET || address->sa_family == AF_INET6) opaque("a network connection");
+}
+/* libc asks nscd and syslog by itself, and not through these functions. What is not there has answered nothing. */
 EXPORT int connect(int socket, const struct sockaddr *address, socklen_t length) {
   int result = (int)as_libc(raw(SYS_connect, socket, (long)address, (long)length, 0, 0, 0));
-  if (address == NULL || length < sizeof(sa_family_t)) return result;
-  /* libc asks nscd and syslog by itself, and not through this function. What is not there has answered nothing. */
-  if (result == 0 || errno == EINPROGRESS) {
-    if (address->sa_family == AF_UNIX) opaque("a connection to another process");
-    if (address->sa_family == AF_INET || address->sa_family == AF_INET6) opaque("a network connection");
-  }
+  if (result == 0 || errno == EINPROGRESS) spoke_to(address, length);
   return result;
+}
+EXPORT ssize_t sendto(int socket, const void *bytes, size_t count, int flags, const struct sockaddr *address,
+                      socklen_t length) {
+  spoke_to(address, length);
+  return as_libc(raw(SYS_sendto, socket, (long)bytes, (long)count, flags, (long)address, (long)length));
+}
+EXPORT ssize_t sendmsg(int socket, const struct msghdr *message, int flags) {
+  if (message != NULL) spoke_to(message->msg_name, message->msg_namelen);
+  return as_libc(raw(SYS_sendmsg, socket, (long)message, flags, 0, 0, 0));
+}
+EXPORT int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags) {
+  int result = (int)as_libc(raw(SYS_accept4, socket, (long)address, (long)length, flags, 0, 0));
+  if (result >= 0) opaque("a connection from another process");
+  return result;
+}
+EXPORT int accept(int socket, struct sockaddr *address, socklen_t *length) {
+  return accept4(socket, address, length, 0);
 }
 
 /* A system call that is made by number. */
@@ -903,6 +1004,9 @@ EXPORT long syscall(long number, ...) {
       break;
     case SYS_execve:
     case SYS_execveat: opaque("execve by number"); break;
+    case SYS_connect:
+      if (!failed) spoke_to((const struct sockaddr *)b, (socklen_t)c);
+      break;
     case SYS_io_uring_setup:
       if (!failed) opaque("io_uring");
       break;
@@ -913,18 +1017,29 @@ EXPORT long syscall(long number, ...) {
 
 /* ---- Starting programs ---- */
 
-#define MOST_VARIABLES 4096
-
-/* An environment with this library's variables in it. */
+/* An environment with this library's variables in it: made on the stack, and no larger than it has to be. */
 struct handed {
-  char preload[PATH_MAX * 2];
-  char variable[PATH_MAX + 128];
-  char *entries[MOST_VARIABLES];
+  size_t entries; /* How many pointers. */
+  size_t bytes;   /* How much text. */
 };
 
+#define MOST_VARIABLES 4096
+
+static struct handed room_for(char *const *environment) {
+  if (!is_observing()) return (struct handed){0, 0};
+  struct handed room = {3, sizeof PRELOAD + sizeof VARIABLE + sizeof id + 32};
+  room.bytes += strlen(own_path) + strlen(directory);
+  for (char *const *entry = environment; entry != NULL && *entry != NULL; entry++) {
+    room.entries++;
+    if (begins(*entry, PRELOAD)) room.bytes += strlen(*entry);
+  }
+  return room.entries > MOST_VARIABLES ? (struct handed){0, 0} : room;
+}
+
 /* Returns what to hand to the program, which is `environment` where there is no room or nothing to hand. */
-static char *const *hand_over(struct handed *handed, char *const *environment, uint32_t number) {
-  if (!is_observing()) return environment;
+static char *const *hand_over(struct handed room, char **entries, char *text, char *const *environment,
+                              uint32_t number) {
+  if (room.entries == 0) return environment;
   const char *besides = NULL;
   size_t count = 0;
   for (char *const *entry = environment; entry != NULL && *entry != NULL; entry++) {
@@ -933,27 +1048,55 @@ static char *const *hand_over(struct handed *handed, char *const *environment, u
       besides = preloaded_besides(*entry + strlen(PRELOAD));
       continue;
     }
-    if (count + 3 >= MOST_VARIABLES) return environment;
-    handed->entries[count++] = *entry;
+    entries[count++] = *entry;
   }
-  size_t room = sizeof handed->preload, at = strlen(PRELOAD) + strlen(own_path);
-  if (at + 2 + (besides == NULL ? 0 : strlen(besides)) > room) return environment;
-  strcpy(handed->preload, PRELOAD);
-  strcat(handed->preload, own_path);
-  if (besides != NULL) {
-    strcat(handed->preload, ":");
-    strcat(handed->preload, besides);
+  entries[count++] = text;
+  text = stpcpy(stpcpy(text, PRELOAD), own_path);
+  if (besides != NULL) text = stpcpy(stpcpy(text, ":"), besides);
+  entries[count++] = ++text;
+  text = stpcpy(stpcpy(text, VARIABLE), id);
+  *text++ = '/';
+  text += put_number(text, number);
+  strcpy(text, directory);
+  entries[count] = NULL;
+  return entries;
+}
+
+/* The environment for a program, as `full`. */
+#define HAND_OVER(environment, number)                                                                                 \
+  struct handed room = room_for(environment);                                                                          \
+  char *entries[room.entries + 1];                                                                                     \
+  char texts[room.bytes + 1];                                                                                          \
+  char *const *full = hand_over(room, entries, texts, environment, number)
+
+/* Whether there is a program at `path`; takes down that nothing is. */
+static int is_program(const char *path) {
+  long result = raw(SYS_faccessat, AT_FDCWD, (long)path, X_OK, 0, 0, 0);
+  if (result != 0) {
+    note(result == -EACCES ? STAT : ABSENT, AT_FDCWD, path);
+    return 0;
   }
-  strcpy(handed->variable, VARIABLE);
-  strcat(handed->variable, id);
-  at = strlen(handed->variable);
-  handed->variable[at++] = '/';
-  at += put_number(handed->variable + at, number);
-  strcpy(handed->variable + at, directory);
-  handed->entries[count++] = handed->preload;
-  handed->entries[count++] = handed->variable;
-  handed->entries[count] = NULL;
-  return handed->entries;
+  long fd = raw(SYS_openat, AT_FDCWD, (long)path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
+  if (fd >= 0) raw(SYS_close, fd, 0, 0, 0, 0, 0);
+  return fd < 0;
+}
+
+/* Finds a program as libc does: the first on the PATH of this process that may be executed. What is not on the way to it is
+ * taken down, since a program that appears there would be started. */
+static int find_program(char *to, size_t room, const char *name) {
+  const char *path = in_environment("PATH=");
+  for (const char *next = path == NULL ? "/bin:/usr/bin" : path; next != NULL;) {
+    const char *end = strchrnul(next, ':');
+    size_t length = (size_t)(end - next);
+    if (length + strlen(name) + 2 < room) {
+      memcpy(to, next, length);
+      if (length > 0) to[length++] = '/';
+      strcpy(to + length, name);
+      if (is_program(to)) return 1;
+    }
+    next = *end == '\0' ? NULL : end + 1;
+  }
+  return 0;
 }
 
 /* Takes down that a program is started, and returns its number. */
@@ -961,18 +1104,24 @@ static uint32_t starting(int at, const char *path) {
   if (!is_observing() || path == NULL) return 0;
   int before = errno;
   uint32_t number = __atomic_fetch_add(&trace->started, 1, __ATOMIC_SEQ_CST);
-  char text[PATH_MAX * 2 + 24];
-  size_t length = put_number(text, number);
-  text[length++] = '\0';
-  size_t rest = strlen(path);
-  if (path[0] == '\0' || strchr(path, '/') != NULL) {
-    rest = absolute(text + length, sizeof text - length, at, path);
-  } else if (rest < sizeof text - length) {
-    memcpy(text + length, path, rest);
-  } else {
-    rest = 0;
+  char *text = take_buffer();
+  char *found = take_buffer();
+  if (text != NULL && found != NULL) {
+    size_t length = put_number(text, number);
+    text[length++] = '\0';
+    if (path[0] != '\0' && strchr(path, '/') == NULL && find_program(found, LONGEST_PATH, path)) path = found;
+    size_t rest = strlen(path);
+    if (path[0] == '\0' || strchr(path, '/') != NULL) {
+      rest = absolute(text + length, LONGEST_PATH - length, at, path);
+    } else if (rest < LONGEST_PATH - length) {
+      memcpy(text + length, path, rest);
+    } else {
+      rest = 0;
+    }
+    record(START, text, length + rest);
   }
-  record(START, text, length + rest);
+  if (text != NULL) give_back(text);
+  if (found != NULL) give_back(found);
   errno = before;
   return number;
 }
@@ -986,17 +1135,15 @@ static void not_started(uint32_t number) {
 }
 
 EXPORT int execve(const char *path, char *const argv[], char *const environment[]) {
-  struct handed handed;
   uint32_t number = starting(AT_FDCWD, path);
-  char *const *full = hand_over(&handed, environment, number);
+  HAND_OVER(environment, number);
   int result = (int)as_libc(raw(SYS_execve, (long)path, (long)argv, (long)full, 0, 0, 0));
   not_started(number);
   return result;
 }
 int execveat_seen(int at, const char *path, char *const argv[], char *const environment[], int flags) {
-  struct handed handed;
   uint32_t number = starting(at, path);
-  char *const *full = hand_over(&handed, environment, number);
+  HAND_OVER(environment, number);
   int result = (int)as_libc(raw(SYS_execveat, at, (long)path, (long)argv, (long)full, flags, 0));
   not_started(number);
   return result;
@@ -1006,9 +1153,8 @@ EXPORT int fexecve(int fd, char *const argv[], char *const environment[]) {
 }
 EXPORT int execvpe(const char *name, char *const argv[], char *const environment[]) {
   REAL(execvpe);
-  struct handed handed;
   uint32_t number = starting(AT_FDCWD, name);
-  char *const *full = hand_over(&handed, environment, number);
+  HAND_OVER(environment, number);
   int result = real_execvpe(name, argv, full);
   not_started(number);
   return result;
@@ -1016,16 +1162,17 @@ EXPORT int execvpe(const char *name, char *const argv[], char *const environment
 EXPORT int execv(const char *path, char *const argv[]) { return execve(path, argv, environ); }
 EXPORT int execvp(const char *name, char *const argv[]) { return execvpe(name, argv, environ); }
 
-#define MOST_ARGUMENTS 1024
+/* The arguments that follow `first`, as `argv`, and what follows them as `rest`. */
 #define ARGUMENTS(first)                                                                                               \
-  const char *argv[MOST_ARGUMENTS];                                                                                    \
-  size_t count = 0;                                                                                                    \
   va_list rest;                                                                                                        \
+  size_t many = 1;                                                                                                     \
   va_start(rest, first);                                                                                               \
-  for (const char *next = first; next != NULL && count < MOST_ARGUMENTS - 1; next = va_arg(rest, const char *)) {       \
-    argv[count++] = next;                                                                                              \
-  }                                                                                                                    \
-  argv[count] = NULL
+  for (const char *next = first; next != NULL; next = va_arg(rest, const char *)) many++;                              \
+  va_end(rest);                                                                                                        \
+  const char *argv[many];                                                                                              \
+  va_start(rest, first);                                                                                               \
+  argv[0] = first;                                                                                                     \
+  for (size_t at = 1; at < many; at++) argv[at] = va_arg(rest, const char *)
 
 EXPORT int execl(const char *path, const char *first, ...) {
   ARGUMENTS(first);
@@ -1044,25 +1191,40 @@ EXPORT int execle(const char *path, const char *first, ...) {
   return execve(path, (char *const *)argv, environment);
 }
 
-#define SPAWN(name)                                                                                                    \
-  EXPORT int name(pid_t *restrict pid, const char *restrict path, const posix_spawn_file_actions_t *actions,           \
-                  const posix_spawnattr_t *restrict attributes, char *const argv[restrict],                            \
-                  char *const environment[restrict]) {                                                                 \
-    REAL(name);                                                                                                   \
-    struct handed handed;                                                                                              \
+#define SPAWN(name, name_seen, result_type)                                                                            \
+  EXPORT int name_seen(result_type *restrict child, const char *restrict path,                                         \
+                       const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *restrict attributes,        \
+                       char *const argv[restrict], char *const environment[restrict]) {                                \
+    REAL(name);                                                                                                        \
     uint32_t number = starting(AT_FDCWD, path);                                                                        \
-    char *const *full = hand_over(&handed, environment, number);                                                       \
-    int result = real_##name(pid, path, actions, attributes, argv, full);                                              \
+    HAND_OVER(environment, number);                                                                                    \
+    int result = real_##name(child, path, actions, attributes, argv, full);                                            \
     if (result != 0) not_started(number);                                                                              \
     return result;                                                                                                     \
   }
-SPAWN(posix_spawn)
-SPAWN(posix_spawnp)
+SPAWN(posix_spawn, posix_spawn, pid_t)
+SPAWN(posix_spawnp, posix_spawnp, pid_t)
 
+/* What is opened for a program in another directory than this process's is not known by its path. */
+static const void *elsewhere;
+EXPORT int addchdir_seen(posix_spawn_file_actions_t *restrict actions, const char *restrict path)
+    YOUNG(posix_spawn_file_actions_addchdir_np);
+int addchdir_seen(posix_spawn_file_actions_t *restrict actions, const char *restrict path) {
+  static __typeof__(&addchdir_seen) real;
+  /* Always there: this library is not used with an older libc (`src/observer/mod.rs`). */
+  if (real == NULL) real = (__typeof__(real))(uintptr_t)dlsym(RTLD_NEXT, "posix_spawn_file_actions_addchdir_np");
+  note(RESOLVED, AT_FDCWD, path);
+  __atomic_store_n(&elsewhere, actions, __ATOMIC_SEQ_CST);
+  return real(actions, path);
+}
 EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict actions, int fd,
                                             const char *restrict path, int flags, mode_t mode) {
   REAL(posix_spawn_file_actions_addopen);
-  opened(AT_FDCWD, path, flags, 0);
+  if (path[0] != '/' && actions == __atomic_load_n(&elsewhere, __ATOMIC_SEQ_CST)) {
+    opaque("a file that is opened in another directory for a program");
+  } else {
+    opened(AT_FDCWD, path, flags, 0);
+  }
   return real_posix_spawn_file_actions_addopen(actions, fd, path, flags, mode);
 }
 

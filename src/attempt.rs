@@ -89,8 +89,8 @@ impl Attempt {
         };
         let read = needs.but_for_output(after.clone(), &search.root);
         let record = record(search, &built)?;
-        let made_in = search.observer()?.map(Observer::made_in).unwrap_or_default();
-        let writers = |seen| Writers::of(seen, &record, &search.root, began, &made_in, earlier.count + 1);
+        let changes = search.observer()?.map(Observer::changes).unwrap_or_default();
+        let writers = |seen| Writers::of(seen, &record, &search.root, began, &changes, earlier.count + 1);
         let writers = observation.as_ref().map(writers).unwrap_or_default();
         let disturbance = Disturbance::between(&before, &read, known, began, &writers);
         Ok(Self { built, staged, needs, disturbance, after, survey_after, observation, began })

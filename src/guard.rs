@@ -19,8 +19,10 @@ use crate::freshness::BuildRecord;
 use crate::inputs::Observation;
 use crate::inventory::{Inventory, NamedFile};
 use crate::marks::Marked;
+use crate::observer::Changes;
 use crate::path_set::Place;
 use crate::reasons;
+use crate::stat::StatIdentity;
 use crate::tree::{FileInput, Kind, TreePath};
 
 /// How often one call runs cargo while its inputs keep changing.
@@ -75,6 +77,9 @@ impl Disturbance {
         for (path, _) in after.tree.touched_files(&before.tree) {
             let (then, now) = (before.tree.file(&path), after.tree.file(&path));
             let is_same = then.zip(now).is_some_and(|(then, now)| then.same_content(now));
+            if then.zip(now).is_some_and(|(then, now)| writers.have_only_linked(then, now)) {
+                continue;
+            }
             found.take(&Written { path: &path, now, is_same, is_named: false }, writers);
         }
         for NamedFile { file, .. } in &after.named {
@@ -93,8 +98,9 @@ impl Disturbance {
                 // The tree has the link, and the path set what it leads to.
                 Some(then) if then.kind == Kind::Symlink && file.kind != Kind::Symlink => {}
                 Some(then) if then.stat == file.stat && then.same_content(file) => {}
+                Some(then) if writers.have_only_linked(then, file) => {}
                 Some(then) => found.take(&written(then.same_content(file)), writers),
-                None if file.stat.is_younger_than(since) => found.take(&written(true), writers),
+                None if writers.but_for_links(file).is_younger_than(since) => found.take(&written(true), writers),
                 None => {}
             }
         }
@@ -157,6 +163,8 @@ pub(crate) struct Writers {
     scripts: Vec<Script>,
     /// Directories in which the build was seen to make or remove something.
     made_in: BTreeSet<TreePath>,
+    /// Files that it was seen to give one more name, which changes their times and nothing else.
+    linked: BTreeSet<TreePath>,
     /// The compilations that read a file: their packages, and when they began.
     readers: BTreeMap<TreePath, Vec<Reader>>,
     /// How many builds of this call there were, this one included. All before were disturbed in the same way.
@@ -184,18 +192,19 @@ struct Script {
 
 impl Writers {
     /// Those of a build in `root` that `began` then, in a target directory of which `record` is known, and that was
-    /// seen to make something in the directories `made_in`. What happens in build after build does not happen by chance.
+    /// seen to make these `changes`. What happens in build after build does not happen by chance.
     pub(crate) fn of(
         observation: &Observation,
         record: &BuildRecord,
         root: &Path,
         began: SystemTime,
-        made_in: &BTreeSet<PathBuf>,
+        changes: &Changes,
         builds: u32,
     ) -> Self {
         let place = |path: &Path| Place::of(path, root).0;
-        let made_in = made_in.iter().map(|directory| Marked::directory(&Place::of(directory, root))).collect();
-        let mut writers = Self { builds, made_in, ..Self::default() };
+        let directories = changes.directories.iter().map(|directory| Marked::directory(&Place::of(directory, root)));
+        let linked = changes.linked.iter().map(|path| place(path)).collect();
+        let mut writers = Self { builds, made_in: directories.collect(), linked, ..Self::default() };
         for reads in observation.packages.values() {
             let id = &reads.package.id;
             for run in reads.runs.iter().filter(|run| !run.is_script) {
@@ -220,6 +229,18 @@ impl Writers {
             }));
         }
         writers
+    }
+
+    /// The identity of a file as it was before the build gave it one more name, if it did.
+    fn but_for_links(&self, file: &FileInput) -> StatIdentity {
+        if self.linked.contains(&file.path) { file.stat.but_for_links() } else { file.stat }
+    }
+
+    /// Whether a file was given one more name, and nothing else happened to it.
+    fn have_only_linked(&self, then: &FileInput, now: &FileInput) -> bool {
+        self.linked.contains(&now.path)
+            && then.stat.but_for_links() == now.stat.but_for_links()
+            && then.same_content(now)
     }
 
     /// The build script that wrote a file last, before the compilation that reads it. A program of the user's may have

@@ -113,7 +113,14 @@ pub(crate) fn readers_of<'p>(
     earlier: &[Earlier],
 ) -> BTreeMap<String, Vec<String>> {
     let readers = earlier.iter().find_map(Earlier::inventory).map(|inventory| inventory.readers).unwrap_or_default();
-    let read_by = |path: &str| (path.to_owned(), read_by(&TreePath(path.into()), &readers));
+    let is_of_link = |reader: &&Reader, path: &str| {
+        reader.inputs.iter().any(|input| Marked::of(input) == Marked::Link && unmarked(input) == path)
+    };
+    let read_by = |path: &str| {
+        let input = TreePath(path.into());
+        let readers = readers.iter().filter(|reader| reader.reads(&input) || is_of_link(reader, path));
+        (path.to_owned(), distinct(readers.map(Reader::name)))
+    };
     paths.map(read_by).filter(|(_, read_by)| !read_by.is_empty()).collect()
 }
 

@@ -81,6 +81,11 @@ pub fn unmarked(path: &TreePath) -> String {
     bytes.map_or_else(|| path.to_string(), |bytes| bytes.to_str_lossy().into_owned())
 }
 
+/// `path` as it is among what changed: a link has the path that it has.
+pub(crate) fn path_shown(path: &TreePath) -> String {
+    if Marked::of(path) == Marked::Link { unmarked(path) } else { path.to_string() }
+}
+
 /// A path on the file system that an input lies on. Nothing has the name that a link has, and what that leads to may be gone or
 /// elsewhere.
 pub(crate) fn on_file_system(path: &TreePath) -> &BStr {
@@ -112,6 +117,8 @@ mod tests {
         ] {
             assert_eq!((Marked::of(&path), unmarked(&path).as_str()), (is, called));
         }
+        assert_eq!(path_shown(&Marked::link(&place("data/link"))), "data/link");
+        assert_eq!(path_shown(&Marked::program("cc")), "$PATH/cc");
         assert_eq!(on_file_system(&Marked::link(&place("/etc/alternatives/cc"))), "/etc/alternatives");
         assert_eq!(on_file_system(&Marked::link(&place("link"))), "");
     }

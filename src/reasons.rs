@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{ChangedPath, MissReason};
 use crate::inventory::{Inventory, Tool};
+use crate::marks::path_shown;
 
 /// More would not be read.
 const LISTED_PATHS: usize = 20;
@@ -22,7 +23,7 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
     if !changed.is_empty() {
         let count = changed.len();
         let listed = changed.into_iter().take(LISTED_PATHS);
-        let paths = listed.map(|(path, change)| ChangedPath { path: path.to_string(), change }).collect();
+        let paths = listed.map(|(path, change)| ChangedPath { path: path_shown(&path), change }).collect();
         reasons.push(MissReason::Source { paths, count });
     }
     let files = differing(&before.configs, &now.configs);

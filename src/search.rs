@@ -90,7 +90,8 @@ impl<'a> Search<'a> {
         if let Some(observer) = self.observer.get() {
             return Ok(observer.as_ref());
         }
-        let observer = if self.request.observe { Observer::prepare(&self.store)? } else { None };
+        let observer =
+            if self.request.observe { Observer::prepare(&self.store, &self.root, &self.request.env)? } else { None };
         Ok(self.observer.get_or_init(|| observer).as_ref())
     }
 

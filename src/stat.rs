@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 #[cfg(unix)]
 const SETTLES_AFTER_NS: i64 = 2_000_000_000;
 
+/// What says in a mode, or among Windows' attributes, whether something is a directory.
+const FILE_TYPE: u32 = if cfg!(unix) { 0o170_000 } else { 0x10 };
+
 /// Two clocks cannot be read at once; one that is set moves further than this.
 const CLOCKS_DIFFER_BY_NS: u64 = 10_000_000;
 
@@ -151,10 +154,11 @@ impl StatIdentity {
         bytes
     }
 
-    /// Which file it is, whatever happened to it.
+    /// Which file it is, whatever happened to it, and whether it is a directory: another file may get the number of one
+    /// that is gone.
     #[must_use]
     pub(crate) fn place(self) -> Self {
-        Self { device: self.device, inode: self.inode, ..Self::default() }
+        Self { device: self.device, inode: self.inode, mode: self.mode & FILE_TYPE, ..Self::default() }
     }
 
     /// Size in bytes.

@@ -86,11 +86,11 @@ pub fn is_of_system(path: &Path) -> bool {
     OF_SYSTEM.iter().any(|directory| path.starts_with(directory)) && !is_local()
 }
 
-/// Whether a path is of what the system tells of itself, and holds nothing.
+/// Whether a path is of what the system tells of itself, and holds nothing; files in shared memory are files.
 #[must_use]
 pub fn is_of_kernel(path: &Path) -> bool {
-    const OF_KERNEL: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
-    OF_KERNEL.iter().any(|directory| path.starts_with(directory))
+    const OF_KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
+    OF_KERNEL.iter().any(|directory| path.starts_with(directory)) && !path.starts_with("/dev/shm")
 }
 
 #[cfg(test)]

@@ -320,7 +320,7 @@ fn changed_besides(path: &TreePath) -> String {
     let name = unmarked(path);
     match Marked::of(path) {
         Marked::Directory => format!("other names are in {name}"),
-        Marked::Link => format!("{name} leads elsewhere"),
+        Marked::Link => format!("{name} is gone or leads elsewhere"),
         Marked::Program => format!("`{name}` is found elsewhere"),
         Marked::System | Marked::File => format!("{name} is not what was built with"),
     }

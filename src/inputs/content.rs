@@ -34,6 +34,11 @@ pub(super) fn nothing() -> Content {
     Content { kind: Kind::Absent, digest: Digest::default(), stat: StatIdentity::default() }
 }
 
+/// What a path holds where a directory is, of which nothing else counts.
+pub(super) fn directory() -> Content {
+    Content { kind: Kind::Directory, digest: Digest::of(b"directory"), ..nothing() }
+}
+
 /// What stands at `path`, or, to `follow` links, at what it leads to; none when nothing is there, or a directory.
 pub(super) fn content(path: &Path, follow: bool) -> Result<Option<Content>> {
     let read = BUFFER.with_borrow_mut(|buffer| read(&Place::at(path), follow, false, buffer));

@@ -14,7 +14,7 @@ use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 
 use super::cachedir;
-use super::content::{content, file_input};
+use super::content::{content, directory, file_input};
 use super::directory::is_gone;
 use super::exclude::Exclude;
 use super::listing::Included;
@@ -230,10 +230,23 @@ impl<'a> Reader<'a> {
             let is_git = entry.file_name().is_some_and(|name| name == ".git");
             !is_git && !self.set.output.contains(&Place::of(entry, self.root))
         });
-        let mut names: Vec<_> = entries.iter().filter_map(|entry| entry.file_name()).collect();
+        // A listing tells directories and links from files, too.
+        let kind = |entry: &PathBuf| {
+            let kind = fs::symlink_metadata(entry).map(|metadata| metadata.file_type());
+            kind.map_or('?', |kind| {
+                if kind.is_dir() {
+                    '/'
+                } else if kind.is_symlink() {
+                    '@'
+                } else {
+                    ' '
+                }
+            })
+        };
+        let name = |entry: &PathBuf| Some((TreePath(entry.file_name()?.as_encoded_bytes().into()), kind(entry)));
+        let mut names: Vec<_> = entries.iter().filter_map(name).collect();
         names.sort_unstable();
-        let names: Vec<_> = names.into_iter().map(std::ffi::OsStr::as_encoded_bytes).collect();
-        let digest = Digest::of(serde_json::to_vec(&names).expect("bytes always become JSON"));
+        let digest = Digest::of(serde_json::to_vec(&names).expect("escaped names always become JSON"));
         self.found.push(FileInput {
             path: Marked::directory(place),
             kind: Kind::Directory,
@@ -243,14 +256,16 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Where a link leads, if there is one.
+    /// Where a link leads, if there is one; of a directory, that it is there.
     fn link_at(&mut self, place: &Place) -> Result<()> {
         if self.exclude.covers(place.0.0.as_bstr()) {
             return Ok(());
         }
         let path = place.on_disk(self.root);
         self.watch.of_link(&path);
-        self.found.push(file_input(Marked::link(place), content(&path, false)?));
+        let is_directory = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
+        let content = if is_directory { Some(directory()) } else { content(&path, false)? };
+        self.found.push(file_input(Marked::link(place), content));
         Ok(())
     }
 

@@ -44,9 +44,13 @@ impl Seen {
         Self { target: target(path), ..Self::at(path) }
     }
 
-    /// What stands at `path` itself.
+    /// What stands at `path` itself; of a directory, which one.
     pub(super) fn of_link(path: &Path) -> Self {
-        Self { stat: identity_of_link(path), is_link: true, ..Self::at(path) }
+        let found = fs::symlink_metadata(path).ok();
+        let place_only = found.as_ref().is_some_and(fs::Metadata::is_dir);
+        let stat = found.map(|found| StatIdentity::of(&found));
+        let stat = if place_only { stat.map(StatIdentity::place) } else { stat };
+        Self { path: bytes_of(path), stat, target: None, place_only, is_link: true }
     }
 
     /// That there is something at `path`, and which directory or file.

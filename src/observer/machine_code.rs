@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use gix::bstr::ByteSlice;
-use object::read::elf::FileHeader;
-use object::{Object, ObjectSection, SectionKind, elf};
+use object::read::elf::{ElfSegment64, FileHeader};
+use object::{Endianness, Object, ObjectSection, ObjectSegment, SectionKind, SegmentFlags, elf};
 
 use crate::files;
 
@@ -18,15 +18,20 @@ pub(super) fn calls_the_system(path: &Path) -> bool {
 }
 
 fn in_program(bytes: &[u8]) -> object::Result<bool> {
-    let file = object::read::elf::ElfFile64::<object::Endianness>::parse(bytes)?;
+    let file = object::read::elf::ElfFile64::<Endianness>::parse(bytes)?;
     let processor = file.elf_header().e_machine(file.endian());
     let has = match processor {
         elf::EM_X86_64 => has_syscall,
         elf::EM_AARCH64 => has_svc,
         _ => return Ok(false),
     };
-    let mut code = file.sections().filter(|section| section.kind() == SectionKind::Text);
-    Ok(code.any(|section| section.data().is_ok_and(has)))
+    let mut code = file.sections().filter(|section| section.kind() == SectionKind::Text).peekable();
+    if code.peek().is_some() {
+        return Ok(code.any(|section| section.data().is_ok_and(has)));
+    }
+    // A program that names no sections has what is loaded to be executed.
+    let is_code = |segment: &ElfSegment64<'_, '_, Endianness>| matches!(segment.flags(), SegmentFlags::Elf { p_flags, .. } if p_flags.0 & elf::PF_X.0 != 0);
+    Ok(file.segments().filter(is_code).any(|segment| segment.data().is_ok_and(has)))
 }
 
 /// `svc #0`, of 64-bit ARM, where each instruction has four bytes.

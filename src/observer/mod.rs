@@ -9,6 +9,7 @@
 //! Does not promise: to see a program that asks the system without its C library, beyond those that do not report at all; and
 //! nothing on macOS and Windows, where what cargo, rustc and build scripts declare serves alone.
 
+mod interpreted;
 mod machine_code;
 mod places;
 mod runs;
@@ -17,13 +18,16 @@ mod trace;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use tempfile::TempDir;
 
-pub use runs::{KnownReads, SeenRun, SeenRuns};
+use self::runs::SearchPath;
+pub use self::runs::{KnownReads, SeenRun, SeenRuns};
 
+use self::places::lexical;
+use self::trace::{Event, Process};
 use crate::error::Result;
 use crate::request::Environment;
 use crate::store::Store;
@@ -41,36 +45,54 @@ const VARIABLE: &str = "DEV_BIN_OBSERVER";
 /// <https://man7.org/linux/man-pages/man8/ld.so.8.html#ENVIRONMENT>
 const PRELOAD: &str = "LD_PRELOAD";
 
+/// A function of the C library that the observer stands before and that programs use where it is there: with a library that
+/// does not have it, they would take the observer's.
+#[cfg(unix)]
+const YOUNGEST: &std::ffi::CStr = c"posix_spawn_file_actions_addchdir_np";
+
 /// What processes were seen to do.
 #[derive(Default)]
 struct Seen {
     runs: SeenRuns,
-    made_in: BTreeSet<PathBuf>,
+    changes: Changes,
+}
+
+/// What builds were seen to change without changing what any file holds.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Directories in which they made or removed something.
+    pub directories: BTreeSet<PathBuf>,
+    /// Files that they gave one more name.
+    pub linked: BTreeSet<PathBuf>,
 }
 
 /// What watches over the builds of one call.
 pub struct Observer {
     library: PathBuf,
     traces: TempDir,
+    /// Where programs are found that builds look for.
+    env: Environment,
+    root: PathBuf,
     /// What the traces came to, and how many there were.
     seen: RefCell<(usize, Rc<Seen>)>,
 }
 
 impl Observer {
-    /// Puts the library into `store`, unless it is there; none where the system has none, or where it cannot be loaded
-    /// from there.
+    /// Puts the library into `store`, unless it is there, for builds in `root` with the variables of `env`; none where the
+    /// system has none, or where it cannot be loaded from there.
     ///
     /// # Errors
     ///
     /// [`crate::error::Error::CacheUnusable`] when the store cannot be written to.
-    pub fn prepare(store: &Store) -> Result<Option<Self>> {
-        let Some(bytes) = LIBRARY else { return Ok(None) };
+    pub fn prepare(store: &Store, root: &Path, env: &Environment) -> Result<Option<Self>> {
+        let Some(bytes) = LIBRARY.filter(|_| has_youngest()) else { return Ok(None) };
         let library = store.library("observer", bytes)?;
         if !can_be_preloaded(&library) {
             tracing::debug!(path = %library.display(), "the observer cannot be loaded from there");
             return Ok(None);
         }
-        Ok(Some(Self { library, traces: store.private_directory()?, seen: RefCell::default() }))
+        let (root, env) = (root.to_owned(), env.only(&["PATH"]));
+        Ok(Some(Self { library, traces: store.private_directory()?, root, env, seen: RefCell::default() }))
     }
 
     /// What cargo's environment needs besides `env`.
@@ -92,10 +114,10 @@ impl Observer {
         self.seen().runs.clone()
     }
 
-    /// Directories in which the builds made or removed something.
+    /// What the builds were seen to change so far.
     #[must_use]
-    pub fn made_in(&self) -> BTreeSet<PathBuf> {
-        self.seen().made_in.clone()
+    pub fn changes(&self) -> Changes {
+        self.seen().changes.clone()
     }
 
     /// What was seen so far. A large build has thousands of processes, so they are looked through once, as long as there are no
@@ -105,14 +127,43 @@ impl Observer {
         let mut seen = self.seen.borrow_mut();
         if seen.0 != count {
             let processes = trace::traces_in(self.traces.path());
-            *seen = (count, Rc::new(Seen { runs: SeenRuns::of(&processes), made_in: runs::made_in(&processes) }));
+            let path = SearchPath { env: &self.env, root: &self.root };
+            let (runs, changes) = (SeenRuns::of(&processes, &path), Changes::of(&processes));
+            *seen = (count, Rc::new(Seen { runs, changes }));
         }
         Rc::clone(&seen.1)
     }
 }
 
+impl Changes {
+    fn of(processes: &[Process]) -> Self {
+        let mut changes = Self::default();
+        for event in processes.iter().flat_map(|process| &process.events) {
+            match event {
+                Event::Wrote(path) | Event::Removed(path) => {
+                    changes.directories.extend(lexical(path).parent().map(Path::to_owned));
+                }
+                Event::Linked(path) => {
+                    changes.linked.insert(lexical(path));
+                }
+                _ => {}
+            }
+        }
+        changes
+    }
+}
+
+/// Whether the C library is one that the observer is made for: glibc 2.29, musl 1.1.24, or later.
+fn has_youngest() -> bool {
+    #[cfg(unix)]
+    // SAFETY: the name ends with a zero byte, and what is found is not called.
+    return !unsafe { libc::dlsym(libc::RTLD_DEFAULT, YOUNGEST.as_ptr()) }.is_null();
+    #[cfg(not(unix))]
+    false
+}
+
 /// Whether the loader can name the library, and may load it: from a file system that nothing is executed from, it may not.
-fn can_be_preloaded(library: &std::path::Path) -> bool {
+fn can_be_preloaded(library: &Path) -> bool {
     let is_nameable = !library.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b':' | b' '));
     #[cfg(unix)]
     let is_executable =

@@ -29,7 +29,29 @@ pub(super) enum Place {
 #[derive(Clone)]
 pub(super) struct Known {
     pub(super) place: Place,
-    pub(super) is_directory: bool,
+    pub(super) kind: Kind,
+}
+
+/// What stands at a path, or at what that leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Nothing,
+    File,
+    Directory,
+    /// A FIFO or a socket: what is read from it, another process has written.
+    Channel,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Self {
+        let Ok(metadata) = path.metadata() else { return Self::Nothing };
+        let kind = metadata.file_type();
+        #[cfg(unix)]
+        if std::os::unix::fs::FileTypeExt::is_fifo(&kind) || std::os::unix::fs::FileTypeExt::is_socket(&kind) {
+            return Self::Channel;
+        }
+        if kind.is_dir() { Self::Directory } else { Self::File }
+    }
 }
 
 /// All paths of a build.
@@ -53,7 +75,7 @@ impl Places {
         if let Some(known) = self.known.borrow().get(path.as_os_str()) {
             return known.clone();
         }
-        let known = Known { place: self.place(path), is_directory: path.is_dir() };
+        let known = Known { place: self.place(path), kind: Kind::of(path) };
         self.known.borrow_mut().insert(path.as_os_str().to_owned(), known.clone());
         known
     }
@@ -63,14 +85,21 @@ impl Places {
         matches!(self.known(path).place, Place::OfUser)
     }
 
+    /// Whether what stands at `path` counts.
+    pub(super) fn counts(&self, path: &Path) -> bool {
+        !matches!(self.known(path).place, Place::Nowhere)
+    }
+
     fn place(&self, path: &Path) -> Place {
-        if is_of_system(path) && !self.was_made(path) {
-            Place::OfSystem(in_real_directory(path).into())
-        } else if is_of_user(path) && !is_in_object_store(path) && !self.was_made(path) {
-            Place::OfUser
-        } else {
-            Place::Nowhere
+        if self.was_made(path) {
+            return Place::Nowhere;
         }
+        if is_of_system(path) {
+            // A link may lead from there to a directory of somebody's own.
+            let real = in_real_directory(path);
+            return if is_of_system(&real) { Place::OfSystem(real.into()) } else { Place::OfUser };
+        }
+        if is_of_user(path) && !is_in_object_store(path) { Place::OfUser } else { Place::Nowhere }
     }
 
     /// Whether the build made what is at `path`, or a directory that it lay in and that is gone.
@@ -86,10 +115,11 @@ pub(super) fn is_of_user(path: &Path) -> bool {
     path.is_absolute() && !is_rustup_proxy(path) && !is_of_kernel(path) && !is_of_system(path)
 }
 
-/// Whether a path may be rustup's own program under one of its names. What is behind it counts as a program that builds.
+/// Whether a path is rustup's own program under one of its names, which are all in one directory. What is behind it counts as
+/// a program that builds.
 pub(super) fn is_rustup_proxy(path: &Path) -> bool {
-    let is_in_bin = path.parent().is_some_and(|directory| directory.ends_with("bin"));
-    is_in_bin && path.file_name().and_then(|name| name.to_str()).is_some_and(is_rustup_name)
+    path.file_name().and_then(|name| name.to_str()).is_some_and(is_rustup_name)
+        && path.with_file_name("rustup").is_file()
 }
 
 pub(super) fn is_rustup_name(name: &str) -> bool {

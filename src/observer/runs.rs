@@ -15,9 +15,12 @@ use std::rc::Rc;
 use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 
+use super::interpreted::Asked;
 use super::machine_code;
-use super::places::{Place, Places, is_of_user, is_rustup_name, is_rustup_proxy, lexical, links_on_the_way};
-use super::trace::{Event, Process};
+use super::places::{Kind, Place, Places, is_of_user, is_rustup_name, is_rustup_proxy, links_on_the_way};
+use super::trace::{Event, Process, path_of};
+use crate::path_set::normalized;
+use crate::request::Environment;
 use crate::stat::StatIdentity;
 use crate::system_files::{SystemFiles, is_of_system};
 use crate::tree::TreePath;
@@ -32,12 +35,12 @@ pub struct Reads {
     /// Directories whose names were read.
     #[serde(with = "escaped")]
     pub listed: BTreeSet<PathBuf>,
-    /// Links whose targets were read.
+    /// Links whose targets were read, and directories that were looked for.
     #[serde(with = "escaped")]
     pub links: BTreeSet<PathBuf>,
     /// Files of the system that were read or looked for in vain.
     pub system: SystemFiles,
-    /// Programs that were looked for on the `PATH` and started.
+    /// Programs that were found on the caller's `PATH` and started.
     pub programs: BTreeSet<String>,
     /// Variables that it asked for.
     pub variables: BTreeSet<String>,
@@ -110,9 +113,9 @@ mod escaped {
 }
 
 impl SeenRuns {
-    /// The runs that `processes` belong to.
-    pub(super) fn of(processes: &[Process]) -> Self {
-        let family = Family::of(processes);
+    /// The runs that `processes` belong to, with the caller's `path`.
+    pub(super) fn of(processes: &[Process], path: &SearchPath<'_>) -> Self {
+        let family = Family::of(processes, path);
         let places = Places::of(processes);
         let mut runs = BTreeMap::new();
         for (index, key) in family.runs() {
@@ -175,31 +178,60 @@ fn identity(key: &Path) -> Option<StatIdentity> {
     Some(StatIdentity::of(&metadata).but_for_links())
 }
 
-/// The directories in which `processes` made or removed something.
-pub(super) fn made_in(processes: &[Process]) -> BTreeSet<PathBuf> {
-    let events = processes.iter().flat_map(|process| &process.events);
-    let paths = events.filter_map(|event| match event {
-        Event::Wrote(path) | Event::Removed(path) => Some(lexical(path)),
-        _ => None,
-    });
-    paths.filter_map(|path| path.parent().map(Path::to_owned)).collect()
+/// Where programs are found by their names.
+pub(super) struct SearchPath<'e> {
+    pub(super) env: &'e Environment,
+    pub(super) root: &'e Path,
+}
+
+impl SearchPath<'_> {
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        self.env.find_program(name, self.root)
+    }
+
+    /// Whether programs are looked for in `directory`.
+    fn has(&self, directory: &Path) -> bool {
+        let path = self.env.get("PATH").into_iter().flat_map(std::env::split_paths);
+        path.map(|on_path| self.root.join(on_path)).any(|on_path| on_path == directory)
+    }
 }
 
 /// Who started whom.
 struct Family<'p> {
     processes: &'p [Process],
     children: HashMap<&'p str, Vec<usize>>,
+    path: &'p SearchPath<'p>,
+    found: RefCell<HashMap<String, Option<PathBuf>>>,
+    /// Programs that were started.
+    images: RefCell<HashMap<PathBuf, Image>>,
     /// Programs that were looked into, and whether they call the system by themselves.
     programs: RefCell<HashMap<PathBuf, bool>>,
 }
 
 impl<'p> Family<'p> {
-    fn of(processes: &'p [Process]) -> Self {
+    fn of(processes: &'p [Process], path: &'p SearchPath<'p>) -> Self {
         let mut children: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, process) in processes.iter().enumerate() {
             children.entry(process.parent.as_str()).or_default().push(index);
         }
-        Self { processes, children, programs: RefCell::default() }
+        let (found, images, programs) = Default::default();
+        Self { processes, children, path, found, images, programs }
+    }
+
+    /// Whether `process` is what was started as `program`, and not what that has become: a program that does not report may
+    /// hand over to one that does.
+    fn is_of(&self, process: &Process, program: &Path) -> bool {
+        let mut images = self.images.borrow_mut();
+        images.entry(program.to_owned()).or_insert_with(|| Image::of(program)).is_in(process, program)
+    }
+
+    /// The name of `program`, if the caller would find it by that.
+    fn name_on_path(&self, program: &Path) -> Option<String> {
+        let name = program.file_name()?.to_str().filter(|name| !is_rustup_name(name))?;
+        let mut found = self.found.borrow_mut();
+        let found = found.entry(name.to_owned()).or_insert_with(|| self.path.find(name));
+        let is_found = found.as_ref().is_some_and(|found| normalized(found) == normalized(program));
+        (is_found || program.is_relative()).then(|| name.to_owned())
     }
 
     fn children_of(&self, index: usize) -> &[usize] {
@@ -233,11 +265,21 @@ impl<'p> Family<'p> {
             if let Some(why) = self.unseen(process, children) {
                 gathered.reads.opaque.get_or_insert(why);
             }
-            // What a compiler or git asks for is not what the script asks for.
-            let asks = if is_script { process.program == self.processes[first].program } else { true };
-            gathered.take(process, asks);
+            gathered.take(process);
+            let started = process.events.iter().filter_map(|event| match event {
+                Event::Started(_, program) => self.name_on_path(program),
+                _ => None,
+            });
+            gathered.reads.programs.extend(started);
             left.extend(children);
         }
+        gathered.conclude();
+        // Where a name is found tells, too, where it is not.
+        let Reads { files, programs, .. } = &mut gathered.reads;
+        files.retain(|path| {
+            let is_sought = path.file_name().and_then(OsStr::to_str).is_some_and(|name| programs.contains(name));
+            !(is_sought && path.parent().is_some_and(|directory| self.path.has(directory)) && !path.exists())
+        });
         let Gathered { mut reads, system, toolchain, .. } = gathered;
         let is_of_toolchain = |path: &Path| toolchain.iter().any(|directory| path.starts_with(directory));
         for paths in [&mut reads.files, &mut reads.listed, &mut reads.links] {
@@ -253,12 +295,10 @@ impl<'p> Family<'p> {
 
     /// Whether a program or a library has code that is not seen; the compiler's own has none that matters.
     fn calls_the_system(&self, path: &Path) -> bool {
-        if is_of_toolchain(path) {
-            return false;
-        }
         let known = self.programs.borrow().get(path).copied();
         known.unwrap_or_else(|| {
-            let calls = machine_code::calls_the_system(path);
+            let is_known = is_of_toolchain(path) || is_of_c_library(path);
+            let calls = !is_known && machine_code::calls_the_system(path);
             self.programs.borrow_mut().insert(path.to_owned(), calls);
             calls
         })
@@ -271,7 +311,7 @@ impl<'p> Family<'p> {
             Event::Started(number, program) if *number == first.number => Some(program),
             _ => None,
         })?;
-        (!first.is_of(began)).then(|| format!("`{}` did not report", began.display()))
+        (!self.is_of(first, began)).then(|| format!("`{}` did not report", began.display()))
     }
 
     /// Why `process` may have done more than it took down.
@@ -280,8 +320,11 @@ impl<'p> Family<'p> {
         if process.is_incomplete {
             return Some(format!("not all that `{name}` did could be taken down"));
         }
+        if process.events.contains(&Event::Loading) && !process.events.contains(&Event::Loaded) {
+            return Some(format!("`{name}` ended before it could tell which libraries it had loaded"));
+        }
         let libraries = process.events.iter().filter_map(|event| match event {
-            Event::Read(path) if path.extension().is_some_and(|extension| extension == "so") => Some(path.as_path()),
+            Event::Read(path) if is_library(path) => Some(path.as_path()),
             _ => None,
         });
         let mut code = std::iter::once(process.program.as_path()).chain(libraries.filter(|path| !is_of_system(path)));
@@ -301,7 +344,7 @@ impl<'p> Family<'p> {
             Event::Started(number, _) if failed.contains(number) => None,
             Event::Started(number, program) => {
                 let child = children.iter().map(|child| &self.processes[*child]).find(|child| child.number == *number);
-                let is_seen = child.is_some_and(|child| child.is_of(program));
+                let is_seen = child.is_some_and(|child| self.is_of(child, program));
                 (!is_seen).then(|| match program.as_os_str().is_empty() {
                     true => format!("a program that `{name}` started did not report"),
                     false => format!("`{}` did not report", program.display()),
@@ -320,15 +363,28 @@ struct Gathered<'g> {
     taken: HashSet<(Discriminant<Event>, &'g OsStr)>,
     /// Where compilers that took part are installed.
     toolchain: BTreeSet<PathBuf>,
+    /// Directories that were looked for.
+    directories: BTreeSet<PathBuf>,
+    /// What was not there at first, and what was written.
+    absent: HashSet<&'g Path>,
+    written: HashSet<&'g Path>,
 }
 
 impl<'g> Gathered<'g> {
     fn new(places: &'g Places) -> Self {
-        let (reads, system, taken) = (Reads::default(), Vec::new(), HashSet::new());
-        Self { places, reads, system, taken, toolchain: BTreeSet::new() }
+        Self {
+            places,
+            reads: Reads::default(),
+            system: Vec::new(),
+            taken: HashSet::new(),
+            toolchain: BTreeSet::new(),
+            directories: BTreeSet::new(),
+            absent: HashSet::new(),
+            written: HashSet::new(),
+        }
     }
 
-    fn take(&mut self, process: &'g Process, asks: bool) {
+    fn take(&mut self, process: &'g Process) {
         if process.program.file_name().is_some_and(|name| name == "rustc" || name == "rustdoc") {
             self.toolchain.extend(toolchain_of(&process.program));
         }
@@ -336,6 +392,9 @@ impl<'g> Gathered<'g> {
             // What it chooses counts, and not what it chooses by.
             return;
         }
+        let Asked { variables, for_directory } = Asked::by(process);
+        self.reads.variables.extend(variables);
+        self.reads.asked_for_directory |= for_directory;
         let mut own_reads = HashSet::new();
         self.file(&process.program);
         for event in &process.events {
@@ -347,41 +406,94 @@ impl<'g> Gathered<'g> {
                     // It was read before it was written.
                     self.reads.files.insert(path.clone());
                 }
+                self.written.insert(path);
                 continue;
             }
             if event.path().is_some_and(|path| !self.taken.insert((discriminant(event), path.as_os_str()))) {
                 continue;
             }
-            self.take_event(event, asks);
+            self.take_event(event, &process.program);
         }
     }
 
-    fn take_event(&mut self, event: &Event, asks: bool) {
-        let of_user = |path: &PathBuf| Some(path.clone()).filter(|path| self.places.is_of_user(path));
+    fn take_event(&mut self, event: &'g Event, program: &Path) {
+        if let Some(path) = event.path().filter(|path| path.starts_with("/proc")) {
+            self.of_kernel(path, program);
+        }
+        let kind = event.path().map(|path| self.places.known(path).kind);
         match event {
-            Event::Started(_, program) if program.parent().is_some_and(|parent| parent.as_os_str().is_empty()) => {
-                let name = program.to_str().filter(|name| !is_rustup_name(name));
-                self.reads.programs.extend(name.map(str::to_owned));
+            // One that was only opened may have been listed, or gone to.
+            Event::Read(path) if kind == Some(Kind::Directory) => {
+                self.resolved(path);
+                self.listed(path);
             }
-            // A directory that is only looked at is there as long as anything in it is that counts.
-            Event::Read(path) | Event::LookedAt(path) | Event::Started(_, path)
-                if !self.places.known(path).is_directory =>
-            {
+            Event::Read(path) if kind == Some(Kind::Channel) && self.places.counts(path) => {
+                let why = format!("`{}` reads from `{}`", program.display(), path.display());
+                self.reads.opaque.get_or_insert(why);
+            }
+            Event::LookedAt(path) if kind == Some(Kind::Directory) => {
+                self.directories.extend(Some(path).filter(|path| self.places.is_of_user(path)).cloned());
+            }
+            Event::Started(_, path) if path.is_relative() => {}
+            Event::Read(path) | Event::Linked(path) | Event::LookedAt(path) | Event::Started(_, path) => {
                 self.file(path);
             }
-            Event::FoundAbsent(path) => self.file(path),
-            Event::Followed(path) => self.reads.links.extend(of_user(path)),
-            Event::Resolved(path) => {
-                let links: Vec<_> = links_on_the_way(path).iter().filter_map(of_user).collect();
-                self.reads.links.extend(links);
+            Event::FoundAbsent(path) => {
+                self.absent.insert(path);
+                self.file(path);
             }
-            Event::Listed(path) => self.reads.listed.extend(of_user(path)),
-            Event::ReadVariable(name) if asks => {
+            Event::Followed(path) => self.reads.links.extend(self.counting(path)),
+            Event::Resolved(path) => self.resolved(path),
+            Event::Listed(path) => self.listed(path),
+            Event::ReadVariable(name) => {
                 self.reads.variables.insert(name.clone());
             }
             Event::AskedForDirectory => self.reads.asked_for_directory = true,
             _ => {}
         }
+    }
+
+    fn counting(&self, path: &Path) -> Option<PathBuf> {
+        self.places.counts(path).then(|| path.to_owned())
+    }
+
+    fn listed(&mut self, path: &Path) {
+        self.reads.listed.extend(self.counting(path));
+    }
+
+    fn resolved(&mut self, path: &Path) {
+        let links: Vec<_> = links_on_the_way(path).iter().filter_map(|link| self.counting(link)).collect();
+        self.reads.links.extend(links);
+    }
+
+    /// What the system tells of a process that asks: where it runs, where its program lies, and what it has open.
+    fn of_kernel(&mut self, path: &Path, program: &Path) {
+        let mut parts = path.components().skip(3).map(|part| part.as_os_str());
+        let (what, more) = (parts.next().and_then(OsStr::to_str), parts.next());
+        match what {
+            Some("cwd") => self.reads.asked_for_directory = true,
+            Some("exe") if is_of_user(program) && !is_of_toolchain(program) => self.reads.asked_for_directory = true,
+            _ => {}
+        }
+        if what == Some("environ") || more.is_some() && matches!(what, Some("cwd" | "root")) {
+            self.reads.opaque.get_or_insert(format!("`{}` reads `{}`", program.display(), path.display()));
+        }
+    }
+
+    /// What all processes of a run together say.
+    fn conclude(&mut self) {
+        // What was made because it was not there would not be made, and would be read as it is.
+        let made = self.absent.intersection(&self.written).filter(|path| is_of_user(path));
+        self.reads.files.extend(made.map(|path| path.to_path_buf()));
+        // A directory is there as long as anything in it is that counts.
+        let is_there = |path: &&PathBuf| self.places.known(path).kind != Kind::Nothing;
+        let there = self.reads.files.iter().chain(&self.reads.listed).filter(is_there);
+        let known: HashSet<&Path> = there
+            .flat_map(|path| path.ancestors().skip(1))
+            .chain(self.reads.listed.iter().map(PathBuf::as_path))
+            .collect();
+        let looked_for = self.directories.iter().filter(|directory| !known.contains(directory.as_path()));
+        self.reads.links.extend(looked_for.cloned());
     }
 
     fn file(&mut self, path: &Path) {
@@ -395,19 +507,82 @@ impl<'g> Gathered<'g> {
     }
 }
 
-/// Whether a program comes with a Rust compiler: beside rustc, or among what that keeps for a target.
-fn is_of_toolchain(program: &Path) -> bool {
-    let has_rustlib = |prefix: &Path| prefix.join("lib").join("rustlib").is_dir();
+/// Whether a program or a library comes with a Rust compiler: beside rustc, or among what that keeps for a target.
+fn is_of_toolchain(path: &Path) -> bool {
+    let directories = || path.ancestors().skip(1);
     let is_rustc =
-        program.file_name().is_some_and(|name| ["rustc", "rustdoc", "cargo"].iter().any(|known| name == *known));
-    is_rustc && program.parent().and_then(Path::parent).is_some_and(has_rustlib)
-        || program.components().any(|part| part.as_os_str() == "rustlib")
+        path.file_name().is_some_and(|name| ["rustc", "rustdoc", "cargo"].iter().any(|known| name == *known));
+    let is_beside = if is_of_system(path) {
+        is_rustc && directories().nth(1).is_some_and(has_rustlib)
+    } else {
+        directories().any(has_rustlib)
+    };
+    is_beside || path.components().any(|part| part.as_os_str() == "rustlib")
+}
+
+/// Whether a Rust compiler is installed in `prefix`.
+fn has_rustlib(prefix: &Path) -> bool {
+    prefix.join("lib").join("rustlib").is_dir()
 }
 
 /// What the compiler `rustc` brings along: all of its installation, or, where it comes with the system, its part of that.
 fn toolchain_of(rustc: &Path) -> Option<PathBuf> {
-    let prefix = rustc.parent().and_then(Path::parent)?;
+    let prefix = rustc.parent().and_then(Path::parent).filter(|prefix| has_rustlib(prefix))?;
     Some(if is_of_system(rustc) { prefix.join("lib").join("rustlib") } else { prefix.to_owned() })
+}
+
+/// Whether a path has the name of a library that programs load.
+fn is_library(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.ends_with(b".so") || name.contains_str(".so.")
+}
+
+/// Whether a path has the name of the C library or of its loader, wherever it is installed. It is what calls the system.
+fn is_of_c_library(path: &Path) -> bool {
+    const NAMES: [&str; 10] =
+        ["ld-", "ld.", "libc.", "libdl.", "libm.", "libmvec.", "libpthread.", "libresolv.", "librt.", "libutil."];
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    is_library(path) && NAMES.iter().any(|start| name.starts_with(start.as_bytes()))
+}
+
+/// What a program is that was started.
+enum Image {
+    /// Itself, by its real path.
+    Program(PathBuf),
+    /// A script, and the program that is started for it.
+    Script(PathBuf),
+    /// What was there is gone.
+    Gone,
+}
+
+impl Image {
+    fn of(program: &Path) -> Self {
+        let Ok(real) = dunce::canonicalize(program) else { return Self::Gone };
+        match interpreter(&real) {
+            Some(interpreter) => Self::Script(dunce::canonicalize(&interpreter).unwrap_or(interpreter)),
+            None => Self::Program(real),
+        }
+    }
+
+    /// Whether `process` is this, started as `program`.
+    fn is_in(&self, process: &Process, program: &Path) -> bool {
+        match self {
+            Self::Program(real) => process.program == *real,
+            Self::Script(interpreter) => process.program == *interpreter && process.runs(program),
+            Self::Gone => process.program.file_name() == program.file_name() || process.runs(program),
+        }
+    }
+}
+
+/// The program that the system starts for a script.
+///
+/// <https://man7.org/linux/man-pages/man2/execve.2.html>
+fn interpreter(script: &Path) -> Option<PathBuf> {
+    use std::io::Read;
+    let mut start = [0; 256];
+    let read = std::fs::File::open(script).ok()?.read(&mut start).ok()?;
+    let line = start[..read].strip_prefix(b"#!")?.lines().next()?;
+    line.split(|byte| matches!(byte, b' ' | b'\t')).find(|part| !part.is_empty()).map(path_of)
 }
 
 /// Whether a program is rustup, under whatever name, and not a compiler that is called the same.
@@ -441,20 +616,27 @@ fn compilation(process: &Process) -> Option<PathBuf> {
 
 /// What differs from terminal to terminal and says where things are found or how they are shown: where a run finds something
 /// by it, that is seen.
-const SAYS_NOTHING: [&str; 17] = [
+const SAYS_NOTHING: [&str; 24] = [
     "CARGO_MAKEFLAGS",
     "CLICOLOR",
     "CLICOLOR_FORCE",
     "COLORTERM",
     "COLUMNS",
     "LINES",
+    "GIT_PAGER_IN_USE",
     "MAKEFLAGS",
+    "MFLAGS",
     "NO_COLOR",
     "NUM_JOBS",
+    "OLDPWD",
+    "PAGER",
     "PATH",
+    "PWD",
     "RUST_BACKTRACE",
     "RUST_LIB_BACKTRACE",
+    "RUST_LOG",
     "RUST_MIN_STACK",
+    "SHLVL",
     "TEMP",
     "TERM",
     "TMP",
@@ -473,5 +655,5 @@ fn is_of_rustc(name: &str) -> bool {
         "VCINSTALLDIR",
         "_RJEM_MALLOC_CONF",
     ];
-    BY_ITSELF.contains(&name) || ["RUSTC_", "RUST_"].iter().any(|prefix| name.starts_with(prefix))
+    BY_ITSELF.contains(&name) || name.starts_with("RUSTC_")
 }

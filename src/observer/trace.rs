@@ -13,11 +13,6 @@ const MAGIC: &[u8] = b"devbin1\0";
 /// As `struct header` in `observer/observer.c`: magic, bytes used, bytes allocated, incomplete, started.
 const HEADER_BYTES: usize = 32;
 
-/// The system puts a script's path behind its interpreter, and one argument for that.
-///
-/// <https://man7.org/linux/man-pages/man2/execve.2.html>
-const SCRIPT_WITHIN: usize = 3;
-
 /// One program in one process; a process that becomes another program leaves two.
 #[derive(Debug, Default)]
 pub(super) struct Process {
@@ -27,6 +22,8 @@ pub(super) struct Process {
     /// Which of its parent's starts it is.
     pub(super) number: u32,
     pub(super) program: PathBuf,
+    /// Where it was started.
+    pub(super) directory: PathBuf,
     pub(super) out_dir: Option<PathBuf>,
     pub(super) arguments: Vec<BString>,
     pub(super) events: Vec<Event>,
@@ -38,6 +35,8 @@ pub(super) struct Process {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Read(PathBuf),
+    /// It gave a file one more name.
+    Linked(PathBuf),
     Wrote(PathBuf),
     Removed(PathBuf),
     Listed(PathBuf),
@@ -53,6 +52,10 @@ pub(super) enum Event {
     NotStarted(u32),
     ReadVariable(String),
     AskedForDirectory,
+    /// It loaded a library, which may need more.
+    Loading,
+    /// All libraries that it loaded are among what it read.
+    Loaded,
     /// It did something that cannot be seen through.
     Opaque(String),
 }
@@ -62,6 +65,7 @@ impl Event {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Read(path)
+            | Self::Linked(path)
             | Self::Wrote(path)
             | Self::Removed(path)
             | Self::Listed(path)
@@ -70,7 +74,12 @@ impl Event {
             | Self::Followed(path)
             | Self::Resolved(path)
             | Self::Started(_, path) => Some(path),
-            Self::NotStarted(_) | Self::ReadVariable(_) | Self::AskedForDirectory | Self::Opaque(_) => None,
+            Self::NotStarted(_)
+            | Self::ReadVariable(_)
+            | Self::AskedForDirectory
+            | Self::Loading
+            | Self::Loaded
+            | Self::Opaque(_) => None,
         }
     }
 }
@@ -125,6 +134,7 @@ impl Process {
         self.events.push(match what {
             b'P' => return self.introduce(rest),
             b'R' => Event::Read(path()),
+            b'H' => Event::Linked(path()),
             b'W' => Event::Wrote(path()),
             b'U' => Event::Removed(path()),
             b'L' => Event::Listed(path()),
@@ -139,22 +149,20 @@ impl Process {
             b'F' => Event::NotStarted(number_of(rest)),
             b'G' => Event::ReadVariable(text()),
             b'D' => Event::AskedForDirectory,
+            b'B' => Event::Loading,
+            b'Z' => Event::Loaded,
             _ => Event::Opaque(text()),
         });
     }
 
-    /// Whether it is what was started as `program`, and not what that has become: a program that does not report may hand
-    /// over to one that does. A script is told by the interpreter's arguments.
-    pub(super) fn is_of(&self, program: &Path) -> bool {
-        let Some(name) = program.file_name() else { return false };
-        let leads_here = || dunce::canonicalize(program).is_ok_and(|program| program == self.program);
-        let is_called = |argument: &BString| {
-            let argument = path_of(argument);
-            argument.file_name() == Some(name)
-        };
-        self.program.file_name() == Some(name)
-            || leads_here()
-            || self.arguments.iter().take(SCRIPT_WITHIN).any(is_called)
+    /// Whether it interprets a script that was started as `program`: the system puts that behind the interpreter, and at most
+    /// one argument for it.
+    ///
+    /// <https://man7.org/linux/man-pages/man2/execve.2.html>
+    pub(super) fn runs(&self, program: &Path) -> bool {
+        let name = program.file_name();
+        let mut arguments = self.arguments.iter().skip(1).take(2).map(|argument| path_of(argument));
+        name.is_some() && arguments.any(|argument| argument.file_name() == name)
     }
 
     fn introduce(&mut self, fields: &[u8]) {
@@ -164,13 +172,13 @@ impl Process {
         self.number = number_of(next());
         let _pid = next();
         self.program = path_of(next());
-        let _directory = next();
+        self.directory = path_of(next());
         self.out_dir = Some(path_of(next())).filter(|path| !path.as_os_str().is_empty());
         self.arguments = fields.map(BString::from).collect();
     }
 }
 
-fn path_of(bytes: &[u8]) -> PathBuf {
+pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
     gix::path::from_bstr(bytes.as_bstr()).map(|path| path.into_owned()).unwrap_or_default()
 }
 
