@@ -1,7 +1,8 @@
 //! Tells the crate which triple it is built for, and cargo when napi wants its macros to write types once more; and compiles
-//! the observer, which the crate carries along.
+//! the observer, which the crate carries along, compressed.
 
 use std::env;
+use std::fs;
 use std::path::Path;
 
 /// The systems that the observer is for: the names of the operating system, and of the processor.
@@ -25,17 +26,29 @@ fn compile_observer() {
     println!("cargo::rerun-if-changed={SOURCE}");
     let compiler =
         cc::Build::new().opt_level_str("s").debug(false).pic(true).warnings(true).extra_warnings(true).get_compiler();
+    let library = Path::new(&variable("OUT_DIR")).join("observer.so");
     let mut command = compiler.to_command();
     // Addresses that are none are what a caller may hand to a function that says it takes none such.
     command.args(["-std=gnu11", "-fvisibility=hidden", "-fno-builtin", "-fno-delete-null-pointer-checks", "-Werror"]);
     command
         // One page of padding less for each part.
-        .args(["-shared", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none", "-o"])
-        .arg(Path::new(&variable("OUT_DIR")).join("observer.so"))
+        .args(["-shared", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none", "-Wl,--hash-style=gnu", "-o"])
+        .arg(&library)
         .arg(SOURCE)
         .arg("-ldl");
     let status = command.status().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
     assert!(status.success(), "{command:?} failed: {status}");
+    compress(&library);
+}
+
+/// Writes `library` compressed beside it, and how many bytes it has.
+fn compress(library: &Path) {
+    let bytes = fs::read(library).expect("the linker has written it");
+    let mut compressed = vec![0; zlib_rs::compress_bound(bytes.len())];
+    let (compressed, _) = zlib_rs::compress_slice(&mut compressed, &bytes, zlib_rs::DeflateConfig::best_compression());
+    let write = |extension: &str, bytes: &[u8]| fs::write(library.with_extension(extension), bytes);
+    let written = write("z", compressed).and_then(|()| write("len", bytes.len().to_string().as_bytes()));
+    written.expect("cargo has made the directory");
 }
 
 fn variable(name: &str) -> String {

@@ -244,8 +244,8 @@ impl<'a> Reader<'a> {
             })
         };
         let name = |entry: &PathBuf| Some((TreePath(entry.file_name()?.as_encoded_bytes().into()), kind(entry)));
-        let mut names: Vec<_> = entries.iter().filter_map(name).collect();
-        names.sort_unstable();
+        entries.sort_unstable();
+        let names: Vec<_> = entries.iter().filter_map(name).collect();
         let digest = Digest::of(serde_json::to_vec(&names).expect("escaped names always become JSON"));
         self.found.push(FileInput {
             path: Marked::directory(place),

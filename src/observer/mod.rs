@@ -32,11 +32,14 @@ use crate::error::Result;
 use crate::request::Environment;
 use crate::store::Store;
 
-/// The library, built for this system.
+/// The library, built for this system and compressed, and how many bytes it has.
 #[cfg(observes)]
-const LIBRARY: Option<&[u8]> = Some(include_bytes!(concat!(env!("OUT_DIR"), "/observer.so")));
+const LIBRARY: Option<(&[u8], usize)> = Some((
+    include_bytes!(concat!(env!("OUT_DIR"), "/observer.z")),
+    include!(concat!(env!("OUT_DIR"), "/observer.len")),
+));
 #[cfg(not(observes))]
-const LIBRARY: Option<&[u8]> = None;
+const LIBRARY: Option<(&[u8], usize)> = None;
 
 /// Has the library take down, and where; see `observer/observer.c`.
 const VARIABLE: &str = "DEV_BIN_OBSERVER";
@@ -85,8 +88,10 @@ impl Observer {
     ///
     /// [`crate::error::Error::CacheUnusable`] when the store cannot be written to.
     pub fn prepare(store: &Store, root: &Path, env: &Environment) -> Result<Option<Self>> {
-        let Some(bytes) = LIBRARY.filter(|_| has_youngest()) else { return Ok(None) };
-        let library = store.library("observer", bytes)?;
+        let Some((compressed, length)) = LIBRARY.filter(|_| has_youngest()) else { return Ok(None) };
+        let mut bytes = vec![0; length];
+        zlib_rs::decompress_slice(&mut bytes, compressed, zlib_rs::InflateConfig::default());
+        let library = store.library("observer", &bytes)?;
         if !can_be_preloaded(&library) {
             tracing::debug!(path = %library.display(), "the observer cannot be loaded from there");
             return Ok(None);

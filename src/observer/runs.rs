@@ -5,7 +5,7 @@
 //! the compiler brings along. A run is opaque where a program of it did not report, or did what cannot be seen through.
 //! Does not promise: to know of a library that the system's loader opens when it starts a program.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::mem::{Discriminant, discriminant};
@@ -201,11 +201,17 @@ struct Family<'p> {
     processes: &'p [Process],
     children: HashMap<&'p str, Vec<usize>>,
     path: &'p SearchPath<'p>,
-    found: RefCell<HashMap<String, Option<PathBuf>>>,
-    /// Programs that were started.
-    images: RefCell<HashMap<PathBuf, Image>>,
-    /// Programs that were looked into, and whether they call the system by themselves.
-    programs: RefCell<HashMap<PathBuf, bool>>,
+    programs: RefCell<HashMap<PathBuf, Rc<Program>>>,
+}
+
+/// What is known of a program or a library, as soon as that is asked for.
+#[derive(Default)]
+struct Program {
+    image: OnceCell<Image>,
+    /// Whether the caller finds it by its name.
+    is_on_path: OnceCell<bool>,
+    /// Whether it has code of its own that calls the system.
+    calls_the_system: OnceCell<bool>,
 }
 
 impl<'p> Family<'p> {
@@ -214,24 +220,28 @@ impl<'p> Family<'p> {
         for (index, process) in processes.iter().enumerate() {
             children.entry(process.parent.as_str()).or_default().push(index);
         }
-        let (found, images, programs) = Default::default();
-        Self { processes, children, path, found, images, programs }
+        Self { processes, children, path, programs: RefCell::default() }
+    }
+
+    fn program(&self, path: &Path) -> Rc<Program> {
+        if let Some(known) = self.programs.borrow().get(path) {
+            return Rc::clone(known);
+        }
+        Rc::clone(self.programs.borrow_mut().entry(path.to_owned()).or_default())
     }
 
     /// Whether `process` is what was started as `program`, and not what that has become: a program that does not report may
     /// hand over to one that does.
     fn is_of(&self, process: &Process, program: &Path) -> bool {
-        let mut images = self.images.borrow_mut();
-        images.entry(program.to_owned()).or_insert_with(|| Image::of(program)).is_in(process, program)
+        self.program(program).image.get_or_init(|| Image::of(program)).is_in(process, program)
     }
 
     /// The name of `program`, if the caller would find it by that.
     fn name_on_path(&self, program: &Path) -> Option<String> {
         let name = program.file_name()?.to_str().filter(|name| !is_rustup_name(name))?;
-        let mut found = self.found.borrow_mut();
-        let found = found.entry(name.to_owned()).or_insert_with(|| self.path.find(name));
-        let is_found = found.as_ref().is_some_and(|found| normalized(found) == normalized(program));
-        (is_found || program.is_relative()).then(|| name.to_owned())
+        let is_found = || self.path.find(name).is_some_and(|found| normalized(&found) == normalized(program));
+        let is_named = program.is_relative() || *self.program(program).is_on_path.get_or_init(is_found);
+        is_named.then(|| name.to_owned())
     }
 
     fn children_of(&self, index: usize) -> &[usize] {
@@ -295,13 +305,8 @@ impl<'p> Family<'p> {
 
     /// Whether a program or a library has code that is not seen; the compiler's own has none that matters.
     fn calls_the_system(&self, path: &Path) -> bool {
-        let known = self.programs.borrow().get(path).copied();
-        known.unwrap_or_else(|| {
-            let is_known = is_of_toolchain(path) || is_of_c_library(path);
-            let calls = !is_known && machine_code::calls_the_system(path);
-            self.programs.borrow_mut().insert(path.to_owned(), calls);
-            calls
-        })
+        let calls = || !is_of_toolchain(path) && !is_of_c_library(path) && machine_code::calls_the_system(path);
+        *self.program(path).calls_the_system.get_or_init(calls)
     }
 
     /// Whether `first` was preceded by a program that did not report, and became this one or started it.
@@ -320,7 +325,8 @@ impl<'p> Family<'p> {
         if process.is_incomplete {
             return Some(format!("not all that `{name}` did could be taken down"));
         }
-        if process.events.contains(&Event::Loading) && !process.events.contains(&Event::Loaded) {
+        let did = |what: fn(&Event) -> bool| process.events.iter().any(what);
+        if did(|event| matches!(event, Event::Loading)) && !did(|event| matches!(event, Event::Loaded)) {
             return Some(format!("`{name}` ended before it could tell which libraries it had loaded"));
         }
         let libraries = process.events.iter().filter_map(|event| match event {
@@ -365,9 +371,7 @@ struct Gathered<'g> {
     toolchain: BTreeSet<PathBuf>,
     /// Directories that were looked for.
     directories: BTreeSet<PathBuf>,
-    /// What was not there at first, and what was written.
-    absent: HashSet<&'g Path>,
-    written: HashSet<&'g Path>,
+    written: Vec<&'g Path>,
 }
 
 impl<'g> Gathered<'g> {
@@ -379,8 +383,7 @@ impl<'g> Gathered<'g> {
             taken: HashSet::new(),
             toolchain: BTreeSet::new(),
             directories: BTreeSet::new(),
-            absent: HashSet::new(),
-            written: HashSet::new(),
+            written: Vec::new(),
         }
     }
 
@@ -406,7 +409,7 @@ impl<'g> Gathered<'g> {
                     // It was read before it was written.
                     self.reads.files.insert(path.clone());
                 }
-                self.written.insert(path);
+                self.written.push(path);
                 continue;
             }
             if event.path().is_some_and(|path| !self.taken.insert((discriminant(event), path.as_os_str()))) {
@@ -438,10 +441,7 @@ impl<'g> Gathered<'g> {
             Event::Read(path) | Event::Linked(path) | Event::LookedAt(path) | Event::Started(_, path) => {
                 self.file(path);
             }
-            Event::FoundAbsent(path) => {
-                self.absent.insert(path);
-                self.file(path);
-            }
+            Event::FoundAbsent(path) => self.file(path),
             Event::Followed(path) => self.reads.links.extend(self.counting(path)),
             Event::Resolved(path) => self.resolved(path),
             Event::Listed(path) => self.listed(path),
@@ -462,8 +462,8 @@ impl<'g> Gathered<'g> {
     }
 
     fn resolved(&mut self, path: &Path) {
-        let links: Vec<_> = links_on_the_way(path).iter().filter_map(|link| self.counting(link)).collect();
-        self.reads.links.extend(links);
+        let places = self.places;
+        self.reads.links.extend(links_on_the_way(path).into_iter().filter(|link| places.counts(link)));
     }
 
     /// What the system tells of a process that asks: where it runs, where its program lies, and what it has open.
@@ -482,18 +482,24 @@ impl<'g> Gathered<'g> {
 
     /// What all processes of a run together say.
     fn conclude(&mut self) {
-        // What was made because it was not there would not be made, and would be read as it is.
-        let made = self.absent.intersection(&self.written).filter(|path| is_of_user(path));
-        self.reads.files.extend(made.map(|path| path.to_path_buf()));
-        // A directory is there as long as anything in it is that counts.
-        let is_there = |path: &&PathBuf| self.places.known(path).kind != Kind::Nothing;
-        let there = self.reads.files.iter().chain(&self.reads.listed).filter(is_there);
-        let known: HashSet<&Path> = there
-            .flat_map(|path| path.ancestors().skip(1))
-            .chain(self.reads.listed.iter().map(PathBuf::as_path))
-            .collect();
-        let looked_for = self.directories.iter().filter(|directory| !known.contains(directory.as_path()));
-        self.reads.links.extend(looked_for.cloned());
+        let absence = discriminant(&Event::FoundAbsent(PathBuf::new()));
+        for path in std::mem::take(&mut self.written) {
+            // What was made because it was not there would not be made, and would be read as it is.
+            if self.taken.contains(&(absence, path.as_os_str())) && is_of_user(path) {
+                self.reads.files.insert(path.to_owned());
+            }
+        }
+        for directory in std::mem::take(&mut self.directories) {
+            // It is there as long as anything in it is that counts.
+            let is_there = |path: &&PathBuf| self.places.known(path).kind != Kind::Nothing;
+            let known = [&self.reads.files, &self.reads.listed].into_iter().any(|paths| {
+                let within = paths.range(directory.clone()..).take_while(|path| path.starts_with(&directory));
+                within.filter(is_there).count() > 0
+            });
+            if !known {
+                self.reads.links.insert(directory);
+            }
+        }
     }
 
     fn file(&mut self, path: &Path) {

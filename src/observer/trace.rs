@@ -32,7 +32,8 @@ pub(super) struct Process {
 }
 
 /// What a process did. Paths are absolute, and may have `..` in them.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
+#[cfg_attr(test, derive(PartialEq, Eq))]
 pub(super) enum Event {
     Read(PathBuf),
     /// It gave a file one more name.
