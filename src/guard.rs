@@ -77,7 +77,8 @@ impl Disturbance {
         for (path, _) in after.tree.touched_files(&before.tree) {
             let (then, now) = (before.tree.file(&path), after.tree.file(&path));
             let is_same = then.zip(now).is_some_and(|(then, now)| then.same_content(now));
-            if then.zip(now).is_some_and(|(then, now)| writers.have_only_linked(then, now)) {
+            let is_made = then.is_none() && writers.made.contains(&path);
+            if is_made || then.zip(now).is_some_and(|(then, now)| writers.have_only_linked(then, now)) {
                 continue;
             }
             found.take(&Written { path: &path, now, is_same, is_named: false }, writers);
@@ -99,6 +100,8 @@ impl Disturbance {
                 Some(then) if then.kind == Kind::Symlink && file.kind != Kind::Symlink => {}
                 Some(then) if then.stat == file.stat && then.same_content(file) => {}
                 Some(then) if writers.have_only_linked(then, file) => {}
+                Some(then) if then.kind == Kind::Absent && writers.made.contains(&file.path) => {}
+                None if writers.made.contains(&file.path) => {}
                 Some(then) => found.take(&written(then.same_content(file)), writers),
                 None if writers.but_for_links(file).is_younger_than(since) => found.take(&written(true), writers),
                 None => {}
@@ -165,6 +168,8 @@ pub(crate) struct Writers {
     made_in: BTreeSet<TreePath>,
     /// Files that it was seen to give one more name, which changes their times and nothing else.
     linked: BTreeSet<TreePath>,
+    /// Files that it was seen to make where nothing was.
+    made: BTreeSet<TreePath>,
     /// The compilations that read a file: their packages, and when they began.
     readers: BTreeMap<TreePath, Vec<Reader>>,
     /// How many builds of this call there were, this one included. All before were disturbed in the same way.
@@ -204,7 +209,8 @@ impl Writers {
         let place = |path: &Path| Place::of(path, root).0;
         let directories = changes.directories.iter().map(|directory| Marked::directory(&Place::of(directory, root)));
         let linked = changes.linked.iter().map(|path| place(path)).collect();
-        let mut writers = Self { builds, made_in: directories.collect(), linked, ..Self::default() };
+        let made = changes.made.iter().map(|path| place(path)).collect();
+        let mut writers = Self { builds, made_in: directories.collect(), linked, made, ..Self::default() };
         for reads in observation.packages.values() {
             let id = &reads.package.id;
             for run in reads.runs.iter().filter(|run| !run.is_script) {

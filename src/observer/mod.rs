@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use self::runs::SearchPath;
 pub use self::runs::{KnownReads, SeenRun, SeenRuns};
 
-use self::places::lexical;
+use self::places::{lexical, made_in_absence};
 use self::trace::{Event, Process};
 use crate::error::Result;
 use crate::request::Environment;
@@ -60,13 +60,15 @@ struct Seen {
     changes: Changes,
 }
 
-/// What builds were seen to change without changing what any file holds.
+/// What builds were seen to change without changing what anything holds that was there.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// Directories in which they made or removed something.
     pub directories: BTreeSet<PathBuf>,
     /// Files that they gave one more name.
     pub linked: BTreeSet<PathBuf>,
+    /// Files that they made, since nothing was there, and would have read as they were.
+    pub made: BTreeSet<PathBuf>,
 }
 
 /// What watches over the builds of one call.
@@ -142,7 +144,7 @@ impl Observer {
 
 impl Changes {
     fn of(processes: &[Process]) -> Self {
-        let mut changes = Self::default();
+        let mut changes = Self { made: made_in_absence(processes), ..Self::default() };
         for event in processes.iter().flat_map(|process| &process.events) {
             match event {
                 Event::Wrote(path) | Event::Removed(path) => {

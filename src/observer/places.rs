@@ -56,19 +56,18 @@ impl Kind {
 
 /// All paths of a build.
 pub(super) struct Places {
-    /// What processes of the build made.
+    /// What processes of the build made, but for what they would read as it is if it were there.
     written: HashSet<PathBuf>,
     known: RefCell<HashMap<OsString, Known>>,
 }
 
 impl Places {
     pub(super) fn of(processes: &[Process]) -> Self {
-        let events = processes.iter().flat_map(|process| &process.events);
-        let written = events.filter_map(|event| match event {
-            Event::Wrote(path) => Some(lexical(path)),
-            _ => None,
-        });
-        Self { written: written.collect(), known: RefCell::default() }
+        let mut written = written(processes);
+        for made in made_in_absence(processes) {
+            written.remove(&made);
+        }
+        Self { written, known: RefCell::default() }
     }
 
     pub(super) fn known(&self, path: &Path) -> Known {
@@ -108,6 +107,26 @@ impl Places {
         self.written.contains(&path)
             || path.ancestors().skip(1).take_while(|above| !above.exists()).any(|above| self.written.contains(above))
     }
+}
+
+fn written(processes: &[Process]) -> HashSet<PathBuf> {
+    let events = processes.iter().flat_map(|process| &process.events);
+    let written = events.filter_map(|event| match event {
+        Event::Wrote(path) => Some(lexical(path)),
+        _ => None,
+    });
+    written.collect()
+}
+
+/// What is there and was made when it was not: defaults that a build script writes once, and reads as they are later.
+pub(super) fn made_in_absence(processes: &[Process]) -> BTreeSet<PathBuf> {
+    let written = written(processes);
+    let events = processes.iter().flat_map(|process| &process.events);
+    let absent = events.filter_map(|event| match event {
+        Event::FoundAbsent(path) => Some(lexical(path)).filter(|path| written.contains(path)),
+        _ => None,
+    });
+    absent.filter(|path| is_of_user(path) && path.is_file()).collect()
 }
 
 /// Whether a path is of somebody's files, and not of what the system tells of itself or is installed with it.

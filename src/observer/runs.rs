@@ -371,7 +371,6 @@ struct Gathered<'g> {
     toolchain: BTreeSet<PathBuf>,
     /// Directories that were looked for.
     directories: BTreeSet<PathBuf>,
-    written: Vec<&'g Path>,
 }
 
 impl<'g> Gathered<'g> {
@@ -383,7 +382,6 @@ impl<'g> Gathered<'g> {
             taken: HashSet::new(),
             toolchain: BTreeSet::new(),
             directories: BTreeSet::new(),
-            written: Vec::new(),
         }
     }
 
@@ -409,7 +407,6 @@ impl<'g> Gathered<'g> {
                     // It was read before it was written.
                     self.reads.files.insert(path.clone());
                 }
-                self.written.push(path);
                 continue;
             }
             if event.path().is_some_and(|path| !self.taken.insert((discriminant(event), path.as_os_str()))) {
@@ -480,15 +477,8 @@ impl<'g> Gathered<'g> {
         }
     }
 
-    /// What all processes of a run together say.
+    /// Which of the directories that were looked for count.
     fn conclude(&mut self) {
-        let absence = discriminant(&Event::FoundAbsent(PathBuf::new()));
-        for path in std::mem::take(&mut self.written) {
-            // What was made because it was not there would not be made, and would be read as it is.
-            if self.taken.contains(&(absence, path.as_os_str())) && is_of_user(path) {
-                self.reads.files.insert(path.to_owned());
-            }
-        }
         for directory in std::mem::take(&mut self.directories) {
             // It is there as long as anything in it is that counts.
             let is_there = |path: &&PathBuf| self.places.known(path).kind != Kind::Nothing;
