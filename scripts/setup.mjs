@@ -10,7 +10,16 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const ADDON_SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'package.json', 'scripts/build.mjs', 'src', 'addon']
+const ADDON_SOURCES = [
+  'Cargo.toml',
+  'Cargo.lock',
+  'build.rs',
+  'package.json',
+  'scripts/build.mjs',
+  'src',
+  'addon',
+  'observer',
+]
 
 /** Runs a program in the clone and ends this process with its status when it fails. */
 export function run(program, args, { quiet = false, ...options } = {}) {
