@@ -9,11 +9,16 @@
 //! Does not promise: to see a program that asks the system without its C library, beyond those that do not report at all; and
 //! nothing on macOS and Windows, where what cargo, rustc and build scripts declare serves alone.
 
+mod family;
+mod gathering;
 mod interpreted;
 mod machine_code;
 mod places;
+mod programs;
+mod reads;
 mod runs;
 mod trace;
+mod variables;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -23,7 +28,7 @@ use std::rc::Rc;
 
 use tempfile::TempDir;
 
-use self::runs::SearchPath;
+use self::family::SearchPath;
 pub use self::runs::{KnownReads, SeenRun, SeenRuns};
 
 use self::places::{lexical, made_in_absence};

@@ -1,0 +1,219 @@
+//! From processes to the runs of rustc and of build scripts that they belong to.
+//!
+//! Promises: a run is one process that cargo started with everything that this started. A run is opaque where a program of it
+//! did not report, or did what cannot be seen through.
+//! Does not promise: to tell a program that did not report from one of the same name that did, where neither is there any more.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use gix::bstr::ByteSlice;
+
+use super::gathering::Gathered;
+use super::machine_code;
+use super::places::{Places, is_rustup_name};
+use super::programs::{Image, is_library, is_of_c_library, is_of_toolchain};
+use super::reads::Reads;
+use super::trace::{Event, Process};
+use crate::path_set::normalized;
+use crate::request::Environment;
+use crate::system_files::is_of_system;
+
+/// Where programs are found by their names.
+pub(super) struct SearchPath<'e> {
+    pub(super) env: &'e Environment,
+    pub(super) root: &'e Path,
+}
+
+impl SearchPath<'_> {
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        self.env.find_program(name, self.root)
+    }
+
+    /// Whether programs are looked for in `directory`.
+    fn has(&self, directory: &Path) -> bool {
+        let path = self.env.get("PATH").into_iter().flat_map(std::env::split_paths);
+        path.map(|on_path| self.root.join(on_path)).any(|on_path| on_path == directory)
+    }
+}
+
+/// Who started whom.
+pub(super) struct Family<'p> {
+    processes: &'p [Process],
+    children: HashMap<&'p str, Vec<usize>>,
+    path: &'p SearchPath<'p>,
+    programs: RefCell<HashMap<PathBuf, Rc<Program>>>,
+}
+
+/// What is known of a program or a library, as soon as that is asked for.
+#[derive(Default)]
+struct Program {
+    image: OnceCell<Image>,
+    /// Whether the caller finds it by its name.
+    is_on_path: OnceCell<bool>,
+    /// Whether it has code of its own that calls the system.
+    calls_the_system: OnceCell<bool>,
+}
+
+impl<'p> Family<'p> {
+    pub(super) fn of(processes: &'p [Process], path: &'p SearchPath<'p>) -> Self {
+        let mut children: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, process) in processes.iter().enumerate() {
+            children.entry(process.parent.as_str()).or_default().push(index);
+        }
+        Self { processes, children, path, programs: RefCell::default() }
+    }
+
+    fn program(&self, path: &Path) -> Rc<Program> {
+        if let Some(known) = self.programs.borrow().get(path) {
+            return Rc::clone(known);
+        }
+        Rc::clone(self.programs.borrow_mut().entry(path.to_owned()).or_default())
+    }
+
+    /// Whether `process` is what was started as `program`, and not what that has become: a program that does not report may
+    /// hand over to one that does.
+    fn is_of(&self, process: &Process, program: &Path) -> bool {
+        self.program(program).image.get_or_init(|| Image::of(program)).is_in(process, program)
+    }
+
+    /// The name of `program`, if the caller would find it by that.
+    fn name_on_path(&self, program: &Path) -> Option<String> {
+        let name = program.file_name()?.to_str().filter(|name| !is_rustup_name(name))?;
+        let is_found = || self.path.find(name).is_some_and(|found| normalized(&found) == normalized(program));
+        let is_named = program.is_relative() || *self.program(program).is_on_path.get_or_init(is_found);
+        is_named.then(|| name.to_owned())
+    }
+
+    fn children_of(&self, index: usize) -> &[usize] {
+        self.children.get(self.processes[index].id.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The first process of each run, with what the run is known by; nothing of what a run starts is a run of its own.
+    pub(super) fn runs(&self) -> Vec<(usize, PathBuf)> {
+        let known: HashSet<&str> = self.processes.iter().map(|process| process.id.as_str()).collect();
+        let is_first = |process: &&Process| !known.contains(process.parent.as_str());
+        let first = self.processes.iter().enumerate().filter(|(_, process)| is_first(process));
+        let mut left: Vec<usize> = first.map(|(index, _)| index).collect();
+        let mut runs = Vec::new();
+        while let Some(index) = left.pop() {
+            match key(&self.processes[index]) {
+                Some(key) => runs.push((index, key)),
+                None => left.extend(self.children_of(index)),
+            }
+        }
+        runs
+    }
+
+    pub(super) fn reads<'g>(&'g self, first: usize, places: &'g Places) -> Reads {
+        let mut gathered = Gathered::new(places);
+        let is_script = self.processes[first].out_dir.is_some() && compilation(&self.processes[first]).is_none();
+        gathered.reads.opaque = self.unseen_before(&self.processes[first]);
+        let mut left = vec![first];
+        while let Some(index) = left.pop() {
+            let process = &self.processes[index];
+            let children = self.children_of(index);
+            if let Some(why) = self.unseen(process, children) {
+                gathered.reads.opaque.get_or_insert(why);
+            }
+            gathered.take(process);
+            let started = process.events.iter().filter_map(|event| match event {
+                Event::Started(_, program) => self.name_on_path(program),
+                _ => None,
+            });
+            gathered.reads.programs.extend(started);
+            left.extend(children);
+        }
+        // Where a name is found tells, too, where it is not.
+        let Reads { files, programs, .. } = &mut gathered.reads;
+        files.retain(|path| {
+            let is_sought = path.file_name().and_then(OsStr::to_str).is_some_and(|name| programs.contains(name));
+            !(is_sought && path.parent().is_some_and(|directory| self.path.has(directory)) && !path.exists())
+        });
+        gathered.into_reads(is_script)
+    }
+
+    /// Whether a program or a library has code that is not seen; the compiler's own has none that matters.
+    fn calls_the_system(&self, path: &Path) -> bool {
+        let calls = || !is_of_toolchain(path) && !is_of_c_library(path) && machine_code::calls_the_system(path);
+        *self.program(path).calls_the_system.get_or_init(calls)
+    }
+
+    /// Whether `first` was preceded by a program that did not report, and became this one or started it.
+    fn unseen_before(&self, first: &Process) -> Option<String> {
+        let parent = self.processes.iter().find(|process| process.id == first.parent)?;
+        let began = parent.events.iter().find_map(|event| match event {
+            Event::Started(number, program) if *number == first.number => Some(program),
+            _ => None,
+        })?;
+        (!self.is_of(first, began)).then(|| format!("`{}` did not report", began.display()))
+    }
+
+    /// Why `process` may have done more than it took down.
+    fn unseen(&self, process: &Process, children: &[usize]) -> Option<String> {
+        let name = process.program.display();
+        if process.is_incomplete {
+            return Some(format!("not all that `{name}` did could be taken down"));
+        }
+        let did = |what: fn(&Event) -> bool| process.events.iter().any(what);
+        if did(|event| matches!(event, Event::Loading)) && !did(|event| matches!(event, Event::Loaded)) {
+            return Some(format!("`{name}` ended before it could tell which libraries it had loaded"));
+        }
+        let libraries = process.events.iter().filter_map(|event| match event {
+            Event::Read(path) if is_library(path) => Some(path.as_path()),
+            _ => None,
+        });
+        let mut code = std::iter::once(process.program.as_path()).chain(libraries.filter(|path| !is_of_system(path)));
+        if let Some(path) = code.find(|path| self.calls_the_system(path)) {
+            return Some(format!("`{}` calls the system past the C library", path.display()));
+        }
+        let failed: Vec<u32> = process
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::NotStarted(number) => Some(*number),
+                _ => None,
+            })
+            .collect();
+        process.events.iter().find_map(|event| match event {
+            Event::Opaque(what) => Some(format!("`{name}` uses {what}")),
+            Event::Started(number, _) if failed.contains(number) => None,
+            Event::Started(number, program) => {
+                let child = children.iter().map(|child| &self.processes[*child]).find(|child| child.number == *number);
+                let is_seen = child.is_some_and(|child| self.is_of(child, program));
+                (!is_seen).then(|| match program.as_os_str().is_empty() {
+                    true => format!("a program that `{name}` started did not report"),
+                    false => format!("`{}` did not report", program.display()),
+                })
+            }
+            _ => None,
+        })
+    }
+}
+
+/// What a run is known by, if `process` is the first of one.
+fn key(process: &Process) -> Option<PathBuf> {
+    compilation(process).or_else(|| {
+        let name = process.program.file_name()?.to_str()?;
+        let is_script = name.starts_with("build-script-") || name.starts_with("build_script_");
+        process.out_dir.clone().filter(|_| is_script)
+    })
+}
+
+/// Where rustc writes, and under which name; none for a process that runs no rustc, or one that only asks it something.
+fn compilation(process: &Process) -> Option<PathBuf> {
+    let arguments = &process.arguments;
+    let after = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1)?.to_str().ok()
+    };
+    let directory = after("--out-dir")?;
+    let name = after("--crate-name")?;
+    let codegen = arguments.iter().filter_map(|argument| argument.to_str().ok());
+    let mut codegen =
+        codegen.filter_map(|argument| argument.strip_prefix("-C").unwrap_or(argument).strip_prefix("extra-filename="));
+    Some(Path::new(directory).join(format!("{name}{}", codegen.next().unwrap_or_default())))
+}

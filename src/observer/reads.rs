@@ -1,0 +1,63 @@
+//! What a run was seen to read, as it is kept.
+//!
+//! Promises: a path that is no text is kept as it is.
+//! Does not promise: that any of it counts. Output of the build, and what cargo fetched, is left out later.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::system_files::SystemFiles;
+
+/// What one run was seen to read. Paths are absolute, by the way that led to them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reads {
+    /// Files whose content was read or may have mattered, and paths that were looked for in vain.
+    #[serde(with = "escaped")]
+    pub files: BTreeSet<PathBuf>,
+    /// Directories whose names were read.
+    #[serde(with = "escaped")]
+    pub listed: BTreeSet<PathBuf>,
+    /// Links whose targets were read, and directories that were looked for.
+    #[serde(with = "escaped")]
+    pub links: BTreeSet<PathBuf>,
+    /// Files of the system that were read or looked for in vain.
+    pub system: SystemFiles,
+    /// Programs that were found on the caller's `PATH` and started.
+    pub programs: BTreeSet<String>,
+    /// Variables that it asked for.
+    pub variables: BTreeSet<String>,
+    /// Whether it asked where it runs.
+    pub asked_for_directory: bool,
+    /// Why this is not all that it read.
+    pub opaque: Option<String>,
+}
+
+/// Paths in a record, which is text: with what is no UTF-8 escaped.
+pub(super) mod escaped {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    use gix::bstr::ByteSlice;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::tree::TreePath;
+
+    pub(in crate::observer) fn from(path: &Path) -> TreePath {
+        TreePath(path.as_os_str().as_encoded_bytes().into())
+    }
+
+    pub(in crate::observer) fn to(path: &TreePath) -> PathBuf {
+        gix::path::from_bstr(path.0.as_bstr()).map(|path| path.into_owned()).unwrap_or_default()
+    }
+
+    pub(super) fn serialize<S: Serializer>(paths: &BTreeSet<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(paths.iter().map(|path| from(path)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<PathBuf>, D::Error> {
+        Ok(Vec::<TreePath>::deserialize(deserializer)?.iter().map(to).collect())
+    }
+}

@@ -1,0 +1,53 @@
+//! Variables that processes ask for and that say nothing about what is built.
+//!
+//! Promises: a name is left out only where every process of its kind asks for it, or where it says how something is shown.
+//! Does not promise: that no build script or macro has a use of its own for one of them.
+
+/// What differs from terminal to terminal and says where things are found or how they are shown: where a run finds something
+/// by it, that is seen.
+const SAYS_NOTHING: [&str; 24] = [
+    "CARGO_MAKEFLAGS",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLORTERM",
+    "COLUMNS",
+    "LINES",
+    "GIT_PAGER_IN_USE",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "NO_COLOR",
+    "NUM_JOBS",
+    "OLDPWD",
+    "PAGER",
+    "PATH",
+    "PWD",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "RUST_LOG",
+    "RUST_MIN_STACK",
+    "SHLVL",
+    "TEMP",
+    "TERM",
+    "TMP",
+    "TMPDIR",
+];
+
+/// Whether `name` is such a variable.
+pub(super) fn says_nothing(name: &str) -> bool {
+    SAYS_NOTHING.contains(&name)
+}
+
+/// What rustc asks for by itself, whatever it compiles.
+pub(super) fn is_of_rustc(name: &str) -> bool {
+    const BY_ITSELF: [&str; 8] = [
+        "CI",
+        "MALLOC_CONF",
+        "OUT_DIR",
+        "QNX_TARGET",
+        "RAYON_NUM_THREADS",
+        "SSL_CERT_FILE",
+        "VCINSTALLDIR",
+        "_RJEM_MALLOC_CONF",
+    ];
+    BY_ITSELF.contains(&name) || name.starts_with("RUSTC_")
+}
