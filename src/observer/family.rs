@@ -5,7 +5,7 @@
 //! Does not promise: to tell a program that did not report from one of the same name that did, where neither is there any more.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use gix::bstr::ByteSlice;
 
 use super::gathering::Gathered;
 use super::machine_code;
-use super::places::{Places, is_rustup_name};
+use super::places::{Places, is_of_user, is_rustup_name, lexical};
 use super::programs::{Image, is_library, is_of_c_library, is_of_toolchain};
 use super::reads::Reads;
 use super::trace::{Event, Process};
@@ -108,12 +108,42 @@ impl<'p> Family<'p> {
         runs
     }
 
+    /// Files that are there, and that a build script made when they were not: defaults that it writes once, and reads as they
+    /// are later.
+    pub(super) fn made_in_absence(&self) -> BTreeSet<PathBuf> {
+        let mut made = BTreeSet::new();
+        for (first, out_dir) in self.runs().into_iter().filter(|(first, _)| self.is_script(*first)) {
+            let processes: Vec<&Process> = self.with_descendants(first).map(|index| &self.processes[index]).collect();
+            let paths = |which: fn(&Event) -> Option<&PathBuf>| {
+                processes.iter().flat_map(|process| &process.events).filter_map(which).map(|path| lexical(path))
+            };
+            let absent: HashSet<PathBuf> =
+                paths(|event| if let Event::FoundAbsent(path) = event { Some(path) } else { None }).collect();
+            let written = paths(|event| if let Event::Wrote(path) = event { Some(path) } else { None });
+            let is_made = |path: &PathBuf| absent.contains(path) && !path.starts_with(&out_dir) && is_of_user(path);
+            made.extend(written.filter(|path| is_made(path) && path.is_file()));
+        }
+        made
+    }
+
+    fn is_script(&self, first: usize) -> bool {
+        self.processes[first].out_dir.is_some() && compilation(&self.processes[first]).is_none()
+    }
+
+    /// The process at `first`, and all that were started by it or by one of these.
+    fn with_descendants(&self, first: usize) -> impl Iterator<Item = usize> {
+        let mut left = vec![first];
+        std::iter::from_fn(move || {
+            let index = left.pop()?;
+            left.extend(self.children_of(index));
+            Some(index)
+        })
+    }
+
     pub(super) fn reads<'g>(&'g self, first: usize, places: &'g Places) -> Reads {
         let mut gathered = Gathered::new(places);
-        let is_script = self.processes[first].out_dir.is_some() && compilation(&self.processes[first]).is_none();
         gathered.reads.opaque = self.unseen_before(&self.processes[first]);
-        let mut left = vec![first];
-        while let Some(index) = left.pop() {
+        for index in self.with_descendants(first) {
             let process = &self.processes[index];
             let children = self.children_of(index);
             if let Some(why) = self.unseen(process, children) {
@@ -125,7 +155,6 @@ impl<'p> Family<'p> {
                 _ => None,
             });
             gathered.reads.programs.extend(started);
-            left.extend(children);
         }
         // Where a name is found tells, too, where it is not.
         let Reads { files, programs, .. } = &mut gathered.reads;
@@ -133,7 +162,7 @@ impl<'p> Family<'p> {
             let is_sought = path.file_name().and_then(OsStr::to_str).is_some_and(|name| programs.contains(name));
             !(is_sought && path.parent().is_some_and(|directory| self.path.has(directory)) && !path.exists())
         });
-        gathered.into_reads(is_script)
+        gathered.into_reads(self.is_script(first))
     }
 
     /// Whether a program or a library has code that is not seen; the compiler's own has none that matters.

@@ -28,10 +28,10 @@ use std::rc::Rc;
 
 use tempfile::TempDir;
 
-use self::family::SearchPath;
+use self::family::{Family, SearchPath};
 pub use self::runs::{KnownReads, SeenRun, SeenRuns};
 
-use self::places::{lexical, made_in_absence};
+use self::places::{Places, lexical};
 use self::trace::{Event, Process};
 use crate::error::Result;
 use crate::request::Environment;
@@ -140,7 +140,9 @@ impl Observer {
         if seen.0 != count {
             let processes = trace::traces_in(self.traces.path());
             let path = SearchPath { env: &self.env, root: &self.root };
-            let (runs, changes) = (SeenRuns::of(&processes, &path), Changes::of(&processes));
+            let family = Family::of(&processes, &path);
+            let changes = Changes::of(&processes, family.made_in_absence());
+            let runs = SeenRuns::of(&family, &Places::of(&processes, &changes.made));
             *seen = (count, Rc::new(Seen { runs, changes }));
         }
         Rc::clone(&seen.1)
@@ -148,8 +150,8 @@ impl Observer {
 }
 
 impl Changes {
-    fn of(processes: &[Process]) -> Self {
-        let mut changes = Self { made: made_in_absence(processes), ..Self::default() };
+    fn of(processes: &[Process], made: BTreeSet<PathBuf>) -> Self {
+        let mut changes = Self { made, ..Self::default() };
         for event in processes.iter().flat_map(|process| &process.events) {
             match event {
                 Event::Wrote(path) | Event::Removed(path) => {

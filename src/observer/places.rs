@@ -62,12 +62,14 @@ pub(super) struct Places {
 }
 
 impl Places {
-    pub(super) fn of(processes: &[Process]) -> Self {
-        let mut written = written(processes);
-        for made in made_in_absence(processes) {
-            written.remove(&made);
-        }
-        Self { written, known: RefCell::default() }
+    /// Those of `processes`, which would read the files in `made` as they are.
+    pub(super) fn of(processes: &[Process], made: &BTreeSet<PathBuf>) -> Self {
+        let events = processes.iter().flat_map(|process| &process.events);
+        let written = events.filter_map(|event| match event {
+            Event::Wrote(path) => Some(lexical(path)).filter(|path| !made.contains(path)),
+            _ => None,
+        });
+        Self { written: written.collect(), known: RefCell::default() }
     }
 
     pub(super) fn known(&self, path: &Path) -> Known {
@@ -107,26 +109,6 @@ impl Places {
         self.written.contains(&path)
             || path.ancestors().skip(1).take_while(|above| !above.exists()).any(|above| self.written.contains(above))
     }
-}
-
-fn written(processes: &[Process]) -> HashSet<PathBuf> {
-    let events = processes.iter().flat_map(|process| &process.events);
-    let written = events.filter_map(|event| match event {
-        Event::Wrote(path) => Some(lexical(path)),
-        _ => None,
-    });
-    written.collect()
-}
-
-/// What is there and was made when it was not: defaults that a build script writes once, and reads as they are later.
-pub(super) fn made_in_absence(processes: &[Process]) -> BTreeSet<PathBuf> {
-    let written = written(processes);
-    let events = processes.iter().flat_map(|process| &process.events);
-    let absent = events.filter_map(|event| match event {
-        Event::FoundAbsent(path) => Some(lexical(path)).filter(|path| written.contains(path)),
-        _ => None,
-    });
-    absent.filter(|path| is_of_user(path) && path.is_file()).collect()
 }
 
 /// Whether a path is of somebody's files, and not of what the system tells of itself or is installed with it.

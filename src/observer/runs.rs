@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::family::{Family, SearchPath};
+use super::family::Family;
 use super::places::Places;
 use super::reads::{Reads, escaped};
-use super::trace::Process;
 use crate::stat::StatIdentity;
 use crate::tree::TreePath;
 
@@ -52,13 +51,11 @@ impl From<Vec<(TreePath, SeenRun)>> for SeenRuns {
 }
 
 impl SeenRuns {
-    /// The runs that `processes` belong to, with the caller's `path`.
-    pub(super) fn of(processes: &[Process], path: &SearchPath<'_>) -> Self {
-        let family = Family::of(processes, path);
-        let places = Places::of(processes);
+    /// The runs of `family`.
+    pub(super) fn of(family: &Family<'_>, places: &Places) -> Self {
         let mut runs = BTreeMap::new();
         for (index, key) in family.runs() {
-            let reads = family.reads(index, &places);
+            let reads = family.reads(index, places);
             if let Some(wrote) = identity(&key) {
                 // The last one: a run that was made again has written over the first.
                 runs.insert(key, SeenRun { wrote, reads });
