@@ -112,7 +112,11 @@ impl<'p> Family<'p> {
     /// are later.
     pub(super) fn made_in_absence(&self) -> BTreeSet<PathBuf> {
         let mut made = BTreeSet::new();
-        for (first, out_dir) in self.runs().into_iter().filter(|(first, _)| self.is_script(*first)) {
+        let (scripts, compilations): (Vec<_>, Vec<_>) =
+            self.runs().into_iter().partition(|(first, _)| self.is_script(*first));
+        // rustc writes to `target/release/deps`; a linker looks for what it writes, too.
+        let output: BTreeSet<_> = compilations.iter().filter_map(|(_, key)| key.parent()?.parent()).collect();
+        for (first, _) in scripts {
             let processes: Vec<&Process> = self.with_descendants(first).map(|index| &self.processes[index]).collect();
             let paths = |which: fn(&Event) -> Option<&PathBuf>| {
                 processes.iter().flat_map(|process| &process.events).filter_map(which).map(|path| lexical(path))
@@ -120,7 +124,8 @@ impl<'p> Family<'p> {
             let absent: HashSet<PathBuf> =
                 paths(|event| if let Event::FoundAbsent(path) = event { Some(path) } else { None }).collect();
             let written = paths(|event| if let Event::Wrote(path) = event { Some(path) } else { None });
-            let is_made = |path: &PathBuf| absent.contains(path) && !path.starts_with(&out_dir) && is_of_user(path);
+            let is_output = |path: &PathBuf| output.iter().any(|directory| path.starts_with(directory));
+            let is_made = |path: &PathBuf| absent.contains(path) && !is_output(path) && is_of_user(path);
             made.extend(written.filter(|path| is_made(path) && path.is_file()));
         }
         made
