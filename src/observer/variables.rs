@@ -5,13 +5,14 @@
 
 /// What differs from terminal to terminal and says where things are found or how they are shown: where a run finds something
 /// by it, that is seen.
-const SAYS_NOTHING: [&str; 24] = [
+const SAYS_NOTHING: [&str; 25] = [
     "CARGO_MAKEFLAGS",
     "CLICOLOR",
     "CLICOLOR_FORCE",
     "COLORTERM",
     "COLUMNS",
     "LINES",
+    "GIT_EXEC_PATH",
     "GIT_PAGER_IN_USE",
     "MAKEFLAGS",
     "MFLAGS",
