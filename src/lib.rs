@@ -36,6 +36,7 @@ pub mod inputs;
 pub mod inventory;
 pub mod known_inputs;
 pub mod limits;
+mod maps;
 pub mod marks;
 mod names;
 mod nearest;

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::event::{self, Event, WaitingFor};
 use crate::explain::Explanation;
 use crate::known_inputs::{InputKind, KnownInput, KnownInputs, OpaqueRun};
+use crate::maps::map_of;
 use crate::report::Mode;
 use crate::request::Options;
 use crate::resolve::{DevBinary, Outcome};
@@ -44,7 +45,7 @@ fn count(value: usize) -> u32 {
 fn variables(block: &str) -> BTreeMap<OsString, OsString> {
     let mut parts = block.split('\0');
     let next = || Some((parts.next()?.into(), parts.next()?.into()));
-    std::iter::from_fn(next).collect()
+    map_of(std::iter::from_fn(next))
 }
 
 /// Variables of this process that are not text, in the place of what JavaScript made of them.

@@ -13,6 +13,7 @@ use super::undeclared::Undeclared;
 use crate::fingerprint::Digest;
 use crate::inputs::{self, Configured, Observation, PackageReads, Run, SystemContents};
 use crate::inventory::{Inventory, NamedFile, Tool};
+use crate::maps::map_of;
 use crate::observer::SeenRuns;
 use crate::path_set::Place;
 use crate::request::{Environment, Scope};
@@ -81,9 +82,9 @@ impl Surroundings {
         let program = |(role, tool): (&String, &Tool)| (role.clone(), inputs::content_of_tool(tool));
         let variables = inventory.variables.iter().filter(|(name, _)| !cargo_heeds(name));
         Self {
-            programs: inventory.tools.iter().map(program).collect(),
-            variables: variables.map(|(name, digest)| (name.clone(), *digest)).collect(),
-            files: named(inventory, false).collect(),
+            programs: map_of(inventory.tools.iter().map(program)),
+            variables: map_of(variables.map(|(name, digest)| (name.clone(), *digest))),
+            files: map_of(named(inventory, false)),
         }
     }
 
@@ -212,13 +213,13 @@ impl<'a> Present<'a> {
         Some(RunRecord {
             checkout: is_of_checkout.then(|| self.root.to_owned()),
             wrote: StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links(),
-            files: self.places(run, reads).into_iter().map(digest).collect(),
-            variables: run.variables.iter().map(variable).collect(),
-            linked: self.linked(run).collect(),
+            files: map_of(self.places(run, reads).into_iter().map(digest)),
+            variables: map_of(run.variables.iter().map(variable)),
+            linked: map_of(self.linked(run)),
             undeclared: self.undeclared.in_package(id).digest,
             everywhere: self.undeclared.everywhere(id).digest,
             heads: self.undeclared.everywhere(id).digest.map(|_| self.heads),
-            git_state: Some(run.git_state.iter().map(|path| digest(Place::of(path, self.root))).collect()),
+            git_state: Some(map_of(run.git_state.iter().map(|path| digest(Place::of(path, self.root))))),
             seen: inputs::digests_besides(run, &self.output, self.root, self.env, self.system),
             surroundings: self.steered_by.clone(),
         })

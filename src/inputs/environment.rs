@@ -16,6 +16,7 @@ use super::seen::Watch;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::fingerprint::Digest;
+use crate::maps::map_of;
 use crate::request::{Builder, Environment};
 
 /// Names that count by themselves.
@@ -85,11 +86,10 @@ const NOISE: &[&str] = &[
 
 /// Digests of the variables that are set and can change what is built.
 pub(super) fn steering_variables(env: &Environment, builder: Builder) -> BTreeMap<String, Digest> {
-    env.iter()
-        .filter_map(|(name, value)| Some((name.to_str()?, value)))
-        .filter(|(name, _)| steers(name) || (builder == Builder::Zigbuild && name.starts_with("CARGO_ZIGBUILD_")))
-        .map(|(name, value)| (name.to_owned(), Digest::of(value.as_encoded_bytes())))
-        .collect()
+    let names = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
+    let steering =
+        names.filter(|(name, _)| steers(name) || (builder == Builder::Zigbuild && name.starts_with("CARGO_ZIGBUILD_")));
+    map_of(steering.map(|(name, value)| (name.to_owned(), Digest::of(value.as_encoded_bytes()))))
 }
 
 fn steers(name: &str) -> bool {

@@ -83,6 +83,7 @@ use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::inventory::{Inventory, Tool};
+use crate::maps::map_of;
 use crate::path_set::{PathSet, Place, normalized};
 use crate::request::{Request, Scope};
 use crate::tree::Tree;
@@ -215,7 +216,7 @@ pub fn observing(
     let inventory = Inventory {
         branch: tree.branch().filter(|_| set.branch).map(str::to_owned),
         tree,
-        observed: set.variables.iter().map(variable).collect(),
+        observed: map_of(set.variables.iter().map(variable)),
         outside,
         location: if set.bound_by.is_empty() { survey.location.clone() } else { Some(root.to_owned()) },
         path_set: set.clone(),

@@ -21,6 +21,7 @@ use super::system::SystemContents;
 use crate::error::Result;
 use crate::files;
 use crate::fingerprint::Digest;
+use crate::maps::map_of;
 use crate::path_set::{PathSet, Place, normalized};
 use crate::request::{Environment, Request, Scope};
 use crate::system_files::SystemFiles;
@@ -48,7 +49,7 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     let read_whole = observation.local().filter(|reads| reads.is_read_whole());
     let mut set = PathSet {
         packages,
-        listed: read_whole.map(|reads| (place(&reads.package.directory), reads.include.clone())).collect(),
+        listed: map_of(read_whole.map(|reads| (place(&reads.package.directory), reads.include.clone()))),
         output: observation.output.iter().map(|directory| place(directory)).collect(),
         variables: observation.variables.clone(),
         ..PathSet::default()
@@ -124,7 +125,7 @@ pub fn digests_besides(
 ) -> BTreeMap<Place, Option<Digest>> {
     let set = PathSet { output: output.clone(), ..seen_besides(run, root) };
     let found = super::outside::read_seen(&set, root, env, contents).unwrap_or_default();
-    found.into_iter().map(|input| (Place(input.path), Some(input.digest))).collect()
+    map_of(found.into_iter().map(|input| (Place(input.path), Some(input.digest))))
 }
 
 /// Why the binary may depend on where the checkout lies, as far as its inputs tell.

@@ -22,6 +22,7 @@ use super::{environment, flags};
 use crate::error::Result;
 use crate::fingerprint::Digest;
 use crate::inventory::{NamedFile, Tool};
+use crate::maps::map_of;
 use crate::request::{Builder, Environment, Request};
 use crate::stat::{Stamp, StatIdentity};
 
@@ -127,7 +128,7 @@ fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Re
     let Named { files, linkers, remapped } = named::named(&configs, env, &request.excluded(), root, watch)?;
     let (tools, shims) = toolchain::tools(request, root, env, &configs, &linkers, watch)?;
     let in_files = configs.into_iter().filter(|config| config.name != environment::COMMAND_LINE);
-    let configs = in_files.map(|config| (config.name, config.digest)).collect();
+    let configs = map_of(in_files.map(|config| (config.name, config.digest)));
     Ok(Surroundings { tools, configs, named: files, remapped, shims })
 }
 

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::maps::map_of;
+
 /// Says which repository a git command is about, and is in the environment of hooks, of aliases and of
 /// `git rebase --exec`.
 ///
@@ -171,7 +173,7 @@ impl Environment {
     #[must_use]
     pub fn only(&self, names: &[&str]) -> Self {
         let variable = |name: &&str| Some(((*name).into(), self.get(name)?.to_owned()));
-        let variables = names.iter().filter_map(variable).collect();
+        let variables = map_of(names.iter().filter_map(variable));
         Self { variables, configuration: self.configuration.clone() }
     }
 
