@@ -20,6 +20,11 @@ pub const SCHEMA: &str = "dev-bin 4";
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// Whether it stands for nothing that was read.
+    pub(crate) fn is_of_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The digest that has these bytes.
     #[must_use]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {

@@ -82,6 +82,7 @@ pub struct FileInput {
     /// What stands there.
     pub kind: Kind,
     /// SHA-256 of the bytes on disk or of a link's target; of nothing for what is absent or special.
+    #[serde(default, skip_serializing_if = "Digest::is_of_nothing")]
     pub digest: Digest,
     /// How its `stat` looked when it was read. Not part of the fingerprint.
     #[serde(skip)]

@@ -18,7 +18,7 @@ use super::content::{content, directory, file_input};
 use super::directory::is_gone;
 use super::exclude::Exclude;
 use super::listing::Included;
-use super::seen::{Seen, Sought, Watch, gathered};
+use super::seen::{Seen, Watch, gathered};
 use super::selection::MANIFEST;
 use super::snapshot::Content;
 use super::stat_cache::{Settled, StatCache, Unsaved};
@@ -29,6 +29,7 @@ use crate::marks::{Marked, on_file_system};
 use crate::path_set::{PathSet, Place};
 use crate::request::{Environment, Request};
 use crate::stat::{Stamp, StatIdentity};
+use crate::system_files::is_of_system;
 use crate::tree::{FileInput, Kind, Tree, TreePath};
 
 /// A look at everything that a path set names.
@@ -39,8 +40,9 @@ struct Look {
     /// The identities of `files`, which an inventory leaves out of its JSON.
     stats: Vec<StatIdentity>,
     seen: Vec<Seen>,
+    /// The `PATH` that programs were looked for on.
     #[serde(default)]
-    sought: Vec<Sought>,
+    search_path: Digest,
 }
 
 /// What `set` names and `tree` does not cover, but for what `request` excludes, sorted by bytes. The last look is taken from
@@ -64,8 +66,8 @@ pub(super) fn look(
     let last = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
     let last = last.filter(|last| last.files.len() == last.stats.len()).unwrap_or_default();
     let is_first = last.seen.is_empty();
-    let are_found = || last.sought.iter().all(|sought| sought.holds(&request.env, root));
-    let is_known = !is_first && last.seen.iter().all(Seen::holds) && are_found();
+    let search_path = Digest::of(request.env.get("PATH").unwrap_or_default().as_encoded_bytes());
+    let is_known = !is_first && last.search_path == search_path && last.seen.iter().all(Seen::holds);
     let known = last.files.into_iter().zip(last.stats).map(|(file, stat)| FileInput { stat, ..file });
     if is_known {
         return Ok((known.collect(), None));
@@ -75,9 +77,9 @@ pub(super) fn look(
     reader.programs(&request.env);
     reader.system(contents)?;
     let files = reader.all(&packages)?;
-    let (seen, sought) = reader.watch.into_parts();
+    let (seen, _) = reader.watch.into_parts();
     let stats = files.iter().map(|file| file.stat).collect();
-    let look = Look { stats, files, seen: gathered(seen, root), sought };
+    let look = Look { stats, files, seen: gathered(seen, root), search_path };
     let files = look.files.clone();
     let is_worth_keeping = is_first || look.seen.iter().all(|seen| seen.is_settled(&stamp));
     let unsaved = is_worth_keeping.then(|| cache.unsaved(stamp, move |settled| look.settled(settled)));
@@ -262,18 +264,33 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let path = place.on_disk(self.root);
-        self.watch.of_link(&path);
+        // What leads elsewhere, in a directory of the system, changes that.
+        match path.parent().filter(|directory| is_of_system(directory)) {
+            Some(directory) => self.watch.at(directory),
+            None => self.watch.of_link(&path),
+        }
         let is_directory = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
         let content = if is_directory { Some(directory()) } else { content(&path, false)? };
         self.found.push(file_input(Marked::link(place), content));
         Ok(())
     }
 
-    /// Where the programs are that are looked for.
+    /// Where the programs are that are looked for. Directories tell whether a name is in them, and programs may have several
+    /// of them in common.
     fn programs(&mut self, env: &Environment) {
         for name in &self.set.programs {
             let found = env.find_program(name, self.root);
-            self.watch.sought(name, found.as_deref());
+            for directory in env.search_path(self.root) {
+                self.watch.at(&directory);
+                let candidate = directory.join(name);
+                // One that may not be executed today may be tomorrow.
+                if candidate.exists() {
+                    self.watch.at(&candidate);
+                }
+                if found.as_deref().is_some_and(|found| found.parent() == Some(&directory)) {
+                    break;
+                }
+            }
             let digest = found.map(|path| Digest::of(path.as_os_str().as_encoded_bytes())).unwrap_or_default();
             let path = Marked::program(name);
             self.found.push(FileInput { path, kind: Kind::Symlink, digest, stat: StatIdentity::default() });

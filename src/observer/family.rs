@@ -6,7 +6,6 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -31,12 +30,6 @@ pub(super) struct SearchPath<'e> {
 impl SearchPath<'_> {
     fn find(&self, name: &str) -> Option<PathBuf> {
         self.env.find_program(name, self.root)
-    }
-
-    /// Whether programs are looked for in `directory`.
-    fn has(&self, directory: &Path) -> bool {
-        let path = self.env.get("PATH").into_iter().flat_map(std::env::split_paths);
-        path.map(|on_path| self.root.join(on_path)).any(|on_path| on_path == directory)
     }
 }
 
@@ -161,13 +154,29 @@ impl<'p> Family<'p> {
             });
             gathered.reads.programs.extend(started);
         }
-        // Where a name is found tells, too, where it is not.
-        let Reads { files, programs, .. } = &mut gathered.reads;
-        files.retain(|path| {
-            let is_sought = path.file_name().and_then(OsStr::to_str).is_some_and(|name| programs.contains(name));
-            !(is_sought && path.parent().is_some_and(|directory| self.path.has(directory)) && !path.exists())
-        });
+        self.take_for_look_ups(&mut gathered.reads);
         gathered.into_reads(self.is_script(first))
+    }
+
+    /// Counts a name by where it is found on the caller's `PATH`, instead of by each directory in which it is not, where a run
+    /// has looked into all of these.
+    fn take_for_look_ups(&self, reads: &mut Reads) {
+        let directories: Vec<PathBuf> = self.path.env.search_path(self.path.root).collect();
+        let is_absent = |path: &PathBuf| !path.exists();
+        let in_path = |path: &&PathBuf| path.parent().is_some_and(|above| directories.iter().any(|on| on == above));
+        let absent = reads.files.iter().filter(in_path).filter(|path| is_absent(path));
+        let names: BTreeSet<String> = absent.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+        for name in names {
+            let found = self.path.find(&name);
+            let is_before = |directory: &&PathBuf| found.as_deref().and_then(Path::parent) != Some(directory.as_path());
+            let before = directories.iter().take_while(is_before).map(|directory| directory.join(&name));
+            // In the system's own, names are known by their directory.
+            let before: Vec<PathBuf> = before.filter(|path| is_of_user(path)).collect();
+            if reads.programs.contains(&name) || before.iter().all(|path| reads.files.contains(path)) {
+                reads.files.retain(|path| !before.contains(path));
+                reads.programs.insert(name);
+            }
+        }
     }
 
     /// Whether a program or a library has code that is not seen; the compiler's own has none that matters.

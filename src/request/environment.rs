@@ -197,6 +197,12 @@ impl Environment {
         self.non_empty("CARGO_HOME").map(PathBuf::from).or_else(|| self.home().map(|home| home.join(".cargo")))
     }
 
+    /// The directories in which a shell in `directory` looks for programs, in this order.
+    pub(crate) fn search_path(&self, directory: &Path) -> impl Iterator<Item = PathBuf> {
+        let path = self.get("PATH").into_iter().flat_map(std::env::split_paths);
+        path.map(|on_path| directory.join(on_path))
+    }
+
     /// Finds a program as a shell in `directory` would.
     #[must_use]
     pub fn find_program(&self, name: impl AsRef<OsStr>, directory: &Path) -> Option<PathBuf> {
