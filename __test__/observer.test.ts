@@ -3,7 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { explain, inputs } from '../index.js'
 import { Compared, printing, script } from './oracle.js'
 import { observes, PATIENCE_MS, rejection, temporaryDirectory, UNOBSERVED } from './support.js'
@@ -482,6 +482,19 @@ describe('what is known of inputs', () => {
     world.write('data/two', '')
     expect((await inputs(options())).isCurrent).toBe(!observes)
     if (observes) expect(await explain(options())).toMatchObject({ readBy: { 'data/': ['the build script of `app`'] } })
+  })
+
+  test.if(observes)('leaves out what a compiler brings along, by whatever link it is found', async () => {
+    const world = giving(text('data/one'))
+    const sysroot = execFileSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8' }).trim()
+    const link = join(temporaryDirectory(), 'toolchain')
+    symlinkSync(sysroot, link)
+    const path = [join(link, 'bin'), process.env.PATH].join(delimiter)
+    const env = world.environment({ PATH: path, LD_LIBRARY_PATH: join(link, 'lib') })
+    await world.get({ crate: 'app', env })
+    const known = await inputs(world.options({ crate: 'app', env }))
+    const files = known.inputs.filter(({ kind }) => kind !== 'tool').map(({ name }) => name)
+    expect(files.filter((name) => name.startsWith(link) || name.startsWith(sysroot))).toEqual([])
   })
 
   test('is less when builds are not watched, by option or by variable', async () => {

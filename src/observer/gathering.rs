@@ -136,8 +136,11 @@ impl<'g> Gathered<'g> {
     /// All of it, for a build script or for rustc.
     pub(super) fn into_reads(mut self, is_script: bool) -> Reads {
         self.add_directories();
-        let Self { mut reads, system, toolchain, .. } = self;
-        let is_of_toolchain = |path: &Path| toolchain.iter().any(|directory| path.starts_with(directory));
+        let Self { mut reads, system, toolchain, places, .. } = self;
+        let is_of_toolchain = |path: &Path| {
+            let around = || places.toolchain_around(path).is_some_and(|around| toolchain.contains(&*around));
+            toolchain.iter().any(|directory| path.starts_with(directory)) || around()
+        };
         for paths in [&mut reads.files, &mut reads.listed, &mut reads.links] {
             paths.retain(|path| !is_of_toolchain(path));
         }

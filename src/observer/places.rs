@@ -59,6 +59,8 @@ pub(super) struct Places {
     /// What processes of the build made, but for what they would read as it is if it were there.
     written: HashSet<PathBuf>,
     known: RefCell<HashMap<OsString, Known>>,
+    /// Directories, and the Rust compiler that is installed around each.
+    toolchains: RefCell<HashMap<OsString, Option<Rc<Path>>>>,
 }
 
 impl Places {
@@ -69,7 +71,7 @@ impl Places {
             Event::Wrote(path) => Some(lexical(path)).filter(|path| !made.contains(path)),
             _ => None,
         });
-        Self { written: written.collect(), known: RefCell::default() }
+        Self { written: written.collect(), known: RefCell::default(), toolchains: RefCell::default() }
     }
 
     pub(super) fn known(&self, path: &Path) -> Known {
@@ -79,6 +81,19 @@ impl Places {
         let known = Known { place: self.place(path), kind: Kind::of(path) };
         self.known.borrow_mut().insert(path.as_os_str().to_owned(), known.clone());
         known
+    }
+
+    /// The real path of the Rust compiler's installation that has `path`: a toolchain may be a link to another one.
+    pub(super) fn toolchain_around(&self, path: &Path) -> Option<Rc<Path>> {
+        if let Some(known) = self.toolchains.borrow().get(path.as_os_str()) {
+            return known.clone();
+        }
+        let found = match has_rustlib(path) {
+            true => dunce::canonicalize(path).ok().map(Rc::from),
+            false => path.parent().and_then(|above| self.toolchain_around(above)),
+        };
+        self.toolchains.borrow_mut().insert(path.as_os_str().to_owned(), found.clone());
+        found
     }
 
     /// Whether what stands at `path` counts, and is no file of the system.
@@ -121,6 +136,11 @@ pub(super) fn is_of_user(path: &Path) -> bool {
 pub(super) fn is_rustup_proxy(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(is_rustup_name)
         && path.with_file_name("rustup").is_file()
+}
+
+/// Whether a Rust compiler is installed in `prefix`.
+pub(super) fn has_rustlib(prefix: &Path) -> bool {
+    prefix.join("lib").join("rustlib").is_dir()
 }
 
 pub(super) fn is_rustup_name(name: &str) -> bool {

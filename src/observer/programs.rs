@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice;
 
-use super::places::is_rustup_proxy;
+use super::places::{has_rustlib, is_rustup_proxy};
 use super::trace::{Process, path_of};
 use crate::system_files::is_of_system;
 
@@ -22,11 +22,6 @@ pub(super) fn is_of_toolchain(path: &Path) -> bool {
         directories().any(has_rustlib)
     };
     is_beside || path.components().any(|part| part.as_os_str() == "rustlib")
-}
-
-/// Whether a Rust compiler is installed in `prefix`.
-fn has_rustlib(prefix: &Path) -> bool {
-    prefix.join("lib").join("rustlib").is_dir()
 }
 
 /// What the compiler `rustc` brings along: all of its installation, or, where it comes with the system, its part of that.
