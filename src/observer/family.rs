@@ -21,7 +21,7 @@ use crate::path_set::normalized;
 use crate::request::Environment;
 use crate::system_files::is_of_system;
 
-/// Where programs are found by their names.
+/// The directories in which the caller looks for programs.
 pub(super) struct SearchPath<'e> {
     pub(super) env: &'e Environment,
     pub(super) root: &'e Path,
@@ -41,13 +41,13 @@ pub(super) struct Family<'p> {
     programs: RefCell<HashMap<PathBuf, Rc<Program>>>,
 }
 
-/// What is known of a program or a library, as soon as that is asked for.
+/// Facts about a program or a library, each found out when it is first asked for.
 #[derive(Default)]
 struct Program {
     image: OnceCell<Image>,
-    /// Whether the caller finds it by its name.
+    /// True if the caller finds it by its name.
     is_on_path: OnceCell<bool>,
-    /// Whether it has code of its own that calls the system.
+    /// True if it has code of its own that calls the system.
     calls_the_system: OnceCell<bool>,
 }
 
@@ -67,8 +67,8 @@ impl<'p> Family<'p> {
         Rc::clone(self.programs.borrow_mut().entry(path.to_owned()).or_default())
     }
 
-    /// Whether `process` is what was started as `program`, and not what that has become: a program that does not report may
-    /// hand over to one that does.
+    /// True if `process` is the program that was started as `program`. A program that does not report may become one that does
+    /// report, and then this is false.
     fn is_of(&self, process: &Process, program: &Path) -> bool {
         self.program(program).image.get_or_init(|| Image::of(program)).is_in(process, program)
     }
@@ -179,13 +179,13 @@ impl<'p> Family<'p> {
         }
     }
 
-    /// Whether a program or a library has code that is not seen; the compiler's own has none that matters.
+    /// True if a program or a library calls the system past the C library. The compiler's own programs never count.
     fn calls_the_system(&self, path: &Path) -> bool {
         let calls = || !is_of_toolchain(path) && !is_of_c_library(path) && machine_code::calls_the_system(path);
         *self.program(path).calls_the_system.get_or_init(calls)
     }
 
-    /// Whether `first` was preceded by a program that did not report, and became this one or started it.
+    /// Returns why `first` is opaque from its beginning: a program before it did not report, and became it or started it.
     fn unseen_before(&self, first: &Process) -> Option<String> {
         let parent = self.processes.iter().find(|process| process.id == first.parent)?;
         let began = parent.events.iter().find_map(|event| match event {
@@ -237,7 +237,7 @@ impl<'p> Family<'p> {
     }
 }
 
-/// What a run is known by, if `process` is the first of one.
+/// Returns the path that a run is known by, if `process` is the first of one.
 fn key(process: &Process) -> Option<PathBuf> {
     compilation(process).or_else(|| {
         let name = process.program.file_name()?.to_str()?;
@@ -246,7 +246,7 @@ fn key(process: &Process) -> Option<PathBuf> {
     })
 }
 
-/// Where rustc writes, and under which name; none for a process that runs no rustc, or one that only asks it something.
+/// Returns the path of what rustc makes, without its extension; none for a process that is no rustc, or compiles nothing.
 fn compilation(process: &Process) -> Option<PathBuf> {
     let arguments = &process.arguments;
     let after = |name: &str| {

@@ -1,7 +1,7 @@
-//! What the processes of one run read, taken together.
+//! Gathers what the processes of one run read.
 //!
-//! Promises: all that they read, listed and looked for counts to the run. Left out is what the build itself wrote before, what
-//! the system tells of itself, and what the compiler brings along.
+//! Promises: everything that they read, listed and looked for counts to the run. Exceptions are files that the build itself
+//! wrote before, files by which the kernel tells of itself, and files that the compiler brings along.
 //! Does not promise: to know in which order two processes did what they did.
 
 use std::collections::{BTreeSet, HashSet};
@@ -21,9 +21,9 @@ pub(super) struct Gathered<'g> {
     places: &'g Places,
     pub(super) reads: Reads,
     system: Vec<Rc<Path>>,
-    /// What was taken in already: processes of one run read the same headers again and again.
+    /// Events that were taken in already: processes of one run read the same headers again and again.
     taken: HashSet<(Discriminant<Event>, &'g OsStr)>,
-    /// Where compilers that took part are installed.
+    /// The installations of the compilers that took part.
     toolchain: BTreeSet<PathBuf>,
     /// Directories that were looked for.
     directories: BTreeSet<PathBuf>,
@@ -119,7 +119,7 @@ impl<'g> Gathered<'g> {
         self.reads.links.extend(links_on_the_way(path).into_iter().filter(|link| places.counts(link)));
     }
 
-    /// What the system tells of a process that asks: where it runs, where its program lies, and what it has open.
+    /// Takes in a question to the system about the process itself: where it runs, where its program lies, which files are open.
     fn of_kernel(&mut self, path: &Path, program: &Path) {
         let mut parts = path.components().skip(3).map(|part| part.as_os_str());
         let (what, more) = (parts.next().and_then(OsStr::to_str), parts.next());

@@ -22,16 +22,16 @@ const OTHERS: [&str; 10] = ["awk", "gawk", "lua", "mawk", "node", "perl", "print
 /// Longer files are no scripts.
 const MOST_SCRIPT_BYTES: u64 = 1024 * 1024;
 
-/// What a script asks its interpreter for.
+/// The variables that a script asks its interpreter for.
 #[derive(Default)]
 pub(super) struct Asked {
     pub(super) variables: BTreeSet<String>,
-    /// Whether it asks where it runs.
+    /// True if it asks for its working directory.
     pub(super) for_directory: bool,
 }
 
 impl Asked {
-    /// What the script of `process` asks for, if that is an interpreter.
+    /// Reads the script of `process`, if that is an interpreter.
     pub(super) fn by(process: &Process) -> Self {
         let mut asked = Self::default();
         let is_any = |names: &[&str]| names.iter().any(|name| is_called(&process.program, name));
@@ -62,7 +62,7 @@ impl Asked {
     }
 }
 
-/// Whether the name of `program` is `name`, with or without a version.
+/// True if the name of `program` is `name`, with or without a version.
 fn is_called(program: &Path, name: &str) -> bool {
     let program = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     program
@@ -81,7 +81,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Whether a shell puts in the value of what follows `before`.
+/// True if a shell expands the word that follows `before`.
 ///
 /// <https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_06_02>
 fn is_expanded(before: &[u8]) -> bool {

@@ -1,4 +1,4 @@
-//! Whether a program has instructions of its own that call the system, past the C library.
+//! Tells programs that call the system past the C library, by their machine code.
 //!
 //! Promises: each instruction that does is found in what a file marks as code. On x86-64 its two bytes may also be a part of
 //! another instruction; which of both they are, the instructions before them tell.
@@ -12,7 +12,7 @@ use object::{Endianness, Object, ObjectSection, ObjectSegment, SectionKind, Segm
 
 use crate::files;
 
-/// Whether the file at `path` has such an instruction; a file that is no program has none.
+/// True if the file at `path` has an instruction that calls the system. False for a file that is no program.
 pub(super) fn calls_the_system(path: &Path) -> bool {
     files::read(path).is_ok_and(|bytes| in_program(&bytes).unwrap_or(false))
 }
@@ -30,7 +30,10 @@ fn in_program(bytes: &[u8]) -> object::Result<bool> {
         return Ok(code.any(|section| section.data().is_ok_and(has)));
     }
     // A program that names no sections has what is loaded to be executed.
-    let is_code = |segment: &ElfSegment64<'_, '_, Endianness>| matches!(segment.flags(), SegmentFlags::Elf { p_flags, .. } if p_flags.0 & elf::PF_X.0 != 0);
+    let is_code = |segment: &ElfSegment64<'_, '_, Endianness>| match segment.flags() {
+        SegmentFlags::Elf { p_flags, .. } => p_flags.0 & elf::PF_X.0 != 0,
+        _ => false,
+    };
     Ok(file.segments().filter(is_code).any(|segment| segment.data().is_ok_and(has)))
 }
 
@@ -54,7 +57,7 @@ fn has_syscall(code: &[u8]) -> bool {
     })
 }
 
-/// Whether an instruction begins at `end`, if one does at `start`.
+/// True if an instruction begins at `end`, provided that one begins at `start`.
 fn leads_to(code: &[u8], start: usize, end: usize) -> bool {
     let mut at = start;
     while at < end {
@@ -131,7 +134,7 @@ fn length(code: &[u8]) -> Option<usize> {
     if has_operand { operand(code, at, immediate) } else { whole(code, at + immediate) }
 }
 
-/// What follows a prefix of vectors, which names a table of opcodes.
+/// Returns where an instruction ends whose VEX or EVEX prefix names the opcode table `table`.
 fn vex(code: &[u8], at: usize, table: u8) -> Option<usize> {
     let opcode = *code.get(at)?;
     let has_number = table == 3 || table == 1 && matches!(opcode, 0x70..=0x73 | 0xc2 | 0xc4..=0xc6);
@@ -141,7 +144,7 @@ fn vex(code: &[u8], at: usize, table: u8) -> Option<usize> {
     if matches!(table, 1..=3 | 5 | 6) { operand(code, at + 1, usize::from(has_number)) } else { None }
 }
 
-/// Where an instruction ends whose operand begins at `at`, with a number of so many bytes behind it.
+/// Returns where an instruction ends whose operand begins at `at` and is followed by `immediate` bytes.
 fn operand(code: &[u8], at: usize, immediate: usize) -> Option<usize> {
     let operand = *code.get(at)?;
     let (kind, base) = (operand >> 6, operand & 7);

@@ -58,14 +58,14 @@ const PRELOAD: &str = "LD_PRELOAD";
 #[cfg(unix)]
 const YOUNGEST: &std::ffi::CStr = c"posix_spawn_file_actions_addchdir_np";
 
-/// What processes were seen to do.
+/// The result of reading all traces.
 #[derive(Default)]
 struct Seen {
     runs: SeenRuns,
     changes: Changes,
 }
 
-/// What builds were seen to change without changing what anything holds that was there.
+/// Changes that builds were seen to make and that alter no content that was there before.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// Directories in which they made or removed something.
@@ -76,14 +76,14 @@ pub struct Changes {
     pub made: BTreeSet<PathBuf>,
 }
 
-/// What watches over the builds of one call.
+/// Watches the builds of one call.
 pub struct Observer {
     library: PathBuf,
     traces: TempDir,
-    /// Where programs are found that builds look for.
+    /// Tells where programs are found that builds look for.
     env: Environment,
     root: PathBuf,
-    /// What the traces came to, and how many there were.
+    /// The result of reading the traces, and their number at the time.
     seen: RefCell<(usize, Rc<Seen>)>,
 }
 
@@ -107,7 +107,7 @@ impl Observer {
         Ok(Some(Self { library, traces: store.private_directory()?, root, env, seen: RefCell::default() }))
     }
 
-    /// What cargo's environment needs besides `env`.
+    /// Returns the variables that cargo's environment needs besides `env`.
     #[must_use]
     pub fn variables(&self, env: &Environment) -> [(&'static str, OsString); 2] {
         let mut preload = self.library.clone().into_os_string();
@@ -126,14 +126,13 @@ impl Observer {
         self.seen().runs.clone()
     }
 
-    /// What the builds were seen to change so far.
+    /// Returns the changes that the builds were seen to make so far.
     #[must_use]
     pub fn changes(&self) -> Changes {
         self.seen().changes.clone()
     }
 
-    /// What was seen so far. A large build has thousands of processes, so they are looked through once, as long as there are no
-    /// more of them.
+    /// Reads the traces. A large build has thousands, so they are read again only when there are more than the last time.
     fn seen(&self) -> Rc<Seen> {
         let count = std::fs::read_dir(self.traces.path()).map_or(0, Iterator::count);
         let mut seen = self.seen.borrow_mut();
@@ -167,7 +166,7 @@ impl Changes {
     }
 }
 
-/// Whether the C library is one that the observer is made for: glibc 2.29, musl 1.1.24, or later.
+/// True if the C library is one that the observer is made for: glibc 2.29, musl 1.1.24, or later.
 fn has_youngest() -> bool {
     #[cfg(unix)]
     // SAFETY: the name ends with a zero byte, and what is found is not called.
@@ -176,7 +175,7 @@ fn has_youngest() -> bool {
     false
 }
 
-/// Whether the loader can name the library, and may load it: from a file system that nothing is executed from, it may not.
+/// True if the loader can name the library and may load it. It may not from a file system that is mounted `noexec`.
 fn can_be_preloaded(library: &Path) -> bool {
     let is_nameable = !library.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b':' | b' '));
     #[cfg(unix)]

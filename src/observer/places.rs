@@ -1,4 +1,4 @@
-//! What the paths stand for that processes deal with.
+//! Classifies the paths that processes deal with.
 //!
 //! Promises: a path is looked at once, however many processes read it: a large build asks for the same headers and programs
 //! a million times.
@@ -21,18 +21,18 @@ pub(super) enum Place {
     Nowhere,
     /// Somebody's own, by the way that led to it.
     OfUser,
-    /// What comes with the system, by the directory that it really is in.
+    /// A file that comes with the system, by the real path of its directory.
     OfSystem(Rc<Path>),
 }
 
-/// What is known of a path.
+/// Facts about a path.
 #[derive(Clone)]
 pub(super) struct Known {
     pub(super) place: Place,
     pub(super) kind: Kind,
 }
 
-/// What stands at a path, or at what that leads to.
+/// The kind of file at a path, links followed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Nothing,
@@ -56,7 +56,7 @@ impl Kind {
 
 /// All paths of a build.
 pub(super) struct Places {
-    /// What processes of the build made, but for what they would read as it is if it were there.
+    /// Files that the build made, except those that it would read as they are if they were there.
     written: HashSet<PathBuf>,
     known: RefCell<HashMap<OsString, Known>>,
     /// Directories, and the Rust compiler that is installed around each.
@@ -64,7 +64,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Those of `processes`, which would read the files in `made` as they are.
+    /// Collects the paths that `processes` wrote, except those in `made`.
     pub(super) fn of(processes: &[Process], made: &BTreeSet<PathBuf>) -> Self {
         let events = processes.iter().flat_map(|process| &process.events);
         let written = events.filter_map(|event| match event {
@@ -96,12 +96,12 @@ impl Places {
         found
     }
 
-    /// Whether what stands at `path` counts, and is no file of the system.
+    /// True if `path` counts and is no file of the system.
     pub(super) fn is_of_user(&self, path: &Path) -> bool {
         matches!(self.known(path).place, Place::OfUser)
     }
 
-    /// Whether what stands at `path` counts.
+    /// True if `path` counts.
     pub(super) fn counts(&self, path: &Path) -> bool {
         !matches!(self.known(path).place, Place::Nowhere)
     }
@@ -118,7 +118,7 @@ impl Places {
         if is_of_user(path) && !is_in_object_store(path) { Place::OfUser } else { Place::Nowhere }
     }
 
-    /// Whether the build made what is at `path`, or a directory that it lay in and that is gone.
+    /// True if the build made the file at `path`, or a directory around it that is gone.
     fn was_made(&self, path: &Path) -> bool {
         let path = lexical(path);
         self.written.contains(&path)
@@ -126,19 +126,19 @@ impl Places {
     }
 }
 
-/// Whether a path is of somebody's files, and not of what the system tells of itself or is installed with it.
+/// True if `path` is a user's: neither installed with the system, nor a file by which the kernel tells of itself.
 pub(super) fn is_of_user(path: &Path) -> bool {
     path.is_absolute() && !is_rustup_proxy(path) && !is_of_kernel(path) && !is_of_system(path)
 }
 
-/// Whether a path is rustup's own program under one of its names, which are all in one directory. What is behind it counts as
+/// True if `path` is rustup under one of its names, which are all in one directory. The program that it starts counts as
 /// a program that builds.
 pub(super) fn is_rustup_proxy(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(is_rustup_name)
         && path.with_file_name("rustup").is_file()
 }
 
-/// Whether a Rust compiler is installed in `prefix`.
+/// True if a Rust compiler is installed in `prefix`.
 pub(super) fn has_rustlib(prefix: &Path) -> bool {
     prefix.join("lib").join("rustlib").is_dir()
 }
@@ -154,7 +154,7 @@ fn in_real_directory(path: &Path) -> PathBuf {
     directory.zip(path.file_name()).map_or(path.clone(), |(directory, name)| directory.join(name))
 }
 
-/// Whether a path lies among git's objects, which never change under one name; which of them are packed says nothing.
+/// True if `path` is one of git's objects. An object never changes under its name, and packing changes no object.
 fn is_in_object_store(path: &Path) -> bool {
     let is_store = |above: &Path| {
         above.ends_with("objects") && above.with_file_name("HEAD").is_file() && above.with_file_name("refs").is_dir()

@@ -1,4 +1,4 @@
-//! What programs and libraries are that take part in a build.
+//! Identifies the programs and libraries that take part in a build.
 //!
 //! Promises: a program that was started is told by its real path, and a script by the program that its first line names.
 //! Does not promise: to know a compiler that is not installed as Rust's are, with `lib/rustlib` beside its programs.
@@ -11,7 +11,7 @@ use super::places::{has_rustlib, is_rustup_proxy};
 use super::trace::{Process, path_of};
 use crate::system_files::is_of_system;
 
-/// Whether a program or a library comes with a Rust compiler: beside rustc, or among what that keeps for a target.
+/// True if a program or a library comes with a Rust compiler.
 pub(super) fn is_of_toolchain(path: &Path) -> bool {
     let directories = || path.ancestors().skip(1);
     let is_rustc =
@@ -24,19 +24,19 @@ pub(super) fn is_of_toolchain(path: &Path) -> bool {
     is_beside || path.components().any(|part| part.as_os_str() == "rustlib")
 }
 
-/// What the compiler `rustc` brings along: all of its installation, or, where it comes with the system, its part of that.
+/// Returns the directory of what `rustc` brings along: its installation or, where it comes with the system, its part of that.
 pub(super) fn toolchain_of(rustc: &Path) -> Option<PathBuf> {
     let prefix = rustc.parent().and_then(Path::parent).filter(|prefix| has_rustlib(prefix))?;
     Some(if is_of_system(rustc) { prefix.join("lib").join("rustlib") } else { prefix.to_owned() })
 }
 
-/// Whether a path has the name of a library that programs load.
+/// True if `path` has the name of a library that programs load.
 pub(super) fn is_library(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     name.ends_with(b".so") || name.contains_str(".so.")
 }
 
-/// Whether a path has the name of the C library or of its loader, wherever it is installed. It is what calls the system.
+/// True if `path` has the name of a part of the C library, wherever it is installed. These call the system for all others.
 pub(super) fn is_of_c_library(path: &Path) -> bool {
     const NAMES: [&str; 10] =
         ["ld-", "ld.", "libc.", "libdl.", "libm.", "libmvec.", "libpthread.", "libresolv.", "librt.", "libutil."];
@@ -44,13 +44,13 @@ pub(super) fn is_of_c_library(path: &Path) -> bool {
     is_library(path) && NAMES.iter().any(|start| name.starts_with(start.as_bytes()))
 }
 
-/// What a program is that was started.
+/// The file behind the path that was started.
 pub(super) enum Image {
     /// Itself, by its real path.
     Program(PathBuf),
     /// A script, and the program that is started for it.
     Script(PathBuf),
-    /// What was there is gone.
+    /// A file that is gone.
     Gone,
 }
 
@@ -63,7 +63,7 @@ impl Image {
         }
     }
 
-    /// Whether `process` is this, started as `program`.
+    /// True if `process` runs this file, started as `program`.
     pub(super) fn is_in(&self, process: &Process, program: &Path) -> bool {
         match self {
             Self::Program(real) => process.program == *real,
@@ -84,7 +84,7 @@ fn interpreter(script: &Path) -> Option<PathBuf> {
     line.split(|byte| matches!(byte, b' ' | b'\t')).find(|part| !part.is_empty()).map(path_of)
 }
 
-/// Whether a program is rustup, under whatever name, and not a compiler that is called the same.
+/// True if `program` is rustup under one of its names, and not a compiler of the same name.
 pub(super) fn is_rustup(program: &Path) -> bool {
     is_rustup_proxy(program) && !is_of_toolchain(program)
 }

@@ -1,4 +1,4 @@
-//! What a run was seen to read, as it is kept.
+//! The reads of a run, as they are kept.
 //!
 //! Promises: a path that is no text is kept as it is.
 //! Does not promise: that any of it counts. Output of the build, and what cargo fetched, is left out later.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::system_files::SystemFiles;
 
-/// What one run was seen to read. Paths are absolute, by the way that led to them.
+/// Everything that one run was seen to read. Paths are absolute and as the run wrote them, links not resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reads {
@@ -29,7 +29,7 @@ pub struct Reads {
     pub programs: BTreeSet<String>,
     /// Variables that it asked for.
     pub variables: BTreeSet<String>,
-    /// Whether it asked where it runs.
+    /// True if it asked for its working directory.
     pub asked_for_directory: bool,
     /// Why this is not all that it read.
     pub opaque: Option<String>,

@@ -18,12 +18,12 @@ use crate::tree::TreePath;
 /// A run that was seen, and what it wrote then.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SeenRun {
-    /// Of the file that tells one run from the next.
+    /// The identity of the file that tells one run from the next.
     wrote: StatIdentity,
     reads: Reads,
 }
 
-/// What is known of a run from having been watched.
+/// The reads of a run that was watched.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownReads<'r> {
     /// What it read when it was watched last.
