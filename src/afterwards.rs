@@ -13,7 +13,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Enough to look through hundreds of entries and to remove some; nobody notices it after a build.
+/// Enough to look through hundreds of entries and to remove some; a user does not notice it after a build.
 const GRACE: Duration = Duration::from_millis(100);
 /// Directories are walked into as deep as they are. What is not used of it takes no memory.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
@@ -22,7 +22,7 @@ const STACK_BYTES: usize = 64 * 1024 * 1024;
 static CALLS: Mutex<usize> = Mutex::new(0);
 static CALL_ENDED: Condvar = Condvar::new();
 
-/// Work for when nobody waits.
+/// Work for the time after the answer.
 pub struct Afterwards {
     brief: RefCell<Vec<Box<dyn FnOnce()>>>,
     lengthy: RefCell<Option<Box<dyn FnOnce() + Send>>>,

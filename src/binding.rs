@@ -126,7 +126,7 @@ pub fn package_around(directory: String) -> Option<String> {
     inputs::package_around(std::path::Path::new(&directory))
 }
 
-/// Signals that would end this process, had whoever started it not had them ignored. `index.js` leaves them alone.
+/// Signals that would end this process, had its parent not made it ignore them. `index.js` leaves them alone.
 #[napi]
 #[must_use]
 pub fn ignored_signals() -> Vec<&'static str> {
@@ -172,7 +172,7 @@ fn run(
     let emit = |event: Event| {
         report.draw(&event);
         if listening && sink.call(event.into(), ThreadsafeFunctionCallMode::Blocking) == Status::Closing {
-            // The JavaScript that made the call is gone, and nobody else will stop cargo.
+            // The JavaScript that made the call is gone, so nothing else would stop cargo.
             cancellation.cancel();
         }
     };

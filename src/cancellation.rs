@@ -65,7 +65,7 @@ impl Cancellation {
     /// nothing when that has already happened.
     ///
     /// All under one lock: a cancellation meets either nothing or something that it can end, and what it ends cannot go
-    /// away under it. That matters to a process that exits, where nobody looks a second time.
+    /// away under it. That matters to a process that exits, which does not look a second time.
     pub(crate) fn start<T, E: Fn() + Send + 'static>(
         &self,
         start: impl FnOnce() -> Result<(T, E)>,

@@ -4,7 +4,7 @@
 //! what, and, where something can be done, a hint that says what to do next. Paths are always in the message.
 //! Does not promise: stable wording.
 //!
-//! [`Error::Aborted`] is the one variant without a code: whoever asked for the abort knows the reason, and the
+//! [`Error::Aborted`] is the one variant without a code: the caller that aborted knows the reason, and the
 //! JavaScript wrapper rejects with that reason instead of an error of ours.
 
 use std::io;

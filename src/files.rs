@@ -1,7 +1,7 @@
 //! Reading files that anything may stand in the place of.
 //!
 //! Promises: what is no regular file is neither waited for nor read without end.
-//! Does not promise: that a file is whole. Whoever reads it finds out.
+//! Does not promise: that a file is whole. A reader finds out.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -2,7 +2,7 @@
 //!
 //! Promises: each tells what it is, and is the path of no file: names in a directory end with a slash, links with `/@` (as
 //! `ls -F` marks them), the system's files that were read in one directory with `/*`, and programs begin with `$PATH/`.
-//! Does not promise: that nobody gives a file such a name. Then both count, each by what it is.
+//! Does not promise: that no file has such a name. Then both count, each by what it is.
 
 use std::path::Path;
 

@@ -53,7 +53,7 @@ pub fn replace_process(_: &str, _: &[String]) -> io::Error {
     io::ErrorKind::Unsupported.into()
 }
 
-/// Signals that would end this process, had whoever started it not had them ignored.
+/// Signals that would end this process, had its parent not made it ignore them.
 #[cfg(unix)]
 #[must_use]
 pub fn ignored_signals() -> Vec<&'static str> {
@@ -83,7 +83,8 @@ fn restore_signals() {
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     let mut none = std::mem::MaybeUninit::uninit();
-    // SAFETY: the set is written by `sigemptyset` before it is read; where the old one is wanted, nobody wants it.
+    // SAFETY: `sigemptyset` initialises the set before it is read. A null third argument is allowed: the previous mask is
+    // not needed.
     unsafe {
         libc::sigemptyset(none.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());

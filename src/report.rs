@@ -19,7 +19,7 @@ use live::duration;
 use crate::event::{Compiling, Event, MissReason, WaitingFor};
 use crate::request::Environment;
 
-/// How often a build that nobody watches live says that it goes on.
+/// How often a build without a live line says that it goes on.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// Writes what this crate does to stderr, for those who maintain it, when `DEV_BIN_LOG` asks for it (`debug`, `trace`).

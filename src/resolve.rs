@@ -178,7 +178,7 @@ fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms:
     let known = store.earlier(request, root).iter().find_map(Earlier::inventory).unwrap_or_default();
     cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
     let commit = Kinship::of(root).commit();
-    // First, since nobody finds the entry without.
+    // First, since no look-up finds the entry without it.
     store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
     let entry = store.publish(staged, request, (root, commit), &inputs, build_ms, search.call.cancellation)?;
     // Whoever removes all entries may have taken it for nobody's until now.

@@ -1,6 +1,6 @@
 //! Building once more, from nothing, and comparing.
 //!
-//! Promises: the comparison is with a build in a target directory that nobody else has ever used, of inputs that did
+//! Promises: the comparison is with a build in a target directory that no other build has used, of inputs that did
 //! not change meanwhile. When it differs, a second one tells whether two fresh builds agree at all.
 //! Does not promise: to be quick; it is as slow as a cold build, or two.
 

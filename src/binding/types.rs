@@ -83,7 +83,7 @@ pub struct NativeRequest {
     pub env: String,
     /// What is drawn on stderr.
     pub report: ReportMode,
-    /// Whether anybody listens to events.
+    /// True if the caller listens to events.
     pub listening: bool,
     /// What the cache may hold.
     pub max_size: Option<String>,

@@ -53,7 +53,7 @@ fn ask(role: &str, tool: &Tool, request: &Request, root: &Path, cancellation: &C
 fn printed(tool: &Tool, argument: &str, request: &Request, root: &Path, cancellation: &Cancellation) -> Option<String> {
     let mut command = Command::new(&tool.path);
     command.arg(argument).current_dir(root).env_clear().envs(request.env.iter());
-    // Whoever aborts meanwhile is heeded by the next step; a program that does not answer has no version.
+    // An abort meanwhile is noticed by the next step; a program that does not answer has no version.
     let printed = process::capture(command, cancellation).ok()??;
     Some(String::from_utf8_lossy(&printed).into_owned())
 }

@@ -3,7 +3,7 @@
 //! Promises: a regular file is digested whole, by its bytes on disk, and the identity that comes with them was the same
 //! before and after they were read; a symbolic link by its target; FIFOs, sockets and devices are never opened. Memory
 //! does not grow with the size of a file.
-//! Does not promise: one moment in time for several paths. Whoever needs that compares two looks.
+//! Does not promise: one moment in time for several paths. A caller that needs that compares two looks.
 
 use std::cell::RefCell;
 use std::fs::File;

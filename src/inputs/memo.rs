@@ -2,7 +2,7 @@
 //!
 //! Promises: what stands for one stat cache does not stand for another, and what was seen before somebody set the clock
 //! is not given back, as with what is kept in files.
-//! Does not promise: to remember anything. There is little room, and whoever asks can do without.
+//! Does not promise: to remember anything. There is little room, and a caller can do without.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};

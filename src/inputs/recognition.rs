@@ -31,7 +31,7 @@ use crate::fingerprint::Digest;
 use crate::inventory::Tool;
 use crate::stat::{Stamp, StatIdentity};
 
-/// More hard links are made one after the other than anybody goes back between.
+/// More hard links are made one after the other than a user goes back between.
 const MOST_SEEN: usize = 8;
 
 /// What is known of one file.

@@ -37,7 +37,7 @@ pub(super) struct DirectoryRecord {
     pub(super) names: [u8; 32],
     /// Of the files in it that count; zeros where none does.
     pub(super) files: [u8; 32],
-    /// Zero for a directory that nobody looked into: it is gone, or a link leads to it.
+    /// Zero for a directory that was not listed: it is gone, or a link leads to it.
     pub(super) listed: u8,
 }
 

@@ -14,7 +14,7 @@ use super::seen::Seen;
 use crate::error::Error;
 use crate::files;
 
-/// More symbolic references in a row than anybody has.
+/// More symbolic references in a row than any repository has.
 const MOST_REFERENCES: usize = 5;
 
 /// Why a repository cannot be read, and what to do about it.

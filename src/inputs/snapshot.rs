@@ -85,7 +85,7 @@ impl Snapshot {
             let (stat, names) = (directory.stat.to_bytes(), *directory.names.as_bytes());
             records.push(DirectoryRecord { path_at, path_len, stat, names, files: NO_FILES, listed: 1 });
         }
-        // Directories of paths that nobody came past.
+        // Directories of paths that were not visited.
         let mut others: HashMap<&BStr, usize> = HashMap::new();
         if files.iter().any(|(listed, _)| listed.directory.is_none()) {
             others.extend(directories.iter().map(|directory| directory.path.0.as_bstr()).zip(0..));

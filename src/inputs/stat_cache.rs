@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <directory>/<16 hex digits of what it is of>.3
-//!     devbinS1, u32 length, the checkout's path    for whoever tidies up
+//!     devbinS1, u32 length, the checkout's path    for the removal of leftovers
 //!     u64 length of everything behind the sum, u64 XXH3 of it
 //!     32 bytes: what it is of, all of it           16 digits may be those of another subject
 //!     i64: how far the clock was ahead             Stamp::ahead_ns
@@ -48,7 +48,7 @@ pub(super) struct StatCache {
     key: Digest,
 }
 
-/// Something to be written when nobody waits for it.
+/// Something to be written after the answer.
 pub struct Unsaved {
     cache: StatCache,
     stamp: Stamp,

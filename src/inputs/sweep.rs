@@ -2,7 +2,7 @@
 //!
 //! Promises: what comes back is what a reading of every file would give. Where the last look is known, only what has
 //! changed since is read; where it is not, everything is, on all cores.
-//! Does not promise: one moment in time for the whole tree. Whoever needs that compares two sweeps.
+//! Does not promise: one moment in time for the whole tree. A caller that needs that compares two sweeps.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

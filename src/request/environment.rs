@@ -5,7 +5,7 @@
 //! on: it would make another build answer for another repository, or for another package's features. All that asks for a
 //! variable asks here, so a fingerprint and its build see the same.
 //! Does not promise: to know what a caller got from `cargo run` by `cargo::rustc-env` of its own build script, and the
-//! directories that cargo put into the loader's search path: they look like anybody's.
+//! directories that cargo put into the loader's search path: they look like those of the user.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -84,7 +84,7 @@ pub(crate) const SAID_OF_EVERY_PACKAGE: &[&str] = &[
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-build-scripts>
 const MARKS_OF_A_BUILD_SCRIPT: &[&str] = &["CARGO_MANIFEST_DIR", "HOST", "OUT_DIR", "TARGET"];
 
-/// Comes from cargo in a build script, and may come from anybody elsewhere.
+/// Comes from cargo in a build script, and may come from the user elsewhere.
 const OF_A_BUILD_SCRIPT: &[&str] = &[
     "CARGO_ENCODED_RUSTFLAGS",
     "DEBUG",

@@ -169,7 +169,7 @@ impl Image {
         Ok(())
     }
 
-    /// Puts `new` in the place of `text`, if it fits and `text` is nobody else's.
+    /// Puts `new` in the place of `text`, if it fits and nothing else in the file uses `text`.
     pub(super) fn edit(&self, text: &Text, new: &[u8]) -> Option<Edit> {
         let place = text.range();
         let users = self.starts.iter().filter(|start| place.contains(start)).count();

@@ -57,7 +57,7 @@ impl Output {
         is_in(path) || dunce::canonicalize(path).is_ok_and(|path| is_in(&path))
     }
 
-    /// Whether a directory is there for cargo's own files, and not for one that anybody reads when the binary runs.
+    /// True if a directory holds cargo's own files alone, and none that a binary reads when it runs.
     pub(super) fn is_cargos_own(&self, directory: &Path) -> bool {
         self.files.iter().chain(&self.out_dirs).any(|path| path != directory && path.starts_with(directory))
     }

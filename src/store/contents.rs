@@ -38,7 +38,7 @@ pub struct Broken {
     pub path: PathBuf,
     /// What is wrong with it.
     pub problem: String,
-    /// When anybody last put something there or took it away.
+    /// When a file was last put there or taken away.
     pub changed: SystemTime,
     /// Bytes on disk.
     pub disk: u64,

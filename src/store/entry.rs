@@ -78,7 +78,7 @@ impl Store {
 
     /// Makes sure that `entry` stays, so that it can be served: pruning leaves alone what was used within the last hour, or, of
     /// what is superseded, just now.
-    /// A cache that cannot be written to is one that nobody prunes.
+    /// A cache that cannot be written to is never pruned.
     #[must_use]
     pub fn claim(&self, entry: &Entry) -> Claim {
         self.settle(entry);
@@ -177,7 +177,7 @@ impl Store {
 
 /// What stands at `path`, if its manifest is that of what `is_wanted`.
 pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) -> LookUp {
-    // What a link leads to is not ours: nobody lists or prunes it.
+    // The target of a link is not ours: it is neither listed nor pruned.
     if path.parent().is_some_and(Path::is_symlink) {
         return damaged(&path, "is behind a link");
     }

@@ -1,7 +1,7 @@
-//! What lies beside the entries, and what of it nobody needs any more.
+//! Removes what lies beside the entries and is not needed any more.
 //!
-//! Promises: only what has a name of ours goes: unfinished files that nobody has written to for an hour; path sets, build
-//! records and stat caches of checkouts and target directories that are gone; locks that nobody holds; and directories
+//! Promises: only what has a name of ours goes: unfinished files that were not written to for an hour; path sets, build
+//! records and stat caches of checkouts and target directories that are gone; locks that no process holds; and directories
 //! that can be told to be of an entry, and hold none. Where all entries are to go, so does what was learned about checkouts
 //! that none is left of; an entry that stays is found by its path set. Whatever else somebody put into a cache stays. What
 //! is in nobody's way may fail to be removed, which is no error.
@@ -24,7 +24,7 @@ pub(super) struct Beside {
     kind: Kind,
     /// All that it is made of.
     pub(super) files: Vec<OnDisk>,
-    /// Whether nobody needs it.
+    /// True if nothing needs it.
     pub(super) is_left_over: bool,
 }
 
@@ -81,7 +81,7 @@ impl Store {
         }
     }
 
-    /// Removes the directory of an entry that nobody has finished within an hour; says whether it is gone, or in a dry
+    /// Removes the directory of an entry that was not finished within an hour; says whether it is gone, or in a dry
     /// run whether it would be.
     pub(super) fn remove_unfinished(&self, other: &Other, dry_run: bool, now: SystemTime, watch: &mut Watch) -> bool {
         if !other.is_ours() {
@@ -89,7 +89,7 @@ impl Store {
         }
         let name = other.directory.file_name().and_then(|name| name.to_str());
         let Some(_locks) = name.and_then(|name| self.try_lock_for_removal(name)) else { return false };
-        // Somebody may have finished it before the lock was free.
+        // Another process may have finished it before the lock was free.
         if !is_abandoned(&other.directory, now)
             || other.paths().any(|file| watch.executes(current(&file)) == Some(true))
         {

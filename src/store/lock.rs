@@ -1,7 +1,7 @@
 //! Locks between processes.
 //!
 //! Promises: the kernel frees a lock when its holder ends, however it ends; whoever waits knows for whom, and stops
-//! waiting when its call is aborted. A lock's file is gone when nobody holds it.
+//! waiting when its call is aborted. A lock's file is gone when no process holds it.
 //! Does not promise: exclusion where the file system has no locks. The work goes on there with a warning; publishing
 //! is safe without locks, which only keep two processes from doing the same work twice.
 
@@ -141,7 +141,7 @@ impl Store {
         self.try_lock(&directory_lock(short))
     }
 
-    /// As [`Store::try_lock_directory`], as soon as nobody else does so.
+    /// As [`Store::try_lock_directory`], as soon as no other process does so.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl Store {
         Some([self.try_lock(short)?, self.try_lock_directory(short)?])
     }
 
-    /// The lock that is called `short`, as soon as nobody else has it.
+    /// Takes the lock that is called `short`, as soon as no other process has it.
     ///
     /// # Errors
     ///
@@ -175,7 +175,7 @@ impl Store {
     /// dry run it stays.
     pub(super) fn remove_lock(&self, path: PathBuf, dry_run: bool) -> bool {
         let Ok(file) = File::options().read(true).write(true).open(&path) else { return false };
-        // Whoever has opened it, too, notices that it is not at the path any more.
+        // A process that has opened it, too, notices that it is not at the path any more.
         let is_free = cfg!(unix) && file.try_lock().is_ok() && is_at(&file, &path);
         if is_free && !dry_run {
             drop(Lock { held: Some((file, path)) });

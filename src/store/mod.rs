@@ -60,13 +60,13 @@ use crate::error::{Error, Result};
 ///
 /// <https://bford.info/cachedir/>
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.\n";
-/// For whoever finds the directory and wonders.
+/// Explains the directory to a person who finds it.
 const README: &str = "\
 Binaries that @openlock/dev-bin built from Rust checkouts, kept so that they need not be built again. Everything here can be
 deleted at any time; what is needed is built again. Whatever was not used for long is removed by itself. `dev-bin list` shows
 what is here, and `dev-bin prune` makes room.
 ";
-/// What nobody has finished within this time, nobody will.
+/// An unfinished file of this age belongs to a process that is gone.
 const RUBBISH_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A cache directory.
@@ -108,7 +108,7 @@ impl Store {
         let metadata = fs::metadata(&self.root).map_err(|error| Error::cache_io(&self.root, &error))?;
         root::private(&self.root, &metadata)?;
         let is_new = !self.root.join("CACHEDIR.TAG").exists() && self.is_empty();
-        // Before anything else, or a process that is killed here leaves a directory that is nobody's.
+        // Before anything else, or a process that is killed here leaves a directory that is not known for a cache.
         self.tag()?;
         if is_new {
             self.note_pruning();
@@ -180,7 +180,7 @@ impl Store {
 
     /// Removes what killed processes left unfinished. It is in nobody's way, so failing to is no error.
     fn remove_rubbish(&self) {
-        // What a link leads to is somebody else's.
+        // The target of a link is not ours.
         let is_directory = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
         let directories = [self.temporary(), self.stat_caches()].into_iter().filter(is_directory);
         let entries = directories.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());

@@ -1,4 +1,4 @@
-//! Removing what nobody will miss.
+//! Removes entries that are not needed any more.
 //!
 //! Promises: least recently used first, down to the limits. An entry stays that was used within the last hour, that a
 //! process runs (see [`super::running`]), that a lock protects, or that is the newest of its binary and of a checkout that
@@ -34,7 +34,7 @@ use crate::limits::Limits;
 const SPARED: Duration = Duration::from_secs(60 * 60);
 /// How often a cache is pruned by itself.
 const PRUNED_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
-/// The lock of whoever prunes.
+/// The lock that a pruning process holds.
 const LOCK: &str = "prune";
 
 /// What to remove.
@@ -91,14 +91,14 @@ pub struct Pruned {
 
 enum Removal {
     Done,
-    /// Somebody else removed it.
+    /// Another process removed it.
     Gone,
     /// Used, executed or locked after all.
     Spared,
 }
 
 impl Store {
-    /// Removes entries until `pruning.limits` hold, and leftovers, when nobody else does any more.
+    /// Removes entries until `pruning.limits` hold, and leftovers, as soon as no other process does so.
     ///
     /// # Errors
     ///
@@ -198,7 +198,7 @@ impl Store {
         staying.flat_map(|listed| listed.manifest.checkouts().map(|(checkout, _)| checkout.to_owned())).collect()
     }
 
-    /// Prunes, if that was not done within a day or the entries are over the size, and nobody is at it; waits for nobody.
+    /// Prunes, if that was not done within a day or the entries are over the size, and no other process is at it. Never waits.
     /// What is left undone when its process ends, the next call does.
     pub fn prune_if_due(&self, limits: Limits) {
         let now = SystemTime::now();
@@ -219,7 +219,7 @@ impl Store {
 
     /// Notes that the cache need not be pruned for a day. Where that fails, the next publication prunes again.
     pub(super) fn note_pruning(&self) {
-        // A new file each time, in the place of whatever is there: a link, or a pipe that nobody reads from.
+        // A new file each time, in the place of whatever is there: a link, or a pipe without a reader.
         if let Err(error) = self.write(&self.stamp(), b"") {
             tracing::debug!(%error, "pruning is not noted");
         }
@@ -229,7 +229,7 @@ impl Store {
         self.root.join("pruned")
     }
 
-    /// Removes an entry, unless somebody uses it after all; before its hour is over only if nobody holds it.
+    /// Removes an entry, unless a process uses it after all; before its hour is over only if no process holds it.
     fn remove(&self, held: &Held, pruning: &Pruning, is_early: bool, watch: &mut Watch) -> io::Result<Removal> {
         let binary = &held.listed.path;
         let Some(directory) = binary.parent() else { return Ok(Removal::Spared) };
@@ -260,7 +260,7 @@ impl Store {
             }
             _ => {}
         }
-        // Nobody looks for the rest any more.
+        // No look-up finds the rest any more.
         let libraries = libraries_beside(binary, &held.listed.manifest);
         for rest in libraries.chain([inputs_path(binary), aside]) {
             let _ = fs::remove_file(rest);

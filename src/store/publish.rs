@@ -317,7 +317,7 @@ fn make_executable(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until nobody has the file open for writing, or Linux refuses to execute it (`ETXTBSY`): a process that was
+/// Waits until no process has the file open for writing, or Linux refuses to execute it (`ETXTBSY`): a process that was
 /// forked while it was written holds a copy of the descriptor until it executes something itself.
 ///
 /// <https://github.com/rust-lang/rust/issues/114554>
@@ -325,7 +325,7 @@ fn await_writers(file: &File) {
     let deadline = std::time::Instant::now() + WRITER_GONE_WITHIN;
     while matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)) {
         if std::time::Instant::now() > deadline {
-            tracing::debug!("somebody still holds the binary open for writing");
+            tracing::debug!("another process still holds the binary open for writing");
             return;
         }
         thread::sleep(Duration::from_millis(1));

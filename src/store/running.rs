@@ -32,7 +32,7 @@ impl Running {
         Self(None)
     }
 
-    /// Whether a file is executed; none where nobody can tell.
+    /// True if a process executes the file; none where the system does not tell.
     pub(super) fn executes(&self, file: Option<FileId>) -> Option<bool> {
         Some(self.0.as_ref()?.contains(&file?))
     }

@@ -9,7 +9,7 @@
 //! than [`KEPT`] superseded ones since: one that was served before it was superseded has that long from then on, and one that
 //! was served later has noted it before it looked whether the entry is still there ([`Store::claim`]). What another checkout
 //! knows is not superseded, nor what a process runs, nor, where the system does not tell that, anything.
-//! Does not promise: that whoever was told a path waits longer to start it, and finds it.
+//! Does not promise: that a process which starts a binary later than that still finds it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
