@@ -106,7 +106,7 @@ fn system_path(path: PathBuf) -> Result<SystemPath, Failure> {
     Ok(path)
 }
 
-/// Whether something is there; a path may be tracked and deleted.
+/// True if something is there; a path may be tracked and deleted.
 #[cfg(unix)]
 fn is_there(path: &SystemPath) -> bool {
     rustix::fs::lstat(path.as_c_str()).is_ok()

@@ -96,7 +96,7 @@ impl Attempt {
         Ok(Self { built, staged, needs, disturbance, after, survey_after, observation, began })
     }
 
-    /// Whether its result may be kept. What was touched may have been changed and changed back while cargo read it; one more
+    /// True if its result may be kept. What was touched may have been changed and changed back while cargo read it; one more
     /// build makes sure.
     pub(crate) fn holds(&self) -> bool {
         self.staged.is_some() && self.disturbance.is_none()

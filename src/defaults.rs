@@ -184,7 +184,7 @@ fn names_of(package: &Targets, kind: Kind) -> Vec<&str> {
     }
 }
 
-/// Whether all that a package is for is a library that other programs load.
+/// True if all that a package is for is a library that other programs load.
 fn is_addon(package: &Targets) -> bool {
     let is_cdylib = |library: &Library| library.crate_types.iter().any(|it| it == Kind::Cdylib.name());
     package.bins.is_empty() && package.library.as_ref().is_some_and(is_cdylib)

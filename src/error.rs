@@ -266,7 +266,7 @@ fn input_hint(error: &io::Error) -> String {
     format!("{what}, or name it in `exclude` if no build reads it")
 }
 
-/// Whether something other than the mode of a file forbids it: `EPERM` and not `EACCES`.
+/// True if something other than the mode of a file forbids it: `EPERM` and not `EACCES`.
 fn is_forbidden(error: &io::Error) -> bool {
     #[cfg(unix)]
     {
@@ -279,7 +279,7 @@ fn is_forbidden(error: &io::Error) -> bool {
     }
 }
 
-/// Whether this process or the system has too many files open.
+/// True if this process or the system has too many files open.
 pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     #[cfg(unix)]
     {

@@ -29,7 +29,7 @@ pub struct Explanation {
     pub fingerprint: Fingerprint,
     /// Why it would build; empty when it would not.
     pub reasons: Vec<MissReason>,
-    /// Whether git knows the workspace.
+    /// True if git knows the workspace.
     pub in_worktree: bool,
     /// The runs of the last build that read what changed, in words, by its path in the reasons.
     pub read_by: BTreeMap<String, Vec<String>>,

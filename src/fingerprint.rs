@@ -20,7 +20,7 @@ pub const SCHEMA: &str = "dev-bin 4";
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// Whether it stands for nothing that was read.
+    /// True if it stands for nothing that was read.
     pub(crate) fn is_of_nothing(&self) -> bool {
         *self == Self::default()
     }

@@ -115,7 +115,7 @@ impl Drop for Running {
 /// The right to run cargo in one checkout.
 pub(crate) struct Turn {
     checkout: PathBuf,
-    /// Whether another call of this process had it first.
+    /// True if another call of this process had it first.
     pub(crate) waited: bool,
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn note_build(fingerprint: Fingerprint, began: Moment) {
     BUILDS.lock().insert(fingerprint, began);
 }
 
-/// Whether this process has published a build of `fingerprint` that began after `since`.
+/// True if this process has published a build of `fingerprint` that began after `since`.
 pub(crate) fn was_built_since(fingerprint: &Fingerprint, since: Moment) -> bool {
     BUILDS.lock().get(fingerprint).is_some_and(|began| *began > since)
 }

@@ -45,7 +45,7 @@ pub(crate) struct Disturbance {
 #[derive(Debug)]
 pub(crate) struct Generated {
     pub(crate) path: TreePath,
-    /// Whether it wrote what was there.
+    /// True if it wrote what was there.
     is_same: bool,
     /// The script's package.
     package: String,
@@ -57,9 +57,9 @@ pub(crate) struct Generated {
 struct Written<'f> {
     path: &'f TreePath,
     now: Option<&'f FileInput>,
-    /// Whether its content is as it was.
+    /// True if its content is as it was.
     is_same: bool,
-    /// Whether it counts by itself, as ignored files do, and not as a part of the tree.
+    /// True if it counts by itself, as ignored files do, and not as a part of the tree.
     is_named: bool,
 }
 
@@ -242,7 +242,7 @@ impl Writers {
         if self.linked.contains(&file.path) { file.stat.but_for_links() } else { file.stat }
     }
 
-    /// Whether a file was given one more name, and nothing else happened to it.
+    /// True if a file was given one more name, and nothing else happened to it.
     fn have_only_linked(&self, then: &FileInput, now: &FileInput) -> bool {
         self.linked.contains(&now.path)
             && then.stat.but_for_links() == now.stat.but_for_links()
@@ -277,12 +277,12 @@ impl Writers {
 }
 
 impl Script {
-    /// Whether it may have read what was at `path` before.
+    /// True if it may have read what was at `path` before.
     fn may_read(&self, path: &TreePath) -> bool {
         self.declares_nothing || self.declares.contains(path) || self.declares_around(path)
     }
 
-    /// Whether it declares a directory that holds `path`.
+    /// True if it declares a directory that holds `path`.
     fn declares_around(&self, path: &TreePath) -> bool {
         let mut parents = path.0.rfind_iter("/").map(|slash| TreePath(path.0[..slash].into()));
         parents.any(|parent| self.declares.contains(&parent))

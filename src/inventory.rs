@@ -36,7 +36,7 @@ pub struct Tool {
 }
 
 impl Tool {
-    /// Whether a fingerprint cannot tell them apart.
+    /// True if a fingerprint cannot tell them apart.
     #[must_use]
     pub fn is_same_program(&self, other: &Self) -> bool {
         self.path == other.path && self.identity() == other.identity()
@@ -53,7 +53,7 @@ impl Tool {
 pub struct NamedFile {
     /// What it holds. The tree may have it, too.
     pub file: FileInput,
-    /// Whether the linker alone can read it. Everything else may concern every compilation.
+    /// True if the linker alone can read it. Everything else may concern every compilation.
     pub links_only: bool,
 }
 
@@ -95,7 +95,7 @@ pub struct Inventory {
 pub struct Reader {
     /// cargo package.
     pub package: String,
-    /// Whether it is the package's build script that ran, and not rustc.
+    /// True if it is the package's build script that ran, and not rustc.
     pub is_script: bool,
     /// Inputs by their paths, and directories that it read with everything in them.
     pub inputs: BTreeSet<TreePath>,
@@ -112,7 +112,7 @@ impl Reader {
         format!("the {} of `{}`", if self.is_script { "build script" } else { "compilation" }, self.package)
     }
 
-    /// Whether it read what is at `path`, or a directory around that.
+    /// True if it read what is at `path`, or a directory around that.
     #[must_use]
     pub fn reads(&self, path: &TreePath) -> bool {
         let is_around = |input: &TreePath| {

@@ -68,7 +68,7 @@ pub struct KnownInputs {
     pub bin: String,
     /// Of the build that this is known from.
     pub fingerprint: Fingerprint,
-    /// Whether a call would be served what that build gave.
+    /// True if a call would be served what that build gave.
     pub is_current: bool,
     /// What counts, by kind and name.
     pub inputs: Vec<KnownInput>,

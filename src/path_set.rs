@@ -83,13 +83,13 @@ impl Place {
         }
     }
 
-    /// Whether it lies in the checkout.
+    /// True if it lies in the checkout.
     #[must_use]
     pub fn is_inside(&self) -> bool {
         !self.is_absolute() && self.0.0 != ".." && !self.0.0.starts_with(b"../")
     }
 
-    /// Whether it is the same file wherever the checkout lies.
+    /// True if it is the same file wherever the checkout lies.
     #[must_use]
     pub fn is_absolute(&self) -> bool {
         self.on_disk(Path::new("")).is_absolute()

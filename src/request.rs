@@ -128,7 +128,7 @@ pub struct Request {
     pub scope: Scope,
     /// Patterns of paths that are no inputs, in the order given.
     pub exclude: Vec<String>,
-    /// Whether builds are watched where the system allows it. It changes what is known of a build, and never its result.
+    /// True if builds are watched where the system allows it. It changes what is known of a build, and never its result.
     pub observe: bool,
     /// Where entries are kept, absolute.
     pub cache_dir: PathBuf,

@@ -73,7 +73,7 @@ pub(crate) struct Search<'a> {
     pub(crate) system: SystemContents,
     /// What watches over the builds of the call; begins with the first.
     observer: OnceCell<Option<Observer>>,
-    /// Whether the caller has heard of ignore files that are not there.
+    /// True if the caller has heard of ignore files that are not there.
     warned: Cell<bool>,
 }
 
@@ -268,7 +268,7 @@ impl<'a> Search<'a> {
         Ok(best.unwrap_or_else(|| Found { entry: LookUp::Absent, inputs: survey.known.clone() }))
     }
 
-    /// Whether an entry that has the fingerprint of `survey` answers the call: where the toolchain is not known, only what was
+    /// True if an entry that has the fingerprint of `survey` answers the call: where the toolchain is not known, only what was
     /// built since then.
     fn may_serve(&self, survey: &Survey, entry: &Entry) -> bool {
         survey.unknown.is_none() || flight::was_built_since(&entry.manifest.fingerprint, self.call.made)

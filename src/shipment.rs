@@ -35,7 +35,7 @@ pub struct Shipment {
     pub edits: Vec<Edit>,
 }
 
-/// Whether a library of this name can stand beside the binary `bin`: the others are names of the cache's own files.
+/// True if a library of this name can stand beside the binary `bin`: the others are names of the cache's own files.
 #[must_use]
 pub fn can_be_called(name: &str, bin: &str) -> bool {
     let is_taken = name == bin || name.ends_with(".json") || name.ends_with(".removed");

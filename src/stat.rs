@@ -46,7 +46,7 @@ impl Stamp {
         self.ahead_ns
     }
 
-    /// Whether nobody has set the clock since it was this far ahead, and the machine has not been started anew.
+    /// True if nobody has set the clock since it was this far ahead, and the machine has not been started anew.
     #[must_use]
     pub fn is_by_the_same_clock(&self, ahead_ns: i64) -> bool {
         self.ahead_ns.abs_diff(ahead_ns) < CLOCKS_DIFFER_BY_NS
@@ -167,7 +167,7 @@ impl StatIdentity {
         self.size
     }
 
-    /// Whether the file was written to or changed at `moment` or later, by the clock of its file system.
+    /// True if the file was written to or changed at `moment` or later, by the clock of its file system.
     #[must_use]
     pub fn is_younger_than(&self, moment: SystemTime) -> bool {
         let since = moment.duration_since(UNIX_EPOCH).ok();
@@ -175,7 +175,7 @@ impl StatIdentity {
         self.modified_ns.max(self.changed_ns) >= since
     }
 
-    /// Whether the file was written to and changed last between `began` and `ended`, by the clock of its file system.
+    /// True if the file was written to and changed last between `began` and `ended`, by the clock of its file system.
     #[must_use]
     pub fn was_written_within(&self, began: SystemTime, ended: SystemTime) -> bool {
         let (began, ended) = (nanoseconds_since(UNIX_EPOCH, began), nanoseconds_since(UNIX_EPOCH, ended));
@@ -183,7 +183,7 @@ impl StatIdentity {
         *self != Self::default() && self.modified_ns >= began && last <= ended
     }
 
-    /// Whether whatever is written to the file from `stamp` on will change its identity: when it was written or changed
+    /// True if whatever is written to the file from `stamp` on will change its identity: when it was written or changed
     /// last, a clock of two seconds' grain had a tick before `stamp`. A time to come never settles, and neither does what
     /// has no identity.
     #[cfg(unix)]

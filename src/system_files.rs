@@ -24,7 +24,7 @@ pub struct SystemFiles(BTreeMap<TreePath, String>);
 const BETWEEN: char = '/';
 
 impl SystemFiles {
-    /// Whether there is none.
+    /// True if there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -40,7 +40,7 @@ impl SystemFiles {
         })
     }
 
-    /// Whether `other` has the same files of the directory that `path` stands for among inputs. What these hold is one digest
+    /// True if `other` has the same files of the directory that `path` stands for among inputs. What these hold is one digest
     /// there, which says nothing of more or fewer.
     #[must_use]
     pub fn agrees_with(&self, other: &Self, path: &TreePath) -> bool {
@@ -76,7 +76,7 @@ fn on_disk(bytes: &[u8]) -> PathBuf {
     gix::path::from_bstr(bytes.as_bstr()).map(|path| path.into_owned()).unwrap_or_default()
 }
 
-/// Whether a path lies where the system's package manager puts files.
+/// True if a path lies where the system's package manager puts files.
 ///
 /// <https://refspecs.linuxfoundation.org/FHS_3.0/fhs/index.html>
 #[must_use]
@@ -86,7 +86,7 @@ pub fn is_of_system(path: &Path) -> bool {
     OF_SYSTEM.iter().any(|directory| path.starts_with(directory)) && !is_local()
 }
 
-/// Whether a path is of what the system tells of itself, and holds nothing; files in shared memory are files.
+/// True if a path is of what the system tells of itself, and holds nothing; files in shared memory are files.
 #[must_use]
 pub fn is_of_kernel(path: &Path) -> bool {
     const OF_KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];

@@ -90,7 +90,7 @@ pub struct FileInput {
 }
 
 impl FileInput {
-    /// Whether both hold the same, wherever and whenever they were read.
+    /// True if both hold the same, wherever and whenever they were read.
     #[must_use]
     pub fn same_content(&self, other: &Self) -> bool {
         self.kind == other.kind && self.digest == other.digest

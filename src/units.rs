@@ -25,7 +25,7 @@ impl Package {
         }
     }
 
-    /// Whether its sources may be edited: all but those that cargo fetched from registries and git, which lie in
+    /// True if its sources may be edited: all but those that cargo fetched from registries and git, which lie in
     /// `cargo_home` and do not change under one id. Vendored ones are anywhere else.
     #[must_use]
     pub fn is_local(&self, cargo_home: Option<&Path>) -> bool {
@@ -40,11 +40,11 @@ impl Package {
 pub struct Unit {
     /// Whose.
     pub package: Package,
-    /// Whether it is a build script.
+    /// True if it is a build script.
     pub is_build_script: bool,
-    /// Whether it is a procedural macro, whose code runs in every compilation that uses it.
+    /// True if it is a procedural macro, whose code runs in every compilation that uses it.
     pub is_proc_macro: bool,
-    /// Whether cargo took it as it was.
+    /// True if cargo took it as it was.
     pub fresh: bool,
     /// The file that rustc was called with.
     pub source: PathBuf,

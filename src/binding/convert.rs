@@ -76,7 +76,7 @@ impl Originals {
     }
 }
 
-/// Whether JavaScript shows `original` as `text`. How many replacement characters stand for a run of bytes differs.
+/// True if JavaScript shows `original` as `text`. How many replacement characters stand for a run of bytes differs.
 fn is_shown(original: &OsStr, text: &OsStr) -> bool {
     let squeezed = |text: &OsStr| {
         let mut squeezed = String::new();

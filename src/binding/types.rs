@@ -16,7 +16,7 @@ pub enum Task {
     Explanation,
     /// What counts for a binary, and who read it.
     Inputs,
-    /// Whether the binary is what a fresh build gives.
+    /// True if the binary is what a fresh build gives.
     Verification,
     /// What the cache holds.
     List,
@@ -75,7 +75,7 @@ pub struct NativeRequest {
     pub scope: Option<String>,
     /// Paths that do not count.
     pub exclude: Option<Vec<String>>,
-    /// Whether builds are watched.
+    /// True if builds are watched.
     pub observe: Option<String>,
     /// Where entries are kept, absolute.
     pub cache_dir: String,
@@ -179,7 +179,7 @@ pub struct NativeBinary {
     pub crate_name: String,
     /// Name of the target.
     pub bin: String,
-    /// Whether it was built for this call.
+    /// True if it was built for this call.
     pub outcome: NativeOutcome,
     /// 64 hex digits.
     pub fingerprint: String,
@@ -193,7 +193,7 @@ pub struct NativeBinary {
     pub reasons: Vec<MissReason>,
 }
 
-/// Whether a binary was built.
+/// True if a binary was built.
 #[napi(string_enum = "lowercase")]
 pub enum NativeOutcome {
     /// It was in the cache.
@@ -210,7 +210,7 @@ pub struct NativeExplanation {
     pub crate_name: String,
     /// Name of the target.
     pub bin: String,
-    /// Whether the binary is in the cache.
+    /// True if the binary is in the cache.
     pub outcome: Foreseen,
     /// Where it is.
     pub path: Option<String>,
@@ -218,7 +218,7 @@ pub struct NativeExplanation {
     pub fingerprint: String,
     /// Why it would be built.
     pub reasons: Vec<MissReason>,
-    /// Whether git knows the workspace.
+    /// True if git knows the workspace.
     pub in_worktree: bool,
     /// Who read what changed.
     pub read_by: HashMap<String, Vec<String>>,
@@ -236,7 +236,7 @@ pub struct NativeInputs {
     pub bin: String,
     /// 64 hex digits, of the build that this is known from.
     pub fingerprint: String,
-    /// Whether that build's binary would be served.
+    /// True if that build's binary would be served.
     pub is_current: bool,
     /// What counts.
     pub inputs: Vec<NativeInput>,
@@ -298,7 +298,7 @@ pub enum Foreseen {
     Miss,
 }
 
-/// Whether the binary is what a fresh build gives.
+/// True if the binary is what a fresh build gives.
 #[napi(object, object_from_js = false)]
 pub struct NativeVerification {
     /// What the comparison came to.
@@ -346,7 +346,7 @@ pub struct NativeEntry {
     pub built_at: f64,
     /// Milliseconds since 1970.
     pub used_at: f64,
-    /// Whether a process runs it.
+    /// True if a process runs it.
     pub running: Option<bool>,
     /// What is wrong with it.
     pub damage: Option<String>,
@@ -387,7 +387,7 @@ pub struct NativePruning {
     pub kept: u32,
     /// Bytes.
     pub size: f64,
-    /// Whether that is more than the cap.
+    /// True if that is more than the cap.
     pub over: bool,
     /// What could not be removed.
     pub problems: Vec<String>,
@@ -396,7 +396,7 @@ pub struct NativePruning {
 /// Why a program could not take this process's place.
 #[napi(object, object_from_js = false)]
 pub struct NotReplaced {
-    /// Whether it is not there.
+    /// True if it is not there.
     pub missing: bool,
     /// What the system said.
     pub message: String,

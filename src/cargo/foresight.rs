@@ -21,7 +21,7 @@ pub struct Known<'k> {
     pub missing_toolchain: Option<&'k str>,
     /// Profiles that configuration and variables define.
     pub profiles: BTreeSet<String>,
-    /// Whether the lock file names the package that is asked for.
+    /// True if the lock file names the package that is asked for.
     pub is_locked: bool,
 }
 

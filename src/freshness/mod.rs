@@ -44,7 +44,7 @@ const UNVERSIONED: [&str; 3] = ["rustc wrapper", "workspace wrapper", "linker"];
 pub(crate) struct Doubt {
     /// What is to be built again.
     pub(crate) packages: Vec<Package>,
-    /// Whether that is all of the build.
+    /// True if that is all of the build.
     pub(crate) is_everything: bool,
     /// What differs.
     pub(crate) reason: String,
@@ -81,9 +81,9 @@ pub(crate) struct Audit<'a> {
     pub(crate) began: SystemTime,
     /// Paths that are known to have changed, to name one.
     pub(crate) changed: &'a [String],
-    /// Whether the cargo that ran in the target directory before ran another rustc, or another wrapper of it.
+    /// True if the cargo that ran in the target directory before ran another rustc, or another wrapper of it.
     pub(crate) is_other_rustc: bool,
-    /// Whether builds are watched.
+    /// True if builds are watched.
     pub(crate) is_watching: bool,
     /// Files that were written to during earlier builds of the same call.
     pub(crate) disturbed: &'a [TreePath],
@@ -186,7 +186,7 @@ impl Audit<'_> {
             .then(|| "another program built it, and nothing tells all that it read".to_owned())
     }
 
-    /// Whether a build script may have read a file, declared or not, before it was written to. A file that is gone, or
+    /// True if a build script may have read a file, declared or not, before it was written to. A file that is gone, or
     /// a script whose time is not known, counts as one.
     fn is_written_during(&self, path: &TreePath, run: &Run) -> bool {
         let path = Place(path.clone()).on_disk(self.present.root);
@@ -285,7 +285,7 @@ impl Audit<'_> {
         has_moved.then(|| "HEAD may have moved after the last build, and nothing tells whether it was read".to_owned())
     }
 
-    /// Whether a file came after `written` with a directory that it was moved with.
+    /// True if a file came after `written` with a directory that it was moved with.
     fn was_moved(&self, path: &Path, reads: &PackageReads, written: SystemTime) -> bool {
         // A directory that was moved here has files whose own times are old.
         let (root, directory) = (self.present.root, normalized(&reads.package.directory));
@@ -346,13 +346,13 @@ fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
 }
 
-/// Whether a file or, in a directory, anything was changed later than `moment`.
+/// True if a file or, in a directory, anything was changed later than `moment`.
 fn changed_within(path: &Path, moment: SystemTime) -> bool {
     let below = || std::fs::read_dir(path).into_iter().flatten().flatten();
     changed_after(path, moment) || (path.is_dir() && below().any(|entry| changed_within(&entry.path(), moment)))
 }
 
-/// Whether a file or directory was changed later than `moment`, by the one time that cannot be set.
+/// True if a file or directory was changed later than `moment`, by the one time that cannot be set.
 #[cfg(unix)]
 fn changed_after(path: &Path, moment: SystemTime) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -99,7 +99,7 @@ fn named(inventory: &Inventory, links_only: bool) -> impl Iterator<Item = (Place
     named.map(|NamedFile { file, .. }| (Place(file.path.clone()), file.digest))
 }
 
-/// Whether cargo builds again when a variable changes, or the variable names a program.
+/// True if cargo builds again when a variable changes, or the variable names a program.
 ///
 /// <https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html#fingerprints-and-unithashs>
 fn cargo_heeds(name: &str) -> bool {
@@ -270,7 +270,7 @@ impl BuildRecord {
         Self { distrusted: Some(why), ..Self::default() }
     }
 
-    /// Whether it is such a record.
+    /// True if it is such a record.
     pub(crate) fn is_distrusted(&self) -> bool {
         self.distrusted.is_some()
     }

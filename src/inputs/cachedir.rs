@@ -19,12 +19,12 @@ const BEGINNINGS: [&[u8]; 2] = [
 ];
 const LONGEST: usize = 100;
 
-/// Whether the `start` of a tag marks a directory.
+/// True if the `start` of a tag marks a directory.
 pub(super) fn marks(start: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| start.starts_with(beginning))
 }
 
-/// Whether a tag says that everything in `directory` can be made again.
+/// True if a tag says that everything in `directory` can be made again.
 pub(super) fn is_cache(directory: &Path) -> Result<bool> {
     Ok(marks(&start_of_tag(directory)?))
 }

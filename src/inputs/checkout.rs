@@ -180,7 +180,7 @@ struct Repository<'a> {
 #[derive(Clone, Copy)]
 struct Around {
     ignored: bool,
-    /// Whether what is around it counts.
+    /// True if what is around it counts.
     belongs: bool,
     /// The number of the directory it was found in; the root was not found.
     parent: Option<usize>,
@@ -382,13 +382,13 @@ impl Walk<'_> {
         self.full = here;
     }
 
-    /// Whether what git tracks at the path at hand counts.
+    /// True if what git tracks at the path at hand counts.
     fn tracked_counts(&self) -> bool {
         let full = self.full.as_bstr();
         self.selection.is_none_or(|selection| selection.may_count(full)) && !self.exclude.covers(full)
     }
 
-    /// Whether the file at the path at hand counts, which git does not track, in a directory that `belongs` to what counts.
+    /// True if the file at the path at hand counts, which git does not track, in a directory that `belongs` to what counts.
     fn untracked_counts(&self, repository: &Repository<'_>, belongs: bool) -> bool {
         let full = self.full.as_bstr();
         let names = |selection: &Selection| selection.names(full) || full.rsplit_str("/").next() == Some(MANIFEST);
@@ -397,7 +397,7 @@ impl Walk<'_> {
             && !repository.rules.ignore(full[repository.prefix..].as_bstr(), false)
     }
 
-    /// Whether a package begins in `directory`, at the path at hand.
+    /// True if a package begins in `directory`, at the path at hand.
     fn begins_package(
         &self,
         repository: &Repository<'_>,

@@ -36,15 +36,15 @@ use crate::units::{BuildDirectories, EXAMPLES, Package, Unit, Units};
 pub struct Run {
     /// A file that it wrote when it was done, and that no other run writes.
     pub wrote: PathBuf,
-    /// Whether it is the run of a build script, and not of rustc.
+    /// True if it is the run of a build script, and not of rustc.
     pub is_script: bool,
-    /// Whether it made something that was asked for.
+    /// True if it made something that was asked for.
     pub is_final: bool,
-    /// Whether cargo took its results as they were; it does not say that of build scripts.
+    /// True if cargo took its results as they were; it does not say that of build scripts.
     pub fresh: Option<bool>,
     /// From when to when it went, where that is known.
     pub span: Option<(SystemTime, SystemTime)>,
-    /// Whether what it wrote has been written over by the run of another package: libraries that other programs load have
+    /// True if what it wrote has been written over by the run of another package: libraries that other programs load have
     /// no hash in their names.
     pub is_overwritten: bool,
     /// Where its output was when it ran, if the target directory has been moved since.
@@ -63,20 +63,20 @@ pub struct Run {
     pub programs: BTreeSet<String>,
     /// When it was watched.
     pub watched: Watched,
-    /// Whether it was seen to read anything in the checkout or beside it that it does not declare, or a variable.
+    /// True if it was seen to read anything in the checkout or beside it that it does not declare, or a variable.
     pub reads_undeclared: bool,
     /// Why not all that it read is known; none for a run that was seen.
     pub opaque: Option<String>,
-    /// Whether it asked where it runs, as far as that is known.
+    /// True if it asked where it runs, as far as that is known.
     pub asked_for_directory: bool,
-    /// Whether it is a build script that declares nothing, so that it may have read any file of its package.
+    /// True if it is a build script that declares nothing, so that it may have read any file of its package.
     pub reads_whole_package: bool,
     /// Variables that it read.
     pub variables: BTreeSet<String>,
 }
 
 impl Run {
-    /// Whether it ran in a build that `began` then, and not in another one which that build waited for.
+    /// True if it ran in a build that `began` then, and not in another one which that build waited for.
     #[must_use]
     pub fn ran_since(&self, began: SystemTime) -> bool {
         let modified = || self.wrote.metadata().ok()?.modified().ok();
@@ -103,7 +103,7 @@ pub enum Watched {
 pub struct PackageReads {
     /// Which. A package beside the checkout has its directory by the way from there.
     pub package: Package,
-    /// Whether its sources can be edited.
+    /// True if its sources can be edited.
     pub is_local: bool,
     /// Who read what.
     pub runs: Vec<Run>,
@@ -114,25 +114,25 @@ pub struct PackageReads {
 }
 
 impl PackageReads {
-    /// Whether a build script of it ran, now or earlier.
+    /// True if a build script of it ran, now or earlier.
     #[must_use]
     pub fn has_script(&self) -> bool {
         self.runs.iter().any(|run| run.is_script)
     }
 
-    /// Whether a run of it says that it reads a variable.
+    /// True if a run of it says that it reads a variable.
     #[must_use]
     pub fn declares(&self, variable: &str) -> bool {
         self.runs.iter().any(|run| run.variables.contains(variable))
     }
 
-    /// Whether all that it read is known, since each of its runs was seen.
+    /// True if all that it read is known, since each of its runs was seen.
     #[must_use]
     pub fn is_seen(&self) -> bool {
         self.runs.iter().all(|run| run.opaque.is_none())
     }
 
-    /// Whether a build script of it declares nothing.
+    /// True if a build script of it declares nothing.
     #[must_use]
     pub fn is_read_whole(&self) -> bool {
         self.runs.iter().any(|run| run.reads_whole_package)
@@ -146,7 +146,7 @@ pub struct Observation {
     pub packages: BTreeMap<String, PackageReads>,
     /// Variables that any package read, fetched ones included.
     pub variables: BTreeSet<String>,
-    /// Whether a local package asked for the path of its own directory.
+    /// True if a local package asked for the path of its own directory.
     pub knows_its_directory: bool,
     /// Files that runs were seen to read and did not declare.
     pub seen_alone: BTreeSet<PathBuf>,
@@ -175,7 +175,7 @@ fn unobservable(path: &Path, error: &Error) -> Unobservable {
     Unobservable { path: path.to_owned(), source: io::Error::other(error.to_string()) }
 }
 
-/// Whether cargo has given the file a name that no other run has.
+/// True if cargo has given the file a name that no other run has.
 fn has_hash(file: &Path) -> bool {
     let is_hash = |part: &str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
@@ -263,7 +263,7 @@ struct Besides {
     programs: BTreeSet<String>,
     /// What of all this is there, in the checkout or beside it, and lies in no directory that was declared.
     undeclared: BTreeSet<PathBuf>,
-    /// Whether it asked for a variable that it does not declare.
+    /// True if it asked for a variable that it does not declare.
     asks_undeclared: bool,
 }
 
@@ -516,7 +516,7 @@ pub fn twin(file: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Whether a path lies in a directory of git's, or is the file that leads a worktree to its own.
+/// True if a path lies in a directory of git's, or is the file that leads a worktree to its own.
 fn is_git_state(path: &Path) -> bool {
     let is_git_directory = |above: &Path| {
         above.join("HEAD").is_file() && (above.join("refs").is_dir() || above.join("commondir").is_file())
@@ -548,7 +548,7 @@ impl Output {
         Self { asked_for: units.outputs().map(Path::to_owned).collect(), files, out_dirs, roots }
     }
 
-    /// Whether `path` lies where cargo and rustc keep what they make for each other, this time or earlier.
+    /// True if `path` lies where cargo and rustc keep what they make for each other, this time or earlier.
     fn is_managed(&self, path: &Path) -> bool {
         const OF_CARGO: [&str; 5] = [".fingerprint", "build", "deps", EXAMPLES, "incremental"];
         let below = self.roots.iter().filter_map(|root| path.strip_prefix(root).ok());
@@ -557,7 +557,7 @@ impl Output {
         below.next().is_some()
     }
 
-    /// Whether the build wrote what stands at `path`, or something in the directory there.
+    /// True if the build wrote what stands at `path`, or something in the directory there.
     fn holds(&self, path: &Path) -> bool {
         let is_below = |written: &PathBuf| written.starts_with(path);
         let is_within_root = self.roots.iter().any(|root| path.starts_with(root));

@@ -122,7 +122,7 @@ fn in_motion(file: &File, buffer: &mut [u8]) -> io::Result<Content> {
     Ok(Content { kind: kind(&look), digest, stat: StatIdentity::default() })
 }
 
-/// Whether the file at `path`, or at what it leads to, may be executed by its owner.
+/// True if the file at `path`, or at what it leads to, may be executed by its owner.
 pub(super) fn is_executable(path: &Path) -> bool {
     Place::at(path).look(true).is_ok_and(|look| look.file_type == FileType::Regular && look.is_executable)
 }

@@ -100,7 +100,7 @@ impl Directory {
     }
 }
 
-/// Whether nothing can be at a path: it has gone, or lies below what is no directory, below a link that leads nowhere or
+/// True if nothing can be at a path: it has gone, or lies below what is no directory, below a link that leads nowhere or
 /// to itself, or has a name that no file can have.
 pub(super) fn is_gone(error: &io::Error) -> bool {
     #[cfg(unix)]

@@ -23,14 +23,14 @@ impl Exclude {
         self.texts.is_empty()
     }
 
-    /// Whether a pattern names this very path below the checkout.
+    /// True if a pattern names this very path below the checkout.
     pub(super) fn names(&self, path: &BStr, is_dir: bool) -> bool {
         self.search
             .pattern_matching_relative_path(path, Some(is_dir), Case::Sensitive)
             .is_some_and(|found| !found.pattern.is_negative())
     }
 
-    /// Whether a pattern names this path, in the checkout or outside it, or a directory that it lies in.
+    /// True if a pattern names this path, in the checkout or outside it, or a directory that it lies in.
     pub(super) fn covers(&self, path: &BStr) -> bool {
         if self.is_empty() {
             return false;

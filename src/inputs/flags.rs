@@ -105,7 +105,7 @@ pub(super) struct Mention {
     pub(super) used: Use,
 }
 
-/// Whether the variable may name files or a linker. `CFLAGS` and its kin are read in the directory of whichever package
+/// True if the variable may name files or a linker. `CFLAGS` and its kin are read in the directory of whichever package
 /// builds something with them, and name files that its build script has to declare.
 pub(super) fn is_read(name: &str) -> bool {
     let of_target = |suffix| name.starts_with("CARGO_TARGET_") && name.ends_with(suffix);
@@ -225,7 +225,7 @@ fn split_option(argument: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether an option of rustc's is followed by a value.
+/// True if an option of rustc's is followed by a value.
 fn takes_value(option: &str) -> bool {
     !matches!(option, "-g" | "-O" | "-v" | "-V" | "-h" | "--test" | "--verbose" | "--help" | "--version")
         && option.starts_with('-')
@@ -269,7 +269,7 @@ enum Written {
     Next,
 }
 
-/// Whether a linker's option names what it writes.
+/// True if a linker's option names what it writes.
 fn written(argument: &str) -> Option<Written> {
     let option = argument.strip_prefix(['-', '/'])?.trim_start_matches('-');
     let joined = option.split_once(['=', ':']);

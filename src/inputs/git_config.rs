@@ -38,7 +38,7 @@ pub(super) struct GitConfig {
     pub(super) ignore_case: bool,
     /// Files that this comes from, or would come from.
     files: Vec<PathBuf>,
-    /// Whether it names a file whose place is not known.
+    /// True if it names a file whose place is not known.
     unwatched: bool,
 }
 
@@ -104,7 +104,7 @@ fn merged(files: &[(Source, PathBuf)]) -> Result<File, String> {
     Ok(found.map_err(|error| error.to_string())?.unwrap_or_default())
 }
 
-/// Whether everything was included that git includes: gix knows `include` and `includeIf` when they are written like that,
+/// True if everything was included that git includes: gix knows `include` and `includeIf` when they are written like that,
 /// and git in capitals, too.
 fn is_understood(merged: &File) -> bool {
     merged.sections().all(|section| {
@@ -114,7 +114,7 @@ fn is_understood(merged: &File) -> bool {
     })
 }
 
-/// Whether git does not pass over what stands at `path`: a user's file that must not be read is as good as none.
+/// True if git does not pass over what stands at `path`: a user's file that must not be read is as good as none.
 ///
 /// <https://github.com/git/git/blob/v2.50.0/config.c#L1479-L1490>
 fn is_read(source: Source, path: &Path) -> bool {

@@ -164,7 +164,7 @@ impl<'a> Rules<'a> {
         below
     }
 
-    /// Whether a path in the directory entered last is ignored.
+    /// True if a path in the directory entered last is ignored.
     pub(super) fn ignore(&self, path: &BStr, is_dir: bool) -> bool {
         let below;
         let path = if self.lead.is_empty() {

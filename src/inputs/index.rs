@@ -44,7 +44,7 @@ impl Index {
         Ok((Self { seen, sha256, checksum, tracked }, index))
     }
 
-    /// Whether it is the same file.
+    /// True if it is the same file.
     pub(super) fn holds(&self) -> bool {
         self.seen.holds()
     }
@@ -61,7 +61,7 @@ impl Index {
         (tracked(&index) == self.tracked).then_some(Self { seen, checksum, ..*self })
     }
 
-    /// Whether `before` has another content.
+    /// True if `before` has another content.
     pub(super) fn differs(&self, before: &Self) -> bool {
         self.checksum != before.checksum
     }

@@ -24,7 +24,7 @@ impl Kinship {
         repository::head(self.0.as_ref()?).ok()?.commit
     }
 
-    /// Whether a checkout of `commit` is one of the same repository.
+    /// True if a checkout of `commit` is one of the same repository.
     #[must_use]
     pub fn has(&self, commit: &str) -> bool {
         let id = gix::ObjectId::from_hex(commit.as_bytes());

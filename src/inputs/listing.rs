@@ -101,7 +101,7 @@ impl Included {
         decides(path, false).or_else(|| parents.find_map(|decided| decided)).unwrap_or(false)
     }
 
-    /// Whether a pattern may take in something below `directory`.
+    /// True if a pattern may take in something below `directory`.
     fn leads_into(&self, directory: &BStr) -> bool {
         let Some(anchored) = &self.anchored else { return true };
         let matches = |part: &str, name: &BStr| {

@@ -49,13 +49,13 @@ impl LockFile {
         Self { dependencies }
     }
 
-    /// Whether there is a package of that name; none is in a file that cannot be read.
+    /// True if there is a package of that name; none is in a file that cannot be read.
     #[must_use]
     pub fn names(&self, package: &str) -> bool {
         self.dependencies.as_ref().is_some_and(|dependencies| dependencies.contains_key(package))
     }
 
-    /// Whether `package` depends on one of `others`, directly or not.
+    /// True if `package` depends on one of `others`, directly or not.
     #[must_use]
     pub fn depends_on(&self, package: &str, others: &BTreeSet<String>) -> bool {
         let Some(dependencies) = &self.dependencies else { return !others.is_empty() };

@@ -155,7 +155,7 @@ pub(super) fn workspace_from(directory: &Path, watch: &Watch) -> Option<PathBuf>
     Some(nearest)
 }
 
-/// Whether a workspace at `root` leaves out a package below it. A member that is named is none that is left out.
+/// True if a workspace at `root` leaves out a package below it. A member that is named is none that is left out.
 pub(super) fn is_excluded(workspace: &toml::Value, root: &Path, package: &Path) -> bool {
     let listed = |key: &str| {
         let list = workspace.get(key).and_then(toml::Value::as_array);
@@ -165,7 +165,7 @@ pub(super) fn is_excluded(workspace: &toml::Value, root: &Path, package: &Path) 
         && !listed("members").iter().any(|path| package.starts_with(path))
 }
 
-/// Whether the manifest in `directory` is that of a package, and not only of a workspace.
+/// True if the manifest in `directory` is that of a package, and not only of a workspace.
 #[must_use]
 pub fn is_package(directory: &Path) -> bool {
     table(&directory.join(MANIFEST), &Watch::default()).contains_key("package")

@@ -170,7 +170,7 @@ impl<'w> Workspace<'w> {
     }
 }
 
-/// Whether some dependency `name` of a manifest is the workspace's.
+/// True if some dependency `name` of a manifest is the workspace's.
 fn inherits(value: &toml::Value, name: &str) -> bool {
     let Some(table) = value.as_table() else { return false };
     let is_inherited = |dependency: &toml::Value| dependency.get("workspace") == Some(&toml::Value::Boolean(true));

@@ -119,7 +119,7 @@ pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
     dunce::canonicalize(repo).map_err(|error| not_a_checkout(&error.to_string(), "name another directory in `repo`"))
 }
 
-/// Whether git knows the workspace at `root`: where it does not, there is no commit, and no file is tracked.
+/// True if git knows the workspace at `root`: where it does not, there is no commit, and no file is tracked.
 #[must_use]
 pub fn is_in_worktree(root: &Path) -> bool {
     worktree::around(root).is_some()

@@ -175,7 +175,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Whether a directory lies in the checkout or beside it, and is not written by the build itself.
+    /// True if a directory lies in the checkout or beside it, and is not written by the build itself.
     fn is_near(&self, directory: &Path) -> bool {
         // Beside a checkout at the top of the file system lies the system.
         let around = self.root.parent().filter(|parent| parent.parent().is_some()).unwrap_or(self.root);
@@ -211,7 +211,7 @@ impl Reader<'_> {
         found
     }
 
-    /// Whether the caller's patterns name this path or a directory it lies in.
+    /// True if the caller's patterns name this path or a directory it lies in.
     fn is_excluded(&self, name: &TreePath) -> bool {
         let name = name.0.strip_prefix(b"/").unwrap_or(&name.0).as_bstr();
         let is_matched = |path: &[u8], is_dir| {

@@ -125,7 +125,7 @@ impl Look {
     }
 }
 
-/// Whether a package's directory is part of the tree: its manifest is.
+/// True if a package's directory is part of the tree: its manifest is.
 #[must_use]
 pub fn covers(tree: &Tree, package: &Place) -> bool {
     let mut manifest = package.0.clone();

@@ -45,7 +45,7 @@ pub(super) enum Refreshed {
     /// The files that count are the same ones; what has changed was read again.
     Updated {
         snapshot: Arc<Snapshot>,
-        /// Whether any of that has settled, so that it is worth keeping.
+        /// True if any of that has settled, so that it is worth keeping.
         worth_keeping: bool,
     },
     /// Other files may count now.

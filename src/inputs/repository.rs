@@ -22,7 +22,7 @@ const MOST_REFERENCES: usize = 5;
 pub(super) struct Problem {
     what: String,
     hint: &'static str,
-    /// Whether it is a repository all the same.
+    /// True if it is a repository all the same.
     pub(super) is_known: bool,
 }
 

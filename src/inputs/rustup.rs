@@ -117,7 +117,7 @@ impl<'a> Rustup<'a> {
     }
 }
 
-/// Whether a program is rustup under another name: a link to it, or a hard link beside it.
+/// True if a program is rustup under another name: a link to it, or a hard link beside it.
 pub(super) fn is_proxy(program: &Path, watch: &Watch) -> bool {
     let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
     watch.with_target(program);

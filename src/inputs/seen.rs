@@ -25,10 +25,10 @@ pub(super) struct Seen {
     /// What the path leads to, where that counts by its name, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<TreePath>,
-    /// Whether only which file it is counts, and not what happened to it.
+    /// True if only which file it is counts, and not what happened to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     place_only: bool,
-    /// Whether what stands at the path itself counts, and not what it leads to.
+    /// True if what stands at the path itself counts, and not what it leads to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_link: bool,
 }
@@ -74,7 +74,7 @@ impl Seen {
         gix::path::from_bstr(self.path.0.as_bstr()).ok().map(|path| path.into_owned())
     }
 
-    /// Whether it is as it was.
+    /// True if it is as it was.
     pub(super) fn holds(&self) -> bool {
         self.on_disk().is_some_and(|path| {
             let now = if self.is_link { identity_of_link(&path) } else { identity(&path) };
@@ -83,7 +83,7 @@ impl Seen {
         })
     }
 
-    /// Whether it would show if it were not; `stamp` was taken before the look.
+    /// True if it would show if it were not; `stamp` was taken before the look.
     pub(super) fn is_settled(&self, stamp: &Stamp) -> bool {
         self.place_only || self.stat.is_none_or(|stat| stat.is_settled(stamp))
     }
@@ -142,7 +142,7 @@ pub(super) struct Sought {
 }
 
 impl Sought {
-    /// Whether it is still found there, by a look for it in `root`.
+    /// True if it is still found there, by a look for it in `root`.
     pub(super) fn holds(&self, env: &Environment, root: &Path) -> bool {
         env.find_program(&self.name, root).map(|path| bytes_of(&path)) == self.found
     }

@@ -43,12 +43,12 @@ impl Selection {
         self.packages.contains(&TreePath(directory.to_owned()))
     }
 
-    /// Whether a path may count: it is named, or lies in the directory of a package that is.
+    /// True if a path may count: it is named, or lies in the directory of a package that is.
     pub(super) fn may_count(&self, path: &BStr) -> bool {
         self.names(path) || parents(path).any(|directory| self.is_package(directory))
     }
 
-    /// Whether anything in a directory of no selected package may count, or come to.
+    /// True if anything in a directory of no selected package may count, or come to.
     pub(super) fn leads_to(&self, directory: &BStr) -> bool {
         let mut below = directory.to_owned();
         below.push(b'/');
@@ -60,7 +60,7 @@ impl Selection {
         has(&self.packages) || has(&self.manifests) || self.members.iter().any(|pattern| begins(pattern, directory))
     }
 
-    /// Whether a path counts by itself, whatever it lies in.
+    /// True if a path counts by itself, whatever it lies in.
     pub(super) fn names(&self, path: &BStr) -> bool {
         let is_member = || {
             let directory = directory_of_manifest(path).filter(|directory| !directory.is_empty());
@@ -100,14 +100,14 @@ pub(super) fn parents(path: &BStr) -> impl Iterator<Item = &BStr> {
     .skip(1)
 }
 
-/// Whether a pattern of the workspace's `members` takes in `directory`.
+/// True if a pattern of the workspace's `members` takes in `directory`.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields>
 pub(super) fn matches(pattern: &str, directory: &BStr) -> bool {
     wildmatch(pattern.as_bytes().as_bstr(), directory, wildmatch::Mode::NO_MATCH_SLASH_LITERAL)
 }
 
-/// Whether `directory` is one of those that lead to what `pattern` takes in, or is that itself.
+/// True if `directory` is one of those that lead to what `pattern` takes in, or is that itself.
 fn begins(pattern: &str, directory: &BStr) -> bool {
     let mut parts = pattern.split('/');
     for name in directory.split_str("/") {

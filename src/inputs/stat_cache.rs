@@ -147,7 +147,7 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// Whether `stat` may, which `path`, absolute or below the checkout, had.
+    /// True if `stat` may, which `path`, absolute or below the checkout, had.
     pub(super) fn is(&mut self, stat: &StatIdentity, path: &BStr) -> bool {
         let Self { stamp, root, file_systems } = self;
         let is_trusted = || on_disk(root, path).is_ok_and(|path| is_local(&path));

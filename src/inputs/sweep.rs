@@ -154,7 +154,7 @@ struct Reader<'a> {
 /// What stands at a path.
 struct Found {
     content: Option<Content>,
-    /// Whether it was read, and will be known by its identity.
+    /// True if it was read, and will be known by its identity.
     has_settled: bool,
 }
 

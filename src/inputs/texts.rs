@@ -23,7 +23,7 @@ pub(super) fn parts(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Whether a text is meant for a path, whatever stands there: it has a directory or an extension.
+/// True if a text is meant for a path, whatever stands there: it has a directory or an extension.
 pub(super) fn looks_like_path(part: &str) -> bool {
     let is_extension = |extension: &str| {
         !extension.is_empty()

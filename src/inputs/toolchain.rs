@@ -29,7 +29,7 @@ use crate::stat::StatIdentity;
 pub struct Shims {
     /// What a cargo in the checkout runs as rustc.
     pub rustc: PathBuf,
-    /// Whether cargo is one, so that what it gives to rustc is not known either.
+    /// True if cargo is one, so that what it gives to rustc is not known either.
     pub cargo: bool,
     /// The rustup toolchain of a cargo that is none.
     pub toolchain: Option<String>,
@@ -216,7 +216,7 @@ impl Look<'_> {
         driver.map(|driver| self.tool(&driver, None))
     }
 
-    /// Whether the toolchain is behind shims, and then, whether cargo is one. A program that is missing is none: to ask it
+    /// Tells for a toolchain behind shims whether cargo is one. A program that is missing is none: to ask it
     /// could be to install it.
     fn shims(&self, tools: &BTreeMap<String, Tool>, has_driver: bool) -> Option<bool> {
         let (cargo, rustc) = (&tools["cargo"], &tools["rustc"]);
@@ -240,7 +240,7 @@ const LIBRARIES: &[&str] = if cfg!(windows) {
     &["lib", "lib64"]
 };
 
-/// Whether a program is a script, which may run anything.
+/// True if a program is a script, which may run anything.
 fn is_script(path: &str) -> bool {
     let mut start = [0; 2];
     let read = files::open(Path::new(path)).and_then(|(mut file, _)| file.read_exact(&mut start));

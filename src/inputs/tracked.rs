@@ -11,7 +11,7 @@ use gix::index::entry::Mode;
 
 use super::{repository, worktree};
 
-/// Whether git tracks the file at `path`, in the worktree around it. cargo goes by git's rules where this holds for a
+/// True if git tracks the file at `path`, in the worktree around it. cargo goes by git's rules where this holds for a
 /// package's manifest.
 ///
 /// <https://github.com/rust-lang/cargo/blob/0.90.0/src/cargo/sources/path.rs#L600-L640>
@@ -93,7 +93,7 @@ impl<'a> Tracked<'a> {
         take(rest, count)
     }
 
-    /// Whether `path` is a submodule.
+    /// True if `path` is a submodule.
     pub(super) fn is_submodule(&self, path: &BStr) -> bool {
         self.0.binary_search_by_key(&path, |tracked| tracked.path).is_ok_and(|at| !self.0[at].is_file)
     }

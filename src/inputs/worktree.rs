@@ -61,12 +61,12 @@ pub(super) fn rules_above(top: &Path, lead: &BStr) -> Vec<Seen> {
     directories.filter_map(on_disk).map(|path| Seen::at(&path)).collect()
 }
 
-/// Whether anything of that name is there.
+/// True if anything of that name is there.
 fn has_git(directory: &Path) -> bool {
     directory.join(".git").symlink_metadata().is_ok()
 }
 
-/// Whether git would take what stands at `path` for a repository: a file that names one, or a directory with what each has.
+/// True if git would take what stands at `path` for a repository: a file that names one, or a directory with what each has.
 ///
 /// <https://git-scm.com/docs/gitrepository-layout>
 fn is_repository(path: &Path) -> bool {

@@ -28,7 +28,7 @@ pub struct SeenRun {
 pub struct KnownReads<'r> {
     /// What it read when it was watched last.
     pub reads: &'r Reads,
-    /// Whether it has not run again since.
+    /// True if it has not run again since.
     pub is_current: bool,
 }
 

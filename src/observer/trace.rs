@@ -27,7 +27,7 @@ pub(super) struct Process {
     pub(super) out_dir: Option<PathBuf>,
     pub(super) arguments: Vec<BString>,
     pub(super) events: Vec<Event>,
-    /// Whether the observer could not take down everything.
+    /// True if the observer could not take down everything.
     pub(super) is_incomplete: bool,
 }
 
@@ -156,7 +156,7 @@ impl Process {
         });
     }
 
-    /// Whether it interprets a script that was started as `program`: the system puts that behind the interpreter, and at most
+    /// True if it interprets a script that was started as `program`: the system puts that behind the interpreter, and at most
     /// one argument for it.
     ///
     /// <https://man7.org/linux/man-pages/man2/execve.2.html>

@@ -33,7 +33,7 @@ const SAYS_NOTHING: [&str; 25] = [
     "TMPDIR",
 ];
 
-/// Whether `name` is such a variable.
+/// True if `name` is such a variable.
 pub(super) fn says_nothing(name: &str) -> bool {
     SAYS_NOTHING.contains(&name)
 }

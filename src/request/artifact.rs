@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// Whether it is a form of the package's library, of which there is one.
+    /// True if it is a form of the package's library, of which there is one.
     #[must_use]
     pub fn is_library(self) -> bool {
         matches!(self, Self::Cdylib | Self::Staticlib)
@@ -72,7 +72,7 @@ impl Kind {
         }
     }
 
-    /// Whether a file that cargo names for a target of this kind is of this kind: cargo names debug symbols and import
+    /// True if a file that cargo names for a target of this kind is of this kind: cargo names debug symbols and import
     /// libraries, too, and the library in the other forms that it has.
     #[must_use]
     pub fn is_of(self, file: &std::path::Path) -> bool {

@@ -47,7 +47,7 @@ impl Builder {
     }
 }
 
-/// Whether a target's operating system or architecture is not this machine's.
+/// True if a target's operating system or architecture is not this machine's.
 fn is_foreign(target: &str) -> bool {
     if target == HOST_TUPLE {
         return false;

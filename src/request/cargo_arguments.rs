@@ -139,7 +139,7 @@ fn split(argument: &str) -> (&str, Option<&str>) {
 /// Tables of the configuration that say how cargo downloads and what it understands, and never what it builds.
 const NOISE: [&str; 7] = ["alias", "cache", "future-incompat-report", "http", "net", "registries", "registry"];
 
-/// Whether a piece of configuration cannot change a binary.
+/// True if a piece of configuration cannot change a binary.
 fn is_noise(value: &str) -> bool {
     let table: toml::Table = value.parse().unwrap_or_default();
     !table.is_empty() && table.keys().all(|key| NOISE.contains(&key.as_str()))

@@ -220,7 +220,7 @@ fn without_programs_of_git(path: &OsStr) -> Option<OsString> {
     std::env::join_paths(std::env::split_paths(path).skip_while(is_of_git)).ok()
 }
 
-/// Whether `name` says something about another repository or package than the one that is built.
+/// True if `name` says something about another repository or package than the one that is built.
 fn is_of_another(name: &str, of_build_script: bool) -> bool {
     let upper = cfg!(windows).then(|| name.to_ascii_uppercase());
     let name = upper.as_deref().unwrap_or(name);

@@ -41,7 +41,7 @@ impl Template {
         Ok(Self { text: text.to_owned(), base: base.to_owned() })
     }
 
-    /// Whether the triple has to be known.
+    /// True if the triple has to be known.
     #[must_use]
     pub fn asks_for_target(&self) -> bool {
         self.text.contains(TARGET)

@@ -33,9 +33,9 @@ pub(super) struct Image {
     pub(super) soname: Option<Vec<u8>>,
     /// Where it has libraries looked for.
     pub(super) run_path: Option<RunPath>,
-    /// Whether it loads libraries by itself, too.
+    /// True if it loads libraries by itself, too.
     pub(super) loads: bool,
-    /// Whether its loader knows `$ORIGIN` in the name of a library: musl's does not.
+    /// True if its loader knows `$ORIGIN` in the name of a library: musl's does not.
     pub(super) expands_names: bool,
     /// The parts of the file that a process has in its memory.
     pub(super) loaded: Vec<Range<u64>>,
@@ -53,7 +53,7 @@ pub(super) struct Text {
     pub(super) bytes: Vec<u8>,
     /// Where it begins in the file.
     at: u64,
-    /// Whether it is no end of a longer one.
+    /// True if it is no end of a longer one.
     is_whole: bool,
 }
 

@@ -47,7 +47,7 @@ struct Loaded {
     name: Option<Vec<u8>>,
     /// Which one it was loaded for.
     by: usize,
-    /// Whether it goes with the executable, as that does itself.
+    /// True if it goes with the executable, as that does itself.
     goes: bool,
 }
 
@@ -55,9 +55,9 @@ struct Loaded {
 struct Place {
     path: PathBuf,
     image: Image,
-    /// Whether it was reached from the place of something that goes with the executable.
+    /// True if it was reached from the place of something that goes with the executable.
     is_relative: bool,
-    /// Whether what has it found stays where it is, and finds it there.
+    /// True if what has it found stays where it is, and finds it there.
     is_settled: bool,
 }
 
@@ -77,7 +77,7 @@ struct Process {
     loaded: Vec<Loaded>,
     /// What only `cargo run` finds.
     unreached: Vec<String>,
-    /// Whether the executable's own place leads to any.
+    /// True if the executable's own place leads to any.
     is_relative: bool,
     inputs: Vec<PathBuf>,
 }
@@ -113,7 +113,7 @@ impl Process {
         Ok(())
     }
 
-    /// Whether a library of this name is there already, under which no other one is loaded then.
+    /// True if a library of this name is there already, under which no other one is loaded then.
     fn is_loaded(&self, name: &[u8]) -> bool {
         let is_it =
             |loaded: &Loaded| loaded.name.as_deref() == Some(name) || loaded.image.soname.as_deref() == Some(name);
@@ -288,7 +288,7 @@ fn is_of_the_system(directory: &Path) -> bool {
     !is_rusts && OF_THE_SYSTEM.iter().any(|system| directory.starts_with(system))
 }
 
-/// Whether the system finds a library of this name by itself.
+/// True if the system finds a library of this name by itself.
 fn system_has(name: &str) -> bool {
     let cache = fs::read(SYSTEM_CACHE).unwrap_or_default();
     cache.find([b"\0", name.as_bytes(), b"\0"].concat()).is_some()

@@ -51,7 +51,7 @@ impl Output {
         output
     }
 
-    /// Whether a file or directory lies in the build's output.
+    /// True if a file or directory lies in the build's output.
     pub(super) fn holds(&self, path: &Path) -> bool {
         let is_in = |path: &Path| self.roots.iter().any(|root| path.starts_with(root));
         is_in(path) || dunce::canonicalize(path).is_ok_and(|path| is_in(&path))
@@ -77,7 +77,7 @@ impl Output {
     }
 }
 
-/// Whether a directory holds libraries of a toolchain: `lib` of one, or `lib/rustlib/<target>/lib`.
+/// True if a directory holds libraries of a toolchain: `lib` of one, or `lib/rustlib/<target>/lib`.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 pub(super) fn is_of_a_toolchain(directory: &Path) -> bool {
     directory.components().any(|part| part.as_os_str() == RUSTLIB) || directory.join(RUSTLIB).is_dir()

@@ -27,7 +27,7 @@ pub struct Listed {
     pub used: SystemTime,
     /// Bytes on disk, those that it shares with other entries included.
     pub disk: u64,
-    /// Whether a process runs it; none where the system does not tell.
+    /// True if a process runs it; none where the system does not tell.
     pub running: Option<bool>,
 }
 
@@ -113,7 +113,7 @@ impl Store {
         })
     }
 
-    /// Whether there is nothing yet that could be an entry.
+    /// True if there is nothing yet that could be an entry.
     pub(super) fn is_empty(&self) -> bool {
         directories_of_entries(&self.root).next().is_none()
     }
@@ -149,7 +149,7 @@ impl Other {
         directory.is_dir().then_some(Self { directory, names, files })
     }
 
-    /// Whether it can be told to be what this package leaves when it is killed or its files are damaged.
+    /// True if it can be told to be what this package leaves when it is killed or its files are damaged.
     pub(super) fn is_ours(&self) -> bool {
         let is_directory = |name: &OsString| self.directory.join(name).is_dir();
         let names_inputs = |name: &OsString| name.to_str().is_some_and(|name| name.ends_with(".inputs.json"));
@@ -230,12 +230,12 @@ fn is_directory_of_entry(path: &Path) -> bool {
     is_named && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// Whether a name is made of 16 hex digits.
+/// True if a name is made of 16 hex digits.
 pub(super) fn is_short(name: &[u8]) -> bool {
     name.len() == 16 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether a directory is of an entry, by the manifest that is in it, or was before it was taken away.
+/// True if a directory is of an entry, by the manifest that is in it, or was before it was taken away.
 pub(super) fn holds_manifest(directory: &Path) -> bool {
     let is_its_own = |path: &Path| {
         let short = read_manifest(path).map(|manifest| manifest.fingerprint.short());

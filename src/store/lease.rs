@@ -41,7 +41,7 @@ pub(super) fn hold(path: &Path, stat: &StatIdentity) {
     held.push(Held { path: path.to_owned(), stat: *stat, since: now, _file: file });
 }
 
-/// Whether a process holds the binary at `path`.
+/// True if a process holds the binary at `path`.
 pub(super) fn is_held(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }

@@ -38,7 +38,7 @@ enum Kind {
 }
 
 impl Beside {
-    /// Whether it was learned about other checkouts than these, and target directories elsewhere.
+    /// True if it was learned about other checkouts than these, and target directories elsewhere.
     pub(super) fn is_learned_elsewhere(&self, checkouts: &[PathBuf]) -> bool {
         let is_within = |owner: &PathBuf| checkouts.iter().any(|checkout| owner.starts_with(checkout));
         self.kind == Kind::Learned
@@ -105,7 +105,7 @@ impl Store {
         true
     }
 
-    /// Whether a path set, build record or stat cache belongs to checkouts or build directories that are gone.
+    /// True if a path set, build record or stat cache belongs to checkouts or build directories that are gone.
     fn is_of_no_use(&self, path: &Path, pruning: &Pruning, now: SystemTime) -> bool {
         let is_older = |limit: Duration| age(path, now).is_some_and(|age| age > limit);
         let is_old = || pruning.limits.max_age.is_some_and(|most| is_older(most.max(RUBBISH_AFTER)));
@@ -120,7 +120,7 @@ impl Store {
     }
 }
 
-/// Whether a directory is surely not there; one that cannot be looked at may be.
+/// True if a directory is surely not there; one that cannot be looked at may be.
 pub(super) fn is_gone(directory: &Path) -> bool {
     fs::metadata(directory)
         .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))

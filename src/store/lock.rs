@@ -189,7 +189,7 @@ impl Store {
 }
 
 impl Lock {
-    /// Whether others are kept out.
+    /// True if others are kept out.
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
     }

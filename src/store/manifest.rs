@@ -44,7 +44,7 @@ pub struct Manifest {
     pub published_ms: u64,
     /// Milliseconds that cargo took.
     pub build_ms: u64,
-    /// Whether the binary shares its blocks on disk with those of other entries that are equal.
+    /// True if the binary shares its blocks on disk with those of other entries that are equal.
     #[serde(default)]
     pub cloned: bool,
     /// Shared libraries of the build, and other binaries of the package, that stand beside the binary and are found there.
@@ -70,7 +70,7 @@ pub struct PublishedLibrary {
     pub size: u64,
     /// Its `stat` after it was published.
     pub stat: StatIdentity,
-    /// Whether it shares its blocks on disk with those of other entries that are equal.
+    /// True if it shares its blocks on disk with those of other entries that are equal.
     #[serde(default)]
     pub cloned: bool,
 }
@@ -105,7 +105,7 @@ impl Manifest {
         std::iter::once(built).chain(self.served_to.iter().map(|(checkout, since)| (checkout.as_path(), *since)))
     }
 
-    /// Whether it is known to be of use to `checkout`.
+    /// True if it is known to be of use to `checkout`.
     #[must_use]
     pub fn knows(&self, checkout: &Path) -> bool {
         self.checkouts().any(|(known, _)| known == checkout)

@@ -216,7 +216,7 @@ impl Store {
     }
 }
 
-/// Whether nobody has written to a file, or to anything in a directory, for so long that nobody will: a build in a
+/// True if nobody has written to a file, or to anything in a directory, for so long that nobody will: a build in a
 /// private directory takes its time, and writes deep down.
 fn is_abandoned(path: &Path, now: SystemTime) -> bool {
     let Ok(metadata) = fs::symlink_metadata(path) else { return false };
@@ -244,7 +244,7 @@ fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// Whether a path has the name that files and directories of ours have until they are finished.
+/// True if a path has the name that files and directories of ours have until they are finished.
 fn is_unfinished(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp"))
 }

@@ -83,7 +83,7 @@ pub struct Pruned {
     pub kept: usize,
     /// Bytes on disk of what is left.
     pub size: u64,
-    /// Whether that is more than the cap, since it must stay.
+    /// True if that is more than the cap, since it must stay.
     pub over: bool,
     /// What could not be removed, and why.
     pub problems: Vec<String>,
@@ -299,7 +299,7 @@ fn newest(contents: &Contents) -> HashSet<usize> {
     there.map(|(_, (_, index))| index).collect()
 }
 
-/// Whether an entry may have been used within the last hour: its use is noted once an hour, so the last one may be an hour
+/// True if an entry may have been used within the last hour: its use is noted once an hour, so the last one may be an hour
 /// later than what is noted. A time that is to come is no reason to remove anything.
 fn is_recent(noted: SystemTime, now: SystemTime) -> bool {
     now.duration_since(noted).map_or(true, |since| since < SPARED + NOTED_EVERY)

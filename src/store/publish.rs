@@ -47,7 +47,7 @@ pub(super) struct StagedFile {
 }
 
 impl Staged {
-    /// Whether `bytes` stand anywhere in the binary or its libraries.
+    /// True if `bytes` stand anywhere in the binary or its libraries.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Staged {
         self.binary.sha256
     }
 
-    /// Whether it is what the entry of `manifest` holds.
+    /// True if it is what the entry of `manifest` holds.
     #[must_use]
     pub fn is_same(&self, manifest: &Manifest) -> bool {
         let libraries = self.libraries.iter().map(|(name, file)| (name, file.sha256));
@@ -76,7 +76,7 @@ impl Staged {
         self.binary.sha256 == manifest.sha256 && libraries.eq(published)
     }
 
-    /// Whether two builds gave the same.
+    /// True if two builds gave the same.
     #[must_use]
     pub fn equals(&self, other: &Self) -> bool {
         let digests = |staged: &Self| -> Vec<Digest> {

@@ -56,7 +56,7 @@ pub(super) fn is_tagged(root: &Path) -> bool {
     crate::files::read(&root.join("CACHEDIR.TAG")).is_ok_and(|tag| tag.contains_str(PACKAGE))
 }
 
-/// Whether this is all that there is of a cache before its tag: the directory in which the tag is written.
+/// True if this is all that there is of a cache before its tag: the directory in which the tag is written.
 fn is_beginning(path: &Path) -> bool {
     let is_directory = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
     path.file_name().is_some_and(|name| name == "tmp")

@@ -54,7 +54,7 @@ impl Watch {
         Self { seen: Running::now(), since }
     }
 
-    /// Whether a file is executed, as of a tenth of a second ago at most.
+    /// True if a file is executed, as of a tenth of a second ago at most.
     pub(super) fn executes(&mut self, file: Option<FileId>) -> Option<bool> {
         if self.since.elapsed() > FRESH {
             *self = Self::begin();

@@ -69,7 +69,7 @@ fn is_superseded(held: &Held) -> bool {
     manifest.superseded_ms.is_some() && held.listed.running == Some(false) && !is_of_others
 }
 
-/// Whether everybody who was served it has had the time to start it.
+/// True if everybody who was served it has had the time to start it.
 fn is_started(held: &Held, now: SystemTime) -> bool {
     let superseded = held.listed.manifest.superseded_ms.map(|since| UNIX_EPOCH + Duration::from_millis(since));
     let is_past = |moment: SystemTime| now.duration_since(moment).is_ok_and(|since| since > GRACE);

@@ -20,15 +20,15 @@ pub(crate) struct Thing {
     pub(crate) path: String,
     /// The first is there at the beginning, and again after what does not build.
     pub(crate) forms: Vec<Form>,
-    /// Whether the binary is built from it.
+    /// True if the binary is built from it.
     pub(crate) counts: Counts,
-    /// Whether it is a program, which is told apart by its `stat`, so that one with the same bytes may be another.
+    /// True if it is a program, which is told apart by its `stat`, so that one with the same bytes may be another.
     pub(crate) is_program: bool,
     /// How often steps change it, beside others.
     pub(crate) weight: u32,
 }
 
-/// Whether a binary is built from a thing.
+/// True if a binary is built from a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Counts {
     Always,

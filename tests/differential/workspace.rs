@@ -19,13 +19,13 @@ pub(crate) struct Workspace {
     pub(crate) checkouts: &'static [Checkout],
     /// A git repository with a crate that `{fetched}` stands for the URL of: its files, one list for each commit.
     pub(crate) fetched: Vec<Vec<(&'static str, String)>>,
-    /// Whether the name of the branch counts.
+    /// True if the name of the branch counts.
     pub(crate) knows_branch: bool,
-    /// Whether it counts in which checkout it is.
+    /// True if it counts in which checkout it is.
     pub(crate) knows_place: bool,
-    /// Whether any checkout may have the binary of any other.
+    /// True if any checkout may have the binary of any other.
     pub(crate) is_shared: bool,
-    /// Whether most steps have builds read other files, so that what earlier ones read is forgotten.
+    /// True if most steps have builds read other files, so that what earlier ones read is forgotten.
     pub(crate) varies: bool,
 }
 

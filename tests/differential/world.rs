@@ -20,7 +20,7 @@ pub(crate) struct World {
     pub(crate) current: usize,
     pub(crate) cache: PathBuf,
     pub(crate) shared_target: bool,
-    /// Whether the workspace's features are.
+    /// True if the workspace's features are.
     pub(crate) enabled: bool,
     /// Which of its values each variable has.
     pub(crate) values: BTreeMap<&'static str, usize>,
