@@ -1,9 +1,9 @@
-//! Brackets in ignore patterns, as git has them.
+//! Rewrites brackets in ignore patterns, so that any matcher reads them as git does.
 //!
-//! Promises: each bracket expression is spelled out as the bytes that git takes, so that any matcher comes to the same.
-//! Where git ignores case, it folds what a path has and not what stands in brackets, but for ranges and `[:upper:]`: `[A]`
-//! meets nothing there, and `[!A]` everything. A matcher that folds both sides, as gix's does, would not know.
-//! Does not promise: anything outside of brackets.
+//! Promises: each bracket expression is replaced by the bytes that git matches with it. Where git ignores case, it folds the
+//! path to lower case. It does not fold the bytes in brackets, except in ranges and `[:upper:]`: `[A]` matches nothing
+//! there, and `[!A]` everything. A matcher that folds both sides, as gix's does, cannot know that.
+//! Does not promise: anything about a pattern outside of brackets.
 //!
 //! <https://github.com/git/git/blob/v2.50.0/wildmatch.c#L160-L257>
 
@@ -11,10 +11,10 @@ use std::iter::Peekable;
 
 use gix::bstr::BString;
 
-/// Meets nothing in a path, of which a bracket takes no slash.
+/// A pattern that matches nothing: git never matches a slash with a bracket.
 const NOTHING: &[u8] = b"[/]";
 
-/// `pattern` with its brackets spelled out, for paths that are folded to small letters or are not.
+/// Returns `pattern` with its brackets spelled out. `fold` is true if paths are folded to lower case.
 pub(super) fn spelled_out(pattern: &[u8], fold: bool) -> BString {
     let mut result = BString::default();
     let mut rest = pattern;
@@ -26,7 +26,7 @@ pub(super) fn spelled_out(pattern: &[u8], fold: bool) -> BString {
             }
             (b'[', _) => {
                 let Some((set, after)) = Bracket::read(after, fold) else {
-                    // git gives up here, wherever in a path it is.
+                    // git aborts the match here, so that no path matches.
                     result.extend_from_slice(NOTHING);
                     return result;
                 };
@@ -42,14 +42,14 @@ pub(super) fn spelled_out(pattern: &[u8], fold: bool) -> BString {
     result
 }
 
-/// What one bracket expression takes of what a path has.
+/// The bytes of a path that one bracket expression matches.
 struct Bracket {
     takes: [bool; 256],
     fold: bool,
 }
 
 impl Bracket {
-    /// What begins behind `[`, and what stands behind `]`. None where git gives up.
+    /// Parses the expression that begins behind `[`. Returns it and the pattern behind its `]`, or none where git gives up.
     fn read(pattern: &[u8], fold: bool) -> Option<(Self, &[u8])> {
         let mut bracket = Self { takes: [false; 256], fold };
         let negated = matches!(pattern.first(), Some(b'!' | b'^'));
@@ -59,7 +59,7 @@ impl Bracket {
         loop {
             let (at, byte) = bytes.next()?;
             match byte {
-                // As the first one it is one of the set.
+                // Directly behind `[` or `[!`, it is a byte of the set.
                 b']' if at > start => {
                     if negated {
                         bracket.takes.iter_mut().for_each(|takes| *takes = !*takes);
@@ -124,7 +124,8 @@ impl Bracket {
         Some(())
     }
 
-    /// A path has no NUL, and no capital letters when it is folded.
+    /// Writes the expression as a list of bytes, without those that no path has: NUL, and capital letters if paths are
+    /// folded.
     fn write(&self, pattern: &mut BString) {
         let is_in_path = |byte: &u8| *byte != b'/' && !(self.fold && byte.is_ascii_uppercase());
         let is_taken = |byte: &u8| self.takes[usize::from(*byte)] && is_in_path(byte);
@@ -143,7 +144,7 @@ impl Bracket {
     }
 }
 
-/// The next byte, or the one that it escapes.
+/// Returns the next byte, or the byte that it escapes.
 fn escaped(bytes: &mut Peekable<impl Iterator<Item = (usize, u8)>>) -> Option<u8> {
     match bytes.next()?.1 {
         b'\\' => bytes.next().map(|(_, byte)| byte),

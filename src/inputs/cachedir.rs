@@ -1,36 +1,38 @@
-//! Tags that say of a directory that it is one of cargo's target directories, or a cache of this package.
+//! Recognizes tags that mark a directory as one of cargo's target directories, or as a cache of this package.
 //!
-//! Promises: whose a tag is, is told by what it begins with, whatever comes behind. Tags of other programs say nothing here:
-//! what they mark counts as git has it, since cargo reads it, too. One that cannot be read is none, unless it is this
-//! process that has too many files open to read it.
-//! Does not promise: to tell a directory that is about to get its tag.
+//! Promises: the first bytes of a tag tell whose it is, whatever follows. Tags of other programs are ignored: a directory
+//! that they mark counts as git has it, since cargo reads it, too. A tag that cannot be read counts as none, unless this
+//! process has too many files open to read it. That is an error.
+//! Does not promise: to recognize a directory that is about to get its tag.
 
 use std::path::Path;
 
 use crate::error::{Error, Result, is_out_of_descriptors};
 use crate::files;
 
+/// The name of a tag.
+///
 /// <https://bford.info/cachedir/>
 pub(super) const TAG: &str = "CACHEDIR.TAG";
-/// What these begin with: the signature that marks any cache, and who made it.
+/// The first bytes of these tags: the signature that marks any cache, and the program that wrote it.
 const BEGINNINGS: [&[u8]; 2] = [
     b"Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.",
     b"Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.",
 ];
 const LONGEST: usize = 100;
 
-/// True if the `start` of a tag marks a directory.
+/// True if a tag that begins with `start` marks a directory.
 pub(super) fn marks(start: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| start.starts_with(beginning))
 }
 
-/// True if a tag says that everything in `directory` can be made again.
+/// True if the tag of `directory` says that everything in it can be made again.
 pub(super) fn is_cache(directory: &Path) -> Result<bool> {
     Ok(marks(&start_of_tag(directory)?))
 }
 
-/// As much of a directory's tag as tells whether it is one; nothing when it is empty, has gone meanwhile or is no file that
-/// can be read.
+/// Returns the first bytes of a directory's tag, as many as [`marks`] needs. Returns nothing if the tag is empty, is gone by
+/// now, or is no file that can be read.
 pub(super) fn start_of_tag(directory: &Path) -> Result<Vec<u8>> {
     let path = directory.join(TAG);
     let mut start = match files::read(&path) {
@@ -44,7 +46,8 @@ pub(super) fn start_of_tag(directory: &Path) -> Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Tells a file that is of no use from one that this process may not open, since it has too many others open.
+/// Fails if `path` cannot be opened because this process has too many files open. After any other failure the file is of no
+/// use, and that is no error.
 pub(super) fn out_of_descriptors(path: &Path) -> Result<()> {
     match files::open(path) {
         Err(error) if is_out_of_descriptors(&error) => Err(Error::unreadable(path, error)),

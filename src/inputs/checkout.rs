@@ -1,10 +1,10 @@
-//! Which paths of a checkout count: tracked ones, and untracked ones that git does not ignore.
+//! Lists the paths of a checkout that count: tracked ones, and untracked ones that git does not ignore.
 //!
-//! Promises: the answer is that of `git ls-files` and `git ls-files --others --exclude-standard`, with four
-//! differences that a build needs. A tracked path counts whatever the index says of it (assume-unchanged,
-//! skip-worktree, intent-to-add). Repositories inside the checkout, submodules or not, are entered, each under its
-//! own ignore rules. Directories that a valid `CACHEDIR.TAG` marks are not entered, so cargo's target directory never
-//! counts, ignored or not, and neither does such a tag before it is written. The lock file and the manifest at the root count even when they are ignored.
+//! Promises: the answer is that of `git ls-files` and `git ls-files --others --exclude-standard`, with four differences that
+//! a build needs. A tracked path counts whatever the index says of it (assume-unchanged, skip-worktree, intent-to-add).
+//! Repositories inside the checkout, submodules or not, are entered, each under its own ignore rules. Directories that a
+//! valid `CACHEDIR.TAG` marks are not entered: cargo's target directory never counts, ignored or not, and neither does its
+//! tag before it is written. The lock file and the manifest at the root count even when they are ignored.
 //! Does not promise: to look at content. The index is read and never refreshed; nothing is written.
 
 use std::io;
@@ -34,38 +34,38 @@ use crate::request::Environment;
 use crate::stat::StatIdentity;
 use crate::tree::{Heads, TreePath};
 
-/// Read by cargo from the root whatever git thinks of them.
+/// Files that cargo reads from the root, whatever git thinks of them.
 const ALWAYS: [&str; 2] = ["Cargo.lock", "Cargo.toml"];
 
-/// The paths that count, and where that comes from.
+/// The paths that count, and everything that this answer depends on.
 pub(super) struct Listing {
     pub(super) heads: Heads,
-    /// The branch of the worktree that the checkout lies in; none where HEAD is a commit of its own, and without git.
+    /// The branch of the worktree that the checkout lies in; none if HEAD is detached, and without git.
     pub(super) branch: Option<String>,
-    /// As the walk came past them: in order, and once, but for repositories in directories of which the repository around
-    /// them tracks something.
+    /// The paths in the order of the walk: sorted, and each once. The exception is a repository in a directory in which the
+    /// outer repository tracks something.
     pub(super) paths: Vec<Listed>,
-    /// Those that were looked into.
+    /// The directories that the walk read.
     pub(super) directories: Vec<ListedDirectory>,
-    /// Files that decide what counts, and what git's own files were.
+    /// Files that decide which paths count, and git's own files, as they were before they were read.
     pub(super) seen: Vec<Seen>,
-    /// Those of all repositories.
+    /// The indices of all repositories.
     pub(super) indices: Vec<Index>,
     /// Ignore files that cannot be read, since git has not fetched them.
     pub(super) rules_not_fetched: Vec<TreePath>,
 }
 
-/// A directory as it was before it was looked into.
+/// A directory as it was before the walk read it.
 pub(super) struct ListedDirectory {
     pub(super) path: TreePath,
     pub(super) stat: StatIdentity,
-    /// Of the names in it and what each is, whether it counts or not.
+    /// The digest of the names and types of all that is in it, whether it counts or not.
     pub(super) names: Digest,
 }
 
 impl ListedDirectory {
-    /// Has it looked into again the next time, since something in it was not there any more when it was looked at. What it
-    /// was by `stat` and by its names, it will be again when that is back.
+    /// Forces this directory to be read again the next time: something in it vanished between listing and reading. Its stat
+    /// identity and names would match again if that came back.
     pub(super) fn doubt(&mut self) {
         (self.stat, self.names) = (StatIdentity::default(), Digest::default());
     }
@@ -73,24 +73,24 @@ impl ListedDirectory {
 
 pub(super) struct Listed {
     pub(super) path: TreePath,
-    /// The number of the directory it was found in.
+    /// The number of the directory that holds it.
     pub(super) directory: Option<usize>,
-    /// Its number among all that is handed on while the walk goes on.
+    /// Its number among all files that are passed on during the walk.
     pub(super) slot: Option<usize>,
-    /// A tracked path counts as absent when nothing is there; any other path is just not there.
+    /// True if git tracks it. A tracked path without a file counts as absent; any other path without a file does not count.
     pub(super) tracked: bool,
 }
 
-/// Files of one directory that count.
+/// The files of one directory that count.
 pub(super) struct Files {
     pub(super) path: TreePath,
     pub(super) directory: Directory,
-    /// Which of its entries, and for each, its [`Listed::slot`].
+    /// The numbers of the files in the directory's entries, each with its [`Listed::slot`].
     pub(super) slots: Vec<(usize, usize)>,
 }
 
-/// What `subject` has on disk. `found` hears of files that count as the walk comes past them, unless some of them must be
-/// left out in the end.
+/// Lists what `subject` has on disk. Passes files that count to `found` during the walk, unless a selection may leave some
+/// of them out in the end.
 pub(super) fn list(
     subject: &Subject,
     root: &Root,
@@ -122,13 +122,13 @@ pub(super) fn list(
     let mut listing = walk.listing;
     for name in ALWAYS {
         let path = TreePath(name.into());
-        // Sorted but for repositories in directories of which another repository tracks something.
+        // Sorted, except for a repository in a directory in which the outer repository tracks something.
         if listing.paths.binary_search_by(|listed| listed.path.cmp(&path)).is_err() {
             listing.paths.push(Listed { path, directory: None, slot: None, tracked: false });
         }
     }
     if selection.is_some() {
-        // The commit is no input of a part.
+        // In a part of the checkout, the commit is no input.
         listing.heads.clear();
     }
     Ok(listing)
@@ -141,53 +141,54 @@ struct Walk<'a> {
     selection: Option<&'a Selection>,
     cancellation: &'a Cancellation,
     found: &'a dyn Fn(Files),
-    /// The path at hand below the root.
+    /// The current path, relative to the root.
     full: BString,
-    /// How many files were handed on.
+    /// The number of files that were passed on so far.
     slots: usize,
     listing: Listing,
 }
 
-/// One entry of a directory, on the way through it.
+/// One entry of a directory, during the walk through it.
 struct Visit {
-    /// What git tracks before it in order, and is not there.
+    /// Tracked paths that sort before it and are not on disk.
     gone: Range<usize>,
     entry: usize,
     counts: Counts,
 }
 
-/// What counts at an entry.
+/// The part of an entry that counts.
 enum Counts {
     Nothing,
     File {
         slot: Option<usize>,
         is_tracked: bool,
     },
-    /// Whatever is in the directory, of which git tracks this much.
+    /// Everything in the directory that counts; git tracks these paths in it.
     Below(Range<usize>),
 }
 
-/// One repository during the walk; paths in it are relative to its own worktree.
+/// One repository during the walk. Paths in it are relative to its own worktree.
 struct Repository<'a> {
-    /// The length of the path to its worktree below the checkout's root, with the slash behind it.
+    /// The length of the path from the checkout's root to its worktree, with the slash behind it.
     prefix: usize,
     root: PathBuf,
     rules: Rules<'a>,
     tracked: Tracked<'a>,
 }
 
-/// What is known of a directory from what is around it.
+/// Facts about a directory that follow from the directories above it.
 #[derive(Clone, Copy)]
 struct Around {
     ignored: bool,
-    /// True if what is around it counts.
+    /// True if the directory above it counts.
     belongs: bool,
-    /// The number of the directory it was found in; the root was not found.
+    /// The number of the directory that holds it; none for the root.
     parent: Option<usize>,
 }
 
 impl Walk<'_> {
-    /// The path at hand, in the repository whose worktree has its `top` there or above, with `lead` between them.
+    /// Walks the current path as a part of `repository`. The worktree has its `top` at this path or above; `lead` is the
+    /// path between them.
     fn repository(&mut self, repository: &gix::Repository, top: &Path, lead: &Path, around: Around) -> Result<()> {
         let at = self.full.clone();
         let head = repository::head(repository).map_err(|error| unusable(top, error))?;
@@ -206,7 +207,7 @@ impl Walk<'_> {
         let ignored = rules.enter_lead(top).map_err(|error| Error::unreadable(top.join(GITIGNORE), error))?;
         let tracked = Tracked::of(&file, lead.as_bstr());
         if ignored && tracked.is_empty() {
-            // A directory that git was told to leave alone, with everything in it.
+            // git ignores the checkout with everything in it. It is walked as one without git.
             self.listing.heads.remove(&TreePath(self.full.clone()));
             self.listing.branch = self.listing.branch.take().filter(|_| !self.full.is_empty());
             return self.plain(around);
@@ -216,7 +217,7 @@ impl Walk<'_> {
         let mut inside = Repository { prefix, root: top.to_owned(), rules, tracked };
         self.directory(&mut inside, all, Around { ignored, ..around })?;
         for path in inside.rules.not_fetched() {
-            // It may be fetched without a change to anything that is known to belong to it.
+            // git may fetch it without a change to any file that is watched here.
             self.listing.seen.push(Seen::never());
             let mut full = at.clone();
             push_name(&mut full, path.0.as_bstr());
@@ -225,14 +226,14 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The root, in no repository: what the ignore files in it do not name counts.
+    /// Walks the root without a repository: all that its own ignore files do not name counts.
     fn plain(&mut self, around: Around) -> Result<()> {
         let root = self.root.path().to_owned();
         let mut inside = Repository { prefix: 0, root, rules: Rules::none(), tracked: Tracked::none() };
         self.directory(&mut inside, 0..0, around)
     }
 
-    /// The directory at the path at hand, below which git tracks `tracked`.
+    /// Walks the directory at the current path, in which git tracks `tracked`.
     fn directory(&mut self, repository: &mut Repository<'_>, mut tracked: Range<usize>, around: Around) -> Result<()> {
         self.cancellation.check()?;
         let Some(directory) = Directory::read(self.root, self.full.as_bstr())? else {
@@ -254,7 +255,7 @@ impl Walk<'_> {
                     return self.repository(&nested, &top, Path::new(""), Around { ignored: false, ..around });
                 }
                 Err(problem) if problem.is_known => return Err(unusable(directory.path(), problem)),
-                // It may become one without a change to anything that is known to belong to it.
+                // It may become a repository without a change to any file that is watched here.
                 _ => {
                     cachedir::out_of_descriptors(&directory.path().join(".git"))?;
                     self.listing.seen.push(Seen::never());
@@ -300,15 +301,15 @@ impl Walk<'_> {
             let path = self.full[repository.prefix..].as_bstr();
             let gone = repository.tracked.take_before(&mut tracked, path);
             let is_tracked = repository.tracked.take_file(&mut tracked, path);
-            // cargo makes its target directory under another name, which nothing ignores, and renames it when this is
-            // written. A sweep of that moment must not take it for an input.
+            // cargo makes its target directory under another name, which nothing ignores, and renames it when the tag is
+            // written. A sweep at that moment must not take the tag for an input.
             let is_unfinished_tag = unfinished_tag && entry.name == cachedir::TAG;
             let counts = if is_tracked {
                 self.tracked_counts()
             } else {
                 !is_unfinished_tag && !only_tracked && self.untracked_counts(repository, belongs)
             };
-            // It could be read from its directory now, but not looked at from the root later.
+            // The file can be read from its directory now, but its path from the root is too long for a later look.
             if let Some(error) = too_long(&self.full).filter(|_| counts) {
                 return Err(Error::unreadable(self.root.on_disk(self.full.as_bstr())?, error));
             }
@@ -321,7 +322,7 @@ impl Walk<'_> {
             visits.push(Visit { gone, entry: at, counts });
         }
         self.full.truncate(length);
-        // Whoever reads them closes the directory, so that none is open while the walk is below it.
+        // The receiver closes the directory after reading its files, so that it is not open while the walk is below it.
         let entries = Arc::clone(&directory.entries);
         if slots.is_empty() {
             drop(directory);
@@ -349,7 +350,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A directory at the path at hand, in one that is `around` it. git tracks `below` below it.
+    /// Walks the directory at the current path, if it can count. `around` is known from the directory that holds it; git
+    /// tracks `below` in it.
     fn subdirectory(&mut self, repository: &mut Repository<'_>, below: Range<usize>, around: Around) -> Result<()> {
         let path = self.full[repository.prefix..].as_bstr();
         let holds_tracked = !below.is_empty() || repository.tracked.is_submodule(path);
@@ -365,7 +367,7 @@ impl Walk<'_> {
         self.directory(repository, below, Around { ignored, ..around })
     }
 
-    /// Takes down what git tracks and the walk does not come past.
+    /// Adds the paths of `tracked` that count to the listing. The walk does not come past them.
     fn not_there(&mut self, repository: &Repository<'_>, tracked: Range<usize>) {
         if tracked.is_empty() {
             return;
@@ -382,13 +384,13 @@ impl Walk<'_> {
         self.full = here;
     }
 
-    /// True if what git tracks at the path at hand counts.
+    /// True if the current path counts when git tracks it.
     fn tracked_counts(&self) -> bool {
         let full = self.full.as_bstr();
         self.selection.is_none_or(|selection| selection.may_count(full)) && !self.exclude.covers(full)
     }
 
-    /// True if the file at the path at hand counts, which git does not track, in a directory that `belongs` to what counts.
+    /// True if the untracked file at the current path counts. `belongs` says whether the directory that holds it counts.
     fn untracked_counts(&self, repository: &Repository<'_>, belongs: bool) -> bool {
         let full = self.full.as_bstr();
         let names = |selection: &Selection| selection.names(full) || full.rsplit_str("/").next() == Some(MANIFEST);
@@ -397,7 +399,7 @@ impl Walk<'_> {
             && !repository.rules.ignore(full[repository.prefix..].as_bstr(), false)
     }
 
-    /// True if a package begins in `directory`, at the path at hand.
+    /// True if a package begins in `directory`, which is at the current path.
     fn begins_package(
         &self,
         repository: &Repository<'_>,
@@ -419,7 +421,7 @@ impl Walk<'_> {
     }
 }
 
-/// Makes the path of a directory that of `name` in it.
+/// Appends `name` to the path of a directory.
 fn push_name(path: &mut BString, name: &BStr) {
     if !path.is_empty() {
         path.push(b'/');

@@ -1,15 +1,16 @@
 //! Tells what a finished build was seen to read.
 //!
-//! Promises: every file that rustc names in its dep-info, everything that build scripts declared with
-//! `rerun-if-changed`, every variable that they declared with `rerun-if-env-changed` or that rustc recorded for `env!` and
-//! `option_env!`, in workspace and fetched crates alike. Those are the things that make cargo itself build again. Each is
-//! known by the run that read it. Left out are what this build itself wrote, and the sources of fetched crates, which do
-//! not change.
-//! Does not promise: what is read without a declaration. A build script that declares nothing is taken to read its
-//! whole package, as cargo takes it.
+//! Promises: all that makes cargo itself build again, in workspace and fetched crates alike: every file that rustc names in
+//! its dep-info, everything that build scripts declared with `rerun-if-changed`, and every variable that they declared with
+//! `rerun-if-env-changed` or that rustc recorded for `env!` and `option_env!`. Where the build was watched, the undeclared
+//! reads that the observer recorded join these. Each read is listed under the run that made it. Files that this build itself
+//! wrote are left out, and so are the sources of fetched crates, which do not change.
+//! Does not promise: undeclared reads that the observer did not record. An opaque build script that declares nothing is
+//! taken to read its whole package, as cargo takes it.
 //!
-//! The sources are files that cargo and rustc write beside what they build, see [`super::layout`]. A trace that is not
-//! found or cannot be read is an error, and then it is not known what the build read.
+//! The sources are files that cargo and rustc write beside what they build, see [`super::layout`], and the observer's
+//! records. A trace of cargo or rustc that is not found or cannot be read is an error: it is not known then what the build
+//! read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,27 +32,27 @@ use crate::request::Environment;
 use crate::system_files::SystemFiles;
 use crate::units::{BuildDirectories, EXAMPLES, Package, Unit, Units};
 
-/// One run of rustc or of a build script, now or earlier, and what it read.
+/// One run of rustc or of a build script, in this build or an earlier one, and its reads.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// A file that it wrote when it was done, and that no other run writes.
+    /// A file that it wrote last, and that no other run writes.
     pub wrote: PathBuf,
     /// True if it is the run of a build script, and not of rustc.
     pub is_script: bool,
-    /// True if it made something that was asked for.
+    /// True if it made an artifact that was asked for.
     pub is_final: bool,
-    /// True if cargo took its results as they were; it does not say that of build scripts.
+    /// True if cargo kept its earlier results; none for build scripts, since cargo does not report it for them.
     pub fresh: Option<bool>,
-    /// From when to when it went, where that is known.
+    /// The times at which it began and ended, if they are known.
     pub span: Option<(SystemTime, SystemTime)>,
-    /// True if what it wrote has been written over by the run of another package: libraries that other programs load have
-    /// no hash in their names.
+    /// True if the run of another package has overwritten what it wrote: libraries that other programs load have no hash in
+    /// their names.
     pub is_overwritten: bool,
-    /// Where its output was when it ran, if the target directory has been moved since.
+    /// The directory of its output when it ran, if the target directory has been moved since.
     pub moved_from: Option<PathBuf>,
     /// Files and directories that it read, absolute.
     pub files: BTreeSet<PathBuf>,
-    /// What it was seen to read in git's directories and did not declare, absolute: commits, branches and tags.
+    /// Files in git's directories that it was seen to read and did not declare, absolute: commits, branches and tags.
     pub git_state: BTreeSet<PathBuf>,
     /// Directories whose names it read, absolute.
     pub listed: BTreeSet<PathBuf>,
@@ -59,24 +60,25 @@ pub struct Run {
     pub links: BTreeSet<PathBuf>,
     /// Files of the system that it read.
     pub system: SystemFiles,
-    /// Programs that it looked for on the `PATH` and started.
+    /// Programs that it looked up on the `PATH` and started.
     pub programs: BTreeSet<String>,
     /// When it was watched.
     pub watched: Watched,
-    /// True if it was seen to read anything in the checkout or beside it that it does not declare, or a variable.
+    /// True if it was seen to read a variable that it does not declare, or anything in the checkout or beside it that it
+    /// does not declare.
     pub reads_undeclared: bool,
-    /// Why not all that it read is known; none for a run that was seen.
+    /// The reason why it is opaque; none if all that it read is known.
     pub opaque: Option<String>,
-    /// True if it asked where it runs, as far as that is known.
+    /// True if it asked for the directory that it runs in, or if it was not watched when it ran last.
     pub asked_for_directory: bool,
-    /// True if it is a build script that declares nothing, so that it may have read any file of its package.
+    /// True for an opaque build script of a local package that declares nothing: it may have read any file of its package.
     pub reads_whole_package: bool,
     /// Variables that it read.
     pub variables: BTreeSet<String>,
 }
 
 impl Run {
-    /// True if it ran in a build that `began` then, and not in another one which that build waited for.
+    /// True if it ran in the build that `began` at that time, and not in another build that this one waited for.
     #[must_use]
     pub fn ran_since(&self, began: SystemTime) -> bool {
         let modified = || self.wrote.metadata().ok()?.modified().ok();
@@ -87,68 +89,68 @@ impl Run {
     }
 }
 
-/// When a run was watched.
+/// The time at which a run was watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watched {
     /// When it ran last.
     Last,
-    /// An earlier time; it is taken to have read the same since.
+    /// At an earlier time. The run is taken to have read the same since.
     Before,
-    /// Never.
+    /// At no time.
     Never,
 }
 
-/// What one package was seen to read.
+/// The reads of one package.
 #[derive(Clone, Debug)]
 pub struct PackageReads {
-    /// Which. A package beside the checkout has its directory by the way from there.
+    /// The package. Beside the checkout, its directory is a path that leads there from the checkout.
     pub package: Package,
     /// True if its sources can be edited.
     pub is_local: bool,
-    /// Who read what.
+    /// Its runs, each with its reads.
     pub runs: Vec<Run>,
-    /// Files and directories that were read, absolute, by the way that leads to them.
+    /// Files and directories that were read, absolute, by paths that lead to them from the checkout.
     pub files: BTreeSet<PathBuf>,
-    /// `package.include`, where a build script declares nothing.
+    /// The patterns of `package.include`, if a build script reads the whole package.
     pub include: Vec<String>,
 }
 
 impl PackageReads {
-    /// True if a build script of it ran, now or earlier.
+    /// True if a build script of it ran, in this build or an earlier one.
     #[must_use]
     pub fn has_script(&self) -> bool {
         self.runs.iter().any(|run| run.is_script)
     }
 
-    /// True if a run of it says that it reads a variable.
+    /// True if one of its runs reads `variable`, as far as is known.
     #[must_use]
     pub fn declares(&self, variable: &str) -> bool {
         self.runs.iter().any(|run| run.variables.contains(variable))
     }
 
-    /// True if all that it read is known, since each of its runs was seen.
+    /// True if none of its runs is opaque: all that it read is known.
     #[must_use]
     pub fn is_seen(&self) -> bool {
         self.runs.iter().all(|run| run.opaque.is_none())
     }
 
-    /// True if a build script of it declares nothing.
+    /// True if an opaque build script of it declares nothing, and so may read any file of the package.
     #[must_use]
     pub fn is_read_whole(&self) -> bool {
         self.runs.iter().any(|run| run.reads_whole_package)
     }
 }
 
-/// What a build was seen to read.
+/// The reads of a build.
 #[derive(Clone, Debug, Default)]
 pub struct Observation {
     /// Packages, by id.
     pub packages: BTreeMap<String, PackageReads>,
-    /// Variables that any package read, fetched ones included.
+    /// Variables that any package read, fetched packages included.
     pub variables: BTreeSet<String>,
     /// True if a local package asked for the path of its own directory.
     pub knows_its_directory: bool,
-    /// Files that runs were seen to read and did not declare.
+    /// Files that a run was seen to read and did not declare.
     pub seen_alone: BTreeSet<PathBuf>,
     /// Directories that the build writes to.
     pub output: BTreeSet<PathBuf>,
@@ -157,13 +159,13 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Those that can be edited.
+    /// Returns the packages whose sources can be edited.
     pub fn local(&self) -> impl Iterator<Item = &PackageReads> {
         self.packages.values().filter(|reads| reads.is_local)
     }
 }
 
-/// A trace that is not where it should be.
+/// A trace that is missing or cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` does not tell what the build read: {source}", path.display())]
 pub struct Unobservable {
@@ -175,27 +177,29 @@ fn unobservable(path: &Path, error: &Error) -> Unobservable {
     Unobservable { path: path.to_owned(), source: io::Error::other(error.to_string()) }
 }
 
-/// True if cargo has given the file a name that no other run has.
+/// True if cargo has put a hash into the file's name, so that no other run writes to it.
 fn has_hash(file: &Path) -> bool {
     let is_hash = |part: &str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     stem.rsplit_once('-').is_some_and(|(_, hash)| is_hash(hash))
 }
 
-/// What cargo counts to a package whose manifest git does not track: everything but what begins with a dot.
+/// The files that cargo takes as part of a package whose manifest git does not track: everything except files and
+/// directories whose names begin with a dot.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-exclude-and-include-fields>
 const WITHOUT_GIT: [&str; 3] = ["*", "!.*", "!**/.*/**"];
 
-/// Their value is the path of the package's directory or lies in it.
+/// Variables whose value is the path of the package's directory, or of a file in it.
 const DIRECTORY_VARIABLES: &[&str] = &["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"];
 
-/// What the build that left `units` was seen to read, in the workspace at `root` and with the variables of `env`.
-/// `seen` has what runs were seen to read; `elsewhere` tells where cargo writes, when that is not where the binary is.
+/// Returns what the build that left `units` was seen to read, in the workspace at `root` and with the variables of `env`.
+/// `seen` holds the observer's records; `elsewhere` returns the directories that cargo writes to, and is called if the
+/// binary was not made beside its place.
 ///
 /// # Errors
 ///
-/// The file that was expected and cannot be read.
+/// [`Unobservable`] with the trace that was expected and cannot be read.
 pub fn observe(
     units: &Units,
     root: &Path,
@@ -227,10 +231,10 @@ pub fn observe(
     Ok(found)
 }
 
-/// How well a run was seen.
+/// The extent to which a run was seen.
 struct WasSeen {
     watched: Watched,
-    /// Why it was not, or not wholly.
+    /// The reason why the run is opaque, if it is.
     opaque: Option<String>,
     asking_for_directory: bool,
 }
@@ -253,7 +257,7 @@ impl WasSeen {
     }
 }
 
-/// What a run was seen to read and can declare in no way.
+/// Reads of a run for which there is no declaration.
 #[derive(Default)]
 struct Besides {
     git_state: BTreeSet<PathBuf>,
@@ -261,7 +265,8 @@ struct Besides {
     links: BTreeSet<PathBuf>,
     system: SystemFiles,
     programs: BTreeSet<String>,
-    /// What of all this is there, in the checkout or beside it, and lies in no directory that was declared.
+    /// The undeclared files, listed directories and links that exist in the checkout or beside it and lie in no declared
+    /// directory.
     undeclared: BTreeSet<PathBuf>,
     /// True if it asked for a variable that it does not declare.
     asks_undeclared: bool,
@@ -270,7 +275,7 @@ struct Besides {
 struct Observer<'a> {
     root: &'a Path,
     env: &'a Environment,
-    /// cargo's, where it keeps what it fetched.
+    /// cargo's home, where it keeps the crates that it fetched.
     home: Option<PathBuf>,
     output: Output,
     neighbours: Neighbours,
@@ -295,7 +300,7 @@ impl<'a> Observer<'a> {
             self.found.macros.insert(unit.package.name().to_owned());
         }
         let directory = &unit.package.directory;
-        // rustc starts in the workspace's root for the workspace's packages and in the package's for others.
+        // rustc starts in the workspace's root for packages below it, and in the package's directory for others.
         let started_in = if directory.starts_with(self.root) { self.root } else { directory };
         let read: Vec<PathBuf> = trace.files.into_iter().map(|file| started_in.join(file)).collect();
         let source = normalized(&unit.source);
@@ -347,11 +352,11 @@ impl<'a> Observer<'a> {
             let seen = self.seen.script(&script.out_dir);
             let was_seen = WasSeen::of(seen);
             let reads_whole_package = declares_nothing && is_local && was_seen.opaque.is_some();
-            // cargo takes these relative to the package.
+            // cargo takes these paths relative to the package.
             let named = declared.files.into_iter().map(|file| unit.package.directory.join(file));
             let mut files = self.inputs(named, &unit.package);
             let besides = self.seen_besides(seen, &unit.package, &mut files, &mut declared.variables);
-            // A script that declares nothing is one that declares its package.
+            // Declaring nothing means to declare the whole package.
             let directory = normalized(&unit.package.directory);
             let is_declared = |path: &PathBuf| declares_nothing && normalized(path).starts_with(&directory);
             let reads_undeclared = besides.asks_undeclared || besides.undeclared.iter().any(|path| !is_declared(path));
@@ -401,7 +406,7 @@ impl<'a> Observer<'a> {
         if unit.is_build_script { self.seen.rustc_in(directory) } else { self.seen.rustc(directory, &names_of(wrote)) }
     }
 
-    /// Adds the files and variables that a run was seen to read to those that it declared; returns the rest.
+    /// Adds the files and variables that a run was seen to read to those that it declared. Returns its other reads.
     fn seen_besides(
         &mut self,
         seen: Option<KnownReads<'_>>,
@@ -423,14 +428,14 @@ impl<'a> Observer<'a> {
         let undeclared = seen.files.iter().filter(|path| !files.contains(*path)).cloned().collect();
         let (mut git_state, others) = split(&undeclared);
         let (listed_of_git, listed) = split(&seen.listed);
-        // Where links lead counts in the checkout and beside it: what leads there is another place for the same.
+        // Links on the path to the checkout do not count: with other ones, the same checkout has another path.
         let is_on_the_way = |link: &PathBuf| self.root.starts_with(link);
         let links: BTreeSet<PathBuf> = split(&seen.links).1.into_iter().filter(|link| !is_on_the_way(link)).collect();
-        // rustc looks for each module in two places.
+        // rustc looks for each module at two paths.
         let twins = files.iter().filter_map(|file| twin(file));
         let declared: BTreeSet<PathBuf> = files.iter().cloned().chain(twins).map(|file| normalized(&file)).collect();
         let is_declared = |path: &PathBuf| normalized(path).ancestors().any(|above| declared.contains(above));
-        // Programs and libraries are looked for in many directories.
+        // Absent and absolute paths do not count here: programs and libraries are looked for in many directories.
         let is_near = |path: &PathBuf| !Place::of(path, self.root).is_absolute() && path.exists();
         let undeclared = others.iter().chain(&listed).chain(&links);
         let undeclared = undeclared.filter(|path| is_near(path) && !is_declared(path)).cloned().collect();
@@ -441,7 +446,7 @@ impl<'a> Observer<'a> {
         Besides { git_state, listed, links, system, programs, undeclared, asks_undeclared }
     }
 
-    /// Those of `files` that are inputs of the build, by the way that leads to them.
+    /// Returns the `files` that are inputs of the build, by paths that lead to them from the checkout.
     fn inputs(&self, files: impl Iterator<Item = PathBuf>, package: &Package) -> BTreeSet<PathBuf> {
         let is_local = package.is_local(self.home.as_deref());
         let fetched = self.home.iter().flat_map(|home| ["registry", "git"].map(|name| home.join(name)));
@@ -469,8 +474,9 @@ impl<'a> Observer<'a> {
         reads.runs.push(run);
     }
 
-    /// The dep-info that cargo puts beside what was asked for names everything local once more, in a form that is documented.
-    /// Without it, nothing can be said; a file that only it names belongs to the package it lies in.
+    /// Reads the dep-info that cargo puts beside the artifacts that were asked for. It names all local files once more, in a
+    /// documented form. If it is missing, it is not known what the build read. A file that it alone names belongs to the
+    /// package that the file lies in.
     fn handed_out(&mut self) -> Result<(), Unobservable> {
         let mut trace = Trace::default();
         for dep_info in self.layout.handed_out_dep_infos() {
@@ -488,7 +494,7 @@ impl<'a> Observer<'a> {
                 continue;
             }
             let owners = self.found.packages.values_mut().filter(|reads| reads.is_local);
-            // The one whose directory it lies in, or any.
+            // The package whose directory holds the file comes first; without one, any will do.
             let nearness = |reads: &&mut PackageReads| {
                 let directory = normalized(&reads.package.directory);
                 if resolved.starts_with(&directory) { directory.components().count() } else { 0 }
@@ -501,8 +507,8 @@ impl<'a> Observer<'a> {
     }
 }
 
-/// Where rustc would look for the module in `file` as well: `x/mod.rs` for `x.rs`, and the other way round. It refuses
-/// a module that has both, which cargo does not see since nothing has read the other file yet.
+/// Returns the other path at which rustc looks for the module in `file`: `x/mod.rs` for `x.rs`, and the other way round.
+/// rustc refuses a module that has both. cargo does not see that the second one appears, since no run has read it yet.
 ///
 /// <https://doc.rust-lang.org/error_codes/E0584.html>
 #[must_use]
@@ -516,7 +522,7 @@ pub fn twin(file: &Path) -> Option<PathBuf> {
     })
 }
 
-/// True if a path lies in a directory of git's, or is the file that leads a worktree to its own.
+/// True if `path` lies in one of git's directories, or is the file `.git` that leads a worktree to its own.
 fn is_git_state(path: &Path) -> bool {
     let is_git_directory = |above: &Path| {
         above.join("HEAD").is_file() && (above.join("refs").is_dir() || above.join("commondir").is_file())
@@ -524,19 +530,20 @@ fn is_git_state(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == ".git") || path.ancestors().any(is_git_directory)
 }
 
-/// What a build writes. None of that is an input of it.
+/// The files and directories that a build writes. They are no inputs of it.
 struct Output {
     asked_for: Vec<PathBuf>,
     files: BTreeSet<PathBuf>,
-    /// The directories of build scripts.
+    /// The `OUT_DIR`s of build scripts.
     out_dirs: BTreeSet<PathBuf>,
-    /// The target directory and the build directory, as far as they say that they are.
+    /// The target directory and the build directory, if a tag in them says so.
     roots: BTreeSet<PathBuf>,
 }
 
 impl Output {
     fn of(units: &Units, root: &Path) -> Self {
-        // Not the checkout itself, which may be in a cache: a directory made by hand has no tag of its own.
+        // Stops below the checkout, which may itself lie in a tagged cache: a target directory made by hand has no tag of
+        // its own.
         let marked = |path: &Path| {
             let mut above = path.ancestors().skip(1).take_while(|above| !root.starts_with(above));
             above.find(|above| above.join("CACHEDIR.TAG").is_file()).map(Path::to_owned)
@@ -548,7 +555,7 @@ impl Output {
         Self { asked_for: units.outputs().map(Path::to_owned).collect(), files, out_dirs, roots }
     }
 
-    /// True if `path` lies where cargo and rustc keep what they make for each other, this time or earlier.
+    /// True if `path` lies where cargo and rustc keep intermediate results, of this build or an earlier one.
     fn is_managed(&self, path: &Path) -> bool {
         const OF_CARGO: [&str; 5] = [".fingerprint", "build", "deps", EXAMPLES, "incremental"];
         let below = self.roots.iter().filter_map(|root| path.strip_prefix(root).ok());
@@ -557,7 +564,7 @@ impl Output {
         below.next().is_some()
     }
 
-    /// True if the build wrote what stands at `path`, or something in the directory there.
+    /// True if the build wrote the file at `path`, or something in the directory there.
     fn holds(&self, path: &Path) -> bool {
         let is_below = |written: &PathBuf| written.starts_with(path);
         let is_within_root = self.roots.iter().any(|root| path.starts_with(root));

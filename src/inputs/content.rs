@@ -1,9 +1,9 @@
-//! Reads what stands at a path.
+//! Reads the content at a path.
 //!
-//! Promises: a regular file is digested whole, by its bytes on disk, and the identity that comes with them was the same
-//! before and after they were read; a symbolic link by its target; FIFOs, sockets and devices are never opened. Memory
-//! does not grow with the size of a file.
-//! Does not promise: one moment in time for several paths. A caller that needs that compares two looks.
+//! Promises: a regular file is digested whole, by its bytes on disk, and its stat identity was the same before and after
+//! they were read. A symbolic link is digested by its target. FIFOs, sockets and devices are never opened. Memory does not
+//! grow with the size of a file.
+//! Does not promise: the same moment for several paths. A caller that needs that compares two looks.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -21,38 +21,39 @@ use crate::stat::StatIdentity;
 use crate::tree::{FileInput, Kind, TreePath};
 
 const BUFFER_BYTES: usize = 128 * 1024;
-/// How often a file that is being written to is read again before it is taken as it comes.
+/// The number of times that a file is read while it is being written to, before its bytes are taken as they come.
 const MOST_READS: u32 = 3;
 
 thread_local! {
-    /// Scratch space, for one file after the other.
+    /// Scratch space for reading one file after the other.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_BYTES]);
 }
 
-/// What a path holds where nothing is.
+/// Returns the content of a path at which nothing is.
 pub(super) fn nothing() -> Content {
     Content { kind: Kind::Absent, digest: Digest::default(), stat: StatIdentity::default() }
 }
 
-/// What a path holds where a directory is, of which nothing else counts.
+/// Returns the content of a directory of which only its existence counts.
 pub(super) fn directory() -> Content {
     Content { kind: Kind::Directory, digest: Digest::of(b"directory"), ..nothing() }
 }
 
-/// What stands at `path`, or, to `follow` links, at what it leads to; none when nothing is there, or a directory.
+/// Returns the content at `path`; if that is a link and `follow` is set, at its target. Returns none for a directory, and if
+/// nothing is there.
 pub(super) fn content(path: &Path, follow: bool) -> Result<Option<Content>> {
     let read = BUFFER.with_borrow_mut(|buffer| read(&Place::at(path), follow, false, buffer));
     unless_gone(read, || path.to_owned())
 }
 
-/// The same for what is `below` the root, links not followed.
+/// Does what [`content`] does, for the path `below` the root. Links are not followed.
 pub(super) fn content_below(root: &Root, below: &BStr) -> Result<Option<Content>> {
     let place = root.place(below)?;
     let read = BUFFER.with_borrow_mut(|buffer| read(&place, false, false, buffer));
     unless_gone(read, || root.on_disk(below).unwrap_or_else(|_| root.path().to_owned()))
 }
 
-/// The same for `entry` of `directory`, links not followed.
+/// Does what [`content`] does, for `entry` of `directory`. Links are not followed.
 pub(super) fn content_in(directory: &Directory, entry: &Entry) -> Result<Option<Content>> {
     let is_regular = entry.file_type == FileType::Regular;
     let read = |place: &Place<'_>| BUFFER.with_borrow_mut(|buffer| read(place, false, is_regular, buffer));
@@ -67,7 +68,7 @@ fn unless_gone(read: io::Result<Content>, path: impl FnOnce() -> PathBuf) -> Res
     }
 }
 
-/// `path` under the name `name`, for an inventory.
+/// Returns `content` as an input under the name `name`.
 pub(super) fn file_input(name: TreePath, content: Option<Content>) -> FileInput {
     let Content { kind, digest, stat } = content.unwrap_or_else(nothing);
     FileInput { path: name, kind, digest, stat }
@@ -100,19 +101,19 @@ fn read(place: &Place<'_>, follow: bool, is_regular: bool, buffer: &mut [u8]) ->
     in_motion(&place.open(follow)?, buffer)
 }
 
-/// The content of `file`, if it is the regular file that it was `before`, and still is when it has been read.
+/// Returns the content of `file` if it is a regular file, and has the same identity after reading as `before`.
 fn read_at_rest(file: &File, before: &Look, buffer: &mut [u8]) -> io::Result<Option<Content>> {
     if before.file_type != FileType::Regular {
         return Ok(None);
     }
-    // That there is no more than there should be, the identity afterwards tells.
+    // Bytes beyond the size are not read. If there are any, the identity afterwards differs.
     let digest = Digest::of_start(file, before.size, buffer)?;
     let is_same = Look::of(file)?.identity == before.identity;
     Ok(is_same.then_some(Content { kind: kind(before), digest, stat: before.identity }))
 }
 
-/// Of a file that never stands still, its bytes of some moment. It has no identity, so it is read again the next time,
-/// and counts as touched meanwhile.
+/// Returns the bytes at some moment of a file that is written to all the time. It gets no identity, so that it is read again
+/// the next time and counts as touched meanwhile.
 fn in_motion(file: &File, buffer: &mut [u8]) -> io::Result<Content> {
     let look = Look::of(file)?;
     if look.file_type != FileType::Regular {
@@ -122,7 +123,7 @@ fn in_motion(file: &File, buffer: &mut [u8]) -> io::Result<Content> {
     Ok(Content { kind: kind(&look), digest, stat: StatIdentity::default() })
 }
 
-/// True if the file at `path`, or at what it leads to, may be executed by its owner.
+/// True if the owner may execute the file at `path`, or at its target if that is a link.
 pub(super) fn is_executable(path: &Path) -> bool {
     Place::at(path).look(true).is_ok_and(|look| look.file_type == FileType::Regular && look.is_executable)
 }

@@ -1,8 +1,8 @@
-//! Reads the traces that cargo and rustc leave of what they read.
+//! Reads the traces that cargo and rustc leave of their reads.
 //!
-//! Promises: to read dep-info files as rustc and cargo write them, and the declarations of build scripts in both of their
-//! spellings; variables that cargo itself sets are told apart from the caller's.
-//! Does not promise: to find them; `layout` does.
+//! Promises: dep-info files are read as rustc and cargo write them, and the declarations of build scripts in both of their
+//! spellings. Variables that cargo itself sets are told apart from the caller's.
+//! Does not promise: to find the traces; `layout` does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,15 +12,19 @@ use std::path::{Path, PathBuf};
 use super::closure::Unobservable;
 use crate::request::SAID_OF_EVERY_PACKAGE;
 
-/// Variables that cargo sets by itself for some programs, so that the caller's value is never read by them.
+/// Variables that cargo sets itself for some programs. These programs never read the caller's value.
 pub(super) struct SetByCargo {
     names: &'static [&'static str],
 }
 
+/// The variables that cargo sets for rustc.
+///
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-crates>
 pub(super) const FOR_RUSTC: SetByCargo =
     SetByCargo { names: &["CARGO", "CARGO_CRATE_NAME", "CARGO_BIN_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_MAKEFLAGS"] };
 
+/// The variables that cargo sets for build scripts.
+///
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-build-scripts>
 pub(super) const FOR_BUILD_SCRIPTS: SetByCargo = SetByCargo {
     names: &["CARGO", "CARGO_MAKEFLAGS", "OUT_DIR", "TARGET", "HOST", "NUM_JOBS", "OPT_LEVEL", "DEBUG", "PROFILE"],
@@ -32,12 +36,12 @@ impl SetByCargo {
     }
 }
 
-/// What dep-info files say.
+/// The content of dep-info files.
 #[derive(Default)]
 pub(super) struct Trace {
     pub(super) files: BTreeSet<PathBuf>,
     pub(super) variables: BTreeSet<String>,
-    /// Where rustc wrote the dep-info, if that is another directory than the one that it is in now.
+    /// The directory that rustc wrote the dep-info to, if the dep-info is in another one now.
     pub(super) written_in: Option<PathBuf>,
 }
 
@@ -46,7 +50,7 @@ impl Trace {
         match fs::read(path) {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                // A name with a line break in it looks like this, and hides whatever comes after it.
+                // A file name with a line break makes such a line, and the names behind it are lost.
                 if text.lines().any(|line| {
                     !(line.is_empty() || line.starts_with('#') || line.ends_with(':') || line.contains(": "))
                 }) {
@@ -63,7 +67,7 @@ impl Trace {
     }
 }
 
-/// What a build script declared.
+/// The declarations of a build script.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/build-scripts.html#change-detection>
 #[derive(Default)]
@@ -73,7 +77,7 @@ pub(super) struct Declared {
 }
 
 impl Declared {
-    /// What a script printed, as cargo reads it: a line that is no UTF-8 says nothing.
+    /// Parses the output of a script as cargo does: a line that is not UTF-8 declares nothing.
     pub(super) fn of(output: &[u8]) -> Self {
         let mut declared = Self::default();
         for line in output.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()) {
@@ -88,13 +92,13 @@ impl Declared {
     }
 }
 
-/// What the first rule makes, where that is an absolute path.
+/// Returns the target of the first rule, if it is an absolute path.
 fn target(dep_info: &str) -> Option<PathBuf> {
     let (target, _) = dep_info.lines().next()?.split_once(": ")?;
     Some(PathBuf::from(target.replace("\\ ", " "))).filter(|target| target.is_absolute())
 }
 
-/// The directory of `written`, if that is not the one that `now` is in.
+/// Returns the directory of `written`, unless it is the one that `now` is in.
 pub(super) fn moved(now: &Path, written: &Path) -> Option<PathBuf> {
     let (now, then) = (now.parent()?, written.parent()?);
     let is_same = now == then
@@ -102,7 +106,7 @@ pub(super) fn moved(now: &Path, written: &Path) -> Option<PathBuf> {
     (!is_same).then(|| then.to_owned())
 }
 
-/// `# env-dep:NAME` or `# env-dep:NAME=VALUE`.
+/// Returns the names in `# env-dep:NAME` and `# env-dep:NAME=VALUE`.
 fn env_deps(dep_info: &str) -> impl Iterator<Item = String> + '_ {
     dep_info.lines().filter_map(|line| {
         let rest = line.strip_prefix("# env-dep:")?;
@@ -110,7 +114,7 @@ fn env_deps(dep_info: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// What stands right of `: ` in the rules, with `\ ` for a space in a name.
+/// Returns the names right of `: ` in the rules. A space in a name is written as `\ `.
 fn prerequisites(dep_info: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for line in dep_info.lines().filter(|line| !line.starts_with('#')) {

@@ -1,8 +1,9 @@
-//! One directory: what it is, and the names in it.
+//! Reads a directory: its identity, and the names in it.
 //!
-//! Promises: what it was, by `stat`, was taken before the names were read, so a name that came or went meanwhile changes
-//! what it will be. Files in it are looked at from it, without walking the path to it again, where the system can.
-//! Does not promise: that what a name stands for stays what it was.
+//! Promises: the directory's identity is taken before the names are read, so that a name that comes or goes meanwhile
+//! changes the identity that a later look finds. Where the system can, files are looked at from the open directory, without
+//! walking the path to it again.
+//! Does not promise: that the file behind a name stays the same.
 
 use std::cmp::Ordering;
 use std::io;
@@ -25,18 +26,18 @@ use crate::error::{Error, Result};
 use crate::fingerprint::Digest;
 use crate::stat::StatIdentity;
 
-/// A directory that was looked into.
+/// A directory that was read.
 pub(super) struct Directory {
     path: PathBuf,
     #[cfg(unix)]
     open: OwnedFd,
-    /// As it was before.
+    /// Its identity before it was read.
     pub(super) stat: StatIdentity,
-    /// In git's order: that of the paths of everything below it.
+    /// Its entries in git's order, which is that of the paths of everything below it.
     pub(super) entries: Arc<Vec<Entry>>,
 }
 
-/// A name in a directory, and what it stands for.
+/// A name in a directory, and the type of the file there.
 pub(super) struct Entry {
     pub(super) name: BString,
     pub(super) file_type: FileType,
@@ -49,7 +50,7 @@ impl Entry {
 }
 
 impl Directory {
-    /// Looks into the directory that is `below` the root; none when it is gone, or no directory any more.
+    /// Reads the directory at the path `below` the root; none if it is gone, or is no directory any more.
     pub(super) fn read(root: &Root, below: &BStr) -> Result<Option<Self>> {
         let path = root.on_disk(below)?;
         match read(&root.place(below)?, &path) {
@@ -59,7 +60,7 @@ impl Directory {
         }
     }
 
-    /// Of the names in it and what each is.
+    /// Returns the digest of the names and types of its entries.
     pub(super) fn names(&self) -> Digest {
         let kind = |entry: &Entry| match entry.file_type {
             FileType::Directory => b'd',
@@ -70,7 +71,7 @@ impl Directory {
         let mut bytes = Vec::with_capacity(self.entries.iter().map(|entry| entry.name.len() + 2).sum());
         for entry in self.entries.iter() {
             bytes.extend_from_slice(&entry.name);
-            // No name holds it.
+            // No name holds a NUL.
             bytes.extend_from_slice(&[0, kind(entry)]);
         }
         Digest::of(bytes)
@@ -100,8 +101,8 @@ impl Directory {
     }
 }
 
-/// True if nothing can be at a path: it has gone, or lies below what is no directory, below a link that leads nowhere or
-/// to itself, or has a name that no file can have.
+/// True if `error` says that nothing can be at a path: nothing is there; a part of the path is no directory, or is a link
+/// that leads nowhere or to itself; or no file can have such a name.
 pub(super) fn is_gone(error: &io::Error) -> bool {
     #[cfg(unix)]
     let is_nowhere = matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::NAMETOOLONG));
@@ -110,7 +111,7 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
     is_nowhere || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// What reading a directory comes to.
+/// The result of reading a directory.
 struct Read {
     #[cfg(unix)]
     open: OwnedFd,
@@ -132,7 +133,7 @@ impl Read {
     }
 }
 
-/// git sorts a directory as if its name ended in a slash, as in the paths of everything below it.
+/// Compares in git's order: a directory sorts as if its name ended in a slash, as in the paths of everything below it.
 fn in_git_order(a: &Entry, b: &Entry) -> Ordering {
     let common = a.name.len().min(b.name.len());
     let next = |entry: &Entry| entry.name.get(common).copied().or_else(|| entry.is_directory().then_some(b'/'));
@@ -147,7 +148,7 @@ fn read(place: &Place<'_>, path: &Path) -> io::Result<Read> {
     Ok(Read { open, stat, entries })
 }
 
-/// std opens a directory to read it, and so looks at it once more.
+/// Reads the names from `open`. std would open the directory by its path, and so look it up once more.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn names(open: &OwnedFd, _: &Path) -> io::Result<Vec<Entry>> {
     use rustix::fs::RawDir;
@@ -161,7 +162,7 @@ fn names(open: &OwnedFd, _: &Path) -> io::Result<Vec<Entry>> {
             continue;
         }
         let file_type = match entry.file_type() {
-            // Some file systems do not keep it with the name.
+            // Some file systems do not keep the type with the name.
             rustix::fs::FileType::Unknown => {
                 match Place::in_directory(open.as_fd(), system_path(name.as_bstr())).look(false) {
                     Ok(look) => look.file_type,
@@ -176,7 +177,7 @@ fn names(open: &OwnedFd, _: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// As much as the C library takes at once.
+/// The bytes of names that are read at once, as many as the C library takes.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const NAMES_BYTES: usize = 32 * 1024;
 

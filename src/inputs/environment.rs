@@ -1,11 +1,11 @@
-//! Variables and configuration files that steer a build.
+//! Reads the variables and configuration files that steer a build.
 //!
-//! Promises: a variable that cargo, rustc, `cc` or the usual build scripts read to decide what they build is an input;
-//! tokens, job counts, terminals, sessions and places where output goes are not, since they cannot change a binary.
-//! cargo's configuration counts as cargo reads it: from its command line, from the checkout up to `/`, then from its home,
+//! Promises: a variable that cargo, rustc, `cc` or the usual build scripts read to decide what they build is an input.
+//! Tokens, job counts, terminals, sessions and output directories are not, since they cannot change a binary. cargo's
+//! configuration counts as cargo reads it: from its command line, from the checkout up to `/`, then from its home, with
 //! includes followed.
-//! Does not promise: to know what one project's build scripts read. That is observed after a build and joins as a path
-//! set.
+//! Does not promise: to know the variables that one project's build scripts read. A build is observed for these, and they
+//! join as a path set.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -19,7 +19,7 @@ use crate::fingerprint::Digest;
 use crate::maps::map_of;
 use crate::request::{Builder, Environment};
 
-/// Names that count by themselves.
+/// Names of variables that count.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>
 /// <https://reproducible-builds.org/specs/source-date-epoch/>
@@ -41,7 +41,7 @@ const NAMES: &[&str] = &[
     "LIBRARY_PATH",
 ];
 
-/// Names that count by their beginning.
+/// Beginnings of names that count.
 const PREFIXES: &[&str] = &[
     "RUSTC",
     "CARGO_BUILD_",
@@ -53,7 +53,7 @@ const PREFIXES: &[&str] = &[
     "CMAKE_",
 ];
 
-/// Names that cc-rs and its kin read bare, with a target behind (`CC_x86_64-unknown-linux-gnu`) or with `HOST_` or
+/// Names that cc-rs and its kin read bare, with a target behind (`CC_x86_64-unknown-linux-gnu`), or with `HOST_` or
 /// `TARGET_` before.
 ///
 /// <https://docs.rs/cc/latest/cc/#external-configuration-via-environment-variables>
@@ -72,7 +72,8 @@ const COMPILER_NAMES: &[&str] = &[
     "CMAKE",
 ];
 
-/// Names that the rules above would take though they say how fast, how loud or where, and never what.
+/// Names that do not count although the rules above match them: they decide how fast, how loud or where a build runs, and
+/// never what it makes.
 const NOISE: &[&str] = &[
     "CARGO_BUILD_JOBS",
     "CARGO_BUILD_WARNINGS",
@@ -84,7 +85,7 @@ const NOISE: &[&str] = &[
     "CMAKE_COLOR_DIAGNOSTICS",
 ];
 
-/// Digests of the variables that are set and can change what is built.
+/// Returns the digests of the variables that are set and can change what is built, by name.
 pub(super) fn steering_variables(env: &Environment, builder: Builder) -> BTreeMap<String, Digest> {
     let names = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
     let steering =
@@ -105,20 +106,20 @@ fn steers(name: &str) -> bool {
 
 /// One of cargo's configuration files.
 pub(super) struct CargoConfig {
-    /// What names it in the inventory: below the checkout its relative path, so that clones agree, else its path.
+    /// Its name in the inventory: its relative path in the checkout, so that clones agree; its full path elsewhere.
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) digest: Digest,
-    /// The directory that relative paths to programs in it start from: the parent of its `.cargo`.
+    /// The directory from which relative paths to programs in it start: the parent of its `.cargo`.
     pub(super) base: PathBuf,
-    /// Its content; empty when it cannot be parsed, which is for cargo to complain about.
+    /// Its content; empty if it cannot be parsed, since cargo will complain about that.
     pub(super) table: toml::Table,
 }
 
-/// Stands for a file where configuration is given on the command line.
+/// The name of configuration that is given on the command line instead of in a file.
 pub(super) const COMMAND_LINE: &str = "--config";
 
-/// Every configuration file that a cargo started in `root` reads, the most important one first.
+/// Returns every configuration file that a cargo started in `root` reads, the most important one first.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>
 pub(super) fn cargo_configs(root: &Path, env: &Environment, watch: &Watch) -> Result<Vec<CargoConfig>> {
@@ -135,7 +136,7 @@ pub(super) fn cargo_configs(root: &Path, env: &Environment, watch: &Watch) -> Re
     Ok(chain.found)
 }
 
-/// Where a cargo started in `root` builds, with links resolved.
+/// Returns the directory in which a cargo started in `root` builds, with links resolved.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget-dir>
 ///
@@ -146,7 +147,7 @@ pub fn target_directory(root: &Path, env: &Environment) -> Result<PathBuf> {
     Ok(target_directory_of(&cargo_configs(root, env, &Watch::default())?, root, env))
 }
 
-/// The same where the configuration is known.
+/// Does what [`target_directory`] does, if the configuration is known.
 pub(super) fn target_directory_of(configs: &[CargoConfig], root: &Path, env: &Environment) -> PathBuf {
     let chosen = TARGET_DIRECTORY.iter().find_map(|name| env.non_empty(name)).map(|path| root.join(path));
     let configured =
@@ -158,8 +159,8 @@ pub(super) fn target_directory_of(configs: &[CargoConfig], root: &Path, env: &En
 /// The variables that say where cargo builds, the most important one first.
 pub(super) const TARGET_DIRECTORY: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
 
-/// The targets that a cargo started in `root` builds for when it is asked for none, as they are written: none for the
-/// host alone. A variable takes the place of one target, and joins a list.
+/// Returns the targets that a cargo started in `root` builds for if the request names none, as they are written; none for
+/// the host alone. The variable replaces a single target, and joins a list.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
 ///
@@ -183,7 +184,8 @@ pub fn configured_targets(root: &Path, env: &Environment) -> Result<Vec<String>>
     Ok(targets)
 }
 
-/// Profiles that cargo's configuration defines for a cargo started in `root`, and `asked`, if variables define that.
+/// Returns the profiles that cargo's configuration defines for a cargo started in `root`, and `asked`, if variables define
+/// it.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#profile>
 ///
@@ -201,14 +203,14 @@ pub fn configured_profiles(root: &Path, env: &Environment, asked: &str) -> Resul
 /// A variable that cargo's configuration sets.
 #[derive(Clone, Debug)]
 pub struct Configured {
-    /// Digest of its value, as it is written there.
+    /// The digest of its value, as the file has it.
     pub digest: Digest,
     /// The file that sets it.
     pub file: PathBuf,
 }
 
-/// The variables that cargo's configuration gives to rustc and build scripts, with their values, for a cargo started
-/// in `root`. cargo itself does not build again when one of them changes.
+/// Returns the variables that cargo's configuration gives to rustc and build scripts, by name, for a cargo started in
+/// `root`. A change to one of them does not make cargo itself build again.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#env>
 ///
@@ -238,7 +240,8 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// The value of `--config` is a file that is there, or else a piece of TOML. That counts as a part of the request.
+    /// Reads the value of `--config`: a file if there is one, and otherwise a piece of TOML, which counts as a part of the
+    /// request.
     fn of_command_line(&mut self, value: &str) -> Result<()> {
         if self.read(&self.root.join(value))? {
             return Ok(());
@@ -249,7 +252,7 @@ impl Chain<'_> {
         Ok(())
     }
 
-    /// Where both exist, cargo reads the one without the extension.
+    /// Reads the configuration in `directory`. If both files exist, cargo reads the one without the extension.
     fn either(&mut self, directory: &Path) -> Result<()> {
         if self.read(&directory.join("config"))? {
             return Ok(());
@@ -279,7 +282,7 @@ impl Chain<'_> {
             table,
         });
         for include in includes {
-            // Without `..` in it, so that one file has one name and a circle ends; cargo does the same.
+            // The path has no `..` in it, so that one file has one name and a circle of includes ends. cargo does the same.
             let path = directory.join(include);
             self.read(&gix::path::normalize(path.as_path().into(), self.root).unwrap_or(path.as_path().into()))?;
         }
@@ -287,7 +290,7 @@ impl Chain<'_> {
     }
 }
 
-/// The paths under the key `include`: a string, or a list of strings and of tables with `path`.
+/// Returns the paths under the key `include`: a string, or a list of strings and of tables with `path`.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#including-extra-configuration-files>
 fn included(table: &toml::Table) -> Vec<String> {

@@ -1,13 +1,14 @@
-//! The caller's patterns for paths that are no inputs.
+//! Matches paths against the caller's patterns for paths that are no inputs.
 //!
-//! Promises: a pattern in gitignore syntax excludes a path below the checkout and everything in a directory that it
-//! names. A path outside is excluded by its own text, as errors and reasons show it, and by that of a directory above it.
-//! Does not promise: that no build reads what is excluded.
+//! Promises: a pattern in gitignore syntax excludes a path below the checkout, and everything in a directory that it names.
+//! A path outside the checkout is excluded if the pattern is that path, as errors and reasons show it, or a directory above
+//! it.
+//! Does not promise: that no build reads an excluded path.
 
 use gix::bstr::{BStr, ByteSlice};
 use gix::glob::pattern::Case;
 
-/// Patterns, parsed.
+/// The patterns, parsed.
 pub(super) struct Exclude {
     search: gix::ignore::Search,
     texts: Vec<String>,
@@ -23,14 +24,14 @@ impl Exclude {
         self.texts.is_empty()
     }
 
-    /// True if a pattern names this very path below the checkout.
+    /// True if a pattern names `path` itself, which is below the checkout.
     pub(super) fn names(&self, path: &BStr, is_dir: bool) -> bool {
         self.search
             .pattern_matching_relative_path(path, Some(is_dir), Case::Sensitive)
             .is_some_and(|found| !found.pattern.is_negative())
     }
 
-    /// True if a pattern names this path, in the checkout or outside it, or a directory that it lies in.
+    /// True if a pattern names `path`, in the checkout or outside it, or a directory that holds it.
     pub(super) fn covers(&self, path: &BStr) -> bool {
         if self.is_empty() {
             return false;

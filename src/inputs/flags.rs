@@ -1,16 +1,16 @@
-//! What flags and cargo's configuration say by name: files, directories that are searched, linkers.
+//! Finds names in flags and in cargo's configuration: of files, of directories that are searched, and of linkers.
 //!
-//! Promises: every part of a flag or of a configured value that could be a path is mentioned, with where it starts
-//! from: rustc's working directory for flags, the file's base directory for values that cargo takes for paths. Flags
-//! are read as rustc reads them, `-C x` like `-Cx`, and those for the linker as it does.
-//! Does not promise: that anything is there. What a flag only writes is left out.
+//! Promises: every part of a flag or of a configured value that could be a path is mentioned, with the directory that it
+//! starts from: rustc's working directory for flags, the file's base directory for values that cargo takes for paths. Flags
+//! are read as rustc reads them, `-C x` like `-Cx`, and flags for the linker as the linker reads them.
+//! Does not promise: that a file is there. Files that a flag only writes are not mentioned.
 
 use std::path::{Path, PathBuf};
 
 use super::environment::CargoConfig;
 use crate::request::Environment;
 
-/// Options of rustc and of linkers whose value is no path, or is one that is only written.
+/// Options of rustc and of linkers whose value is no path, or is the path of a file that is only written.
 const NOT_READ: &[&str] = &[
     "--cfg",
     "--check-cfg",
@@ -33,7 +33,8 @@ const NOT_READ: &[&str] = &[
     "target-feature",
 ];
 
-/// The same of linkers, without what stands before them and in lower case.
+/// Options of linkers whose value is no path, or is the path of a file that is only written, without the dashes or the slash
+/// before them and in lower case.
 ///
 /// <https://sourceware.org/binutils/docs/ld/Options.html>
 /// <https://learn.microsoft.com/en-us/cpp/build/reference/linker-options>
@@ -59,7 +60,7 @@ const LINKER_WRITES: &[&str] = &[
     "trace-symbol",
 ];
 
-/// Keys of configuration whose values are no inputs, or count otherwise.
+/// Keys of cargo's configuration whose values are no inputs, or count in another way.
 const NOT_INPUTS: &[&str] = &[
     "build-dir",
     "dep-info-basedir",
@@ -72,27 +73,27 @@ const NOT_INPUTS: &[&str] = &[
     "target-dir",
 ];
 
-/// Variables with flags for rustc, but for those of one target.
+/// Variables with flags for rustc, except those for one target.
 const RUSTFLAGS: [&str; 4] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_HOST_RUSTFLAGS"];
-/// What stands between the flags of `CARGO_ENCODED_RUSTFLAGS`.
+/// The character between the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const ENCODED_SEPARATOR: char = '\x1f';
 
-/// What a mentioned text is.
+/// The use of a mentioned text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Paths may be in it, of files that any step of a build reads.
+    /// Text that may hold paths of files that any step of a build reads.
     Any,
-    /// Paths may be in it, of files that the linker alone reads.
+    /// Text that may hold paths of files that the linker alone reads.
     Link,
-    /// A file of further flags for rustc.
+    /// A file with more flags for rustc.
     Arguments,
-    /// A file of further flags for the linker.
+    /// A file with more flags for the linker.
     LinkArguments,
-    /// A directory that libraries are looked for in.
+    /// A directory that is searched for libraries.
     Search,
     /// The linker itself.
     Linker,
-    /// No file: what is written for a directory.
+    /// No file, but a directory and the text that rustc writes in its place.
     Remapping,
 }
 
@@ -100,13 +101,13 @@ pub(super) enum Use {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mention {
     pub(super) text: String,
-    /// Where relative paths in it start from.
+    /// The directory that relative paths in it start from.
     pub(super) base: PathBuf,
     pub(super) used: Use,
 }
 
-/// True if the variable may name files or a linker. `CFLAGS` and its kin are read in the directory of whichever package
-/// builds something with them, and name files that its build script has to declare.
+/// True if the variable `name` may name files or a linker. `CFLAGS` and its kin do not count: they are read in the directory
+/// of the package that builds something with them, and its build script has to declare the files that they name.
 pub(super) fn is_read(name: &str) -> bool {
     let of_target = |suffix| name.starts_with("CARGO_TARGET_") && name.ends_with(suffix);
     RUSTFLAGS.contains(&name)
@@ -115,7 +116,7 @@ pub(super) fn is_read(name: &str) -> bool {
         || of_target("_LINKER")
 }
 
-/// Everything that `configs` and `env` mention for a cargo started in `root`.
+/// Returns everything that `configs` and `env` mention for a cargo started in `root`.
 pub(super) fn mentioned(configs: &[CargoConfig], env: &Environment, root: &Path) -> Vec<Mention> {
     let mut found = Vec::new();
     for config in configs {
@@ -127,7 +128,7 @@ pub(super) fn mentioned(configs: &[CargoConfig], env: &Environment, root: &Path)
             }
         }
     }
-    // A value that is no text names nothing that its digest does not tell.
+    // A value that is not UTF-8 counts by its digest alone.
     let texts = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     for (name, value) in texts.filter(|(name, value)| is_read(name) && !value.is_empty()) {
         let mention = |text: &str, used| Mention { text: text.to_owned(), base: root.to_owned(), used };
@@ -141,7 +142,7 @@ pub(super) fn mentioned(configs: &[CargoConfig], env: &Environment, root: &Path)
     found
 }
 
-/// Whatever `value`, which stands under `key`, mentions.
+/// Adds the mentions in `value`, which stands under `key`, to `found`.
 fn configured(key: &str, value: &toml::Value, config: &CargoConfig, root: &Path, found: &mut Vec<Mention>) {
     let mention = |text: &str, base: &Path, used| Mention { text: text.to_owned(), base: base.to_owned(), used };
     let texts = || strings(value);
@@ -152,7 +153,7 @@ fn configured(key: &str, value: &toml::Value, config: &CargoConfig, root: &Path,
         }
         ("rustflags" | "rustc-flags", toml::Value::String(text)) => flags(text.split_whitespace(), root, found),
         ("rustflags", _) => flags(texts().into_iter(), root, found),
-        // A bare name is looked up on the PATH, anything else starts from the file's base directory.
+        // A bare name is looked up on the PATH. Anything else starts from the file's base directory.
         // https://doc.rust-lang.org/cargo/reference/config.html#executable-paths-with-arguments
         ("linker", _) => found.extend(texts().iter().map(|text| mention(text, &config.base, Use::Linker))),
         ("rustc-link-search", _) => {
@@ -163,7 +164,7 @@ fn configured(key: &str, value: &toml::Value, config: &CargoConfig, root: &Path,
     }
 }
 
-/// The variables that a configuration sets.
+/// Adds the mentions in the variables that a configuration file sets to `found`.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#env>
 fn variables(value: &toml::Value, config: &CargoConfig, root: &Path, found: &mut Vec<Mention>) {
@@ -182,7 +183,7 @@ fn strings(value: &toml::Value) -> Vec<&str> {
     }
 }
 
-/// Whatever flags for rustc mention.
+/// Adds the mentions in flags for rustc to `found`.
 pub(super) fn flags<'a>(arguments: impl Iterator<Item = &'a str>, root: &Path, found: &mut Vec<Mention>) {
     let mut arguments = arguments.filter(|argument| !argument.is_empty());
     let mut for_linker = Vec::new();
@@ -214,7 +215,7 @@ pub(super) fn flags<'a>(arguments: impl Iterator<Item = &'a str>, root: &Path, f
     linker_flags(for_linker.into_iter(), root, found);
 }
 
-/// The option of rustc's that an argument begins with, and what is joined to it.
+/// Returns rustc's option at the start of an argument, and the value that is joined to it.
 fn split_option(argument: &str) -> (&str, Option<&str>) {
     if argument.starts_with("--") {
         return argument.split_once('=').map_or((argument, None), |(option, value)| (option, Some(value)));
@@ -225,19 +226,20 @@ fn split_option(argument: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// True if an option of rustc's is followed by a value.
+/// True if a value follows rustc's option `option`.
 fn takes_value(option: &str) -> bool {
     !matches!(option, "-g" | "-O" | "-v" | "-V" | "-h" | "--test" | "--verbose" | "--help" | "--version")
         && option.starts_with('-')
 }
 
-/// `native=dir` of `-L`, without what is looked for there.
+/// Returns the directory in a value of `-L`, without the kind before it: `dir` of `native=dir`.
 fn without_kind(value: &str) -> &str {
     let kinds = ["dependency", "crate", "native", "framework", "all"];
     value.split_once('=').filter(|(kind, _)| kinds.contains(kind)).map_or(value, |(_, directory)| directory)
 }
 
-/// Whatever flags for the linker mention. The compiler that links hands on what is behind `-Wl,`, with commas between.
+/// Adds the mentions in flags for the linker to `found`. The compiler that links passes on the flags behind `-Wl,`, with
+/// commas between them.
 pub(super) fn linker_flags<'a>(arguments: impl Iterator<Item = &'a str>, root: &Path, found: &mut Vec<Mention>) {
     let arguments = arguments.flat_map(|argument| match argument.strip_prefix("-Wl,") {
         Some(list) => list.split(',').collect(),
@@ -260,7 +262,7 @@ pub(super) fn linker_flags<'a>(arguments: impl Iterator<Item = &'a str>, root: &
     }
 }
 
-/// Where the name of something stands that a linker writes.
+/// The place of the name of a file that a linker writes.
 #[derive(PartialEq, Eq)]
 enum Written {
     /// Joined to the option.
@@ -269,7 +271,7 @@ enum Written {
     Next,
 }
 
-/// True if a linker's option names what it writes.
+/// Returns where the linker's option `argument` names a file that is written; none for other arguments.
 fn written(argument: &str) -> Option<Written> {
     let option = argument.strip_prefix(['-', '/'])?.trim_start_matches('-');
     let joined = option.split_once(['=', ':']);

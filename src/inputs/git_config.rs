@@ -1,10 +1,10 @@
-//! git's configuration, as far as it decides which files count.
+//! Reads git's configuration, as far as it decides which files count.
 //!
-//! Promises: it is what a git reads that is started with the environment of the build at the top of the worktree: the
-//! files of the system, the user, the repository and the worktree, in this order, includes followed. Every file that it
-//! comes from is told, those that might come to be included.
-//! Does not promise: to find the files of a git whose system-wide configuration is not where most have it, as Homebrew's.
-//! Where a part cannot be understood, no rule comes of it, so that what it might have ignored counts.
+//! Promises: the configuration is that of a git started with the environment of the build at the top of the worktree: the
+//! files of the system, the user, the repository and the worktree, in this order, with includes followed. Every file that it
+//! depends on is listed, including files that may be included later.
+//! Does not promise: to find the files of a git whose system-wide configuration is in an unusual place, as Homebrew's. A
+//! part that cannot be understood gives no rule, so that files which it may ignore count.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use gix::refs::FullName;
 use super::seen::Seen;
 use crate::request::Environment;
 
-/// Says where a git finds its configuration.
+/// Variables that decide where git finds its configuration.
 ///
 /// <https://git-scm.com/docs/git-config#ENVIRONMENT>
 pub(super) const VARIABLES: &[&str] = &[
@@ -31,27 +31,27 @@ pub(super) const VARIABLES: &[&str] = &[
     "XDG_CONFIG_HOME",
 ];
 
-/// What a repository's configuration says of ignored files.
+/// The part of a repository's configuration that concerns ignored files.
 pub(super) struct GitConfig {
     /// The user's own ignore file, if there may be one.
     pub(super) excludes_file: Option<PathBuf>,
     pub(super) ignore_case: bool,
-    /// Files that this comes from, or would come from.
+    /// The files that the configuration depends on, there or not.
     files: Vec<PathBuf>,
-    /// True if it names a file whose place is not known.
+    /// True if it includes a file whose path is not known.
     unwatched: bool,
 }
 
-/// Where a git with certain variables looks.
+/// The directories and variables by which a git finds its files.
 struct Places<'a> {
-    /// Relative paths start here, as git goes there before it reads them.
+    /// The directory that relative paths start from: git goes there before it reads them.
     worktree: &'a Path,
     env: &'a Environment,
     home: Option<PathBuf>,
 }
 
 impl GitConfig {
-    /// The one of `repository`, of which `branch` is checked out, for a git with the variables of `env`.
+    /// Reads the configuration of `repository`, in which `branch` is checked out, for a git with the variables of `env`.
     pub(super) fn of(
         repository: &gix::Repository,
         branch: Option<&FullName>,
@@ -78,7 +78,7 @@ impl GitConfig {
             ),
             ..init::Options::default()
         };
-        // All of them at once: a condition may ask for what another file says.
+        // All files at once: a condition may depend on another file.
         merged.resolve_includes(options).map_err(|error| error.to_string())?;
         let mut files: Vec<_> = files.into_iter().map(|(_, path)| path).collect();
         let unwatched = places.included(&merged, &mut files);
@@ -88,13 +88,13 @@ impl GitConfig {
         Ok(Self { excludes_file, ignore_case, files, unwatched })
     }
 
-    /// What to look at to know whether it is still so.
+    /// Returns what has to stay the same for this configuration to hold.
     pub(super) fn seen(&self) -> impl Iterator<Item = Seen> {
         self.files.iter().map(|path| Seen::at(path)).chain(self.unwatched.then(Seen::never))
     }
 }
 
-/// What `files` say together, without what they include.
+/// Merges `files`, without following their includes.
 fn merged(files: &[(Source, PathBuf)]) -> Result<File, String> {
     let mut metadata = files
         .iter()
@@ -104,8 +104,8 @@ fn merged(files: &[(Source, PathBuf)]) -> Result<File, String> {
     Ok(found.map_err(|error| error.to_string())?.unwrap_or_default())
 }
 
-/// True if everything was included that git includes: gix knows `include` and `includeIf` when they are written like that,
-/// and git in capitals, too.
+/// True if every include that git follows was followed. git ignores the case of `include` and `includeIf`; gix knows only
+/// this spelling.
 fn is_understood(merged: &File) -> bool {
     merged.sections().all(|section| {
         let name = section.header().name();
@@ -114,19 +114,19 @@ fn is_understood(merged: &File) -> bool {
     })
 }
 
-/// True if git does not pass over what stands at `path`: a user's file that must not be read is as good as none.
+/// True if git reads the file at `path`. It skips a user's file that it may not read, as if there were none.
 ///
 /// <https://github.com/git/git/blob/v2.50.0/config.c#L1479-L1490>
 fn is_read(source: Source, path: &Path) -> bool {
     let is_of_user = matches!(source, Source::Git | Source::User);
-    // Whatever else stands there would be waited for.
+    // Anything else, such as a FIFO, could block.
     path.metadata().is_ok_and(|found| found.is_file())
         && !(is_of_user
             && std::fs::File::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied))
 }
 
 impl Places<'_> {
-    /// The files that hold in every repository, the least important one first.
+    /// Returns the files that hold in every repository, the least important one first.
     ///
     /// <https://git-scm.com/docs/git-config#FILES>
     fn of_system_and_user(&self) -> Vec<(Source, PathBuf)> {
@@ -154,7 +154,7 @@ impl Places<'_> {
         Some(self.worktree.join(directory).join("git").join(name))
     }
 
-    /// The user's own ignore file. An empty setting means none; a path that cannot be told, too.
+    /// Returns the user's own ignore file; none if the setting is empty or its path cannot be resolved.
     ///
     /// <https://git-scm.com/docs/git-config#Documentation/git-config.txt-coreexcludesFile>
     fn excludes_file(&self, merged: &File) -> Option<PathBuf> {
@@ -171,8 +171,8 @@ impl Places<'_> {
         interpolate::Context { home_dir: self.home.as_deref(), ..interpolate::Context::default() }
     }
 
-    /// Adds the files that `merged` includes or, now that they are not there, does not include. Whether there are some
-    /// whose place is not known.
+    /// Adds the files that `merged` includes. Adds the files that it names and does not include, too, because they are
+    /// missing or their condition does not hold. Returns true if the path of one of them is not known.
     fn included(&self, merged: &File, files: &mut Vec<PathBuf>) -> bool {
         let mut unknown = false;
         for section in merged.sections() {
@@ -194,7 +194,7 @@ impl Places<'_> {
     }
 }
 
-/// Where git looks for a user's files; on Windows, it sets `HOME` itself where that is not set.
+/// Returns the directory in which git looks for a user's files. On Windows, git sets `HOME` itself if it is not set.
 ///
 /// <https://github.com/git-for-windows/git/blob/v2.50.0.windows.1/compat/mingw.c#L3070-L3110>
 fn home(env: &Environment) -> Option<PathBuf> {

@@ -1,12 +1,12 @@
-//! git's ignore rules, for one walk of one repository from its top down.
+//! Applies git's ignore rules, for one walk of one repository from its top down.
 //!
-//! Promises: as git has it, the nearest `.gitignore` comes first, then `info/exclude`, then the file that
-//! `core.excludesFile` names; a `.gitignore` that a sparse checkout leaves out is read from the
-//! repository, and said where that does not have it.
-//! Does not promise: to know whether a directory above is ignored, in which nothing can be taken back. The walk does.
+//! Promises: as in git, the nearest `.gitignore` comes first, then `info/exclude`, then the file that `core.excludesFile`
+//! names. A `.gitignore` that a sparse checkout leaves out is read from the repository. If the repository does not have it,
+//! it is listed as not fetched.
+//! Does not promise: to know whether a directory above is ignored, in which no rule can take a path back. The walk knows.
 //!
-//! gix has the same as `Repository::excludes`. There the patterns that belong to no directory are held against the root
-//! too, so that `*` in `info/exclude` hides what the lines behind it take back, and `*/` hides all files.
+//! gix has the same as `Repository::excludes`. There, patterns that belong to no directory are matched against the root,
+//! too: `*` in `info/exclude` hides paths that later lines take back, and `*/` hides all files.
 
 use std::collections::HashMap;
 use std::io;
@@ -25,33 +25,33 @@ pub(super) const GITIGNORE: &str = ".gitignore";
 const PARSE: Ignore = Ignore { support_precious: false };
 
 pub(super) struct Rules<'a> {
-    /// None where git's files are read and there is no git.
+    /// The repository; none outside of one, where only `.gitignore` files on disk count.
     repository: Option<&'a gix::Repository>,
-    /// The directory that the walk begins in, below the repository's top, with a slash behind it where it is not the top.
+    /// The directory that the walk begins in, below the repository's top. It ends with a slash, or is empty at the top.
     lead: BString,
-    /// The most important one last.
+    /// The lists of patterns, the most important one last.
     search: gix::ignore::Search,
     case: Case,
-    /// `.gitignore` files that are tracked and, by the user's wish, not on disk.
+    /// `.gitignore` files that are tracked and that the user's sparse checkout leaves out.
     left_out: HashMap<&'a BStr, gix::ObjectId>,
-    /// Those of them that git has not fetched either.
+    /// Those `.gitignore` files that git has not fetched either.
     not_fetched: Vec<TreePath>,
     buffer: Vec<u8>,
 }
 
-/// What [`Rules::leave`] goes back to.
+/// The state that [`Rules::leave`] goes back to.
 #[must_use]
 pub(super) struct Outside(usize);
 
 impl<'a> Rules<'a> {
-    /// Those that hold in the whole repository, for a walk that begins in `lead` below its top.
+    /// Reads the rules that hold in the whole of `repository`, for a walk that begins in `lead` below its top.
     pub(super) fn of(
         repository: &'a gix::Repository,
         index: &'a gix::index::State,
         config: &GitConfig,
         lead: &BStr,
     ) -> Result<Self, String> {
-        // Anything else would be waited for, or is nothing to read.
+        // Anything else, such as a FIFO, could block, or cannot be read.
         let of_user = config.excludes_file.clone().filter(|path| path.is_file());
         let of_repository = repository.common_dir().join("info").join("exclude");
         if std::fs::metadata(&of_repository).is_ok_and(|metadata| !metadata.is_file()) {
@@ -74,7 +74,7 @@ impl<'a> Rules<'a> {
         Ok(rules)
     }
 
-    /// Those of a directory that git has nothing to say about.
+    /// Returns the rules for a directory in no repository.
     pub(super) fn none() -> Self {
         Self {
             repository: None,
@@ -87,8 +87,8 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Adds the rules of the directories that lead from the top of the repository at `root` to where the walk begins. Says
-    /// whether one of these is ignored.
+    /// Adds the rules of the directories from the top of the repository, at `root`, to the start of the walk. Returns true
+    /// if git ignores one of these directories.
     pub(super) fn enter_lead(&mut self, root: &Path) -> io::Result<bool> {
         let lead = std::mem::take(&mut self.lead);
         let slashes: Vec<usize> = lead.find_iter("/").collect();
@@ -97,7 +97,7 @@ impl<'a> Rules<'a> {
             let above = lead[..start].trim_end_with(|character| character == '/').as_bstr();
             let directory = root.join(gix::path::from_bstr(above).map_err(io::Error::other)?);
             let has_file = directory.join(GITIGNORE).is_file();
-            // Nothing leaves them again.
+            // The walk never leaves these directories.
             let _ = self.enter(root, &directory, above, has_file)?;
             is_ignored |= self.ignore(lead[..*end].as_bstr(), true);
         }
@@ -105,7 +105,7 @@ impl<'a> Rules<'a> {
         Ok(is_ignored)
     }
 
-    /// Makes the brackets in the lists from the one of number `first` on what they are to git.
+    /// Spells out the brackets in the lists from number `first` on, so that gix reads them as git does.
     fn spell_out_from(&mut self, first: usize) {
         for pattern in self.search.patterns[first..].iter_mut().flat_map(|list| &mut list.patterns) {
             if pattern.pattern.text.contains(&b'[') {
@@ -114,8 +114,8 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Adds the rules of a directory in the one entered last; `root` is the repository's own, and `has_file` says whether
-    /// there is a file of rules in `directory`.
+    /// Adds the rules of `directory`, which is in the directory entered last. `root` is the repository's own; `has_file` is
+    /// true if `directory` has an ignore file.
     pub(super) fn enter(
         &mut self,
         root: &Path,
@@ -146,25 +146,25 @@ impl<'a> Rules<'a> {
         Ok(outside)
     }
 
-    /// Files of rules that were looked for and are in no place that can be read, as in a partial clone: so more counts than
-    /// git would have it. Relative to the repository.
+    /// Returns the ignore files that exist neither on disk nor in the repository, as in a partial clone, relative to the
+    /// repository. Without them, more paths count than with git.
     pub(super) fn not_fetched(&self) -> &[TreePath] {
         &self.not_fetched
     }
 
-    /// Takes back what [`Rules::enter`] added.
+    /// Removes the rules that [`Rules::enter`] added.
     pub(super) fn leave(&mut self, outside: Outside) {
         self.search.patterns.truncate(outside.0);
     }
 
-    /// `path`, which starts where the walk begins, from the repository's top.
+    /// Returns `path`, which is relative to the start of the walk, relative to the repository's top.
     fn below_top(&self, path: &BStr) -> BString {
         let mut below = self.lead.clone();
         below.extend_from_slice(path);
         below
     }
 
-    /// True if a path in the directory entered last is ignored.
+    /// True if git ignores `path`, which is in the directory entered last.
     pub(super) fn ignore(&self, path: &BStr, is_dir: bool) -> bool {
         let below;
         let path = if self.lead.is_empty() {

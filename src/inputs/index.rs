@@ -1,9 +1,9 @@
-//! git's index, as far as it says which paths are tracked.
+//! Reads git's index, as far as it says which paths are tracked.
 //!
-//! Promises: an index that was written again, as git does whenever it has looked at files, and still tracks the same
-//! paths, says nothing new; finding that out takes one reading of it, and no look at the files. One that is only too young
-//! to be known by its times is known by the checksum at its end.
-//! Does not promise: to believe what an index says about the files themselves. They are looked at.
+//! Promises: an index that was written again and tracks the same paths changes nothing. git writes it again whenever it has
+//! looked at files. Finding that out takes one reading of the index, and no look at the files. An index that is only too
+//! young to have settled is recognized by the checksum at its end.
+//! Does not promise: to believe the index about the files themselves. They are looked at.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -19,22 +19,22 @@ use crate::files;
 use crate::fingerprint::{Digest, FingerprintBuilder};
 use crate::stat::Stamp;
 
-/// What an index tracked when it was read.
+/// The tracked paths of an index at the time it was read.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Index {
     seen: Seen,
     sha256: bool,
-    /// The last bytes of the file: git's own checksum, or zeros where `index.skipHash` is set.
+    /// The last bytes of the file: git's own checksum, or zeros if `index.skipHash` is set.
     checksum: Vec<u8>,
     tracked: Digest,
 }
 
 impl Index {
-    /// Reads the one of `repository`. Like git, without adding up whether it is damaged.
+    /// Reads the index of `repository`. Like git, it does not verify the checksum.
     pub(super) fn read(repository: &gix::Repository) -> Result<(Self, gix::index::File), String> {
         let path = repository.index_path();
         let sha256 = repository.object_hash() == gix::hash::Kind::Sha256;
-        // As it was before it was read, in case it is written meanwhile.
+        // Taken before reading, in case the index is written meanwhile.
         let (seen, checksum) = (Seen::at(&path), index_checksum(&path, sha256));
         let mut index = decode(path, sha256)?;
         let tracked = tracked(&index);
@@ -44,12 +44,12 @@ impl Index {
         Ok((Self { seen, sha256, checksum, tracked }, index))
     }
 
-    /// True if it is the same file.
+    /// True if the index is the same file as when it was read.
     pub(super) fn holds(&self) -> bool {
         self.seen.holds()
     }
 
-    /// The index that is there now, if it tracks the same.
+    /// Returns the index that is there now, if it tracks the same paths.
     pub(super) fn read_again(&self) -> Option<Self> {
         let path = self.seen.on_disk()?;
         let seen = Seen::at(&path);
@@ -61,7 +61,7 @@ impl Index {
         (tracked(&index) == self.tracked).then_some(Self { seen, checksum, ..*self })
     }
 
-    /// True if `before` has another content.
+    /// True if the checksum differs from that of `before`.
     pub(super) fn differs(&self, before: &Self) -> bool {
         self.checksum != before.checksum
     }
@@ -70,13 +70,13 @@ impl Index {
         self.seen.is_settled(stamp)
     }
 
-    /// Is read again, if a change to it might not show.
+    /// Forces the index to be read again the next time, unless any change to it is certain to show.
     pub(super) fn doubt_unless(&mut self, settled: &mut Settled) {
         self.seen.doubt_unless(settled);
     }
 }
 
-/// The checksum that ends an index; nothing when it cannot be read.
+/// Returns the checksum that ends an index; nothing if it cannot be read.
 ///
 /// <https://git-scm.com/docs/index-format>
 fn index_checksum(path: &Path, sha256: bool) -> Vec<u8> {
@@ -99,7 +99,7 @@ fn decode(path: PathBuf, sha256: bool) -> Result<gix::index::File, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Puts the files of a directory in the place of the directory, where a sparse index has it as one.
+/// Replaces each directory that a sparse index has as one entry by the files in it.
 ///
 /// <https://git-scm.com/docs/sparse-index>
 fn expand(index: &mut gix::index::File, repository: &gix::Repository) -> Result<(), String> {
@@ -125,7 +125,7 @@ fn expand(index: &mut gix::index::File, repository: &gix::Repository) -> Result<
     Ok(())
 }
 
-/// Everything that a walk asks of an index.
+/// Returns the digest of everything in an index that a walk depends on.
 fn tracked(index: &gix::index::State) -> Digest {
     let mut hash = FingerprintBuilder::new();
     hash.section("tracked", index.entries().len());
@@ -138,9 +138,9 @@ fn tracked(index: &gix::index::State) -> Digest {
             u8::from(entry.mode.contains(Mode::DIR)),
             u8::from(left_out),
         ]);
-        // Where a sparse checkout leaves a file of rules out, the index has it.
+        // An ignore file that a sparse checkout leaves out is read from the object that the index names.
         let has_rules = left_out && path.rsplit_str("/").next() == Some(GITIGNORE.as_bytes());
-        // A directory of a sparse index stands for what its tree holds.
+        // A directory of a sparse index stands for the files in its tree.
         hash.optional((has_rules || entry.mode.is_sparse()).then(|| entry.id.as_bytes().to_vec()));
     }
     hash.digest()

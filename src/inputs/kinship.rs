@@ -1,30 +1,30 @@
-//! Whether two checkouts are of one repository.
+//! Tells whether two checkouts belong to one repository.
 //!
-//! Promises: a worktree or clone is known by what it was built from: a commit that this repository has, too. Nothing is
-//! fetched to find out.
-//! Does not promise: to tell copies without git, or before their first commit, from anything else.
+//! Promises: a worktree or clone is known by the commit that it was built from, if this repository has that commit, too.
+//! Nothing is fetched to find out.
+//! Does not promise: to recognize copies without git, or without a first commit.
 
 use std::path::Path;
 
 use super::{repository, worktree};
 
-/// The repository around a workspace.
+/// The repository that a workspace lies in, if there is one.
 pub struct Kinship(Option<gix::Repository>);
 
 impl Kinship {
-    /// That of the workspace at `root`.
+    /// Opens the repository of the workspace at `root`.
     #[must_use]
     pub fn of(root: &Path) -> Self {
         Self(worktree::around(root).and_then(|worktree| repository::open(&worktree.top).ok()))
     }
 
-    /// The commit that is checked out, if there is one.
+    /// Returns the commit that is checked out, if there is one.
     #[must_use]
     pub fn commit(&self) -> Option<String> {
         repository::head(self.0.as_ref()?).ok()?.commit
     }
 
-    /// True if a checkout of `commit` is one of the same repository.
+    /// True if this repository has `commit`, so that a checkout of it belongs to the same repository.
     #[must_use]
     pub fn has(&self, commit: &str) -> bool {
         let id = gix::ObjectId::from_hex(commit.as_bytes());

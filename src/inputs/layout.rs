@@ -1,12 +1,12 @@
-//! Finds what cargo and rustc leave in the build directory.
+//! Finds the files that cargo and rustc leave in the build directory.
 //!
-//! Promises: the dep-info of every run of rustc that cargo names, in the layout that cargo has had for years, in the new
-//! one, and in a build directory apart from the target directory; what a build script printed, and when it ran.
-//! Does not promise: to know a layout that is still to come. A trace that is not found is an error, and what the build
-//! read is not known.
+//! Promises: finds the dep-info of every run of rustc that cargo names, in the layout that cargo has had for years, in the
+//! new one, and in a build directory apart from the target directory. Finds a build script's output, and when it ran.
+//! Does not promise: to know a future layout. A trace that is not found is an error: it is not known then what the build
+//! read.
 //!
-//! A part of this layout is cargo's own business. The files that cargo hands out are named in its messages; where it made
-//! them is told by their being hard links to what it made.
+//! A part of this layout is internal to cargo. cargo's messages name the files that it hands out; they are hard links to the
+//! files that rustc made, and so tell where those are.
 //!
 //! <https://doc.rust-lang.org/cargo/reference/build-cache.html>
 
@@ -20,17 +20,17 @@ use super::closure::Unobservable;
 use super::dep_info::moved;
 use crate::units::{BuildDirectories, EXAMPLES, ScriptRun, Unit, Units};
 
-/// Where the runs of one build left their traces.
+/// The places of the traces that the runs of one build left.
 pub(super) struct Layout<'a> {
     units: &'a Units,
-    /// Directories in which rustc may have made what cargo then put elsewhere.
+    /// Directories in which rustc may have made files that cargo then put elsewhere.
     made_in: Vec<PathBuf>,
-    /// Directories of the profile, in which cargo puts what it hands out.
+    /// Directories of the profile, in which cargo puts the files that it hands out.
     handed_out: Vec<PathBuf>,
 }
 
 impl<'a> Layout<'a> {
-    /// The layout of the build of `units`. `elsewhere` is asked when the binary was not made beside where it is.
+    /// Finds the layout of the build of `units`. Calls `elsewhere` if the binary was not made beside its place.
     pub(super) fn of(units: &'a Units, elsewhere: impl FnOnce() -> Option<BuildDirectories>) -> Self {
         let profile = units.profile_directory();
         let handed_out = vec![profile.to_owned(), profile.join(EXAMPLES)];
@@ -47,7 +47,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// The dep-info files of one unit, with the file that is this run's alone: builds with other features put their
+    /// Returns the dep-info files of one unit, and the file that only this run writes: builds with other features put their
     /// binary in the same place.
     pub(super) fn traces_of(&self, unit: &Unit) -> Result<(Vec<PathBuf>, PathBuf), Unobservable> {
         let mut dep_infos = BTreeSet::new();
@@ -77,19 +77,20 @@ impl<'a> Layout<'a> {
         Ok((dep_infos.into_iter().collect(), wrote))
     }
 
-    /// The dep-info files whose run made `artifact`, each with what it made: the same file under another name.
+    /// Returns the dep-info files of the runs that made `artifact`, each with the same artifact under the name that rustc
+    /// gave it.
     fn sources_of(&self, artifact: &Path) -> Vec<(PathBuf, PathBuf)> {
         let made = |dep_info: PathBuf| {
             let source = made_by(&dep_info, artifact)?;
-            // cargo's own dep-info beside an artifact says nothing of a run.
+            // The dep-info that cargo itself puts beside an artifact is no trace of a run.
             let is_made = source != artifact && same_file::is_same_file(&source, artifact).ok()?;
             is_made.then_some((dep_info, source))
         };
         self.of_that_name(artifact).into_iter().filter_map(made).collect()
     }
 
-    /// The dep-info files whose run may have made `artifact`, by their names. More may be taken to be read than was, where
-    /// a file system without hard links leaves no other way.
+    /// Returns the dep-info files of the runs that may have made `artifact`, by their names. On a file system without hard
+    /// links there is no other way, and more files may be taken for read than were.
     fn of_that_name(&self, artifact: &Path) -> Vec<PathBuf> {
         let names = names_of(artifact);
         let is_ours = |path: &PathBuf| {
@@ -104,7 +105,7 @@ impl<'a> Layout<'a> {
         self.made_in.iter().flat_map(|directory| dep_infos_in(directory)).filter(is_ours).collect()
     }
 
-    /// The dep-info that cargo puts beside each file that was asked for.
+    /// Returns the dep-info files that cargo puts beside the artifacts that were asked for.
     ///
     /// <https://doc.rust-lang.org/cargo/reference/build-cache.html#dep-info-files>
     pub(super) fn handed_out_dep_infos(&self) -> impl Iterator<Item = PathBuf> {
@@ -112,7 +113,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// `deps`, `examples`, and in the new layout a directory for each run.
+/// Returns `deps`, `examples` and, in the new layout, one directory for each run.
 fn made_in(profile: &Path) -> Vec<PathBuf> {
     let runs = children(&profile.join("build")).into_iter().flat_map(|package| children(&package));
     ["deps", EXAMPLES]
@@ -133,8 +134,8 @@ fn dep_infos_in(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The names that the dep-info of an artifact may have: `deps/libx-0123.rlib` has its own in `deps/x-0123.d`, and the
-/// binary `my-app` in `deps/my_app-0123.d`.
+/// Returns the names that the dep-info of an artifact may have: it is `deps/x-0123.d` for `deps/libx-0123.rlib`, and
+/// `deps/my_app-0123.d` for the binary `my-app`.
 pub(super) fn names_of(artifact: &Path) -> Vec<String> {
     let Some(stem) = artifact.file_stem().and_then(|stem| stem.to_str()) else { return Vec::new() };
     let library = artifact.extension().and_then(|_| stem.strip_prefix("lib"));
@@ -143,7 +144,7 @@ pub(super) fn names_of(artifact: &Path) -> Vec<String> {
     names
 }
 
-/// The file that `dep_info` is about, if it is of the kind of `artifact`.
+/// Returns the artifact that `dep_info` is about, if it is of the same kind as `artifact`.
 fn made_by(dep_info: &Path, artifact: &Path) -> Option<PathBuf> {
     let stem = dep_info.file_stem()?.to_str()?;
     let extension = artifact.extension().and_then(|extension| extension.to_str());
@@ -152,14 +153,14 @@ fn made_by(dep_info: &Path, artifact: &Path) -> Option<PathBuf> {
     names.into_iter().find(|path| path.is_file())
 }
 
-/// A build script's standard output, in the old layout and in the new one.
+/// Returns the file with a build script's standard output, in the old or the new layout.
 pub(super) fn output_of(script: &ScriptRun) -> PathBuf {
     let new = script.out_dir.with_file_name("run").join("stdout");
     if new.is_file() { new } else { script.out_dir.with_file_name("output") }
 }
 
-/// What cargo noted in the target directory about the rustc that it last ran there, wrappers included; none where it noted
-/// nothing. Each cargo that runs with another one writes it anew.
+/// Returns cargo's note in the target directory about the rustc that it last ran there, wrappers included; none without a
+/// note. Each cargo that runs with another rustc writes it anew.
 #[must_use]
 pub fn last_rustc(target: &Path) -> Option<String> {
     let info = crate::files::read(&target.join(".rustc_info.json")).ok()?;
@@ -167,12 +168,12 @@ pub fn last_rustc(target: &Path) -> Option<String> {
     Some(info.get("rustc_fingerprint")?.to_string())
 }
 
-/// From when to when the run of rustc that wrote `file` went; none when that is not known. cargo leaves a file behind
-/// as soon as it starts rustc, in a directory that has the same hash in its name.
+/// Returns when the run of rustc that wrote `file` began and ended; none if that is not known. cargo writes a file when it
+/// starts rustc, in a directory that has the same hash in its name.
 pub(super) fn span_of_rustc(file: &Path) -> Option<(SystemTime, SystemTime)> {
     let modified = |path: &Path| path.metadata().ok()?.modified().ok();
     let directory = file.parent()?;
-    // In the new layout, beside the directory of what rustc wrote.
+    // The new layout has it beside the directory that rustc wrote to.
     let began = modified(&directory.with_file_name("fingerprint").join(INVOKED)).or_else(|| {
         let is_hash = |part: &&str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
         let hash_in = |path: &Path| path.file_stem()?.to_str()?.rsplit('-').next().filter(is_hash).map(str::to_owned);
@@ -184,18 +185,19 @@ pub(super) fn span_of_rustc(file: &Path) -> Option<(SystemTime, SystemTime)> {
     Some((began, modified(file)?))
 }
 
-/// A file that cargo makes when it starts something.
+/// A file that cargo writes when it starts rustc or a build script.
 const INVOKED: &str = "invoked.timestamp";
 
-/// The directory of `script`'s `OUT_DIR` when it ran, if that is another one now: cargo keeps the path.
+/// Returns the directory that held the `OUT_DIR` of `script` when it ran, if another one holds it now. cargo keeps the path
+/// in a file.
 pub(super) fn moved_out_dir(script: &ScriptRun) -> Option<PathBuf> {
     let path = fs::read(script.out_dir.with_file_name("root-output")).ok()?;
     let then = gix::path::from_byte_slice(&path).ok()?;
     moved(&script.out_dir, then)
 }
 
-/// From when to when a build script ran last; none when that is not known. cargo sets the time of its output back to when
-/// it began, and leaves that of its error output.
+/// Returns when a build script last began and ended; none if that is not known. cargo sets the time of its output back to
+/// the beginning, and does not change that of its error output.
 pub(super) fn span_of(output: &Path) -> Option<(SystemTime, SystemTime)> {
     let modified = |name| output.with_file_name(name).metadata().ok()?.modified().ok();
     Some((modified(INVOKED)?, modified("stderr")?))

@@ -1,8 +1,8 @@
-//! The files that cargo counts to a package by its `package.include`.
+//! Lists the files that cargo takes as part of a package by its `package.include`.
 //!
-//! Promises: the patterns are held against each file below the package's directory as cargo does it: links are followed,
-//! and git's rules play no part. A directory that no pattern can lead into is not entered. Packages below are their own.
-//! Does not promise: to enter the directory `target` of the package, which cargo leaves out, too.
+//! Promises: the patterns are matched against each file below the package's directory as cargo does it: links are followed,
+//! and git's rules play no part. A directory that no pattern can lead into is not entered, and neither are packages below.
+//! Does not promise: to enter the package's directory `target`, which cargo leaves out, too.
 //!
 //! <https://doc.rust-lang.org/cargo/reference/manifest.html#the-exclude-and-include-fields>
 
@@ -17,10 +17,10 @@ use super::outside::names;
 use super::seen::Watch;
 use crate::error::Result;
 
-/// `package.include`, parsed.
+/// The patterns of `package.include`, parsed.
 pub(super) struct Included {
     search: gix::ignore::Search,
-    /// The patterns that are held against the whole path, by its parts; none when a pattern can match anywhere.
+    /// The parts of the patterns, if all of them are matched against the whole path; none if one can match anywhere.
     anchored: Option<Vec<Vec<String>>>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Included {
 struct Walk<'a> {
     watch: &'a Watch,
     is_output: &'a dyn Fn(&Path) -> bool,
-    /// The directories that a link must not lead back to.
+    /// The directories that the walk is in. A link must not lead back to one of them.
     above: Vec<PathBuf>,
     found: BTreeSet<PathBuf>,
 }
@@ -47,7 +47,8 @@ impl Included {
         }
     }
 
-    /// The files below `directory` that the patterns take in, sorted; none of those in directories that the build writes.
+    /// Returns the files below `directory` that the patterns match, sorted, without those in directories that the build
+    /// writes.
     pub(super) fn below(
         &self,
         directory: &Path,
@@ -90,8 +91,8 @@ impl Included {
         Ok(())
     }
 
-    /// A pattern takes in a file that it names, and everything in a directory that it names. The last one that says
-    /// something of a path decides.
+    /// True if the patterns match the file at `path`. A pattern matches the file that it names, and everything in a
+    /// directory that it names. The last pattern that says something of a path decides.
     fn takes_in(&self, path: &BStr) -> bool {
         let decides = |path: &BStr, is_dir: bool| {
             let found = self.search.pattern_matching_relative_path(path, Some(is_dir), Case::Sensitive);
@@ -101,7 +102,7 @@ impl Included {
         decides(path, false).or_else(|| parents.find_map(|decided| decided)).unwrap_or(false)
     }
 
-    /// True if a pattern may take in something below `directory`.
+    /// True if a pattern may match something below `directory`.
     fn leads_into(&self, directory: &BStr) -> bool {
         let Some(anchored) = &self.anchored else { return true };
         let matches = |part: &str, name: &BStr| {
@@ -111,7 +112,7 @@ impl Included {
             let mut parts = parts.iter();
             let mut names = directory.split_str("/");
             names.all(|name| match parts.as_slice().first().map(String::as_str) {
-                // The pattern names a directory above, and everything in it.
+                // The pattern names a directory above, and so everything in it.
                 None | Some("**") => true,
                 Some(part) => {
                     parts.next();

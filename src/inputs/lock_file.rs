@@ -1,7 +1,7 @@
-//! Which packages depend on which, by the lock file.
+//! Tells from the lock file which packages depend on which.
 //!
-//! Promises: a package is said to depend on another when any version, target or feature of it does; one too many is said
-//! to, never one too few.
+//! Promises: a package depends on another if any of its versions, targets or features does. The answer may name one
+//! dependency too many, and never one too few.
 //! Does not promise: to tell versions of one package apart.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use crate::files;
 /// The lock file of a workspace.
 #[derive(Default)]
 pub struct LockFile {
-    /// Names of packages by the name of the package that depends on them; none where the file cannot be read.
+    /// The names of each package's dependencies, by its name; none if the file cannot be read.
     dependencies: Option<BTreeMap<String, BTreeSet<String>>>,
 }
 
@@ -32,12 +32,12 @@ struct Locked {
 }
 
 impl LockFile {
-    /// The lock file of the workspace at `root`.
+    /// Reads the lock file of the workspace at `root`.
     #[must_use]
     pub fn of(root: &Path) -> Self {
         let text = files::read_to_string(&root.join("Cargo.lock")).ok();
         let content = text.and_then(|text| toml::from_str::<Content>(&text).ok());
-        // `name`, `name version` or `name version (source)`
+        // A dependency is `name`, `name version` or `name version (source)`.
         let name = |dependency: String| dependency.split(' ').next().unwrap_or_default().to_owned();
         let dependencies = content.map(|content| {
             let mut by_name: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -49,13 +49,13 @@ impl LockFile {
         Self { dependencies }
     }
 
-    /// True if there is a package of that name; none is in a file that cannot be read.
+    /// True if the file has a package of that name; false if it cannot be read.
     #[must_use]
     pub fn names(&self, package: &str) -> bool {
         self.dependencies.as_ref().is_some_and(|dependencies| dependencies.contains_key(package))
     }
 
-    /// True if `package` depends on one of `others`, directly or not.
+    /// True if `package` depends on one of `others`, directly or not. If the file cannot be read, every package may.
     #[must_use]
     pub fn depends_on(&self, package: &str, others: &BTreeSet<String>) -> bool {
         let Some(dependencies) = &self.dependencies else { return !others.is_empty() };

@@ -1,9 +1,9 @@
-//! Manifests, and where they lead.
+//! Follows manifests to the other manifests that they name.
 //!
 //! Promises: every manifest is found that a `path`, a `package.workspace`, a `[patch]` or a `paths` leads to, from the
-//! workspace and from cargo's configuration, over as many steps as there are. A neighbour of the checkout that relative
-//! paths lead to is told from a place that is absolute.
-//! Does not promise: to know which of them cargo uses. Each can move a dependency in the lock file, so all of them count.
+//! workspace and from cargo's configuration, over any number of steps. A neighbour of the checkout, to which relative paths
+//! lead, is told apart from a directory that an absolute path names.
+//! Does not promise: to know which manifests cargo uses. Each can move a dependency in the lock file, so all of them count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,15 +23,15 @@ pub(super) const MANIFEST: &str = "Cargo.toml";
 
 /// The manifests of a workspace, and the patterns that find more.
 pub(super) struct Workspace {
-    /// As they were reached; relative ways begin with the checkout's root.
+    /// The paths by which they were reached; relative ones begin with the checkout's root.
     pub(super) manifests: BTreeSet<PathBuf>,
-    /// `workspace.members`.
+    /// The patterns of `workspace.members`.
     pub(super) members: BTreeSet<String>,
 }
 
 impl Workspace {
-    /// The workspace of the checkout at `root`. A manifest belongs to it when `members` takes it in, or when one that does
-    /// leads to it.
+    /// Reads the workspace of the checkout at `root`. A manifest belongs to it if `members` matches it, or if one that
+    /// belongs to it leads there.
     ///
     /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields>
     pub(super) fn of(tree: &Tree, root: &Path, env: &Environment) -> Result<Self> {
@@ -51,15 +51,15 @@ impl Workspace {
     }
 }
 
-/// Where packages outside the checkout lie that relative paths lead to.
+/// The directories of packages outside the checkout to which relative paths lead.
 #[derive(Default)]
 pub(super) struct Neighbours {
-    /// The directory as the way to it leads, by the directory itself.
+    /// The path that leads to each directory from the checkout, by the directory's own path.
     ways: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl Neighbours {
-    /// The neighbours that the packages in `directories` lead to.
+    /// Finds the neighbours that the packages in `directories` lead to.
     pub(super) fn of(directories: impl Iterator<Item = PathBuf>, root: &Path, env: &Environment) -> Result<Self> {
         let starts = directories.filter(|directory| directory.starts_with(root)).map(|it| it.join(MANIFEST));
         let manifests = reached(starts.chain(from_everywhere(root, env)?), &Watch::default());
@@ -68,14 +68,14 @@ impl Neighbours {
         Ok(Self { ways: ways.filter(|(directory, _)| !directory.starts_with(root)).collect() })
     }
 
-    /// `path` by the way that leads to it from the checkout, if one does.
+    /// Returns `path` as it is reached from the checkout, if a relative path leads there; otherwise as it is.
     pub(super) fn reach(&self, path: PathBuf) -> PathBuf {
         let way = path.ancestors().find_map(|above| Some((above, self.ways.get(above)?)));
         way.and_then(|(above, way)| Some(way.join(path.strip_prefix(above).ok()?))).unwrap_or(path)
     }
 }
 
-/// Manifests that lead further, wherever a look begins: the one at the root, and those that cargo's configuration names.
+/// Returns the manifests with which every search begins: the one at the root, and those that cargo's configuration names.
 fn from_everywhere(root: &Path, env: &Environment) -> Result<Vec<PathBuf>> {
     let mut manifests = vec![root.join(MANIFEST)];
     for config in cargo_configs(root, env, &Watch::default())? {
@@ -84,7 +84,7 @@ fn from_everywhere(root: &Path, env: &Environment) -> Result<Vec<PathBuf>> {
     Ok(manifests)
 }
 
-/// The directories of packages that a configuration file puts in the place of others.
+/// Returns the directories of packages that a configuration file puts in the place of others.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#patch>
 /// <https://doc.rust-lang.org/cargo/reference/config.html#paths>
@@ -98,7 +98,7 @@ fn configured(config: &CargoConfig) -> Vec<String> {
     directories
 }
 
-/// `starts` and every manifest that they lead to and that is there, each once.
+/// Returns `starts` and all manifests that they lead to, each once, as far as they exist.
 pub(super) fn reached(starts: impl Iterator<Item = PathBuf>, watch: &Watch) -> BTreeSet<PathBuf> {
     let (mut ahead, mut seen): (Vec<_>, _) = (starts.collect(), BTreeSet::new());
     let mut found = BTreeSet::new();
@@ -119,7 +119,8 @@ pub(super) fn reached(starts: impl Iterator<Item = PathBuf>, watch: &Watch) -> B
     found
 }
 
-/// The workspace that a cargo started in `directory` works on: the directory of its manifest; none where there is none.
+/// Returns the workspace that a cargo started in `directory` works on, which is the directory of a manifest; none if there
+/// is no manifest.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-workspace-section>
 #[must_use]
@@ -127,7 +128,7 @@ pub fn workspace_around(directory: &Path) -> Option<PathBuf> {
     workspace_from(directory, &Watch::default())
 }
 
-/// The same, with what it depends on taken down.
+/// Does what [`workspace_around`] does, and adds the files that the answer depends on to `watch`.
 pub(super) fn workspace_from(directory: &Path, watch: &Watch) -> Option<PathBuf> {
     let is_there = |directory: &Path| {
         let manifest = directory.join(MANIFEST);
@@ -155,7 +156,7 @@ pub(super) fn workspace_from(directory: &Path, watch: &Watch) -> Option<PathBuf>
     Some(nearest)
 }
 
-/// True if a workspace at `root` leaves out a package below it. A member that is named is none that is left out.
+/// True if the workspace at `root` leaves out `package`, which is below it. A package that `members` names is not left out.
 pub(super) fn is_excluded(workspace: &toml::Value, root: &Path, package: &Path) -> bool {
     let listed = |key: &str| {
         let list = workspace.get(key).and_then(toml::Value::as_array);
@@ -165,13 +166,13 @@ pub(super) fn is_excluded(workspace: &toml::Value, root: &Path, package: &Path) 
         && !listed("members").iter().any(|path| package.starts_with(path))
 }
 
-/// True if the manifest in `directory` is that of a package, and not only of a workspace.
+/// True if the manifest in `directory` is that of a package, and not of a workspace alone.
 #[must_use]
 pub fn is_package(directory: &Path) -> bool {
     table(&directory.join(MANIFEST), &Watch::default()).contains_key("package")
 }
 
-/// Every `path` in a manifest: those of dependencies, patches and targets.
+/// Adds every `path` in a manifest to `found`: those of dependencies, patches and targets.
 fn named_paths(value: &toml::Value, found: &mut Vec<String>) {
     match value {
         toml::Value::Table(table) => {
@@ -183,8 +184,8 @@ fn named_paths(value: &toml::Value, found: &mut Vec<String>) {
     }
 }
 
-/// `package.include` of the package in `directory`, from the workspace at `root` where it is inherited; empty where there
-/// is none.
+/// Returns `package.include` of the package in `directory`. If it is inherited, it comes from the package's workspace, which
+/// is at `root` unless the manifest names another one. Empty if there is none.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-exclude-and-include-fields>
 pub(super) fn include_patterns(directory: &Path, root: &Path) -> Vec<String> {

@@ -1,7 +1,7 @@
-//! The members of a workspace, by its manifests alone.
+//! Finds the members of a workspace by its manifests alone.
 //!
-//! Promises: members and default members are those that `cargo metadata` names, without running it.
-//! Does not promise: an answer for manifests that cargo refuses; cargo says what is wrong with them.
+//! Promises: members and default members are those that `cargo metadata` names. cargo is not run.
+//! Does not promise: an answer for manifests that cargo refuses. cargo says what is wrong with them.
 //!
 //! <https://doc.rust-lang.org/cargo/reference/workspaces.html>
 
@@ -16,7 +16,7 @@ use super::selection::matches;
 use super::targets::{Targets, entries, package_name};
 use crate::path_set::normalized;
 
-/// A workspace by its root's manifest.
+/// A workspace, by the manifest at its root.
 pub(super) struct Workspace<'w> {
     pub(super) root: PathBuf,
     manifest: toml::Table,
@@ -24,14 +24,14 @@ pub(super) struct Workspace<'w> {
 }
 
 impl<'w> Workspace<'w> {
-    /// The one that `directory` belongs to.
+    /// Finds the workspace that `directory` belongs to.
     pub(super) fn around(directory: &Path, watch: &'w Watch) -> Self {
         let root = workspace_from(directory, watch).map_or_else(|| normalized(directory), |root| normalized(&root));
         let manifest = table(&root.join(MANIFEST), watch);
         Self { root, manifest, watch }
     }
 
-    /// The package `name`, or the default ones in `directory`.
+    /// Returns the package `name`, or, without a name, the default packages in `directory`.
     pub(super) fn packages(&self, directory: &Path, name: Option<&str>) -> Vec<Targets> {
         match name {
             Some(name) => self.named(name).into_iter().collect(),
@@ -77,7 +77,7 @@ impl<'w> Workspace<'w> {
         table(&directory.join(MANIFEST), self.watch)
     }
 
-    /// The directories of the root package and of those that `workspace.members` names.
+    /// Returns the directories of the root package and of the packages that `workspace.members` names.
     pub(super) fn members(&self) -> Vec<PathBuf> {
         let is_package = self.manifest.contains_key("package");
         let named = self.section().and_then(|workspace| workspace.get("members")?.as_array());
@@ -91,7 +91,7 @@ impl<'w> Workspace<'w> {
         directories
     }
 
-    /// The directories of dependencies that `members` inherit from the workspace.
+    /// Returns the directories of dependencies that `members` inherit from the workspace.
     fn inherited(&self, members: &[PathBuf]) -> Vec<PathBuf> {
         let known = self.section().and_then(|section| section.get("dependencies")?.as_table());
         let paths = known.into_iter().flatten();
@@ -106,7 +106,7 @@ impl<'w> Workspace<'w> {
         paths.into_iter().filter(|(name, _)| inherits(name)).map(|(_, path)| self.root.join(path)).collect()
     }
 
-    /// Members by being path dependencies of `members`.
+    /// Returns the packages that are members because `members` depend on them by path.
     fn implied_members(&self, members: &[PathBuf]) -> Vec<PathBuf> {
         let Some(section) = self.section() else { return Vec::new() };
         let known: BTreeSet<PathBuf> = members.iter().map(|directory| normalized(directory)).collect();
@@ -121,7 +121,7 @@ impl<'w> Workspace<'w> {
         directories.filter(is_member).collect()
     }
 
-    /// The directories with manifests that `patterns` match.
+    /// Returns the directories with manifests that `patterns` match.
     fn expanded(&self, patterns: &[toml::Value]) -> Vec<PathBuf> {
         let mut found = Vec::new();
         for pattern in patterns.iter().filter_map(toml::Value::as_str) {
@@ -170,7 +170,7 @@ impl<'w> Workspace<'w> {
     }
 }
 
-/// True if some dependency `name` of a manifest is the workspace's.
+/// True if a dependency `name` of a manifest is inherited from the workspace.
 fn inherits(value: &toml::Value, name: &str) -> bool {
     let Some(table) = value.as_table() else { return false };
     let is_inherited = |dependency: &toml::Value| dependency.get("workspace") == Some(&toml::Value::Boolean(true));
@@ -204,7 +204,7 @@ mod tests {
         format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{rest}")
     }
 
-    /// What cargo says of the workspace: its default packages with their binaries, examples, libraries and `default-run`.
+    /// Returns cargo's own answer: the default packages with their binaries, examples, libraries and `default-run`.
     fn by_cargo(directory: &Path) -> Vec<Targets> {
         let mut cargo = Command::new("cargo");
         cargo.args(["metadata", "--no-deps", "--format-version=1", "--offline"]).current_dir(directory);
@@ -326,7 +326,7 @@ mod tests {
         for files in workspaces {
             let directory = written(files);
             let mut found = found(directory.path(), None);
-            // cargo fills in what is not written.
+            // cargo fills in the default.
             for library in found.iter_mut().filter_map(|targets| targets.library.as_mut()) {
                 if library.crate_types.is_empty() {
                     library.crate_types = vec!["lib".to_owned()];

@@ -1,7 +1,7 @@
-//! What this process has seen already, so that it need not be read from a file each time.
+//! Remembers in this process what it has seen, so that it need not be read from a file each time.
 //!
-//! Promises: what stands for one stat cache does not stand for another, and what was seen before somebody set the clock
-//! is not given back, as with what is kept in files.
+//! Promises: the values of one stat cache are never returned for another. As with stat caches in files, a value from before
+//! the clock was set is not returned.
 //! Does not promise: to remember anything. There is little room, and a caller can do without.
 
 use std::collections::HashMap;
@@ -10,19 +10,19 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use super::stat_cache::Id;
 use crate::stat::Stamp;
 
-/// Things by where they are or might be kept, and when they were seen.
+/// Values and the times at which they were seen, by the stat cache that keeps or would keep them.
 pub(super) struct Memo<T> {
     known: LazyLock<Mutex<HashMap<Id, (Stamp, T)>>>,
     most: usize,
 }
 
 impl<T> Memo<T> {
-    /// With room for `most` things.
+    /// Makes an empty memo with room for `most` values.
     pub(super) const fn new(most: usize) -> Self {
         Self { known: LazyLock::new(Mutex::default), most }
     }
 
-    /// Gives back what is known under `id`, and forgets it.
+    /// Returns the value under `id`, and forgets it.
     pub(super) fn take(&self, id: &Id, stamp: &Stamp) -> Option<T> {
         self.lock().remove(id).filter(|(then, _)| then.is_by_the_same_clock(stamp.ahead_ns())).map(|(_, seen)| seen)
     }
@@ -41,7 +41,7 @@ impl<T> Memo<T> {
 }
 
 impl<T: Clone> Memo<T> {
-    /// What was seen of `key`.
+    /// Returns the value under `id`.
     pub(super) fn get(&self, id: &Id, stamp: &Stamp) -> Option<T> {
         let known = self.lock();
         known.get(id).filter(|(then, _)| then.is_by_the_same_clock(stamp.ahead_ns())).map(|(_, seen)| seen.clone())

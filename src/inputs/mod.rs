@@ -1,11 +1,12 @@
 //! Gathers what a build reads.
 //!
-//! Promises: [`survey`] spawns no process, but where its caller lets it ask a program that hides the toolchain. It writes no
+//! Promises: [`survey`] spawns no process, unless its caller lets it ask a program that hides the toolchain. It writes no
 //! file, follows no variable that redirects git (`GIT_DIR` and its kin), and digests the bytes on disk, never what git's
 //! index believes about them.
-//! Does not promise: to see what a build reads outside the checkout, but for the toolchain, cargo's configuration, the
-//! environment, what these name, and what a path set names. System libraries, the system's linker and programs that build
-//! scripts find on `PATH` are not inputs; README, "Limits", says so to users.
+//! Does not promise: to see all that a build reads outside the checkout. It sees the toolchain, cargo's configuration, the
+//! environment, everything that these name, and everything that a path set names. System libraries, the system's linker and
+//! programs that build scripts find on `PATH` are inputs only if a path set names them, as it does where builds are watched;
+//! README, "Limits", says so to users.
 
 mod brackets;
 mod cachedir;
@@ -19,7 +20,7 @@ mod exclude;
 mod flags;
 mod git_config;
 mod ignore;
-#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
 mod index;
 mod kinship;
 mod layout;
@@ -35,7 +36,7 @@ mod path_sets;
 mod place;
 mod readers;
 mod recognition;
-#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
 mod records;
 #[cfg(unix)]
 mod refresh;
@@ -44,7 +45,7 @@ mod repository;
 mod rustup;
 mod seen;
 mod selection;
-#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
 mod snapshot;
 mod stat_cache;
 mod surroundings;
@@ -52,7 +53,7 @@ mod sweep;
 mod system;
 mod targets;
 mod texts;
-#[cfg_attr(not(unix), expect(dead_code, reason = "what `refresh` alone asks"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
 mod threads;
 mod toolchain;
 mod tracked;
@@ -88,7 +89,7 @@ use crate::path_set::{PathSet, Place, normalized};
 use crate::request::{Request, Scope};
 use crate::tree::Tree;
 
-/// The root of the checkout that `repo` names, with links resolved.
+/// Returns the root of the checkout that `repo` names, with links resolved.
 ///
 /// # Errors
 ///
@@ -119,13 +120,13 @@ pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
     dunce::canonicalize(repo).map_err(|error| not_a_checkout(&error.to_string(), "name another directory in `repo`"))
 }
 
-/// True if git knows the workspace at `root`: where it does not, there is no commit, and no file is tracked.
+/// True if the workspace at `root` lies in a git worktree. Otherwise there is no commit, and no file is tracked.
 #[must_use]
 pub fn is_in_worktree(root: &Path) -> bool {
     worktree::around(root).is_some()
 }
 
-/// The files that change when a commit of `tree` or the branch does, of a workspace at `root`, there or not.
+/// Returns the files that change when a commit of `tree` or the branch does, for a workspace at `root`, there or not.
 #[must_use]
 pub fn head_files(tree: &Tree, root: &Path) -> Vec<PathBuf> {
     let around = worktree::around(root).map(|worktree| worktree.top);
@@ -134,30 +135,30 @@ pub fn head_files(tree: &Tree, root: &Path) -> Vec<PathBuf> {
     tops.flat_map(|top| repository::head_files(&top)).collect()
 }
 
-/// The files that tell nothing but the commit and the branch at HEAD of the worktree around a workspace at `root`.
+/// Returns the files that hold nothing but the commit and the branch at HEAD, in the worktree around a workspace at `root`.
 fn head_and_branch(root: &Path) -> Vec<PathBuf> {
     let around = worktree::around(root).map(|worktree| worktree.top);
     around.iter().flat_map(|top| repository::head_and_branch(top)).map(|path| normalized(&path)).collect()
 }
 
-/// What [`survey`] comes to.
+/// The result of [`survey`].
 pub struct Surveyed {
-    /// All inputs but files of the checkout and what a path set names.
+    /// All inputs except files of the checkout and what a path set names.
     pub inventory: Inventory,
-    /// What is worth keeping of the look.
+    /// Parts of stat caches that are worth saving.
     pub unsaved: Vec<Unsaved>,
-    /// The program that hides the toolchain, where that is not known: nothing may be served then.
+    /// The program that hides the toolchain, if the toolchain is not known. No binary may be served then.
     pub unknown: Option<PathBuf>,
 }
 
-/// Everything `request` depends on besides files of the checkout and what a path set names. The last look is taken from
-/// `stat_caches`. Programs that choose a toolchain by rules of their own `are_asked` for it, each time, since what their
-/// answer depends on is not known.
+/// Returns everything that `request` depends on, except files of the checkout and what a path set names. The last look is
+/// taken from `stat_caches`. For programs that choose a toolchain by rules of their own, `are_asked` is called each time,
+/// since it is not known what their answer depends on.
 ///
 /// # Errors
 ///
-/// [`Error::ToolNotFound`] without cargo, [`Error::InputUnreadable`] for a configuration file that cannot be read, and
-/// what asking fails with.
+/// [`Error::ToolNotFound`] without cargo, [`Error::InputUnreadable`] for a configuration file that cannot be read, and the
+/// errors of `are_asked`.
 pub fn survey(
     request: &Request,
     root: &Path,
@@ -181,7 +182,7 @@ pub fn survey(
     Ok(Surveyed { inventory, unsaved, unknown })
 }
 
-/// The part of the checkout that counts when a build of `request` reads what `set` names; none for all of it.
+/// Returns the part of the checkout that counts when a build of `request` reads what `set` names; none for all of it.
 #[must_use]
 pub fn selection(request: &Request, set: &PathSet) -> Option<Selection> {
     match request.scope {
@@ -190,14 +191,15 @@ pub fn selection(request: &Request, set: &PathSet) -> Option<Selection> {
     }
 }
 
-/// The part of `whole` that `selection` names.
+/// Returns the part of `whole` that `selection` names.
 #[must_use]
 pub fn narrowed(whole: &Arc<Tree>, selection: Option<&Selection>) -> Arc<Tree> {
     selection.map_or_else(|| Arc::clone(whole), |selection| Arc::new(path_sets::narrowed(whole, selection)))
 }
 
-/// What `request` depends on if a build of it reads what `set` names: `survey` with what that adds, as it is now, over
-/// the part of the checkout that is in `tree`. Earlier `looks` are in the directory of stat caches, and those at files of the system.
+/// Returns everything that `request` depends on if a build of it reads what `set` names: `survey`, the files that `set`
+/// adds, as they are now, and the part of the checkout that is in `tree`. `looks` holds the directory of stat caches, which
+/// have earlier looks, and the known contents of the system's files.
 ///
 /// # Errors
 ///
@@ -225,11 +227,11 @@ pub fn observing(
     Ok((inventory, unsaved))
 }
 
-/// What `tool` is by its content, wherever it lies; none when it is not there. A large program is told by its size and
-/// time, which copies and hard links keep and a new build does not.
+/// Returns the digest of `tool` by its content, wherever it lies; none if it does not exist. A large program is digested by
+/// its size and time: copies and hard links keep these, and a new build does not.
 #[must_use]
 pub fn content_of_tool(tool: &Tool) -> Option<Digest> {
-    /// Scripts and wrappers are smaller, compilers larger.
+    /// The size up to which a program is read. Scripts and wrappers are smaller, compilers larger.
     const READ_BYTES: u64 = 1024 * 1024;
     let stat = tool.stat?;
     let read = || content::content(Path::new(&tool.path), true).ok().flatten().map(|content| content.digest);

@@ -1,9 +1,10 @@
-//! Files that cargo's configuration and flags name: linker scripts, argument files, profiles, target specifications.
+//! Reads the files that cargo's configuration and flags name: linker scripts, argument files, profiles, target
+//! specifications.
 //!
-//! Promises: each counts by its bytes, whatever git thinks of it and whichever part of the checkout counts; what is named
-//! like a path and not there counts as absent, so that it counts when it appears. Argument files and linker scripts
-//! are read for what they name in turn. Of a directory that is searched for libraries, what a linker may find in it
-//! counts, if it lies in the checkout or beside it.
+//! Promises: each counts by its bytes, whatever git thinks of it and whichever part of the checkout counts. A text that
+//! looks like a path to a missing file counts as absent, so that the file counts when it appears. Argument files and linker
+//! scripts are read for the files that they name in turn. In a directory that is searched for libraries, the files that a
+//! linker may find there count, if the directory lies in the checkout or beside it.
 //! Does not promise: to look into directories of the system, or to know files that neither a flag nor the configuration
 //! names by a path.
 
@@ -28,23 +29,23 @@ use crate::path_set::Place;
 use crate::request::Environment;
 use crate::tree::{Kind, TreePath};
 
-/// Larger files name nothing in turn: they are no scripts.
+/// The largest size of a file that is read for further names. Larger files are no scripts.
 const MOST_SCRIPT_BYTES: u64 = 1024 * 1024;
 
-/// What a linker looks for in a directory, besides names that begin with `lib`.
+/// Extensions of the files that a linker looks for in a directory, besides names that begin with `lib`.
 const FOUND_BY_LINKERS: [&str; 13] =
     ["a", "def", "dll", "dylib", "ld", "lds", "lib", "o", "obj", "rlib", "rmeta", "so", "x"];
 
-/// What is named: files, sorted by bytes, and linkers.
+/// The named files, sorted by bytes, and linkers.
 #[derive(Default)]
 pub(super) struct Named {
     pub(super) files: Vec<NamedFile>,
     pub(super) linkers: Vec<PathBuf>,
-    /// What flags make of the checkout's path, if anything.
+    /// The outcomes of flags that remap paths, for the checkout's path; empty if no flag changes it.
     pub(super) remapped: Vec<String>,
 }
 
-/// What `configs` and `env` name for a cargo started in `root`, but for files that `exclude` matches.
+/// Reads what `configs` and `env` name for a cargo started in `root`, except files that `exclude` matches.
 pub(super) fn named(
     configs: &[CargoConfig],
     env: &Environment,
@@ -55,7 +56,7 @@ pub(super) fn named(
     followed(flags::mentioned(configs, env, root).into(), configs, env, exclude, root, watch)
 }
 
-/// What is named by `ahead` and by what that leads to.
+/// Reads what the mentions in `ahead` name, and what those files name in turn.
 fn followed(
     mut ahead: VecDeque<Mention>,
     configs: &[CargoConfig],
@@ -90,7 +91,7 @@ fn followed(
     Ok(Named { files: reader.found.into_values().collect(), linkers, remapped })
 }
 
-/// The files that flags name to a rustc which is started in `directory`, as cargo starts it for packages outside the
+/// Returns the files that flags name to a rustc that is started in `directory`, as cargo starts it for packages outside the
 /// workspace at `root`.
 pub(super) fn named_in(directory: &Path, root: &Path, env: &Environment) -> Result<Vec<PathBuf>> {
     let watch = Watch::default();
@@ -101,7 +102,7 @@ pub(super) fn named_in(directory: &Path, root: &Path, env: &Environment) -> Resu
     Ok(files.into_iter().map(|named| Place(named.file.path).on_disk(root)).collect())
 }
 
-/// A bare name is looked up on the `PATH`.
+/// Returns the linker that `mention` names. A bare name is kept, to be looked up on the `PATH`.
 fn linker(mention: &Mention) -> PathBuf {
     let is_bare = !mention.text.contains(['/', '\\']);
     if is_bare { PathBuf::from(&mention.text) } else { mention.base.join(&mention.text) }
@@ -114,12 +115,12 @@ struct Reader<'a> {
     /// cargo's target directory, with links resolved.
     target: PathBuf,
     found: BTreeMap<TreePath, NamedFile>,
-    /// Scripts and argument files that were read.
+    /// The scripts and argument files that were read.
     scripts: HashSet<PathBuf>,
 }
 
 impl Reader<'_> {
-    /// The files that a text may name.
+    /// Adds the files that a text may name.
     fn parts(&mut self, mention: &Mention, links_only: bool, ahead: &mut VecDeque<Mention>) -> Result<()> {
         for part in texts::parts(&mention.text) {
             let path = mention.base.join(part);
@@ -130,7 +131,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Takes down what is at `path` if that is a file, or if nothing is there and it `counts_absent`. Whether there is one.
+    /// Adds the file at `path`. If nothing is there and `counts_absent` is set, adds it as absent. Returns true if there is
+    /// a file.
     fn file(&mut self, path: &Path, links_only: bool, counts_absent: bool) -> Result<bool> {
         let Place(name) = Place::of(path, self.root);
         if self.is_excluded(&name) {
@@ -154,7 +156,7 @@ impl Reader<'_> {
         Ok(is_there)
     }
 
-    /// What can be found in a directory that libraries are looked for in: whoever searches it, does not search below it.
+    /// Adds the files that a search for libraries can find in `directory`. Linkers do not search below it.
     fn search(&mut self, directory: &Path) -> Result<()> {
         self.watch.with_target(directory);
         let Ok(real) = dunce::canonicalize(directory) else { return Ok(()) };
@@ -175,14 +177,14 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// True if a directory lies in the checkout or beside it, and is not written by the build itself.
+    /// True if `directory` lies in the checkout or beside it, and the build itself does not write it.
     fn is_near(&self, directory: &Path) -> bool {
-        // Beside a checkout at the top of the file system lies the system.
+        // The directories beside a checkout at the top of the file system are the system's.
         let around = self.root.parent().filter(|parent| parent.parent().is_some()).unwrap_or(self.root);
         directory.starts_with(around) && !directory.starts_with(&self.target)
     }
 
-    /// What the script or argument file at `path` names, which is `used` as such.
+    /// Returns what the script or argument file at `path` mentions; `used` tells its kind.
     fn script(&mut self, path: &Path, used: Use) -> Vec<Mention> {
         let is_small = |found: &fs::Metadata| found.is_file() && found.len() <= MOST_SCRIPT_BYTES;
         if !fs::metadata(path).is_ok_and(|found| is_small(&found)) || !self.scripts.insert(path.to_owned()) {
@@ -211,7 +213,7 @@ impl Reader<'_> {
         found
     }
 
-    /// True if the caller's patterns name this path or a directory it lies in.
+    /// True if the caller's patterns name this path, or a directory that holds it.
     fn is_excluded(&self, name: &TreePath) -> bool {
         let name = name.0.strip_prefix(b"/").unwrap_or(&name.0).as_bstr();
         let is_matched = |path: &[u8], is_dir| {

@@ -1,10 +1,10 @@
 //! Reads what a path set names besides the tree.
 //!
-//! Promises: a file counts with the bytes behind its links, since those were read; a directory with everything in
-//! it; an absent path as absent, so that it counts when it appears. A package that a build script reads without saying so
-//! counts as cargo lists it. A file that has not changed since the last look is not read again.
-//! Does not promise: to enter git's directories, and those that the build writes to, where they lie in a directory which
-//! is read whole.
+//! Promises: a file counts by the bytes behind its links, since those were read. A directory counts with everything in it.
+//! An absent path counts as absent, so that it counts when it appears. A package that a build script reads without a
+//! declaration counts as cargo lists it. A file that has not changed since the last look is not read again.
+//! Does not promise: to enter git's directories or directories that the build writes to, if they lie in a directory that is
+//! read whole.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -35,18 +35,18 @@ use crate::tree::{FileInput, Kind, Tree, TreePath};
 /// A look at everything that a path set names.
 #[derive(Default, Serialize, Deserialize)]
 struct Look {
-    /// Sorted by bytes.
+    /// The inputs, sorted by bytes.
     files: Vec<FileInput>,
     /// The identities of `files`, which an inventory leaves out of its JSON.
     stats: Vec<StatIdentity>,
     seen: Vec<Seen>,
-    /// The `PATH` that programs were looked for on.
+    /// The digest of the `PATH` on which programs were looked up.
     #[serde(default)]
     search_path: Digest,
 }
 
-/// What `set` names and `tree` does not cover, but for what `request` excludes, sorted by bytes. The last look is taken from
-/// `stat_caches`.
+/// Returns what `set` names and `tree` does not cover, sorted by bytes, without what `request` excludes. The last look is
+/// taken from `stat_caches`.
 pub(super) fn look(
     set: &PathSet,
     tree: &Tree,
@@ -86,13 +86,13 @@ pub(super) fn look(
     Ok((files, unsaved))
 }
 
-/// What `set` names and `tree` does not cover, read anew.
+/// Reads anew what `set` names and `tree` does not cover, except programs and files of the system.
 pub(super) fn read(set: &PathSet, tree: &Tree, root: &Path) -> Result<Vec<FileInput>> {
     let packages: Vec<&Place> = set.packages.iter().filter(|place| !covers(tree, place)).collect();
     Reader::new(root, set, Exclude::of(&[])).all(&packages)
 }
 
-/// What `set` names of what was seen to be read besides files, read anew.
+/// Reads anew what `set` names except packages: files, names in directories, links, programs, system files.
 pub(super) fn read_seen(
     set: &PathSet,
     root: &Path,
@@ -125,7 +125,7 @@ impl Look {
     }
 }
 
-/// True if a package's directory is part of the tree: its manifest is.
+/// True if `tree` has the package's directory, which it does if it has the manifest.
 #[must_use]
 pub fn covers(tree: &Tree, package: &Place) -> bool {
     let mut manifest = package.0.clone();
@@ -176,8 +176,8 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    /// A file, or a directory with everything in it but git's own files and what the build writes. Links are followed, as
-    /// cargo follows them; `above` are the directories that one must not lead back to.
+    /// Adds a file, or a directory with everything in it except git's own files and what the build writes. Links are
+    /// followed, as cargo follows them, but not back to a directory in `above`.
     fn whole(&mut self, path: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
         let is_directory = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
         let Some(directory) = is_directory.then(|| dunce::canonicalize(path).ok()).flatten() else {
@@ -198,8 +198,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A package that git has nothing to say about: all of its directory but caches, git's own files and the packages
-    /// that lie below it, as cargo itself lists a package's files. Links are followed when a build script reads all of it.
+    /// Adds a package in a directory that git does not know: everything except caches, git's own files and the packages
+    /// below, as cargo itself lists a package's files. Links are followed if a build script reads all of it (`follow`).
     fn package(&mut self, directory: &Path, is_root: bool, follow: bool) -> Result<()> {
         if !is_root && (self.has_manifest(directory) || self.is_cache(directory)?) {
             return Ok(());
@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The names in a directory, but for git's own files and what the build writes.
+    /// Adds the names in a directory, without git's own files and what the build writes.
     fn names_of(&mut self, place: &Place) -> Result<()> {
         if self.exclude.covers(place.0.0.as_bstr()) {
             return Ok(());
@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
             let is_git = entry.file_name().is_some_and(|name| name == ".git");
             !is_git && !self.set.output.contains(&Place::of(entry, self.root))
         });
-        // A listing tells directories and links from files, too.
+        // A program that lists a directory also learns which names are directories and links.
         let kind = |entry: &PathBuf| {
             let kind = fs::symlink_metadata(entry).map(|metadata| metadata.file_type());
             kind.map_or('?', |kind| {
@@ -258,13 +258,13 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Where a link leads, if there is one; of a directory, that it is there.
+    /// Adds the target of a link, or that there is none. Of a directory at its path, only the existence counts.
     fn link_at(&mut self, place: &Place) -> Result<()> {
         if self.exclude.covers(place.0.0.as_bstr()) {
             return Ok(());
         }
         let path = place.on_disk(self.root);
-        // What leads elsewhere, in a directory of the system, changes that.
+        // In a directory of the system, a link cannot change without a change to the directory.
         match path.parent().filter(|directory| is_of_system(directory)) {
             Some(directory) => self.watch.at(directory),
             None => self.watch.of_link(&path),
@@ -275,15 +275,15 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Where the programs are that are looked for. Directories tell whether a name is in them, and programs may have several
-    /// of them in common.
+    /// Adds the places at which programs are found. It watches directories, which tell whether a name is in them, and which
+    /// several programs may have in common.
     fn programs(&mut self, env: &Environment) {
         for name in &self.set.programs {
             let found = env.find_program(name, self.root);
             for directory in env.search_path(self.root) {
                 self.watch.at(&directory);
                 let candidate = directory.join(name);
-                // One that may not be executed today may be tomorrow.
+                // A file that may not be executed today may be tomorrow.
                 if candidate.exists() {
                     self.watch.at(&candidate);
                 }
@@ -297,7 +297,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What the files of the system hold that were read.
+    /// Adds the contents of the system's files that were read.
     fn system(&mut self, contents: &SystemContents) -> Result<()> {
         for (directory, files) in self.set.system.by_directory() {
             system::watch_directories(&directory, &files, &self.watch);
@@ -343,7 +343,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The paths of everything in a directory, none when it is gone.
+/// Returns the paths of everything in a directory; none if it is gone.
 pub(super) fn names(directory: &Path, watch: &Watch) -> Result<Vec<PathBuf>> {
     watch.at(directory);
     let unreadable = |error| Error::unreadable(directory, error);

@@ -1,7 +1,7 @@
-//! What is asked of a workspace's packages, and what was answered before.
+//! Answers questions about a workspace's packages, and remembers the answers.
 //!
-//! Promises: the answer is that of the manifests as they are. The last one is kept, and holds with one `stat` for each manifest
-//! and each directory that it came from.
+//! Promises: the answer is that of the manifests as they are. The last one is kept, and is checked with one `stat` for each
+//! manifest and each directory that it came from.
 //! Does not promise: an answer for manifests that cargo refuses.
 
 use std::path::{Path, PathBuf};
@@ -26,22 +26,23 @@ struct Look {
     seen: Vec<Seen>,
 }
 
-/// For more workspaces than one process asks about.
+/// The last looks. There is room for more workspaces than one process asks about.
 static KNOWN: Memo<Arc<Look>> = Memo::new(32);
 
-/// Which packages of a workspace are asked about.
+/// The packages of a workspace that a caller asks about.
 #[derive(Clone, Copy, Debug)]
 pub enum Asked<'n> {
-    /// The one of that name, if there is one.
+    /// The package of that name, if there is one.
     Named(&'n str),
-    /// Those that a cargo builds when it is told of none.
+    /// The packages that cargo builds if the command line names none.
     ///
     /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-default-members-field>
     Default,
 }
 
-/// Those of the workspace in `directory`, which holds a manifest, by name. The last look is taken from `stat_caches`: then it
-/// costs a `stat` for each manifest, and for each directory in which targets are found.
+/// Returns the packages of the workspace in `directory`, which holds a manifest, sorted by name. The last look is taken from
+/// `stat_caches`. If it still holds, the answer costs a `stat` for each manifest, and for each directory in which targets
+/// are found.
 #[must_use]
 pub fn packages(directory: &Path, asked: Asked<'_>, stat_caches: &Path) -> (Vec<Targets>, Option<Unsaved>) {
     let name = match asked {
@@ -70,7 +71,7 @@ pub fn packages(directory: &Path, asked: Asked<'_>, stat_caches: &Path) -> (Vec<
 }
 
 impl Look {
-    /// As it may be relied on, in this process and by others.
+    /// Returns the look as JSON, as far as it may be relied on, and remembers that in this process.
     fn settled(mut self, settled: &mut Settled, id: Id, stamp: Stamp) -> Vec<u8> {
         self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
         let json = serde_json::to_vec(&self).expect("escaped paths and text always become JSON");
@@ -79,7 +80,7 @@ impl Look {
     }
 }
 
-/// The first manifest of the workspace in `directory` that is no TOML, and what is wrong with it.
+/// Returns the first manifest of the workspace in `directory` that is not TOML, and what is wrong with it.
 #[must_use]
 pub fn broken_manifest(directory: &Path) -> Option<(PathBuf, String)> {
     let watch = Watch::default();
@@ -92,8 +93,8 @@ pub fn broken_manifest(directory: &Path) -> Option<(PathBuf, String)> {
     })
 }
 
-/// The package whose directory a cargo started in `directory` is in; none at the root of a workspace, where others may
-/// be the default.
+/// Returns the package in whose directory a cargo started in `directory` works; none at the root of a workspace, where
+/// others may be the default.
 #[must_use]
 pub fn package_around(directory: &Path) -> Option<String> {
     let nearest = directory.ancestors().find(|above| above.join(MANIFEST).is_file())?;

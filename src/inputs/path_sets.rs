@@ -1,10 +1,10 @@
-//! From what a build was seen to read to what the next look-up reads.
+//! Turns the reads of a build into the path set that the next look-up reads.
 //!
-//! Promises: the tree accounts for what it covers; everything else that was read joins by name. In scope `crate`
-//! the tree is narrowed to what [`Selection`] tells: the packages that went into the binary, and every manifest of the
-//! workspace. One of another member can move a shared dependency in the lock file, so all of them count. A binary that may
-//! depend on where its checkout lies is bound to that.
-//! Does not promise: to know which member would. Each of them does.
+//! Promises: the tree accounts for the files that it covers; everything else that was read joins by name. In scope `crate`
+//! the tree is narrowed to what [`Selection`] names: the packages that went into the binary, and every manifest of the
+//! workspace. The manifest of another member can move a shared dependency in the lock file, so all of them count. A binary
+//! that may depend on where its checkout lies is bound to that checkout.
+//! Does not promise: to know which member moves a dependency. Every member counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use crate::request::{Environment, Request, Scope};
 use crate::system_files::SystemFiles;
 use crate::tree::{FileInput, Heads, Kind, Tree, TreePath};
 
-/// What the next look-up has to read, after a build in `root` that was seen to read `observation`.
+/// Returns the path set for the next look-up, after a build in `root` that was seen to read `observation`.
 ///
 /// # Errors
 ///
@@ -38,7 +38,8 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     let may_read_more = |reads: &PackageReads| {
         !reads.is_seen() && (reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros))
     };
-    // Without a build script and a procedural macro, and where those were seen, all that is read is named.
+    // All reads are named, unless a local package with a build script, or with a procedural macro among its dependencies,
+    // has an opaque run.
     let is_all_named = !observation.local().any(may_read_more);
     let directories = observation.local().filter(|_| !is_all_named).map(|reads| place(&reads.package.directory));
     let whole: BTreeSet<Place> = directories.collect();
@@ -72,7 +73,7 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     };
     let read = observation.packages.values().flat_map(|reads| reads.files.iter().map(|file| place(file)));
     let runs = || observation.packages.values().flat_map(|reads| &reads.runs);
-    // In scope `crate` no commit counts, unless a run declares that it does.
+    // In scope `crate`, no commit counts, unless a run declares that it reads one.
     let git_state: BTreeSet<&PathBuf> =
         runs().filter(|_| request.scope == Scope::Tree).flat_map(|run| &run.git_state).collect();
     // The commit and the branch at HEAD count by themselves.
@@ -86,7 +87,8 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     let appearing = appearing.map(|path| place(&path));
     let above_root = roots_above(root).into_iter().map(|path| place(&path));
     for place in read.chain(git_state).chain(links).chain(above_root).chain(manifests).chain(appearing) {
-        // A link counts by its name in the tree, and here by what it leads to, over however many links.
+        // In the tree, a link counts by the path in it. Here, it counts by the file that it leads to, over any number of
+        // links.
         let is_file = |file: &FileInput| matches!(file.kind, Kind::File | Kind::Executable);
         if !covered.file(&place.0).is_some_and(is_file) {
             set.files.insert(place);
@@ -98,12 +100,12 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     set.system = SystemFiles::union(runs().map(|run| &run.system));
     set.programs = runs().flat_map(|run| run.programs.iter().cloned()).collect();
     set.bound_by = bonds(observation, &set, root);
-    // A build script or a macro may ask git for the branch, as for the commit.
+    // A build script or a macro may ask git for the branch, as it may for the commit.
     set.branch = !of_head.is_empty() || request.scope == Scope::Tree && observation.local().any(may_read_more);
     Ok(set)
 }
 
-/// What `run` was seen to read besides files, as a path set of a checkout at `root`.
+/// Returns what `run` was seen to read besides files, as a path set of a checkout at `root`.
 fn seen_besides(run: &Run, root: &Path) -> PathSet {
     PathSet {
         names: run.listed.iter().map(|directory| Place::of(directory, root)).collect(),
@@ -114,7 +116,8 @@ fn seen_besides(run: &Run, root: &Path) -> PathSet {
     }
 }
 
-/// What `run` was seen to read besides files, by its names among inputs, and what that is now, but for `output`.
+/// Returns the current digests of what `run` was seen to read besides files, by the names of inputs. Names in directories
+/// leave out `output`.
 #[must_use]
 pub fn digests_besides(
     run: &Run,
@@ -128,7 +131,7 @@ pub fn digests_besides(
     map_of(found.into_iter().map(|input| (Place(input.path), Some(input.digest))))
 }
 
-/// Why the binary may depend on where the checkout lies, as far as its inputs tell.
+/// Returns the bonds of the binary, as far as its inputs tell.
 fn bonds(observation: &Observation, set: &PathSet, root: &Path) -> BTreeSet<String> {
     let mut bonds = BTreeSet::new();
     if observation.knows_its_directory {
@@ -143,11 +146,12 @@ fn bonds(observation: &Observation, set: &PathSet, root: &Path) -> BTreeSet<Stri
             bonds.insert(format!("the procedural macros of `{name}` can tell where they run"));
         }
     }
-    // A path in a directory that holds the checkout may have been made from the checkout's own.
+    // A path in a directory that holds the checkout may have been made from the checkout's own path.
     let shared = |path: &Path| path.components().zip(root.components()).take_while(|(one, other)| one == other).count();
     let is_near = |place: &&Place| place.is_absolute() && shared(&place.on_disk(root)) > 1;
     let manifests = |place: &&Place| place.0.0.ends_with(MANIFEST);
-    // What was seen was reached from the checkout, or its run has asked where that is, or it is the same for all.
+    // A file that was seen to be read needs no bond: its run reached it from the checkout, or asked where that is, or it is
+    // the same file for all checkouts.
     let seen: BTreeSet<Place> = observation.seen_alone.iter().map(|path| Place::of(path, root)).collect();
     for place in
         set.files.iter().filter(|place| !manifests(place) && !seen.contains(place)).chain(&set.packages).filter(is_near)
@@ -157,21 +161,21 @@ fn bonds(observation: &Observation, set: &PathSet, root: &Path) -> BTreeSet<Stri
     bonds
 }
 
-/// The links in a package, which cargo follows where a build script declares nothing.
+/// Returns the links in a package. cargo follows them if a build script declares nothing.
 fn links_in(reads: &PackageReads, tree: &Tree, root: &Path) -> Vec<Place> {
     let directory = &reads.package.directory;
     let links = tree.files().iter().filter(|file| file.kind == Kind::Symlink).map(|file| Place(file.path.clone()));
     links.filter(|place| place.on_disk(root).starts_with(directory)).collect()
 }
 
-/// What makes a difference to a package as soon as it appears: files that are found by name, the other place of each module,
-/// and for a package outside the checkout a manifest above it.
+/// Returns the paths that change a package as soon as a file appears there: those of files that are found by name, the other
+/// path of each module, and, for a package outside the checkout, the manifests above it.
 fn appearing_in(reads: &PackageReads, packages: &BTreeSet<Place>, request: &Request, root: &Path) -> Vec<PathBuf> {
     let directory = &reads.package.directory;
     let bin = [format!("src/bin/{}.rs", request.bin), format!("src/bin/{}/main.rs", request.bin)];
     let bin = bin.into_iter().filter(|_| reads.package.name() == request.package);
     let by_name = FOUND_BY_NAME.iter().map(|name| (*name).to_owned()).chain(bin).map(|name| directory.join(name));
-    // One in a directory that counts whole is seen there.
+    // A directory that counts whole shows them anyway.
     let is_whole = packages.contains(&Place::of(directory, root));
     let twins = reads.files.iter().filter(|_| !is_whole).filter_map(|file| twin(file));
     let is_inside = Place::of(directory, root).is_inside();
@@ -179,12 +183,13 @@ fn appearing_in(reads: &PackageReads, packages: &BTreeSet<Place>, request: &Requ
     by_name.chain(twins).chain(manifests).collect()
 }
 
-/// What cargo makes a part of a package as soon as it appears, whatever git thinks of it.
+/// Files that cargo makes a part of a package as soon as they appear, whatever git thinks of them.
 ///
 /// <https://doc.rust-lang.org/cargo/guide/project-layout.html>
 const FOUND_BY_NAME: [&str; 4] = ["Cargo.toml", "build.rs", "src/lib.rs", "src/main.rs"];
 
-/// A workspace's root may lie above a package that does not say it is one itself.
+/// Returns the manifests above the checkout, of which one may be the workspace's root; none if the manifest at `root` says
+/// that it is the root itself.
 fn roots_above(root: &Path) -> Vec<PathBuf> {
     let manifest = files::read_to_string(&root.join("Cargo.toml")).unwrap_or_default();
     match manifest.parse::<toml::Table>() {
@@ -193,20 +198,21 @@ fn roots_above(root: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// The manifests that may stand above `directory`, by the way from there, so that clones agree.
+/// Returns the paths at which manifests may stand above `directory`, written with `..` behind it, so that clones agree.
 fn manifests_above(directory: &Path) -> Vec<PathBuf> {
     let depth = normalized(directory).components().count();
     (1..depth).map(|steps| directory.join("../".repeat(steps)).join("Cargo.toml")).collect()
 }
 
-/// The part of `tree` that `selection` names.
+/// Returns the part of `tree` that `selection` names.
 pub(super) fn narrowed(tree: &Tree, selection: &Selection) -> Tree {
     let mut files = tree.files().to_vec();
     selection.narrow(&mut files, |file| file.path.0.as_bstr());
     Tree::of(Heads::new(), files)
 }
 
-/// The manifests that stand above `directories`, there or not: one that appears would begin another workspace.
+/// Returns the paths of the manifests above `directories`, there or not. A manifest that appears would begin another
+/// workspace.
 fn above<'a>(directories: impl Iterator<Item = &'a BStr>) -> BTreeSet<TreePath> {
     let manifest = |directory: &BStr| {
         let mut path = directory.to_owned();
@@ -219,15 +225,15 @@ fn above<'a>(directories: impl Iterator<Item = &'a BStr>) -> BTreeSet<TreePath> 
     directories.flat_map(|directory| parents(directory).map(manifest)).collect()
 }
 
-/// Every file of the package at `place`, which lies outside the tree; none when it cannot be read.
+/// Returns every file of the package at `place`, which lies outside the tree; none if it cannot be read.
 #[must_use]
 pub fn files_of_package(place: &Place, tree: &Tree, root: &Path) -> Vec<FileInput> {
     let set = PathSet { packages: [place.clone()].into(), ..PathSet::default() };
     super::outside::read(&set, tree, root).unwrap_or_default()
 }
 
-/// What stands at `place` now, links followed: from `tree` where it covers that, from the disk otherwise. A directory
-/// is the digest of everything in it but of `output`.
+/// Returns the digest of the current content at `place`, with links followed: from `tree` if it covers the file, otherwise
+/// from the disk. For a directory, it is the digest of everything in it except `output`.
 #[must_use]
 pub fn digest_of(place: &Place, output: &BTreeSet<Place>, tree: &Tree, root: &Path) -> Option<Digest> {
     match tree.file(&place.0) {
@@ -244,15 +250,15 @@ pub fn digest_of(place: &Place, output: &BTreeSet<Place>, tree: &Tree, root: &Pa
     }
 }
 
-/// [`digest_of`] with what a program can ask about a file besides its bytes: whether it may be executed, and where a link
-/// leads.
+/// Returns [`digest_of`], with what a program can ask about a file besides its bytes: whether it may be executed, and where
+/// a link leads.
 #[must_use]
 pub fn identity_of(place: &Place, output: &BTreeSet<Place>, tree: &Tree, root: &Path) -> Option<Digest> {
     let digest = digest_of(place, output, tree, root)?;
     let path = place.on_disk(root);
     let link = std::fs::read_link(&path).ok().map(|target| target.as_os_str().as_encoded_bytes().to_vec());
     let is_executable = content::is_executable(&path);
-    // Most are neither, and then are the same for those who can only read them.
+    // Most files are neither. Their identity is their digest, the same as for a program that can only read them.
     if link.is_none() && !is_executable {
         return Some(digest);
     }
