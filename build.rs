@@ -1,11 +1,11 @@
-//! Tells the crate which triple it is built for, and cargo when napi wants its macros to write types once more; and compiles
-//! the observer, which the crate carries along, compressed.
+//! Tells the crate its target triple, and tells cargo to run napi's macros again when napi wants their types. Compiles and
+//! compresses the observer, which the crate contains.
 
 use std::env;
 use std::fs;
 use std::path::Path;
 
-/// The systems that the observer is for: the names of the operating system, and of the processor.
+/// The operating systems and processors that the observer supports.
 const OBSERVED: [(&str, &str); 2] = [("linux", "x86_64"), ("linux", "aarch64")];
 
 fn main() {
@@ -28,10 +28,10 @@ fn compile_observer() {
         cc::Build::new().opt_level_str("s").debug(false).pic(true).warnings(true).extra_warnings(true).get_compiler();
     let library = Path::new(&variable("OUT_DIR")).join("observer.so");
     let mut command = compiler.to_command();
-    // Addresses that are none are what a caller may hand to a function that says it takes none such.
+    // Callers may pass a null pointer to a function that declares that it takes none, so the checks for it must stay.
     command.args(["-std=gnu11", "-fvisibility=hidden", "-fno-builtin", "-fno-delete-null-pointer-checks", "-Werror"]);
     command
-        // One page of padding less for each part.
+        // Leaves out a page of padding between the segments.
         .args(["-shared", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none", "-Wl,--hash-style=gnu", "-o"])
         .arg(&library)
         .arg(SOURCE)
@@ -41,7 +41,7 @@ fn compile_observer() {
     compress(&library);
 }
 
-/// Writes `library` compressed beside it, and how many bytes it has.
+/// Writes the compressed `library` and its uncompressed length in bytes to files beside it.
 fn compress(library: &Path) {
     let bytes = fs::read(library).expect("the linker has written it");
     let mut compressed = vec![0; zlib_rs::compress_bound(bytes.len())];

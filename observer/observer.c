@@ -1,11 +1,11 @@
-/* Takes down what the processes of a build read, list, look for, write and start.
+/* Records what the processes of a build read, list, look for, write and start.
  *
- * Loaded into each of them by LD_PRELOAD. See README.md in this directory for what it sees and what it cannot, and
- * `src/observer/trace.rs` for the reader of what it writes.
+ * LD_PRELOAD loads this library into each of them. README.md in this directory says what it sees and what it cannot
+ * see, and `src/observer/trace.rs` reads what it writes.
  *
- * Rules of this file: no allocation, no lock and no standard I/O, since a function here may be called from a signal handler,
- * from an allocator that is being set up, and in the child of a vfork; `errno` is as the real function left it; what cannot
- * be taken down marks the trace as incomplete, and the run then counts as one that was not seen.
+ * Rules of this file: no allocation, no lock and no standard I/O, since a function here may be called from a signal
+ * handler, from an allocator that is being set up, and in the child of a vfork. `errno` is as the real function left
+ * it. An action that cannot be recorded marks the trace as incomplete, and the run then is opaque.
  */
 
 #define _GNU_SOURCE
@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What is younger than the headers of the oldest supported systems. */
+/* Definitions that are younger than the headers of the oldest supported systems. */
 #ifndef O_TMPFILE
 #define O_TMPFILE (020000000 | O_DIRECTORY)
 #endif
@@ -57,7 +57,7 @@
 #define SYS_faccessat2 439
 #endif
 
-/* musl calls these by their other names, and programs that were built for it may call them by these. */
+/* musl's headers define these names as macros for others, but programs that were built for it may call these. */
 #ifndef __GLIBC__
 #undef open64
 #undef openat64
@@ -74,7 +74,7 @@
 #define VARIABLE "DEV_BIN_OBSERVER="
 #define PRELOAD "LD_PRELOAD="
 
-/* ---- The system, asked without libc: usable before this library is set up, and never seen by itself. ---- */
+/* ---- System calls without libc: usable before this library is set up, and never recorded by itself. ---- */
 
 #if defined(__x86_64__)
 static long raw(long number, long a, long b, long c, long d, long e, long f) {
@@ -104,8 +104,8 @@ static long raw(long number, long a, long b, long c, long d, long e, long f) {
 #error "the observer knows the system calls of x86-64 and of 64-bit ARM alone"
 #endif
 
-/* Puts `with` in the place of `*expected`, which otherwise tells what is there. The compilers of the oldest systems have no
- * <stdatomic.h>. */
+/* Replaces `*at` by `with` if it equals `*expected`, and otherwise stores the value of `*at` in `*expected`. The
+ * compilers of the oldest systems have no <stdatomic.h>. */
 static int swapped_64(uint64_t *at, uint64_t *expected, uint64_t with) {
   return __atomic_compare_exchange_n(at, expected, with, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
@@ -118,40 +118,40 @@ static long as_libc(long result) {
   return result;
 }
 
-/* ---- The trace: a file in shared memory, so that it is whole as far as it came whatever ends the process. ---- */
+/* ---- The trace: a file in shared memory, so that it keeps every record, however the process ends. ---- */
 
-/* As `src/observer/trace.rs` has it. */
+/* `src/observer/trace.rs` reads this header. */
 struct header {
   char magic[8];
   uint64_t used;      /* Bytes of records that were reserved. */
   uint64_t allocated; /* Bytes of the file that are on disk, this header included. */
   uint32_t incomplete;
-  uint32_t started;   /* How many programs this process has tried to start. */
+  uint32_t started;   /* The number of programs that this process has tried to start. */
 };
 
 #define MAGIC "devbin1"
 #define CAPACITY ((uint64_t)64 << 20)
 #define FIRST ((uint64_t)16 << 10)
 
-/* What a record tells, as its first byte. */
+/* The kinds of records, as their first byte. */
 enum {
-  PROCESS = 'P',  /* Who this is: fields, each ended by a zero byte. */
+  PROCESS = 'P',  /* The process itself: fields, each ended by a zero byte. */
   READ = 'R',     /* Opened to be read. */
   WRITE = 'W',    /* Opened to be written, or made. */
   REMOVE = 'U',   /* Removed, or moved away. */
   LIST = 'L',     /* Its names were read. */
-  STAT = 'S',     /* Looked at, and it is there. */
+  STAT = 'S',     /* Looked at, and it exists. */
   ABSENT = 'A',   /* Looked for in vain. */
   LINKED = 'H',   /* Given one more name. */
   FOLLOWED = 'K', /* A link, and its target was read. */
   RESOLVED = 'C', /* Every link on the way was followed. */
-  START = 'E',    /* A program is started: the number, then its path, or its name where the system looks for it. */
-  FAILED = 'F',   /* It could not be: the number. */
+  START = 'E',    /* A program is started: its number, then its path, or its name if the system looks for it. */
+  FAILED = 'F',   /* A start failed: its number. */
   VARIABLE_READ = 'G',
   DIRECTORY = 'D', /* The working directory was asked for. */
-  LOADING = 'B',   /* A library is loaded, and the loader chooses more that it needs. */
-  LOADED = 'Z',    /* All that were loaded have been taken down. */
-  OPAQUE = 'O',    /* Something was done that this library does not see through. */
+  LOADING = 'B',   /* A library is loaded, and the loader chooses others that it needs. */
+  LOADED = 'Z',    /* All libraries that were loaded have been recorded. */
+  OPAQUE = 'O',    /* Something was done that this library cannot follow. */
 };
 
 static struct header *trace;
@@ -176,7 +176,7 @@ static void give_up(void) {
   if (trace != NULL) __atomic_store_n(&trace->incomplete, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Writes zeros, for a file system that cannot set aside room otherwise. */
+/* Writes zeros, for a file system that cannot reserve room otherwise. */
 static long fill(long fd, uint64_t from, uint64_t to) {
   static char zeros[4096];
   for (uint64_t at = from; at < to; at += sizeof zeros) {
@@ -185,7 +185,7 @@ static long fill(long fd, uint64_t from, uint64_t to) {
   return 0;
 }
 
-/* Has `needed` bytes of the file on disk, so that writing to memory cannot fail. */
+/* Reserves `needed` bytes of the file on disk, so that writing to the mapped memory cannot fail. */
 static int allocate(uint64_t needed) {
   uint64_t there = __atomic_load_n(&trace->allocated, __ATOMIC_SEQ_CST);
   if (needed <= there) return 1;
@@ -203,7 +203,7 @@ static int allocate(uint64_t needed) {
   return 1;
 }
 
-/* What was taken down already: a hash that is found here is not taken down again. Losing one costs a line. */
+/* The hashes of what was recorded already, so that it is not recorded again. A lost hash costs one more record. */
 static uint64_t seen[1 << 15];
 
 static uint64_t hash(char what, const char *text, size_t length) {
@@ -227,8 +227,8 @@ static int is_known(uint64_t value) {
   return 0;
 }
 
-/* Appends a record: its length in four bytes, what it tells, and the bytes. The length comes last, so that a reader stops
- * before a record that is not whole. */
+/* Appends a record: its length in four bytes, its kind, and the bytes. The length is written last, so that a reader
+ * stops before a record that is not whole. */
 static void record(char what, const char *text, size_t length) {
   uint64_t size = (4 + 1 + length + 7) & ~(uint64_t)7;
   uint64_t at = sizeof(struct header) + __atomic_fetch_add(&trace->used, size, __ATOMIC_SEQ_CST);
@@ -250,11 +250,9 @@ static void record_once(char what, const char *text, size_t length) {
 
 extern char **environ;
 
-/* This library's own variables are never in the environment of the process that it is in, so that nothing that a build script
- * writes down depends on being observed. */
 static int begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
-/* What follows this library in a value of LD_PRELOAD; NULL when that is nothing. */
+/* Returns what follows this library in a value of LD_PRELOAD; NULL if nothing does. */
 static const char *preloaded_besides(const char *value) {
   size_t length = strlen(own_path);
   if (strncmp(value, own_path, length) != 0) return *value == '\0' ? NULL : value;
@@ -262,6 +260,8 @@ static const char *preloaded_besides(const char *value) {
   return value[length] == ':' || value[length] == ' ' ? value + length + 1 : value;
 }
 
+/* Removes this library's own variables from the environment of the process, so that nothing that a build script writes
+ * down depends on being observed. */
 static void take_out_of_environment(void) {
   if (environ == NULL) return;
   char **to = environ;
@@ -285,7 +285,7 @@ static const char *in_environment(const char *with) {
   return NULL;
 }
 
-/* Copies a field of a record, cut where there is no more room. */
+/* Copies a field of a record, cut off where the room ends. Returns where the next field begins. */
 static size_t field(char *to, size_t at, size_t room, const char *text, size_t length) {
   if (length > room - at - 1) length = room - at - 1;
   memcpy(to + at, text, length);
@@ -297,7 +297,7 @@ static size_t text_field(char *to, size_t at, size_t room, const char *text) {
   return field(to, at, room, text == NULL ? "" : text, text == NULL ? 0 : strlen(text));
 }
 
-/* Says who this process is: parent, number there, pid, program, working directory, OUT_DIR, arguments. */
+/* Records this process: its parent, its number there, pid, program, working directory, OUT_DIR and arguments. */
 static void introduce(const char *parent, const char *number) {
   static char text[64 << 10];
   char path[PATH_MAX];
@@ -349,7 +349,7 @@ static int open_trace(void) {
 static __typeof__(&getenv) real_getenv;
 static __typeof__(&getenv) real_secure_getenv;
 
-/* The variable is `<parent>/<number>/<directory>`. */
+/* Reads VARIABLE, which is `<parent>/<number>/<directory>`, and opens the trace. */
 static void set_up(void) {
   int fresh = 0;
   if (!__atomic_compare_exchange_n(&state, &fresh, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return;
@@ -365,7 +365,7 @@ static void set_up(void) {
         strlen(second) < sizeof directory) {
       memcpy(parent, mine, (size_t)(first - mine));
       memcpy(number, first + 1, (size_t)(second - first - 1));
-      /* With the slash that it begins with. */
+      /* The directory begins with this slash. */
       strcpy(directory, second);
       if (open_trace()) introduce(parent, number);
     }
@@ -381,7 +381,7 @@ static int is_observing(void) { return __atomic_load_n(&state, __ATOMIC_ACQUIRE)
 
 /* ---- Paths ---- */
 
-/* Writes `path` as an absolute one, seen from the directory `at`; returns its length, or 0. */
+/* Writes `path` as an absolute path, seen from the directory `at`. Returns its length, or 0. */
 static size_t absolute(char *to, size_t room, int at, const char *path) {
   size_t length = strlen(path);
   size_t before = 0;
@@ -407,13 +407,13 @@ static size_t absolute(char *to, size_t room, int at, const char *path) {
   return before + length;
 }
 
-/* Room for a path, not on the stack: that may be a signal handler's, with a few kilobytes in all. */
+/* Buffers for paths. They are not on the stack, which may be a signal handler's, with a few kilobytes in all. */
 #define LONGEST_PATH (PATH_MAX * 2)
 #define BUFFERS 64
 static char buffers[BUFFERS][LONGEST_PATH];
 static int is_taken[BUFFERS];
 
-/* Returns NULL where all are taken: by threads, or by those that were there when this process was forked. */
+/* Returns NULL if all are taken: by threads, or by those of the parent at the time when this process was forked. */
 static char *take_buffer(void) {
   for (int at = 0; at < BUFFERS; at++) {
     int expected = 0;
@@ -445,7 +445,7 @@ static void note(char what, int at, const char *path) {
   errno = before;
 }
 
-/* The libraries that the loader found for this program. */
+/* Records a library that the loader found for this program. */
 static int loaded_library(struct dl_phdr_info *library, size_t size, void *unused) {
   (void)size;
   (void)unused;
@@ -461,16 +461,16 @@ __attribute__((constructor)) static void loaded(void) {
 
 static int is_absence(int error) { return error == ENOENT || error == ENOTDIR; }
 
-/* What came of looking at a path. */
+/* Records the result of looking at a path. */
 static void looked(int at, const char *path, int failed) {
   if (path == NULL) return;
-  /* An empty path is the open file itself, which was seen when it was opened. */
+  /* An empty path is the open file itself, which was recorded when it was opened. */
   if (path[0] == '\0') return;
-  /* What may not be looked at, or not executed, is there. */
+  /* A path that may not be looked at, or not executed, exists. */
   note(failed && is_absence(errno) ? ABSENT : STAT, at, path);
 }
 
-/* What came of asking where a path leads. */
+/* Records the result of asking where a path leads. */
 static void followed(char what, int at, const char *path, int failed) {
   looked(at, path, failed);
   if (!failed && path != NULL && path[0] != '\0') note(what, at, path);
@@ -483,7 +483,7 @@ static void opened(int at, const char *path, int flags, int failed) {
     return;
   }
   if ((flags & O_DIRECTORY) != 0 && (flags & O_TMPFILE) != O_TMPFILE) {
-    /* What is opened in it later is known by its real name alone. */
+    /* Files that are opened in it later have its real path, so the links on the way to it are recorded now. */
     note(RESOLVED, at, path);
     note((flags & O_PATH) != 0 ? STAT : LIST, at, path);
   } else if ((flags & O_PATH) != 0) {
@@ -500,7 +500,7 @@ static void opaque(const char *why) {
   if (is_observing()) record_once(OPAQUE, why, strlen(why));
 }
 
-/* The function that this one stands before. */
+/* Declares the function that this one stands before. */
 #define REAL(name)                                                                                                     \
   static __typeof__(&name) real_##name;                                                                                \
   if (real_##name == NULL) real_##name = (__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name)
@@ -584,7 +584,7 @@ EXPORT FILE *freopen64(const char *path, const char *mode, FILE *old) {
   return stream;
 }
 
-/* A table of mounted file systems, or a file that looks like one. */
+/* Opens a table of mounted file systems, or any other file. */
 EXPORT FILE *setmntent(const char *path, const char *mode) {
   REAL(setmntent);
   FILE *stream = real_setmntent(path, mode);
@@ -623,7 +623,7 @@ EXPORT DIR *fdopendir(int fd) {
   }
 SCANDIR(scandir, scandirat, dirent)
 
-/* libc walks for these, and asks itself. */
+/* libc itself walks the directories for these, and does not call the functions here. */
 EXPORT int ftw(const char *path, int (*visit)(const char *, const struct stat *, int), int most) {
   REAL(ftw);
   opaque("ftw");
@@ -667,7 +667,7 @@ EXPORT int wordexp(const char *words, void *found, int flags) {
 
 /* ---- Looking ---- */
 
-/* Functions that are younger than the oldest libc that this is built for: its headers do not declare them. */
+/* Names a function that the headers of the oldest supported libc do not declare. */
 #define YOUNG(name) __asm__(#name)
 
 EXPORT int statx_seen(int at, const char *path, int flags, unsigned mask, void *found) YOUNG(statx);
@@ -675,7 +675,7 @@ EXPORT int renameat2_seen(int from_at, const char *from, int at, const char *to,
 EXPORT int execveat_seen(int at, const char *path, char *const argv[], char *const environment[], int flags)
     YOUNG(execveat);
 
-/* Rust's standard library asks `statx` with addresses that are none, to see whether the call is there. */
+/* Rust's standard library calls `statx` with null pointers, to find out if the call exists. */
 int statx_seen(int at, const char *path, int flags, unsigned mask, void *found) {
   int result = (int)as_libc(raw(SYS_statx, at, (long)path, flags, (long)mask, (long)found, 0));
   if (path != NULL && found != NULL) looked(at, path, result != 0);
@@ -704,7 +704,7 @@ SCANDIR(scandir64, scandirat64, dirent64)
 STAT_OF(stat64, stat64)
 STAT_OF(lstat64, stat64)
 STAT_AT(fstatat64, stat64)
-/* What these were called before glibc 2.33. */
+/* Before glibc 2.33, programs called these. */
 #define XSTAT_OF(name, type)                                                                                           \
   EXPORT int name(int version, const char *path, struct type *found) {                                                 \
     REAL(name);                                                                                                   \
@@ -767,7 +767,7 @@ EXPORT ssize_t __readlinkat_chk(int at, const char *path, char *to, size_t room,
 EXPORT char *realpath(const char *restrict path, char *restrict to) {
   REAL(realpath);
   char *result = real_realpath(path, to);
-  /* Where a relative path leads tells where the process runs. */
+  /* The result for a relative path tells the working directory. */
   if (path != NULL && path[0] != '/' && is_observing()) record_once(DIRECTORY, "", 0);
   followed(RESOLVED, AT_FDCWD, path, result == NULL);
   return result;
@@ -794,7 +794,7 @@ EXPORT char *get_current_dir_name(void) {
   return real_get_current_dir_name();
 }
 
-/* What is read there afterwards is known by its real name alone, so the links on the way are taken down now. */
+/* Files that are read there later have its real path, so the links on the way to it are recorded now. */
 EXPORT int chdir(const char *path) {
   note(RESOLVED, AT_FDCWD, path);
   int result = (int)as_libc(raw(SYS_chdir, (long)path, 0, 0, 0, 0, 0));
@@ -802,8 +802,8 @@ EXPORT int chdir(const char *path) {
   return result;
 }
 
-/* libc looks where the caller's program says, so it must see the caller: these end in a jump to it. What it found is taken
- * down later. */
+/* libc searches where the calling library says, so it must see the caller: the functions below end in a jump to it. The
+ * libraries that it found are recorded later. */
 static void loading(const char *path, int flags) {
   if (path == NULL || (flags & RTLD_NOLOAD) != 0) return;
   if (strchr(path, '/') != NULL) note(READ, AT_FDCWD, path);
@@ -833,7 +833,7 @@ __attribute__((destructor)) static void ends(void) {
   record_once(LOADED, "", 0);
 }
 
-/* Allocators ask for variables while they are set up, when `dlsym` must not be called. */
+/* Records and returns a variable. Allocators ask for one while they are set up, when `dlsym` must not be called. */
 static char *variable(const char *name, __typeof__(&getenv) real) {
   if (is_observing()) {
     int before = errno;
@@ -881,7 +881,7 @@ EXPORT int remove(const char *path) {
   return result != 0 && (errno == EISDIR || errno == EPERM) ? rmdir(path) : result;
 }
 
-/* One more name for a file makes that one's content the content of the new name. */
+/* A further name for a file has the content of that file, so the file is recorded, too. */
 EXPORT int linkat(int from_at, const char *from, int at, const char *to, int flags) {
   int result = (int)as_libc(raw(SYS_linkat, from_at, (long)from, at, (long)to, flags, 0));
   if (result == 0 && (flags & AT_EMPTY_PATH) == 0) note(LINKED, from_at, from);
@@ -904,7 +904,7 @@ EXPORT int truncate(const char *path, off_t length) {
   return made(AT_FDCWD, path, (int)as_libc(raw(SYS_truncate, (long)path, (long)length, 0, 0, 0, 0)));
 }
 
-/* libc opens these itself; each makes a name of its own. */
+/* libc itself opens the files of these functions, and replaces the template by their names. */
 static void made_by_template(char *path, int fd) {
   if (fd >= 0) note(WRITE, AT_FDCWD, path);
 }
@@ -942,14 +942,14 @@ EXPORT char *mkdtemp(char *path) {
   return made_path;
 }
 
-/* ---- Talking to others ---- */
+/* ---- Talking to other processes ---- */
 
 static void spoke_to(const struct sockaddr *address, socklen_t length) {
   if (address == NULL || length < sizeof(sa_family_t)) return;
   if (address->sa_family == AF_UNIX) opaque("a connection to another process");
   if (address->sa_family == AF_INET || address->sa_family == AF_INET6) opaque("a network connection");
 }
-/* libc asks nscd and syslog by itself, and not through these functions. What is not there has answered nothing. */
+/* libc does not call these functions when it asks nscd and syslog. A connection that failed has told nothing. */
 EXPORT int connect(int socket, const struct sockaddr *address, socklen_t length) {
   int result = (int)as_libc(raw(SYS_connect, socket, (long)address, (long)length, 0, 0, 0));
   if (result == 0 || errno == EINPROGRESS) spoke_to(address, length);
@@ -973,7 +973,7 @@ EXPORT int accept(int socket, struct sockaddr *address, socklen_t *length) {
   return accept4(socket, address, length, 0);
 }
 
-/* A system call that is made by number. */
+/* Makes a system call by its number. */
 EXPORT long syscall(long number, ...) {
   va_list rest;
   va_start(rest, number);
@@ -991,7 +991,7 @@ EXPORT long syscall(long number, ...) {
     case SYS_readlink: followed(FOLLOWED, AT_FDCWD, (const char *)a, failed); break;
 #endif
     case SYS_openat: opened((int)a, (const char *)b, (int)c, failed); break;
-    /* Its flags are the first field of what the third argument points to. */
+    /* The third argument points to a structure, and the flags are its first field. */
     case SYS_openat2: opened((int)a, (const char *)b, c == 0 ? 0 : (int)*(const uint64_t *)c, failed); break;
 #ifdef SYS_newfstatat
     case SYS_newfstatat:
@@ -1017,10 +1017,11 @@ EXPORT long syscall(long number, ...) {
 
 /* ---- Starting programs ---- */
 
-/* An environment with this library's variables in it: made on the stack, and no larger than it has to be. */
+/* The size of an environment with this library's variables in it. It is made on the stack, and no larger than
+ * necessary. */
 struct handed {
-  size_t entries; /* How many pointers. */
-  size_t bytes;   /* How much text. */
+  size_t entries; /* The number of pointers. */
+  size_t bytes;   /* The length of the new text. */
 };
 
 #define MOST_VARIABLES 4096
@@ -1036,7 +1037,8 @@ static struct handed room_for(char *const *environment) {
   return room.entries > MOST_VARIABLES ? (struct handed){0, 0} : room;
 }
 
-/* Returns what to hand to the program, which is `environment` where there is no room or nothing to hand. */
+/* Returns the environment for the program. It is `environment` itself if there are too many variables or nothing is
+ * observed. */
 static char *const *hand_over(struct handed room, char **entries, char *text, char *const *environment,
                               uint32_t number) {
   if (room.entries == 0) return environment;
@@ -1062,14 +1064,14 @@ static char *const *hand_over(struct handed room, char **entries, char *text, ch
   return entries;
 }
 
-/* The environment for a program, as `full`. */
+/* Declares `full`, the environment for a program. */
 #define HAND_OVER(environment, number)                                                                                 \
   struct handed room = room_for(environment);                                                                          \
   char *entries[room.entries + 1];                                                                                     \
   char texts[room.bytes + 1];                                                                                          \
   char *const *full = hand_over(room, entries, texts, environment, number)
 
-/* Whether there is a program at `path`; takes down that nothing is. */
+/* True if there is a program at `path`. Records `path` if nothing is there, or if it may not be executed. */
 static int is_program(const char *path) {
   long result = raw(SYS_faccessat, AT_FDCWD, (long)path, X_OK, 0, 0, 0);
   if (result != 0) {
@@ -1081,8 +1083,8 @@ static int is_program(const char *path) {
   return fd < 0;
 }
 
-/* Finds a program as libc does: the first on the PATH of this process that may be executed. What is not on the way to it is
- * taken down, since a program that appears there would be started. */
+/* Finds a program as libc does: the first one on the PATH of this process that may be executed. Records the paths
+ * before it at which there is none, since a program that appears there would be started. */
 static int find_program(char *to, size_t room, const char *name) {
   const char *path = in_environment("PATH=");
   for (const char *next = path == NULL ? "/bin:/usr/bin" : path; next != NULL;) {
@@ -1099,7 +1101,7 @@ static int find_program(char *to, size_t room, const char *name) {
   return 0;
 }
 
-/* Takes down that a program is started, and returns its number. */
+/* Records that a program is started, and returns its number. */
 static uint32_t starting(int at, const char *path) {
   if (!is_observing() || path == NULL) return 0;
   int before = errno;
@@ -1162,7 +1164,7 @@ EXPORT int execvpe(const char *name, char *const argv[], char *const environment
 EXPORT int execv(const char *path, char *const argv[]) { return execve(path, argv, environ); }
 EXPORT int execvp(const char *name, char *const argv[]) { return execvpe(name, argv, environ); }
 
-/* The arguments that follow `first`, as `argv`, and what follows them as `rest`. */
+/* Declares `argv`, the arguments from `first` on, and leaves `rest` at what follows them. */
 #define ARGUMENTS(first)                                                                                               \
   va_list rest;                                                                                                        \
   size_t many = 1;                                                                                                     \
@@ -1205,13 +1207,13 @@ EXPORT int execle(const char *path, const char *first, ...) {
 SPAWN(posix_spawn, posix_spawn, pid_t)
 SPAWN(posix_spawnp, posix_spawnp, pid_t)
 
-/* What is opened for a program in another directory than this process's is not known by its path. */
+/* The actions that start a program in another directory. A relative path that they open is not known from here. */
 static const void *elsewhere;
 EXPORT int addchdir_seen(posix_spawn_file_actions_t *restrict actions, const char *restrict path)
     YOUNG(posix_spawn_file_actions_addchdir_np);
 int addchdir_seen(posix_spawn_file_actions_t *restrict actions, const char *restrict path) {
   static __typeof__(&addchdir_seen) real;
-  /* Always there: this library is not used with an older libc (`src/observer/mod.rs`). */
+  /* The function always exists: this library is not used with an older libc (`src/observer/mod.rs`). */
   if (real == NULL) real = (__typeof__(real))(uintptr_t)dlsym(RTLD_NEXT, "posix_spawn_file_actions_addchdir_np");
   note(RESOLVED, AT_FDCWD, path);
   __atomic_store_n(&elsewhere, actions, __ATOMIC_SEQ_CST);
@@ -1228,7 +1230,7 @@ EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict
   return real_posix_spawn_file_actions_addopen(actions, fd, path, flags, mode);
 }
 
-/* libc starts a shell for these by itself, without this library. */
+/* libc itself starts a shell for these, without this library. */
 EXPORT int system(const char *command) {
   REAL(system);
   if (command != NULL) opaque("system");

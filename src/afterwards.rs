@@ -1,34 +1,37 @@
-//! What is left to do when a call has its answer.
+//! Work that a call leaves for after its answer.
 //!
-//! Promises: no answer waits for it, and nothing depends on it. A process that would end, or become another program
-//! ([`wait_for_all`]), waits for what takes moments, such as to keep what a look at a checkout has learned; and for what
-//! may take long, which is to prune, a tenth of a second at most. That goes on on a thread of its own, for as long as the
-//! process lives, and may be killed at any instruction.
-//! Does not promise: that it is done. What is left undone costs some speed the next time, or is left to a later call: a
-//! process that ends at once prunes for that moment alone, and so do those after it until all is done. There is no
-//! process of its own for the rest: that would need a program to run, and a launcher may be the only one there is.
+//! Promises: no answer waits for this work, and no result depends on it. A process that is about to end, or to become
+//! another program (see [`wait_for_all`]), waits for brief work until it is done, such as saving what a sweep has learned.
+//! It waits for lengthy work, which is pruning, for a tenth of a second at most. Lengthy work runs on a thread of its own
+//! for as long as the process lives, and may be killed at any instruction.
+//! Does not promise: that the work is done. Work that is left undone makes the next call a little slower, or is left to a
+//! later call: a process that ends at once prunes for that tenth of a second alone, and later processes go on with it until
+//! all is done. No separate process does the rest. It would need a program to run, and the launcher may be the only program
+//! installed.
 
 use std::cell::RefCell;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Enough to look through hundreds of entries and to remove some; a user does not notice it after a build.
+/// The time that a process waits for lengthy work. It is enough to look through hundreds of entries and to remove some, and
+/// a user does not notice it after a build.
 const GRACE: Duration = Duration::from_millis(100);
-/// Directories are walked into as deep as they are. What is not used of it takes no memory.
+/// The stack size of the thread for lengthy work. Directories are walked recursively, however deep they are. The unused part
+/// takes no memory.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// How many calls of this process may have something left to do.
+/// The number of calls of this process that may have work left to do.
 static CALLS: Mutex<usize> = Mutex::new(0);
 static CALL_ENDED: Condvar = Condvar::new();
 
-/// Work for the time after the answer.
+/// The work of one call for the time after its answer.
 pub struct Afterwards {
     brief: RefCell<Vec<Box<dyn FnOnce()>>>,
     lengthy: RefCell<Option<Box<dyn FnOnce() + Send>>>,
 }
 
-/// For a call that begins.
+/// Registers a call that begins, so that [`wait_for_all`] waits for it.
 impl Default for Afterwards {
     fn default() -> Self {
         *CALLS.lock().unwrap_or_else(PoisonError::into_inner) += 1;
@@ -43,7 +46,8 @@ impl Drop for Afterwards {
     }
 }
 
-/// Waits until no call of this process has anything left to do that is waited for; not to be asked by one of them.
+/// Waits until no call of this process has work left that a process waits for. A call must not use it: it would wait for
+/// itself.
 pub fn wait_for_all() {
     let calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
     drop(CALL_ENDED.wait_while(calls, |calls| *calls > 0));
@@ -54,12 +58,12 @@ impl Afterwards {
         self.brief.borrow_mut().push(Box::new(work));
     }
 
-    /// Of this there is one piece a call.
+    /// Sets the lengthy work of the call, in the place of an earlier one: a call has one piece of it.
     pub(crate) fn add_lengthy(&self, work: impl FnOnce() + Send + 'static) {
         self.lengthy.replace(Some(Box::new(work)));
     }
 
-    /// Does what has gathered so far; or begins to, where it takes long.
+    /// Does the brief work that was added so far. Starts the lengthy work, and waits for it for a tenth of a second at most.
     pub fn run(&self) {
         for work in self.brief.take() {
             work();

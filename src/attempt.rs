@@ -1,8 +1,8 @@
-//! One build of a call, with the looks before and after it.
+//! Makes one build of a call, with a survey of the inputs before and after it.
 //!
-//! Promises: what cargo wrongly took for fresh is cleaned and built again within it. A build holds when its result was copied
-//! whole and nothing that it read was written to meanwhile.
-//! Does not promise: to be the last one. `resolve` makes another where this one does not hold.
+//! Promises: the package of a run that cargo wrongly took for fresh is cleaned and built again within the same attempt. An
+//! attempt holds when its result was copied whole and no input that it read was written to meanwhile.
+//! Does not promise: that one attempt is enough. `resolve` makes another one when this one does not hold.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -23,19 +23,19 @@ use crate::search::{Search, Survey};
 use crate::store::{Lock, LockName, Staged};
 use crate::tree::{Tree, TreePath};
 
-/// What the builds of a call have come to so far.
+/// The attempts of a call so far.
 #[derive(Default)]
 pub(crate) struct Attempts {
-    /// How many there were.
+    /// Their number.
     pub(crate) count: u32,
     /// Milliseconds that cargo took in all of them.
     pub(crate) build_ms: u64,
-    /// Files that were written to meanwhile.
+    /// Files that were written to during one of them.
     disturbed: Vec<TreePath>,
 }
 
 impl Attempts {
-    /// Takes in another one.
+    /// Adds `attempt`.
     pub(crate) fn note(&mut self, attempt: &Attempt) {
         self.count += 1;
         self.build_ms += attempt.built.elapsed_ms;
@@ -43,23 +43,24 @@ impl Attempts {
     }
 }
 
-/// A build that was made.
+/// A finished build.
 pub(crate) struct Attempt {
     pub(crate) built: Built,
-    /// Copies of its result; none when another cargo has replaced that.
+    /// Copies of its result; none if another cargo replaced the result first.
     pub(crate) staged: Option<Staged>,
     pub(crate) needs: Needs,
     pub(crate) disturbance: Disturbance,
-    /// The inputs after it, under the path set that it was seen to read.
+    /// The inputs after the build, under the path set that the build was seen to read.
     pub(crate) after: Inventory,
-    /// The look after it.
+    /// The survey after the build.
     pub(crate) survey_after: Survey,
     observation: Observed,
     began: SystemTime,
 }
 
 impl Attempt {
-    /// Builds what a `survey` found, for `reasons`, with the lock of the target directory held until the result is copied.
+    /// Builds for `reasons`, from the inputs that `survey` found. Holds the lock of the target directory until the result is
+    /// copied.
     pub(crate) fn make(
         search: &Search<'_>,
         (survey, inputs): (&Survey, &Inventory),
@@ -68,7 +69,8 @@ impl Attempt {
         earlier: &Attempts,
     ) -> Result<Self> {
         let whole = search.whole_tree(survey)?;
-        // Minutes may pass now, and others can look at the checkout meanwhile.
+        // A build may take minutes. The work for after the answer is done now, so that other calls can use what this one
+        // learned.
         search.call.afterwards.run();
         let began = search.store.now();
         let (built, observation) = build(search, inputs, &whole, reasons, &earlier.disturbed)?;
@@ -81,7 +83,8 @@ impl Attempt {
         let survey_after = search.survey(Moment::now())?;
         let mut after = search.observing(&survey_after, &set)?;
         after.readers = observation.as_ref().map(|seen| inputs::readers(seen, &search.root)).unwrap_or_default();
-        // What other files of a directory of the system held says nothing of those that were read this time.
+        // A directory of the system has one digest over the files that were read in it. Two digests are comparable only if
+        // both are of the same files.
         let is_comparable = |path: &TreePath| set.system.agrees_with(&inputs.path_set.system, path);
         let known = |path: &TreePath| {
             let outside = inputs.outside.iter().find(|file| file.path == *path && is_comparable(path));
@@ -96,13 +99,13 @@ impl Attempt {
         Ok(Self { built, staged, needs, disturbance, after, survey_after, observation, began })
     }
 
-    /// True if its result may be kept. What was touched may have been changed and changed back while cargo read it; one more
-    /// build makes sure.
+    /// True if its result may be kept. A file that was written to may have been changed and changed back while cargo read
+    /// it, so it takes another build to be sure, even if the bytes are the same.
     pub(crate) fn holds(&self) -> bool {
         self.staged.is_some() && self.disturbance.is_none()
     }
 
-    /// Takes down what the target directory holds now, for the next build in it.
+    /// Records the state of the target directory after this build, for the next build in it.
     pub(crate) fn remember(&self, search: &Search<'_>) -> Result<()> {
         let Ok(observation) = &self.observation else { return Ok(()) };
         let tree = search.whole_tree(&self.survey_after)?;
@@ -110,8 +113,8 @@ impl Attempt {
     }
 }
 
-/// Runs cargo for what was found of `inputs`, and runs it once more without what it wrongly took for fresh. Changed inputs
-/// are named in `reasons`, those that changed during earlier builds of this call in `disturbed`.
+/// Runs cargo on `inputs`, and once more after cleaning the packages that it wrongly took for fresh. `reasons` names the
+/// inputs that changed, and `disturbed` those that changed during earlier builds of this call.
 fn build(
     search: &Search<'_>,
     inputs: &Inventory,
@@ -132,7 +135,7 @@ fn build(
     let mut built = match cargo::build(&asked, root, variables, expected, call.cancellation, call.emit) {
         Ok(built) => built,
         Err(error) => {
-            // What ran before it failed is fresh to the next build.
+            // Runs that ended before the failure are fresh to the next build, so their reads are kept.
             keep_seen(search)?;
             return Err(error);
         }
@@ -144,7 +147,7 @@ fn build(
     let record = record(search, &built)?;
     let present = present(search, &observation, inputs, tree)?;
     let changed: Vec<String> = reasons.iter().flat_map(MissReason::paths).collect();
-    // One that has not ended yet has noted nothing.
+    // A cargo that has not ended yet has not recorded its rustc.
     let is_other_rustc = rustc.is_some() && rustc != inputs::last_rustc(&target);
     let (record, observed, present) = (&record, &observation, &present);
     let audit = Audit {
@@ -173,7 +176,7 @@ fn build(
     Ok((built, observation))
 }
 
-/// What a build was seen to read, or why that is not known.
+/// The reads of a build, or the reason why they are not known.
 type Observed = Result<Observation, String>;
 
 fn observe(search: &Search<'_>, inputs: &Inventory, built: &Built) -> Observed {
@@ -188,7 +191,8 @@ fn observe(search: &Search<'_>, inputs: &Inventory, built: &Built) -> Observed {
     })
 }
 
-/// What the next look-up has to read; everything, and in vain, where the build does not tell.
+/// Returns the path set for the next look-up. If the reads of the build are not known, the set names the whole tree and
+/// serves no binary.
 fn path_set(search: &Search<'_>, tree: &Tree, observation: &Observed, staged: Option<&Staged>) -> Result<PathSet> {
     let observation = match observation {
         Ok(observation) => observation,
@@ -202,7 +206,7 @@ fn path_set(search: &Search<'_>, tree: &Tree, observation: &Observed, staged: Op
     if holds(&search.root)? {
         set.bound_by.insert("it holds the path of the checkout".to_owned());
     }
-    // `file!()` tells where a package outside the workspace lies.
+    // `file!()` in a package outside the workspace holds the path of the package.
     let outside = observation.local().map(|reads| normalized(&reads.package.directory));
     for directory in outside.filter(|directory| !directory.starts_with(&search.root)) {
         if holds(&directory)? {
@@ -222,8 +226,8 @@ fn present<'s>(
     Present::of(observation, inputs, tree, (root, &request.env, request.scope), &search.system)
 }
 
-/// The record of the directory that `built` is in. One of the whole target directory says that nothing in it is to be
-/// relied on.
+/// Returns the record of the directory that `built` lies in, or that of the whole target directory if that one says that
+/// nothing in it is to be relied on.
 fn record(search: &Search<'_>, built: &Built) -> Result<BuildRecord> {
     let target = inputs::target_directory(&search.root, &search.request.env)?;
     let of_all: BuildRecord = search.store.record(&target);
@@ -231,7 +235,7 @@ fn record(search: &Search<'_>, built: &Built) -> Result<BuildRecord> {
     Ok(if of_all.is_distrusted() { of_all } else { of_profile })
 }
 
-/// Takes down what the target directory holds now, after a build that `began` then, for the next build in it.
+/// Records the state of the target directory after a build that `began` then, for the next build in it.
 fn remember(
     search: &Search<'_>,
     built: &Built,
@@ -250,7 +254,7 @@ fn remember(
     search.store.keep_record(built.output_directory(), &record)
 }
 
-/// What runs in the target directory were seen to read, now and when they ran last.
+/// Returns the reads of the runs in the target directory, each from the last time that the run was seen.
 fn seen(search: &Search<'_>) -> Result<SeenRuns> {
     let target = inputs::target_directory(&search.root, &search.request.env)?;
     let mut seen = search.store.record::<BuildRecord>(&target).seen;

@@ -1,15 +1,15 @@
-//! The Node-API surface: one call, `start`, and the switch that stops it; what signals mean; and, for the
-//! command line, `replaceProcess`.
+//! The Node-API surface: one call, `start`, and the switch that stops it; the signals that JavaScript must leave alone; and,
+//! for the command line alone, `replaceProcess` and the workspace and package around a directory.
 //!
-//! Promises: `start` returns at once; the work happens on a thread of its own. Events and exactly one terminal message
-//! travel through one threadsafe function, so they arrive in order. It is released when what was left to do is done, and
-//! nothing keeps the process alive from then on: that takes milliseconds, or, once a day and after a build alone, a tenth of
-//! a second at most, when the cache is pruned. A process that cannot wait for that may exit; a cache is valid at any moment
-//! of it. A panic becomes a terminal message. A call ends when the JavaScript that could end it is gone, as it is when a worker
-//! thread is terminated.
+//! Promises: `start` returns at once, and the work happens on a thread of its own. Events and exactly one terminal message
+//! travel through one threadsafe function, so they arrive in order. The function is released when the work after the answer
+//! is done, and this module does not keep the process alive from then on. That takes milliseconds or, when the cache is
+//! pruned, a tenth of a second at most. The cache is pruned once a day, and after a build alone. A process that cannot wait
+//! may exit: the cache is valid at any moment. A panic becomes a terminal message. A call ends when the JavaScript that
+//! could end it is gone, as when a worker thread is terminated.
 //! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
 //!
-//! This module and its `types` alone name napi; its `convert` turns the core's types into those.
+//! Only this module and its `types` use napi. Its `convert` turns the core's types into those of `types`.
 
 mod convert;
 mod types;
@@ -35,15 +35,15 @@ use crate::{cancellation, defaults, explain, inputs, known_inputs, out, replace,
 use convert::Originals;
 pub use types::*;
 
-/// Directories are walked into one by one, as deep as paths can be long: thousands of levels. What is not used of it takes
-/// no memory. glibc keeps the stacks of threads that have ended for the next ones, as long as they are not more than 40 MiB.
+/// The stack size of a call's thread. Directories are walked recursively, as deep as paths can be long: thousands of levels.
+/// The unused part takes no memory. glibc keeps the stacks of ended threads for later ones, up to 40 MiB in all.
 ///
 /// <https://sourceware.org/glibc/manual/latest/html_node/POSIX-Thread-Tunables.html>
 const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 type Sink = ThreadsafeFunction<Message, (), Message, Status, false>;
 
-/// Stops one call; made when the call is, so that it also knows when that was.
+/// The switch that stops one call. It is made when the call is, and so also knows when that was.
 #[napi]
 pub struct Cancellation {
     inner: Arc<cancellation::Cancellation>,
@@ -52,7 +52,7 @@ pub struct Cancellation {
 
 #[napi]
 impl Cancellation {
-    /// For a call that is made now.
+    /// Makes the switch of a call that is made now.
     #[napi(constructor)]
     #[must_use]
     #[allow(clippy::new_without_default, reason = "a moment is no default value")]
@@ -67,15 +67,15 @@ impl Cancellation {
     }
 }
 
-/// Whoever drops the switch can no longer use it, and then nobody can: a worker thread that is terminated lets go of it
-/// without running any more JavaScript. `index.js` holds it for as long as its call is under way.
+/// Stops the call when JavaScript has let go of the switch, since nothing else could stop it then. A worker thread that is
+/// terminated lets go of it without running any more JavaScript. `index.js` holds it while its call is under way.
 impl Drop for Cancellation {
     fn drop(&mut self) {
         self.inner.cancel();
     }
 }
 
-/// Starts a call; everything else arrives through `sink`.
+/// Starts a call. Everything else arrives through `sink`.
 #[napi]
 pub fn start(
     request: NativeRequest,
@@ -95,7 +95,7 @@ pub fn start(
         };
         sink.call(last, ThreadsafeFunctionCallMode::Blocking);
         if catch_unwind(AssertUnwindSafe(|| afterwards.run())).is_err() {
-            tracing::debug!("what was left to do panicked");
+            tracing::debug!("the work after the answer panicked");
         }
         drop(sink);
     };
@@ -103,15 +103,15 @@ pub fn start(
     thread.map(drop).map_err(|error| napi::Error::from_reason(format!("cannot start a thread: {error}")))
 }
 
-/// Runs a program in the place of this process, which has no worker threads of JavaScript's; for `dev-bin run` alone.
-/// Returns when that fails.
+/// Runs a program in the place of this process, for `dev-bin run` alone. The process must have no JavaScript worker threads.
+/// Returns only on failure.
 #[napi]
 #[must_use]
 pub fn replace_process(program: String, args: Vec<String>) -> NotReplaced {
     replace::replace_process(&program, &args).into()
 }
 
-/// The workspace that a cargo started in `directory` works on, for the command line alone.
+/// Returns the directory of the workspace that a cargo started in `directory` works on; for the command line alone.
 #[napi]
 #[must_use]
 pub fn workspace_around(directory: String) -> Option<String> {
@@ -119,14 +119,14 @@ pub fn workspace_around(directory: String) -> Option<String> {
     found.to_str().map(str::to_owned)
 }
 
-/// The package of that workspace whose directory `directory` is in, for the command line alone.
+/// Returns the package of that workspace whose directory `directory` is in; for the command line alone.
 #[napi]
 #[must_use]
 pub fn package_around(directory: String) -> Option<String> {
     inputs::package_around(std::path::Path::new(&directory))
 }
 
-/// Signals that would end this process, had its parent not made it ignore them. `index.js` leaves them alone.
+/// Returns the signals that would end this process, had its parent not made it ignore them. `index.js` leaves them alone.
 #[napi]
 #[must_use]
 pub fn ignored_signals() -> Vec<&'static str> {
@@ -198,7 +198,7 @@ fn prune(options: Options, all: bool, dry_run: bool, cancellation: &cancellation
     Ok(Message::Pruning { pruning: pruned.into() })
 }
 
-/// The cache of a call that asks for no binary, and the environment of the call.
+/// Opens the cache of a call that asks for no binary, and returns it with the environment of the call.
 fn cache(options: &Options) -> Result<(Store, Environment)> {
     let env = Environment::from(options.env.clone());
     report::log_as_asked(&env);

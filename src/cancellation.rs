@@ -1,8 +1,8 @@
-//! Stopping a call from another thread, at once.
+//! Stops a call from another thread, at once.
 //!
-//! Promises: [`Cancellation::cancel`] returns after whatever was started with `start` has been ended,
-//! and nothing is started afterwards; it may be called from a process's exit handler, where nothing runs later. Every
-//! wait of this crate is a `pause` and ends early.
+//! Promises: [`Cancellation::cancel`] returns after everything that was started with `start` has been ended, and nothing is
+//! started afterwards. It may be called from the exit handler of a process, after which nothing runs. Every wait of this
+//! crate is a `pause` and ends early, or checks for cancellation every few milliseconds.
 //! Does not promise: that work in hand stops between two checks, which are a file or a few milliseconds apart.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,18 +18,19 @@ struct State {
     ending: Option<Ending>,
 }
 
-/// One call's switch, shared by the thread that works and those that may stop it.
+/// The switch of one call, shared by the thread that works and those that may stop it.
 #[derive(Default)]
 pub struct Cancellation {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-/// While it lives, cancelling also ends what was registered.
+/// The registration of something that was started. While it lives, cancelling the call ends that, too.
 pub(crate) struct Registration<'a>(&'a Cancellation);
 
 impl Cancellation {
-    /// Stops the call: what is registered ends now, what waits wakes, what comes later answers [`Error::Aborted`].
+    /// Stops the call: ends what is registered, wakes every `pause`, and makes every later check fail with
+    /// [`Error::Aborted`].
     pub fn cancel(&self) {
         let mut state = self.lock();
         state.cancelled = true;
@@ -47,7 +48,7 @@ impl Cancellation {
         if self.is_cancelled() { Err(Error::Aborted) } else { Ok(()) }
     }
 
-    /// Sleeps, unless cancelled before or meanwhile.
+    /// Sleeps for `length`, or fails with [`Error::Aborted`] as soon as the call is cancelled.
     pub(crate) fn pause(&self, length: Duration) -> Result<()> {
         let until = Instant::now() + length;
         let mut state = self.lock();
@@ -61,11 +62,11 @@ impl Cancellation {
         Err(Error::Aborted)
     }
 
-    /// Starts something, and has what ends it called on cancellation for as long as the registration lives. Starts
-    /// nothing when that has already happened.
+    /// Starts something, and registers the function that ends it, which cancellation calls while the registration lives.
+    /// Starts nothing if the call is cancelled already.
     ///
-    /// All under one lock: a cancellation meets either nothing or something that it can end, and what it ends cannot go
-    /// away under it. That matters to a process that exits, which does not look a second time.
+    /// One lock is held for all of this. So a cancellation finds either nothing, or something that it can end and that does
+    /// not go away meanwhile. A process that exits depends on this: it does not look a second time.
     pub(crate) fn start<T, E: Fn() + Send + 'static>(
         &self,
         start: impl FnOnce() -> Result<(T, E)>,

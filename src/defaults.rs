@@ -1,10 +1,10 @@
-//! What is meant where a call leaves the package or the target out.
+//! Chooses the package and the target where a call leaves them out.
 //!
-//! Promises: the choice is that of `cargo run` in the directory of the workspace: its default members, the only binary
-//! among them, or the one that `default-run` names. Of a package that is named, a binary called like the package comes
-//! before having to choose. A package that has no binary and whose library is a `cdylib` means that. Where nothing follows,
-//! the error lists what there is.
-//! Does not promise: that what was chosen can be built.
+//! Promises: the choice is that of `cargo run` in the directory of the workspace: its default members, and the only binary
+//! among them, or the one that `default-run` names. If the package has several binaries and no `default-run`, the binary
+//! called like the package is chosen. A package that has no binary and whose library is a `cdylib` means that library. If
+//! nothing can be chosen, the error lists the candidates.
+//! Does not promise: that the chosen target can be built.
 
 use crate::afterwards::Afterwards;
 use crate::error::{Error, Result, listed};
@@ -13,15 +13,16 @@ use crate::nearest::offered;
 use crate::request::{self, Kind, Options};
 use crate::store::Store;
 
-/// More would not be read.
+/// The number of names that a message lists. A user would not read more.
 const MOST_NAMES: usize = 20;
 
-/// `options` with package, kind and target filled in as far as they follow from the workspace's manifests, which are looked
-/// at only where something is left out. What is worth keeping of the look is kept `afterwards`.
+/// Returns `options` with package, kind and target filled in, as far as they follow from the manifests of the workspace.
+/// Reads the manifests only if something is left out, and saves what it learned of them `afterwards`.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidOption`] where there are several to choose from, or none; [`Error::NotACheckout`] without a workspace.
+/// [`Error::InvalidOption`] if there are several candidates, or none; [`Error::NotACheckout`] without a workspace;
+/// [`Error::InputUnreadable`] for a broken manifest; [`Error::CacheUnusable`].
 pub fn fill_in(mut options: Options, afterwards: &Afterwards) -> Result<Options> {
     let kind = options.kind.as_deref().map(Kind::named).transpose()?;
     let is_library = kind.is_some_and(Kind::is_library);
@@ -34,7 +35,7 @@ pub fn fill_in(mut options: Options, afterwards: &Afterwards) -> Result<Options>
     if options.crate_name.is_none() {
         inputs::checkout_root(&options.repo)?;
     } else if !options.repo.join("Cargo.toml").is_file() {
-        // It is for the call itself to tell, when the other options are checked.
+        // The call itself reports the missing workspace, after it has checked the other options.
         return Ok(options);
     }
     let store = Store::open(&request::absolute("cacheDir", &options.cache_dir)?)?;
@@ -62,12 +63,12 @@ pub fn fill_in(mut options: Options, afterwards: &Afterwards) -> Result<Options>
     };
     match packages(Asked::Named(name)).pop() {
         Some(package) => target(options, kind, &package),
-        // cargo says whether there is one.
+        // cargo reports a package that does not exist.
         None => Ok(options),
     }
 }
 
-/// The one of `candidates` that has what is asked for.
+/// Returns the only package of `candidates` that has the requested target, or the only one with a `default-run`.
 fn only_package<'p>(candidates: &'p [Targets], kind: Option<Kind>, name: Option<&str>) -> Result<&'p Targets> {
     let has = |package: &&Targets| match name {
         Some(name) => names_of(package, kind.unwrap_or_default()).contains(&name),
@@ -123,7 +124,7 @@ fn only_package<'p>(candidates: &'p [Targets], kind: Option<Kind>, name: Option<
     }
 }
 
-/// What a target of a kind is called.
+/// Returns the words for a target of `kind`.
 fn target_word(kind: Kind) -> &'static str {
     match kind {
         Kind::Bin => "binary",
@@ -132,7 +133,7 @@ fn target_word(kind: Kind) -> &'static str {
     }
 }
 
-/// `options` for the target of `package` that is meant.
+/// Returns `options` with the target of `package` filled in.
 fn target(mut options: Options, kind: Option<Kind>, package: &Targets) -> Result<Options> {
     let kind = match kind {
         Some(kind) => kind,
@@ -163,7 +164,7 @@ fn target(mut options: Options, kind: Option<Kind>, package: &Targets) -> Result
         (None, []) if kind == Kind::Example => {
             return Err(Error::option("kind", format!("package `{name}` has no example")));
         }
-        // cargo says that the package has no binary, and which do.
+        // cargo reports that the package has no binary, and which packages have one.
         (None, []) => None,
         (None, several) => {
             let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
@@ -175,7 +176,8 @@ fn target(mut options: Options, kind: Option<Kind>, package: &Targets) -> Result
     Ok(options)
 }
 
-/// The targets of `package` of one kind. Whether a library is made in a form is for cargo to tell.
+/// Returns the names of the targets of `package` of one kind. cargo itself checks whether it makes a library in the
+/// requested form.
 fn names_of(package: &Targets, kind: Kind) -> Vec<&str> {
     match kind {
         Kind::Bin => package.bins.iter().map(String::as_str).collect(),
@@ -184,7 +186,7 @@ fn names_of(package: &Targets, kind: Kind) -> Vec<&str> {
     }
 }
 
-/// True if all that a package is for is a library that other programs load.
+/// True if a package has no binary, and a library that other programs load.
 fn is_addon(package: &Targets) -> bool {
     let is_cdylib = |library: &Library| library.crate_types.iter().any(|it| it == Kind::Cdylib.name());
     package.bins.is_empty() && package.library.as_ref().is_some_and(is_cdylib)

@@ -1,18 +1,19 @@
-//! Every way a call can fail.
+//! Every way in which a call can fail.
 //!
-//! Promises: each error has a stable [`Code`] that callers may match on, a message that says what failed and with
-//! what, and, where something can be done, a hint that says what to do next. Paths are always in the message.
+//! Promises: each error has a stable [`Code`] that callers may match on, a message that says what failed and with what, and,
+//! if there is a remedy, a hint that says what to do next. Paths are always in the message.
 //! Does not promise: stable wording.
 //!
-//! [`Error::Aborted`] is the one variant without a code: the caller that aborted knows the reason, and the
-//! JavaScript wrapper rejects with that reason instead of an error of ours.
+//! [`Error::Aborted`] is the one variant without a code. The caller that aborted knows the reason, and the JavaScript
+//! wrapper rejects with that reason instead of an error of this package.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::nearest::offered;
 
-/// What [`Error::code`] can answer; the JavaScript `DevBinaryErrorCode` without the wrapper's own `BINDING_LOAD`.
+/// The codes that [`Error::code`] returns: the JavaScript `DevBinaryErrorCode` without `BINDING_LOAD`, which the wrapper
+/// alone uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// An option has a wrong type, a value cargo would refuse, or an unknown name.
@@ -31,7 +32,7 @@ pub enum Code {
     BuildFailed,
     /// The inputs changed during each of the attempts to build them.
     ChangedDuringBuild,
-    /// Nothing is left of a build.
+    /// No build of the target is known.
     NotBuilt,
     /// The cache directory cannot be used, or not safely.
     CacheUnusable,
@@ -40,7 +41,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// The code as JavaScript sees it.
+    /// Returns the code as JavaScript sees it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -68,23 +69,23 @@ pub enum Error {
     InvalidOption {
         /// The option's name in the JavaScript surface.
         option: &'static str,
-        /// What is wrong with its value.
+        /// The problem with its value.
         problem: String,
     },
     /// `repo` cannot be built from.
     #[error("`{}` is not a checkout to build from: {problem}", path.display())]
     NotACheckout {
-        /// What was given as `repo`, absolute.
+        /// The value of `repo`, made absolute.
         path: PathBuf,
-        /// What is missing.
+        /// The part that is missing, in words.
         problem: String,
-        /// What to do about it.
+        /// The remedy.
         hint: String,
     },
     /// A program or target is missing.
     #[error("{what}")]
     ToolNotFound {
-        /// What is missing and who needs it.
+        /// The missing program or target, and what needs it.
         what: String,
         /// The command that installs it.
         hint: String,
@@ -92,7 +93,7 @@ pub enum Error {
     /// No package of that name.
     #[error("there is no package `{name}` in `{}`", workspace.display())]
     UnknownCrate {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
         /// The workspace that was searched.
         workspace: PathBuf,
@@ -102,7 +103,7 @@ pub enum Error {
     /// No binary of that name in the package.
     #[error("package `{package}` has no binary `{name}`")]
     UnknownBin {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
         /// The package.
         package: String,
@@ -114,7 +115,7 @@ pub enum Error {
     InputUnreadable {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// cargo failed.
@@ -122,20 +123,20 @@ pub enum Error {
     BuildFailed {
         /// The command line as one would type it.
         command: String,
-        /// How it ended.
+        /// Its exit status, or the signal that ended it.
         status: String,
         /// The compiler's and cargo's own rendered errors, without colours.
         report: String,
     },
-    /// The tree would not hold still.
+    /// The inputs changed during every attempt to build them.
     #[error("the inputs changed during each of {attempts} builds: {}", listed(paths, 10))]
     ChangedDuringBuild {
-        /// How often cargo ran.
+        /// The number of attempts.
         attempts: u32,
-        /// What changed during the last attempt.
+        /// The changes during the last attempt, in words.
         paths: Vec<String>,
     },
-    /// Nothing is left of a build of what was asked for.
+    /// No build of the requested target is known.
     #[error("no build of `{bin}` in `{}` is known", checkout.display())]
     NotBuilt {
         /// Name of the target.
@@ -148,9 +149,9 @@ pub enum Error {
     CacheUnusable {
         /// The directory or the file in it.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem with it.
         problem: String,
-        /// What to do about it.
+        /// The remedy.
         hint: String,
     },
     /// The caller asked to stop.
@@ -165,7 +166,7 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// The stable code; `None` for an abort, which is reported as the caller's own reason.
+    /// Returns the stable code; `None` for an abort, for which the caller gets its own reason.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         Some(match self {
@@ -184,7 +185,7 @@ impl Error {
         })
     }
 
-    /// What to do next, where that is known.
+    /// Returns what to do next, if that is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -215,12 +216,12 @@ impl Error {
         Self::InvalidOption { option, problem: problem.into() }
     }
 
-    /// The cache at `path` cannot be used for an error of the system's.
+    /// Makes an error of the cache at `path` from an error of the system.
     pub(crate) fn cache_io(path: &Path, error: &io::Error) -> Self {
         Self::cache_doing(path, error.to_string(), error)
     }
 
-    /// As [`Error::cache_io`], where more is to be said of what failed.
+    /// Makes the same with a `problem` that says more than the error of the system.
     pub(crate) fn cache_doing(path: &Path, problem: String, error: &io::Error) -> Self {
         Self::CacheUnusable { path: path.to_owned(), problem, hint: cache_hint(error) }
     }
@@ -232,7 +233,8 @@ impl Error {
 
 const MORE_DESCRIPTORS: &str = "let the process open more files at once, as `ulimit -n` does";
 
-/// What to do about an error of the system's in the cache. What failed says less than why.
+/// Returns the remedy for an error of the system in the cache. It follows from the reason, and not from the operation that
+/// failed.
 fn cache_hint(error: &io::Error) -> String {
     use io::ErrorKind;
     let what = match error.kind() {
@@ -254,7 +256,7 @@ fn cache_hint(error: &io::Error) -> String {
     format!("{what}, or name another directory in `cacheDir`")
 }
 
-/// What to do about an input that the system does not give.
+/// Returns the remedy for an input that the system does not let this process read.
 fn input_hint(error: &io::Error) -> String {
     use io::ErrorKind;
     let what = match error.kind() {
@@ -266,7 +268,7 @@ fn input_hint(error: &io::Error) -> String {
     format!("{what}, or name it in `exclude` if no build reads it")
 }
 
-/// True if something other than the mode of a file forbids it: `EPERM` and not `EACCES`.
+/// True if something other than the file's mode forbids the access: `EPERM` and not `EACCES`.
 fn is_forbidden(error: &io::Error) -> bool {
     #[cfg(unix)]
     {
@@ -294,7 +296,7 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     }
 }
 
-/// The first `most` of `names`, and how many more there are.
+/// Returns the first `most` of `names`, and the number of the others.
 pub(crate) fn listed(names: &[String], most: usize) -> String {
     let mut text = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > most {

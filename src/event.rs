@@ -1,14 +1,14 @@
-//! What a call tells while it works.
+//! The events that a call reports while it works.
 //!
 //! Promises: events arrive in the order in which things happen, and the last one comes before the call's result.
-//! Does not promise: a certain number of `progress` events; they follow cargo's own progress line.
+//! Does not promise: a certain number of `progress` events. They follow cargo's own progress line.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::tree::Change;
 
-/// What [`Event::Waiting`] waits for.
+/// The cause of an [`Event::Waiting`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitingFor {
     /// Another call, in this process or another one, builds the same binary.
@@ -17,7 +17,7 @@ pub enum WaitingFor {
     Checkout,
     /// Another process holds cargo's own lock on the build directory or the package cache.
     Cargo,
-    /// Another process runs zig, which does not bear company.
+    /// Another process runs cargo-zigbuild, and two zigs at once would damage each other's cache.
     Zigbuild,
 }
 
@@ -35,16 +35,16 @@ pub enum Event {
     Miss {
         /// The binary's name.
         bin: String,
-        /// Why.
+        /// The reasons for the miss.
         reasons: Vec<MissReason>,
     },
-    /// Someone else must finish first.
+    /// Another call or process must finish first.
     Waiting {
-        /// What is waited for.
+        /// The cause of the wait.
         on: WaitingFor,
-        /// The process that holds it, where that is known.
+        /// The process that is waited for, if known.
         pid: Option<u32>,
-        /// Since when that process holds it, in milliseconds since 1970, where that is known.
+        /// The time when that process took it, in milliseconds since 1970, if known.
         since_ms: Option<u64>,
     },
     /// cargo starts.
@@ -53,7 +53,7 @@ pub enum Event {
         bin: String,
         /// The command line as one would type it.
         command: String,
-        /// How long the last build of the same crate and binary took, if there was one.
+        /// The time that the last build of the same crate and binary took, if there was one.
         expected: Option<Duration>,
     },
     /// cargo's progress line changed.
@@ -62,16 +62,16 @@ pub enum Event {
         done: u32,
         /// Units in all.
         total: u32,
-        /// What compiles now, as cargo names it.
+        /// The units that compile now, as cargo names them.
         compiling: Vec<String>,
-        /// What of that compiles for the longest time.
+        /// The unit among them that has compiled for the longest time.
         slowest: Option<Compiling>,
-        /// How long cargo has run.
+        /// The time that cargo has run.
         elapsed: Duration,
-        /// How much longer it would run if it took as long as the last time.
+        /// The time that is left if this build takes as long as the last one.
         left: Option<Duration>,
     },
-    /// The compiler or cargo has something to say.
+    /// A message of the compiler or of cargo.
     Diagnostic {
         /// `error`, `warning`, `note`, …
         level: String,
@@ -89,7 +89,7 @@ pub enum Event {
     Published {
         /// The binary's name.
         bin: String,
-        /// Where.
+        /// The path of the binary in the cache.
         path: PathBuf,
         /// Size in bytes.
         size: u64,
@@ -98,9 +98,9 @@ pub enum Event {
         /// Milliseconds that cargo took.
         build_ms: u64,
     },
-    /// Something is not as it should be and the call goes on.
+    /// A problem that does not end the call.
     Warning {
-        /// What, and what is done about it.
+        /// The problem, and what is done about it.
         message: String,
     },
 }
@@ -108,23 +108,23 @@ pub enum Event {
 /// A unit that compiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiling {
-    /// As cargo names it.
+    /// The unit's name, as cargo shows it.
     pub unit: String,
-    /// For how long.
+    /// The time that it has compiled.
     pub elapsed: Duration,
 }
 
-/// Why a binary was built.
+/// A reason why a binary was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissReason {
-    /// Nothing is left of a build of this crate and binary, whatever else was asked for, in this checkout or another one of the
-    /// same repository.
+    /// No build of this crate and binary is known, whatever its options, in this checkout or another one of the same
+    /// repository.
     FirstBuild,
-    /// `rebuild` was asked for.
+    /// The caller asked for `rebuild`.
     Rebuild,
-    /// The entry was there and not as it was published.
+    /// The entry exists, and differs from what was published.
     Corrupt {
-        /// What is wrong with it.
+        /// The difference, in words.
         detail: String,
     },
     /// Options differ from those of the last build.
@@ -136,7 +136,7 @@ pub enum MissReason {
     Source {
         /// The first of them.
         paths: Vec<ChangedPath>,
-        /// How many there are in all.
+        /// The number of all of them.
         count: usize,
     },
     /// HEAD is another commit.
@@ -148,13 +148,13 @@ pub enum MissReason {
         /// The commit now.
         to: Option<String>,
     },
-    /// A program that builds is another one.
+    /// A program that takes part in the build is another one.
     Toolchain {
         /// Its role: cargo, rustc, zig, …
         tool: String,
-        /// What it was at the last build, if it took part.
+        /// The program at the last build, if it took part.
         from: Option<String>,
-        /// What it is now.
+        /// The program now, if it takes part.
         to: Option<String>,
     },
     /// Variables differ from those of the last build.
@@ -167,31 +167,32 @@ pub enum MissReason {
         /// The files.
         files: Vec<String>,
     },
-    /// It was built in another checkout of the same repository, from the same, and may depend on where that lies.
+    /// Another checkout of the same repository has built it from the same inputs, and the binary may depend on where that
+    /// checkout lies.
     Bound {
-        /// Where it was built.
+        /// The checkout that built it.
         checkout: PathBuf,
-        /// Why it may, in words.
+        /// The bonds of the binary, in words.
         bound_by: Vec<String>,
     },
-    /// The last build left no trace of what it read, so cargo has to look.
+    /// The reads of the last build are not known, so cargo has to check.
     UnknownReads {
-        /// Which trace is missing, and why.
+        /// The trace that is missing, and why.
         detail: String,
     },
 }
 
-/// A path that made a difference.
+/// A path whose input changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedPath {
-    /// Relative to the checkout, with `/`; what is not UTF-8 in it is replaced.
+    /// The path, with `/`, and relative to the checkout if it was reached from there. Bytes that are not UTF-8 are replaced.
     pub path: String,
-    /// How it differs.
+    /// The kind of change.
     pub change: Change,
 }
 
 impl MissReason {
-    /// One phrase for a person.
+    /// Returns one phrase for a person.
     #[must_use]
     pub fn summary(&self) -> String {
         match self {
@@ -224,7 +225,7 @@ impl MissReason {
         }
     }
 
-    /// The paths that it names.
+    /// Returns the paths that the reason names.
     pub fn paths(&self) -> impl Iterator<Item = String> + use<> {
         let paths = if let Self::Source { paths, .. } = self { paths.clone() } else { Vec::new() };
         paths.into_iter().map(|changed| changed.path)

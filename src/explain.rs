@@ -1,7 +1,7 @@
-//! Saying what a call would do, without doing it.
+//! Says what a call would do, without doing it.
 //!
-//! Promises: nothing is built, and where there is an entry, nothing is run but what a look-up runs. Where there is none, cargo
-//! is asked about its workspace, and what it would refuse is the error that a build would end with.
+//! Promises: nothing is built. If there is an entry, no program runs but those of a look-up. If there is none, cargo is
+//! asked about its workspace, and a request that cargo would refuse fails with the error that a build would end with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,32 +16,32 @@ use crate::request::Request;
 use crate::search::{Call, Search};
 use crate::store::{Entry, LookUp};
 
-/// What [`crate::resolve::get_dev_binary`] would do now.
+/// A forecast of what [`crate::resolve::get_dev_binary`] would do now.
 #[derive(Clone, Debug)]
 pub struct Explanation {
     /// cargo package.
     pub package: String,
     /// Name of the target.
     pub bin: String,
-    /// The entry that it would answer with.
+    /// The entry that it would return.
     pub entry: Option<Entry>,
     /// The fingerprint, as far as it is known before a build.
     pub fingerprint: Fingerprint,
-    /// Why it would build; empty when it would not.
+    /// The reasons why it would build; empty if it would not.
     pub reasons: Vec<MissReason>,
     /// True if git knows the workspace.
     pub in_worktree: bool,
-    /// The runs of the last build that read what changed, in words, by its path in the reasons.
+    /// The runs of the last build that read a changed path, in words, by that path in the reasons.
     pub read_by: BTreeMap<String, Vec<String>>,
-    /// Why no other checkout is served the binary of the last build, in words; empty where any is.
+    /// The bonds of the last build's binary, in words; empty if any checkout may be served it.
     pub bound_by: BTreeSet<String>,
 }
 
-/// Looks, and does not build.
+/// Returns what a call would do now. Builds nothing.
 ///
 /// # Errors
 ///
-/// Those of [`crate::resolve::get_dev_binary`] that come before a build, or that a build would end with at once.
+/// The errors of [`crate::resolve::get_dev_binary`] that come before a build, and those that a build would end with at once.
 pub fn explain(request: &Request, call: &Call<'_>) -> Result<Explanation> {
     let search = Search::begin(request, call)?;
     let survey = search.survey(call.made)?;
@@ -73,7 +73,7 @@ fn read_by(search: &Search<'_>, reasons: &[MissReason]) -> BTreeMap<String, Vec<
     )
 }
 
-/// What a build would fail with at once.
+/// Returns the error that a build would fail with at once, if there is one.
 fn foreseen_failure(search: &Search<'_>, inputs: &Inventory) -> Result<Option<Error>> {
     let Search { request, root, call, .. } = search;
     let known = cargo::Known {

@@ -1,27 +1,28 @@
-//! Reading files that anything may stand in the place of.
+//! Reads regular files, at paths where anything may stand.
 //!
-//! Promises: what is no regular file is neither waited for nor read without end.
-//! Does not promise: that a file is whole. A reader finds out.
+//! Promises: a FIFO, a device or anything else that is no regular file is an error. It is neither waited for nor read
+//! without end.
+//! Does not promise: that a file is whole. Its reader finds that out.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// No manifest, path set, record, tag or configuration comes near this.
+/// The size limit in bytes. No manifest, path set, record, tag or configuration comes near it.
 const MOST_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// What a regular file says; anything else is an error.
+/// Returns the content of a regular file; anything else is an error.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let (file, size) = open(path)?;
     rest(file, size, Vec::new())
 }
 
-/// The same for text.
+/// Returns the content of a regular file as text.
 pub(crate) fn read_to_string(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// What a regular file says, if its first `count` bytes and its size are those of a file that is wanted.
+/// Returns the content of a regular file, if `is_wanted` accepts its first `count` bytes and its size.
 pub(crate) fn read_if(
     path: &Path,
     count: usize,
@@ -34,13 +35,13 @@ pub(crate) fn read_if(
 }
 
 fn rest(mut file: File, size: u64, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
-    // One byte more than there is, so that one more read finds the end.
+    // One byte more than the size, so that the read that finds the end needs no more room.
     bytes.reserve_exact(usize::try_from(size).unwrap_or(0).saturating_sub(bytes.len()) + 1);
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// A regular file, and its size in bytes; anything else is an error.
+/// Opens a regular file, and returns it with its size in bytes; anything else is an error.
 pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
     let mut options = File::options();
     options.read(true);

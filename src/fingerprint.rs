@@ -1,9 +1,9 @@
 //! SHA-256 over typed, length-prefixed fields.
 //!
-//! Promises: two different sequences of fields never give the same bytes to the hash, whatever they contain: each
-//! field is preceded by its length and each section by its name and count, so nothing can run into its neighbour.
-//! Does not promise: a stable value between versions of this package; [`SCHEMA`] is part of every fingerprint, and
-//! a change in what counts changes it.
+//! Promises: two different sequences of fields never give the same bytes to the hash, whatever they contain. Each field is
+//! preceded by its length, and each section by its name and count, so no field can run into its neighbour.
+//! Does not promise: the same value in every version of this package. [`SCHEMA`] is part of every fingerprint, and a change
+//! in what counts changes it.
 
 use std::fmt;
 use std::fs::File;
@@ -12,32 +12,32 @@ use std::io::{self, Read};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// Part of every fingerprint; raised when the meaning of a field changes.
+/// The version of the fields, which is part of every fingerprint. It is raised when the meaning of a field changes.
 pub const SCHEMA: &str = "dev-bin 4";
 
-/// 32 bytes of SHA-256.
+/// A SHA-256 digest.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// True if it stands for nothing that was read.
+    /// True if it is the default, which stands for content that was not read.
     pub(crate) fn is_of_nothing(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The digest that has these bytes.
+    /// Returns the digest that has these bytes.
     #[must_use]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The digest of `bytes`.
+    /// Returns the digest of `bytes`.
     #[must_use]
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of what is left to read in `file`, and how many bytes that was. `buffer` is scratch space.
+    /// Returns the digest of the rest of `file`, and the length of the rest in bytes. `buffer` is scratch space.
     pub fn of_file(mut file: &File, buffer: &mut [u8]) -> io::Result<(Self, u64)> {
         let mut hash = Sha256::new();
         let mut size = 0;
@@ -54,7 +54,7 @@ impl Digest {
         }
     }
 
-    /// The digest of the next `size` bytes of `file`, or of what is left when that is less. `buffer` is scratch space.
+    /// Returns the digest of the next `size` bytes of `file`, or of the rest if that is shorter. `buffer` is scratch space.
     pub fn of_start(file: &File, size: u64, buffer: &mut [u8]) -> io::Result<Self> {
         let (mut hash, mut rest) = (Sha256::new(), file.take(size));
         while rest.limit() > 0 {
@@ -68,7 +68,7 @@ impl Digest {
         Ok(Self(hash.finalize().into()))
     }
 
-    /// The raw bytes.
+    /// Returns the raw bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -109,13 +109,13 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// What names an entry: the digest over a request and everything its build reads.
+/// The name of an entry: the digest over a request and everything that its build reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(Digest);
 
 impl Fingerprint {
-    /// The first 16 hex digits, which name the entry's directory.
+    /// Returns the first 16 hex digits, which name the entry's directory.
     #[must_use]
     pub fn short(&self) -> String {
         hex::encode(&self.0.0[..8])
@@ -128,7 +128,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Collects fields for one fingerprint.
+/// The hash of one fingerprint, to which fields are added.
 pub(crate) struct FingerprintBuilder(Sha256);
 
 impl FingerprintBuilder {
@@ -150,7 +150,7 @@ impl FingerprintBuilder {
         self.0.update(bytes);
     }
 
-    /// A value that may be absent, which differs from every value that is there.
+    /// Adds a value that may be absent. An absent value differs from every present one.
     pub(crate) fn optional(&mut self, value: Option<impl AsRef<[u8]>>) {
         match value {
             None => self.0.update([0]),

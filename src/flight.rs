@@ -1,8 +1,9 @@
-//! What calls in one process share.
+//! Shares sweeps, turns and finished builds between the calls of one process.
 //!
-//! Promises: a call is answered from a sweep that began after the call was made, by whichever call; so sharing never
-//! hides an edit made before a call. Builds in one checkout take turns, so that cargo does not wait on its own lock.
-//! Does not promise: anything between processes. That is what locks are for.
+//! Promises: a call is answered from a sweep that began after the call was made, no matter which call made the sweep. So
+//! sharing never hides an edit made before a call. Builds in one checkout take turns, so that cargo does not wait for its
+//! own lock.
+//! Does not promise: anything between processes. The locks of the store serve there.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::fingerprint::Fingerprint;
 use crate::inputs::Subject;
 use crate::tree::Tree;
 
-/// How long a wait goes on before it looks whether its call was aborted.
+/// The interval at which a wait checks whether its call was aborted.
 const POLL: Duration = Duration::from_millis(20);
 
 /// A moment in this process: later ones are greater.
@@ -25,7 +26,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Moment(u64);
 
 impl Moment {
-    /// Now.
+    /// Returns the current moment.
     #[must_use]
     pub fn now() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -58,8 +59,8 @@ static SWEEPS: LazyLock<Shared<HashMap<Subject, Sweep>>> = LazyLock::new(Shared:
 static TURNS: LazyLock<Shared<HashSet<PathBuf>>> = LazyLock::new(Shared::default);
 static BUILDS: LazyLock<Shared<HashMap<Fingerprint, Moment>>> = LazyLock::new(Shared::default);
 
-/// A tree of `key` that was swept after `since`: one that another call sweeps or still holds, or else what `sweep`
-/// finds.
+/// Returns a tree of `key` that was swept after `since`: one that another call sweeps now or still holds, or else the result
+/// of `sweep`.
 pub(crate) fn shared_sweep(
     key: Subject,
     since: Moment,
@@ -70,7 +71,7 @@ pub(crate) fn shared_sweep(
     loop {
         cancellation.check()?;
         match sweeps.get(&key) {
-            // Also one that began too early: those who wait for its end share the next.
+            // Also waits for a sweep that began too early. The calls that wait for its end share the next one.
             Some(Sweep::Running) => sweeps = SWEEPS.wait(sweeps),
             Some(Sweep::Done { began, tree }) if *began > since => match tree.upgrade() {
                 Some(tree) => return Ok(tree),
@@ -93,7 +94,7 @@ pub(crate) fn shared_sweep(
     Ok(tree)
 }
 
-/// Ends the wait of others however a sweep ends: with a tree, an error or a panic.
+/// A running sweep. When it is dropped, other calls stop waiting, whether it ended with a tree, an error or a panic.
 struct Running {
     key: Option<Subject>,
     done: Option<Sweep>,
@@ -146,7 +147,7 @@ impl Drop for Turn {
     }
 }
 
-/// Remembers that a build of `fingerprint`, which began at `began`, was published.
+/// Records that a build of `fingerprint`, which began at `began`, was published.
 pub(crate) fn note_build(fingerprint: Fingerprint, began: Moment) {
     BUILDS.lock().insert(fingerprint, began);
 }

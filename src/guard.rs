@@ -1,12 +1,12 @@
-//! Notices that inputs were changed while cargo read them.
+//! Detects that inputs were changed while cargo read them.
 //!
-//! Promises: a binary is published only if its inputs were not written to between the look before the build and the look
-//! after it, equal bytes or not: something may have been changed and changed back in between. A file that a build script
-//! wrote while it ran is an exception: the package of that script is compiled when the script has ended, and so from what
-//! is there.
-//! Does not promise: to tell which of two contents cargo read. The answer to a disturbance is to build again. Nor to tell a
-//! script's write from another program's, where generated code that a script reads itself is changed and changed back
-//! while it runs.
+//! Promises: a binary is published only if its inputs were not written to between the survey before the build and the survey
+//! after it. Equal bytes are not enough: a file may have been changed and changed back in between. A file that a build
+//! script wrote while it ran is an exception. The package of that script is compiled after the script has ended, and so from
+//! the content that is there now.
+//! Does not promise: to tell which of two contents cargo read. The answer to a disturbance is another build. Nor does it
+//! tell a script's write from another program's, if generated code that a script reads itself is changed and changed back
+//! while the script runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,19 +25,19 @@ use crate::reasons;
 use crate::stat::StatIdentity;
 use crate::tree::{FileInput, Kind, TreePath};
 
-/// How often one call runs cargo while its inputs keep changing.
+/// The number of times that one call runs cargo while its inputs keep changing.
 pub(crate) const MOST_BUILDS: u32 = 3;
 
-/// What happened to the inputs during a build.
+/// The writes to inputs during a build.
 #[derive(Debug, Default)]
 pub(crate) struct Disturbance {
-    /// What differs, in words.
+    /// The differences, in words.
     pub(crate) changed: Vec<String>,
-    /// What was written to, and is as it was.
+    /// The paths that were written to, with the same content as before.
     pub(crate) touched: Vec<String>,
-    /// The files among both.
+    /// The files behind both of these.
     pub(crate) files: Vec<TreePath>,
-    /// What build scripts wrote.
+    /// The files that build scripts wrote.
     pub(crate) generated: Vec<Generated>,
 }
 
@@ -45,11 +45,11 @@ pub(crate) struct Disturbance {
 #[derive(Debug)]
 pub(crate) struct Generated {
     pub(crate) path: TreePath,
-    /// True if it wrote what was there.
+    /// True if the content is the same as before.
     is_same: bool,
     /// The script's package.
     package: String,
-    /// The script's output.
+    /// The script's output, by which the build record knows the script.
     pub(crate) output: PathBuf,
 }
 
@@ -57,15 +57,15 @@ pub(crate) struct Generated {
 struct Written<'f> {
     path: &'f TreePath,
     now: Option<&'f FileInput>,
-    /// True if its content is as it was.
+    /// True if its content is the same as before.
     is_same: bool,
     /// True if it counts by itself, as ignored files do, and not as a part of the tree.
     is_named: bool,
 }
 
 impl Disturbance {
-    /// Compares the looks before and after a build. Of a file that a path set names, `known` has what it was before the
-    /// build; where it was not looked at then, it was touched if it was written to `since` the build began.
+    /// Compares the inventories before and after a build. For a file that a path set names, `known` returns its state before
+    /// the build. A file without a known state counts as touched if it was written to `since` the build began.
     pub(crate) fn between<'a>(
         before: &Inventory,
         after: &Inventory,
@@ -96,7 +96,7 @@ impl Disturbance {
             }
             let written = |is_same| Written { path: &file.path, now: Some(file), is_same, is_named: true };
             match known(&file.path) {
-                // The tree has the link, and the path set what it leads to.
+                // The tree holds the link itself, and the path set holds what the link leads to.
                 Some(then) if then.kind == Kind::Symlink && file.kind != Kind::Symlink => {}
                 Some(then) if then.stat == file.stat && then.same_content(file) => {}
                 Some(then) if writers.have_only_linked(then, file) => {}
@@ -137,7 +137,7 @@ impl Disturbance {
         self.changed.is_empty() && self.touched.is_empty()
     }
 
-    /// One sentence for a person.
+    /// Returns one sentence for a person.
     pub(crate) fn summary(&self) -> String {
         match (self.changed.as_slice(), self.touched.first()) {
             ([], None) => "another cargo replaced the binary".into(),
@@ -146,7 +146,7 @@ impl Disturbance {
         }
     }
 
-    /// One sentence on what build scripts change in the checkout, if they do.
+    /// Returns one sentence on the files that build scripts change in the checkout, if they do.
     pub(crate) fn told(&self) -> Option<String> {
         let mut changed = self.generated.iter().filter(|generated| !generated.is_same);
         let Generated { path, package, .. } = changed.next()?;
@@ -160,25 +160,25 @@ impl Disturbance {
     }
 }
 
-/// Build scripts that ran in a build, and what they can have written.
+/// The build scripts that ran in a build, and the files that they can have written.
 #[derive(Default)]
 pub(crate) struct Writers {
     scripts: Vec<Script>,
     /// Directories in which the build was seen to make or remove something.
     made_in: BTreeSet<TreePath>,
-    /// Files that it was seen to give one more name, which changes their times and nothing else.
+    /// Files that the build was seen to give one more name, which changes their times and nothing else.
     linked: BTreeSet<TreePath>,
-    /// Files that it was seen to make where nothing was.
+    /// Files that the build was seen to make where nothing was.
     made: BTreeSet<TreePath>,
-    /// The compilations that read a file: their packages, and when they began.
+    /// The compilations that read each file.
     readers: BTreeMap<TreePath, Vec<Reader>>,
-    /// How many builds of this call there were, this one included. All before were disturbed in the same way.
+    /// The number of builds of this call, including this one. All earlier ones were disturbed in the same way.
     builds: u32,
 }
 
 struct Reader {
     id: String,
-    /// None where that is not known.
+    /// The time when it began, if known.
     began: Option<SystemTime>,
 }
 
@@ -196,8 +196,9 @@ struct Script {
 }
 
 impl Writers {
-    /// Those of a build in `root` that `began` then, in a target directory of which `record` is known, and that was
-    /// seen to make these `changes`. What happens in build after build does not happen by chance.
+    /// Returns the writers of a build in `root` that began at `began`. `record` is the record of its target directory, and
+    /// `changes` are the changes that the build was seen to make. `builds` counts the builds of this call: a disturbance
+    /// that repeats in each of them does not happen by chance.
     pub(crate) fn of(
         observation: &Observation,
         record: &BuildRecord,
@@ -237,24 +238,29 @@ impl Writers {
         writers
     }
 
-    /// The identity of a file as it was before the build gave it one more name, if it did.
+    /// Returns the stat identity of a file, without what changed in it if the build gave the file one more name.
     fn but_for_links(&self, file: &FileInput) -> StatIdentity {
         if self.linked.contains(&file.path) { file.stat.but_for_links() } else { file.stat }
     }
 
-    /// True if a file was given one more name, and nothing else happened to it.
+    /// True if the build gave a file one more name, and nothing else happened to it.
     fn have_only_linked(&self, then: &FileInput, now: &FileInput) -> bool {
         self.linked.contains(&now.path)
             && then.stat.but_for_links() == now.stat.but_for_links()
             && then.same_content(now)
     }
 
-    /// The build script that wrote a file last, before the compilation that reads it. A program of the user's may have
-    /// written to it in the same span of time, and the script may have read what was there before. So the file is one that
-    /// this script is known to write; or is compiled by its package or afterwards alone and not declared by it, and either holds the
-    /// same bytes as before or is none that git tracks or would; or holds the same bytes and is read by none, as completions and
-    /// manuals are. In a second build, any file is that holds the same bytes;
-    /// in the last one, any that the script does not read itself: what it reads and writes never comes to an end.
+    /// Returns the build script that wrote a file last, if no compilation of another package may have read the file before
+    /// the script ended. A program of the user's may have written to the file in the same span of time, and the script may
+    /// have read the earlier content. So one of these must hold, too:
+    ///
+    /// - The script is known to write the file.
+    /// - The file is compiled and the script does not declare it. Its bytes are the same as before, or git neither tracks it
+    ///   nor would, and the script declares no directory around it.
+    /// - The bytes are the same as before, and no run reads the file, as with completions and manuals.
+    /// - The bytes are the same as before, and this is not the call's first build.
+    /// - This is the call's last build, and the script does not read the file itself. A script that reads what it writes
+    ///   would never come to an end.
     fn writer_of(&self, written: &Written<'_>) -> Option<&Script> {
         let stat = written.now?.stat;
         let readers = self.readers.get(written.path);
@@ -277,12 +283,12 @@ impl Writers {
 }
 
 impl Script {
-    /// True if it may have read what was at `path` before.
+    /// True if the script may have read the earlier content of `path`.
     fn may_read(&self, path: &TreePath) -> bool {
         self.declares_nothing || self.declares.contains(path) || self.declares_around(path)
     }
 
-    /// True if it declares a directory that holds `path`.
+    /// True if the script declares a directory that holds `path`.
     fn declares_around(&self, path: &TreePath) -> bool {
         let mut parents = path.0.rfind_iter("/").map(|slash| TreePath(path.0[..slash].into()));
         parents.any(|parent| self.declares.contains(&parent))

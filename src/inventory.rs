@@ -1,9 +1,9 @@
-//! Everything a build reads, as data: the fingerprint is computed from it, a manifest keeps it, and two of them
-//! compared say why something was built.
+//! Everything that a build reads, as data. The fingerprint is computed from it, a manifest keeps it, and a comparison of two
+//! says why a binary was built.
 //!
-//! Promises: whatever differs between two fingerprints can be named, since both come from the same fields. Values of
+//! Promises: every difference between two fingerprints can be named, since both come from the same fields. Values of
 //! variables and the text of configuration files are kept as digests only.
-//! Does not promise: anything about how the data were gathered; that is the business of `inputs`.
+//! Does not promise: anything about how the data were gathered. `inputs` does that.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -20,29 +20,29 @@ use crate::tree::{Change, FileInput, Kind, Tree, TreePath, differing};
 /// A program that takes part in the build.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tool {
-    /// The real program, behind rustup's proxies; what was looked for when it was not found.
+    /// The path of the real program, behind rustup's proxies. If the program was not found, the name that was looked for.
     pub path: String,
-    /// The rustup toolchain's name, where rustup manages the program.
+    /// The name of the rustup toolchain, if rustup manages the program.
     pub toolchain: Option<String>,
-    /// The program's own `stat`, none when it does not exist.
+    /// The program's stat identity; none if it does not exist.
     pub stat: Option<StatIdentity>,
-    /// The `stat` that it had when it built first, where that is another one and the bytes are the same.
+    /// The stat identity that it had when it first took part in a build, if it has another one now and the same bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_as: Option<StatIdentity>,
-    /// What it calls itself, as in `rustc 1.95.0 (59807616e 2026-04-14)`. Known of what was built with, and not part of
-    /// the fingerprint.
+    /// The version that it prints, as in `rustc 1.95.0 (59807616e 2026-04-14)`. It is known of programs that have built, and
+    /// is not part of the fingerprint.
     #[serde(default)]
     pub version: Option<String>,
 }
 
 impl Tool {
-    /// True if a fingerprint cannot tell them apart.
+    /// True if a fingerprint cannot tell the two programs apart.
     #[must_use]
     pub fn is_same_program(&self, other: &Self) -> bool {
         self.path == other.path && self.identity() == other.identity()
     }
 
-    /// What of it counts besides its path.
+    /// Returns the part of it that counts besides its path.
     fn identity(&self) -> Option<[u8; 32]> {
         self.known_as.or(self.stat).map(|stat| stat.portable_bytes())
     }
@@ -51,68 +51,69 @@ impl Tool {
 /// A file that cargo's configuration or a flag names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NamedFile {
-    /// What it holds. The tree may have it, too.
+    /// The file. The tree may hold it, too.
     pub file: FileInput,
-    /// True if the linker alone can read it. Everything else may concern every compilation.
+    /// True if only the linker can read it. Any other file may affect every compilation.
     pub links_only: bool,
 }
 
 /// All inputs of one request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Inventory {
-    /// What of the request counts, by option.
+    /// The parts of the request that count, by option.
     pub request: BTreeMap<String, String>,
     /// Files and HEADs.
     pub tree: Arc<Tree>,
     /// Programs, by role: cargo, rustc, zig, …
     pub tools: BTreeMap<String, Tool>,
-    /// Digests of the variables that steer a build, by name; those that are not set are left out.
+    /// Digests of the variables that steer a build, by name. Variables that are not set are left out.
     pub variables: BTreeMap<String, Digest>,
     /// Digests of cargo's configuration files, by path.
     pub configs: BTreeMap<String, Digest>,
-    /// Files that cargo's configuration and flags name, sorted by bytes; absolute paths are outside the checkout.
+    /// Files that cargo's configuration and flags name, sorted by bytes. Absolute paths are outside the checkout.
     #[serde(default)]
     pub named: Vec<NamedFile>,
-    /// Digests of the variables of a path set, by name; none for one that is not set.
+    /// Digests of the variables of the path set, by name; none for a variable that is not set.
     pub observed: BTreeMap<String, Option<Digest>>,
-    /// The files of a path set, sorted by bytes; absolute paths are outside the checkout.
+    /// The files of the path set, sorted by bytes. Absolute paths are outside the checkout.
     pub outside: Vec<FileInput>,
-    /// The checkout's own path, for a binary that may depend on it; for any other, what flags make of that path, if
-    /// anything.
+    /// The path of the checkout, if the binary has a bond to it. For any other binary, the path that flags put in its place,
+    /// if any.
     pub location: Option<PathBuf>,
-    /// The branch that is checked out, where a path set says that it counts.
+    /// The branch that is checked out, if the path set says that it counts.
     #[serde(default)]
     pub branch: Option<String>,
-    /// The path set that the last four come from. Names alone, so not part of the fingerprint.
+    /// The path set that the last four come from. It holds names alone, and so is not part of the fingerprint.
     pub path_set: PathSet,
-    /// Which runs of the build read what. Known of what was built, and not part of the fingerprint.
+    /// The runs of the build, with the inputs that they read. They are known after a build, and are not part of the
+    /// fingerprint.
     #[serde(default)]
     pub readers: Vec<Reader>,
 }
 
-/// A run of rustc or of a build script, and what it read of what counts.
+/// A run of rustc or of a build script, and the inputs that it read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reader {
     /// cargo package.
     pub package: String,
-    /// True if it is the package's build script that ran, and not rustc.
+    /// True if the run is the package's build script, and not rustc.
     pub is_script: bool,
-    /// Inputs by their paths, and directories that it read with everything in them.
+    /// The paths of inputs, and of directories that it read with everything in them.
     pub inputs: BTreeSet<TreePath>,
     /// Variables that it read.
     pub variables: BTreeSet<String>,
-    /// Why that may not be all.
+    /// The reason why the run is opaque, if it is.
     pub opaque: Option<String>,
 }
 
 impl Reader {
-    /// Which run it is, in words.
+    /// Returns the run in words.
     #[must_use]
     pub fn name(&self) -> String {
         format!("the {} of `{}`", if self.is_script { "build script" } else { "compilation" }, self.package)
     }
 
-    /// True if it read what is at `path`, or a directory around that.
+    /// True if it read the file at `path`, or a directory around it.
     #[must_use]
     pub fn reads(&self, path: &TreePath) -> bool {
         let is_around = |input: &TreePath| {
@@ -124,7 +125,7 @@ impl Reader {
 }
 
 impl Inventory {
-    /// The digest over all of it.
+    /// Returns the digest over all of it.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = FingerprintBuilder::new();
@@ -171,7 +172,7 @@ impl Inventory {
         hash.finish()
     }
 
-    /// Every path whose content differs, in order: those of the tree, then those outside it, then those that are named.
+    /// Returns every path whose content differs, in order: those of the tree, those outside it, and those that are named.
     #[must_use]
     pub fn changed_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
         let has_changed = |now: &FileInput, then: &FileInput| !now.same_content(then);
@@ -180,10 +181,11 @@ impl Inventory {
         } else {
             differing(before.tree.files(), self.tree.files(), has_changed)
         };
-        // A link of the tree counts there by its target, and outside by what it leads to.
+        // The tree holds a link by its target, and `outside` holds what it leads to.
         let outside = differing(&before.outside, &self.outside, has_changed);
         changed.extend(outside.into_iter().filter(|(path, _)| self.tree.file(path).is_none()));
-        // What was not there and is not there either is no change; neither is that a file of both trees is named.
+        // A named file that is absent, before and now, is no change. Neither is a file of both trees that only one inventory
+        // names.
         let is_there = |named: &&NamedFile| named.file.kind != Kind::Absent;
         let files =
             |inventory: &Self| inventory.named.iter().filter(is_there).map(|named| named.file.clone()).collect();

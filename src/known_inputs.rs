@@ -1,7 +1,8 @@
-//! Saying what counts for a binary, and who read it.
+//! Says which inputs count for a binary, and which runs read them.
 //!
-//! Promises: what the last build of the request in this checkout was seen to read, or is taken to read; nothing is built.
-//! Does not promise: that this is what counts after the next build.
+//! Promises: the inputs that the last build of the request in this checkout was seen to read, or is taken to read. Nothing
+//! is built.
+//! Does not promise: that the same inputs count after the next build.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +15,12 @@ use crate::search::{Call, Search};
 use crate::store::{Earlier, LookUp};
 use crate::tree::{FileInput, Kind, TreePath};
 
-/// What an input is.
+/// The kind of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InputKind {
     /// A file, by its bytes.
     File,
-    /// A path where nothing is.
+    /// The absence of a file.
     Absent,
     /// A directory, by the names in it.
     Directory,
@@ -27,9 +28,9 @@ pub enum InputKind {
     Link,
     /// Files of one directory of the system.
     System,
-    /// A program that is looked for on the `PATH`, by where it is found.
+    /// A program that is looked up on the `PATH`, by where it is found.
     Program,
-    /// A program that builds.
+    /// A program that takes part in the build.
     Tool,
     /// One of cargo's configuration files.
     Config,
@@ -39,48 +40,48 @@ pub enum InputKind {
     Head,
 }
 
-/// One thing that counts.
+/// One input.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KnownInput {
-    /// What it is.
+    /// Its kind.
     pub kind: InputKind,
     /// Its path, or its name.
     pub name: String,
-    /// The runs that read it, in words; none where it counts by itself.
+    /// The runs that read it, in words; empty if it counts by itself.
     pub read_by: Vec<String>,
 }
 
-/// A run that counts by what it declares.
+/// An opaque run, which counts by what it declares.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OpaqueRun {
-    /// Which, in words.
+    /// The run, in words.
     pub run: String,
-    /// Why not all that it reads is known.
+    /// The reason why it is opaque.
     pub reason: String,
 }
 
-/// All of it.
+/// The inputs of a binary.
 #[derive(Clone, Debug)]
 pub struct KnownInputs {
     /// cargo package.
     pub package: String,
     /// Name of the target.
     pub bin: String,
-    /// Of the build that this is known from.
+    /// The fingerprint of the build that they are known from.
     pub fingerprint: Fingerprint,
-    /// True if a call would be served what that build gave.
+    /// True if a call would be served the binary of that build.
     pub is_current: bool,
-    /// What counts, by kind and name.
+    /// The inputs, sorted by kind and name.
     pub inputs: Vec<KnownInput>,
-    /// What hides.
+    /// The opaque runs.
     pub opaque: Vec<OpaqueRun>,
 }
 
-/// What counts for the binary of `request`, as its last build here was seen to read.
+/// Returns the inputs of the binary of `request`, as its last build in this checkout was seen to read them.
 ///
 /// # Errors
 ///
-/// Those of [`crate::resolve::get_dev_binary`] that come before a build, and [`Error::NotBuilt`] when nothing is left of one.
+/// The errors of [`crate::resolve::get_dev_binary`] that come before a build, and [`Error::NotBuilt`] if no build is known.
 pub fn known_inputs(request: &Request, call: &Call<'_>) -> Result<KnownInputs> {
     let search = Search::begin(request, call)?;
     let found = search.look_up(&search.survey(call.made)?)?;
@@ -106,7 +107,7 @@ pub fn known_inputs(request: &Request, call: &Call<'_>) -> Result<KnownInputs> {
     })
 }
 
-/// The runs that read each of `paths`, as far as it is known from an earlier build of `request`.
+/// Returns the runs that read each of `paths`, as far as the newest of the `earlier` builds tells.
 #[must_use]
 pub(crate) fn readers_of<'p>(
     paths: impl Iterator<Item = &'p str>,

@@ -1,10 +1,10 @@
-//! Where is an up-to-date binary of this crate, built from this checkout?
+//! Finds an up-to-date binary of a crate, built from a checkout.
 //!
-//! `@openlock/dev-bin` answers that for a launcher written in TypeScript. If nothing that matters has changed, the
-//! answer comes from a cache in milliseconds; otherwise cargo builds, its progress is shown, and the result is kept.
+//! `@openlock/dev-bin` does that for a launcher written in TypeScript. If nothing that matters has changed, the answer comes
+//! from a cache in milliseconds. Otherwise cargo builds, its progress is shown, and the result is kept.
 //!
-//! The crate is a core that knows nothing of JavaScript, and one module, [`binding`], that makes it a Node-API addon.
-//! Arrows point down only:
+//! The crate is a core that knows nothing of JavaScript, and one module, [`binding`], that makes it a Node-API addon. Arrows
+//! point down only:
 //!
 //! ```text
 //! binding ─ report

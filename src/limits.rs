@@ -1,9 +1,9 @@
-//! How much a cache may hold, and for how long.
+//! The limits of a cache: its size, and the age of its entries.
 //!
-//! Promises: sizes and ages are understood the way people type them (`5GiB`, `500MB`, `30d`, `12h`), and what is not
-//! understood is an error that names the option or the variable and shows what would be. Units are those of the
-//! libraries that parse them: `K`, `M`, `G` and `kB`, `MB`, `GB` are powers of 1000, `KiB`, `MiB`, `GiB` of 1024.
-//! Does not promise: that a cache ever is as small; what is in use stays.
+//! Promises: sizes and ages are understood the way people type them (`5GiB`, `500MB`, `30d`, `12h`). A value that is not
+//! understood is an error that names the option or the variable and shows valid values. Units are those of the libraries
+//! that parse them: `K`, `M`, `G` and `kB`, `MB`, `GB` are powers of 1000, `KiB`, `MiB`, `GiB` of 1024.
+//! Does not promise: that a cache is ever that small. Entries in use stay.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use bytesize::ByteSize;
 use crate::error::{Error, Result};
 use crate::request::Environment;
 
-/// A cap of 5 GiB.
+/// The default size limit: 5 GiB.
 pub const DEFAULT_MAX_SIZE: u64 = 5 * 1024 * 1024 * 1024;
-/// 30 days.
+/// The default age limit: 30 days.
 pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// What is typed for no limit at all.
+/// The word for no limit at all.
 const NO_LIMIT: &str = "none";
 
-/// What pruning makes hold, as far as it may.
+/// The limits that pruning enforces, except on entries in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes on disk; none for no cap.
+    /// The size limit in bytes on disk; none for no limit.
     pub max_size: Option<u64>,
-    /// How long an entry is kept after its last use; none for ever.
+    /// The time that an entry is kept after its last use; none for ever.
     pub max_age: Option<Duration>,
 }
 
@@ -35,12 +35,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// From the options `maxSize` and `maxAge`, or else the variables `DEV_BIN_MAX_SIZE` and `DEV_BIN_MAX_AGE`, or else
-    /// the default.
+    /// Reads the limits from the options `maxSize` and `maxAge`, or else from the variables `DEV_BIN_MAX_SIZE` and
+    /// `DEV_BIN_MAX_AGE`, or else takes the default.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for what is no size or no age.
+    /// [`Error::InvalidOption`] for a value that is no size or no age.
     pub fn chosen(max_size: Option<&str>, max_age: Option<&str>, env: &Environment) -> Result<Self> {
         let default = Self::default();
         Ok(Self {

@@ -1,7 +1,7 @@
-//! Building ordered maps.
+//! Builds ordered maps.
 //!
-//! Promises: the map that `collect` would give. `collect` brings a stable sort along for each type of pair, of about seven
-//! kilobytes of code in the addon; this inserts pair by pair, with code that is there already.
+//! Promises: the same map that `collect` makes. `collect` adds a stable sort for each type of pair, about seven kilobytes of
+//! code in the addon. Inserting pair by pair needs no new code.
 //! Does not promise: to be as fast for thousands of pairs. The maps here have tens.
 
 use std::collections::BTreeMap;

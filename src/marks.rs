@@ -1,8 +1,9 @@
-//! The paths that inputs have which are no files.
+//! The paths of inputs that are no files.
 //!
-//! Promises: each tells what it is, and is the path of no file: names in a directory end with a slash, links with `/@` (as
-//! `ls -F` marks them), the system's files that were read in one directory with `/*`, and programs begin with `$PATH/`.
-//! Does not promise: that no file has such a name. Then both count, each by what it is.
+//! Promises: each of these paths has a mark that tells the kind of its input. Names in a directory end with a slash, links
+//! with `/@` (as `ls -F` marks them), and the system's files that were read in one directory with `/*`. Programs begin with
+//! `$PATH/`.
+//! Does not promise: that no file has a path with such a mark. Then both count, each by its kind.
 
 use std::path::Path;
 
@@ -16,23 +17,23 @@ const LINK: &[u8] = b"/@";
 const SYSTEM: &[u8] = b"/*";
 const PROGRAM: &[u8] = b"$PATH/";
 
-/// What the path of an input says of it.
+/// The kind of an input, as its path tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marked {
     /// A file, or nothing.
     File,
     /// The names in a directory.
     Directory,
-    /// Where a link leads.
+    /// The target of a link.
     Link,
     /// The system's files that were read in one directory.
     System,
-    /// Where a program is found.
+    /// The place where a program is found.
     Program,
 }
 
 impl Marked {
-    /// What `path` says.
+    /// Returns the kind of the input at `path`.
     #[must_use]
     pub fn of(path: &TreePath) -> Self {
         match path.0.as_slice() {
@@ -44,22 +45,22 @@ impl Marked {
         }
     }
 
-    /// The path of a directory whose names count.
+    /// Returns the path that stands for the names in a directory.
     pub(crate) fn directory(place: &Place) -> TreePath {
         marked(if place.0.0.is_empty() { b"." } else { &place.0.0 }, DIRECTORY)
     }
 
-    /// The path of a link that counts besides what it leads to.
+    /// Returns the path that stands for the target of a link, which counts besides what the link leads to.
     pub(crate) fn link(place: &Place) -> TreePath {
         marked(&place.0.0, LINK)
     }
 
-    /// The path of the system's files in `directory`.
+    /// Returns the path that stands for the system's files in `directory`.
     pub(crate) fn system(directory: &Path) -> TreePath {
         marked(directory.as_os_str().as_encoded_bytes(), SYSTEM)
     }
 
-    /// The path of a program that is looked for by its name.
+    /// Returns the path that stands for a program that is looked up by its name.
     pub(crate) fn program(name: &str) -> TreePath {
         marked(PROGRAM, name.as_bytes())
     }
@@ -69,7 +70,7 @@ fn marked(path: &[u8], mark: &[u8]) -> TreePath {
     TreePath([path, mark].concat().into())
 }
 
-/// `path` as a person would call it.
+/// Returns `path` as a person would write it.
 #[must_use]
 pub fn unmarked(path: &TreePath) -> String {
     let bytes = path.0.as_slice();
@@ -81,13 +82,13 @@ pub fn unmarked(path: &TreePath) -> String {
     bytes.map_or_else(|| path.to_string(), |bytes| bytes.to_str_lossy().into_owned())
 }
 
-/// `path` as it is among what changed: a link has the path that it has.
+/// Returns `path` as a list of changes shows it: a link by its own path, without the mark.
 pub(crate) fn path_shown(path: &TreePath) -> String {
     if Marked::of(path) == Marked::Link { unmarked(path) } else { path.to_string() }
 }
 
-/// A path on the file system that an input lies on. Nothing has the name that a link has, and what that leads to may be gone or
-/// elsewhere.
+/// Returns a path on the file system that the input lies on. For a link that is its directory: no file has the marked path,
+/// and the link may lead to nothing or to another file system.
 pub(crate) fn on_file_system(path: &TreePath) -> &BStr {
     match path.0.strip_suffix(LINK) {
         Some(link) => link[..link.rfind_byte(b'/').unwrap_or(0)].as_bstr(),
@@ -95,7 +96,7 @@ pub(crate) fn on_file_system(path: &TreePath) -> &BStr {
     }
 }
 
-/// The directory whose system files `path` stands for, if it does.
+/// Returns the directory whose system files `path` stands for, if it does.
 pub(crate) fn system_directory(path: &TreePath) -> Option<TreePath> {
     path.0.strip_suffix(SYSTEM).map(|directory| TreePath(directory.into()))
 }

@@ -1,13 +1,13 @@
 //! The rules for names: which of them may become part of a path or of a command line.
 //!
-//! Promises: a name that passes is one that cargo accepts, is a plain file name, and is no option. What it names need
-//! not exist.
-//! Does not promise: to accept every name that cargo accepts for a binary; those that are no file names on some system
-//! are refused on all.
+//! Promises: a name that passes is one that cargo accepts, is a plain file name, and is no option. Nothing of that name need
+//! exist.
+//! Does not promise: to accept every name that cargo accepts for a binary. Names that are no file names on some system are
+//! refused on all.
 
 use crate::error::{Error, Result};
 
-/// The rule of cargo's `validate_package_name`.
+/// Checks a package's name by the rule of cargo's `validate_package_name`.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-name-field>
 pub(crate) fn package_name(name: String) -> Result<String> {
@@ -24,7 +24,7 @@ pub(crate) fn package_name(name: String) -> Result<String> {
     ))
 }
 
-/// cargo itself takes almost any name for a binary; here it must also be a plain file name that is no option.
+/// Checks a binary's name. cargo itself accepts almost any name; here it must also be a plain file name that is no option.
 pub(crate) fn bin_name(option: &'static str, name: String) -> Result<String> {
     let bad = |character: char| {
         character.is_control() || matches!(character, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
@@ -56,7 +56,7 @@ pub(crate) fn target_triple(name: String) -> Result<String> {
     Ok(name)
 }
 
-/// cargo's rule for features, `package/feature` included.
+/// Checks a feature's name by cargo's rule, `package/feature` included.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/features.html#the-features-section>
 pub(crate) fn feature_name(name: String) -> Result<String> {
@@ -68,14 +68,14 @@ pub(crate) fn feature_name(name: String) -> Result<String> {
             && characters.all(|rest| unicode_ident::is_xid_continue(rest) || matches!(rest, '-' | '+' | '.'))
     };
     let good = match name.split_once('/') {
-        // The feature of a dependency only where something else enables that.
+        // `package?/feature` enables the feature only if something else enables the dependency.
         Some((package, feature)) => valid(package.strip_suffix('?').unwrap_or(package)) && valid(feature),
         None => valid(&name),
     };
     if good { Ok(name) } else { Err(Error::option("features", format!("{name:?} is not the name of a feature"))) }
 }
 
-/// cargo's rule for profiles.
+/// Checks a profile's name by cargo's rule.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/profiles.html#custom-profiles>
 pub(crate) fn profile_name(name: String) -> Result<String> {
@@ -89,7 +89,7 @@ pub(crate) fn profile_name(name: String) -> Result<String> {
     Ok(name)
 }
 
-/// The `2.28` of `x86_64-unknown-linux-gnu.2.28`, cargo-zigbuild's way to choose the oldest glibc to run on.
+/// Returns the `2.28` of `x86_64-unknown-linux-gnu.2.28`, which is how cargo-zigbuild is told the oldest glibc to support.
 pub(crate) fn glibc_version(target: &str) -> Option<&str> {
     let (triple, version) = target.split_once('.')?;
     (triple.contains("-linux-gnu") && version.starts_with(|first: char| first.is_ascii_digit())).then_some(version)

@@ -1,24 +1,24 @@
-//! Which of the names that there are was meant by one that there is not.
+//! Suggests names that exist for one that does not.
 //!
-//! Promises: the nearest name comes first, by how many characters have to be changed, added, removed or swapped; one that the
-//! asked name is a part of is next to equal. Case, and `-` for `_`, make no difference.
-//! Does not promise: to guess. Where no name is near, none is said to be meant.
+//! Promises: the nearest name comes first, by the number of characters that have to be changed, added, removed or swapped. A
+//! name that contains the asked one is at most one such step away. Case, and `-` for `_`, make no difference.
+//! Does not promise: a suggestion. If no name is near, none is suggested.
 
 use crate::error::listed;
 
-/// More would not be read.
+/// The number of names that a message lists. A user would not read more.
 const MOST_NAMES: usize = 20;
-/// A shorter one is a part of too many.
+/// The length from which on an asked name is looked for as a part of others. A shorter one is a part of too many.
 const SHORTEST_PART: usize = 3;
 
-/// `names`, the nearest to `asked` first.
+/// Returns `names`, the nearest to `asked` first.
 pub(crate) fn nearest_first(mut names: Vec<String>, asked: &str) -> Vec<String> {
     names.sort_by_cached_key(|name| distance(name, asked));
     names
 }
 
-/// What to say of `names` to whoever asked for `asked`: which of them was meant, if one is near, and, behind `there_are`, all
-/// of them.
+/// Returns a message that suggests one of `names` instead of `asked`, if one is near, and lists all of them after
+/// `there_are`.
 pub(crate) fn offered(names: &[String], asked: &str, there_are: &str) -> String {
     let names = nearest_first(names.to_vec(), asked);
     let is_near = |name: &&String| distance(name, asked) <= asked.chars().count().max(SHORTEST_PART) / SHORTEST_PART;

@@ -1,8 +1,8 @@
-//! Where the caller wants a copy.
+//! Copies a binary to the path that the caller wants.
 //!
-//! Promises: `{target}` and `{exe}` in the path are what the file was built for: the triple, and how the names of its
-//! programs end. rustc is asked for its host once, as long as it stays the same program.
-//! Does not promise: that a copy counts as one. A path in the checkout is left out of what counts while it is asked for.
+//! Promises: `{target}` and `{exe}` in the path stand for what the file was built for: the triple, and the ending of its
+//! programs' names. rustc is asked for its host once, as long as it stays the same program.
+//! Does not promise: that a copy counts as an input. A path in the checkout does not count while a copy is wanted there.
 
 use std::path::{Path, PathBuf};
 
@@ -16,18 +16,18 @@ use crate::request::{HOST_TUPLE, Request};
 use crate::search::{Call, Search};
 use crate::store::Entry;
 
-/// What a compiler calls the machine that it runs on.
+/// The host triple of a compiler, as it is recorded.
 #[derive(Default, Serialize, Deserialize)]
 struct Host {
     rustc: Option<Tool>,
     triple: String,
 }
 
-/// Puts a copy of `entry` where `request` wants one; where that is.
+/// Copies `entry` to the path that `request` names, and returns that path; none if it names none.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidOption`] when it cannot be put there, and those of a look at the toolchain.
+/// [`Error::InvalidOption`] if the copy cannot be put there, and the errors of a survey of the toolchain.
 pub fn copy_out(request: &Request, call: &Call<'_>, entry: &Entry) -> Result<Option<PathBuf>> {
     let Some(template) = &request.out else { return Ok(None) };
     let search = Search::begin(request, call)?;
@@ -38,7 +38,7 @@ pub fn copy_out(request: &Request, call: &Call<'_>, entry: &Entry) -> Result<Opt
     Ok(Some(path))
 }
 
-/// The triple that a build of the request is for.
+/// Returns the triple that a build of the request is for.
 fn triple(search: &Search<'_>) -> Result<String> {
     let Search { request, root, store, call, .. } = search;
     let configured = || inputs::configured_targets(root, &request.env);

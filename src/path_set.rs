@@ -1,8 +1,8 @@
-//! The names of what an earlier build of the same request was seen to read.
+//! The names of what an earlier build of the same request read.
 //!
-//! Promises: a path set names things, never their content; the same set over the same content gives the same
-//! fingerprint. A lost or wrong path set may cost a build, never a stale binary: an entry is published under the set
-//! that its own build was observed to read, and found only by a set that gives the same fingerprint.
+//! Promises: a path set names things, never their content. The same set over the same content gives the same fingerprint. A
+//! lost or wrong path set may cost a build, and never serves a stale binary: an entry is published under the set that its
+//! own build was seen to read, and found only by a set that gives the same fingerprint.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -13,53 +13,55 @@ use serde::{Deserialize, Serialize};
 use crate::system_files::SystemFiles;
 use crate::tree::TreePath;
 
-/// Names of what one build was seen to read.
+/// The names of what one build was seen to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PathSet {
-    /// Scope `crate`: the directories of the local packages that went into the binary. Every file in them that git does
-    /// not ignore counts, so that files which are added or removed do.
+    /// Scope `crate`: the directories of the local packages that went into the binary. Every file in them that git does not
+    /// ignore counts, so an added or removed file counts, too.
     pub packages: BTreeSet<Place>,
-    /// Scope `crate`: manifests that can move a dependency. They count by themselves, there or not.
+    /// Scope `crate`: manifests that can move a dependency. They count by themselves, even if absent.
     pub manifests: BTreeSet<Place>,
-    /// Scope `crate`: patterns for directories whose manifests count, as the workspace's `members` has them.
+    /// Scope `crate`: patterns for directories whose manifests count, as in the workspace's `members`.
     pub members: BTreeSet<String>,
-    /// Files and directories that were read and do not count otherwise: ignored ones, and those elsewhere. Directories
-    /// count with everything in them, and an absent path counts as absent.
+    /// Files and directories that were read and do not count otherwise: ignored ones, and those outside the checkout. A
+    /// directory counts with everything in it, and an absent path counts as absent.
     pub files: BTreeSet<Place>,
-    /// Directories whose names were read: what is added to one or removed from it counts.
+    /// Directories whose names were read. A name that is added or removed counts.
     pub names: BTreeSet<Place>,
-    /// Links whose targets were read: where one leads counts, besides what it leads to.
+    /// Links whose targets were read, and directories that were looked for. The target of a link counts besides what the
+    /// link leads to.
     pub links: BTreeSet<Place>,
     /// Files of the system that were read.
     pub system: SystemFiles,
-    /// Programs that were looked for on the `PATH` and started.
+    /// Programs that were looked up on the `PATH` and started.
     pub programs: BTreeSet<String>,
-    /// Packages that a build script reads without a declaration, with the patterns of their `package.include`: cargo
-    /// takes such a script to read every file that belongs to the package.
+    /// Packages that a build script reads without a declaration, with the patterns of their `package.include`. cargo takes
+    /// such a script to read every file that belongs to the package.
     pub listed: BTreeMap<Place, Vec<String>>,
-    /// Directories that the build writes to. They are not entered where one that counts holds them.
+    /// Directories that the build writes to. They are skipped in a directory that counts.
     pub output: BTreeSet<Place>,
-    /// Environment variables, from `rerun-if-env-changed` of build scripts and `# env-dep:` of dep-info files.
+    /// Environment variables, from `rerun-if-env-changed` of build scripts, from `# env-dep:` of dep-info files, and from
+    /// the observer.
     pub variables: BTreeSet<String>,
-    /// Scope `tree`: whether the branch that is checked out counts, as a build script or a macro may ask git for it.
+    /// Scope `tree`: true if the branch that is checked out counts, as a build script or a macro may ask git for it.
     pub branch: bool,
-    /// Scope `crate`: everything counts that counts in scope `tree`.
+    /// Scope `crate`: true if everything counts that counts in scope `tree`.
     pub whole_tree: bool,
-    /// Why it is not known what the build read. No binary is served by such a set.
+    /// The reason why the reads of the build are not known, if they are not. No binary is served by such a set.
     pub unknown: Option<String>,
-    /// Why no other checkout may have the binary, in words; empty where any may.
+    /// The bonds of the binary, in words; empty if any checkout may be served it.
     pub bound_by: BTreeSet<String>,
 }
 
-/// A path that means the same in every worktree and clone: relative to the checkout where it was reached from there, with
-/// `..` in front for its neighbours; absolute elsewhere.
+/// A path that means the same in every worktree and clone. It is relative to the checkout if it was reached from there, with
+/// `..` in front for the checkout's neighbours, and absolute otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Place(pub TreePath);
 
 impl Place {
-    /// The place of the absolute `path`, seen from the checkout at `root`; `.` and `..` in it are resolved. A path that
+    /// Returns the place of the absolute `path`, seen from the checkout at `root`, with `.` and `..` resolved. A path that
     /// begins with `root` was reached from there, however far its `..` lead.
     #[must_use]
     pub fn of(path: &Path, root: &Path) -> Self {
@@ -74,7 +76,7 @@ impl Place {
         Self(TreePath(BString::new(slashed)))
     }
 
-    /// The path on disk for the checkout at `root`.
+    /// Returns the path on disk for the checkout at `root`.
     #[must_use]
     pub fn on_disk(&self, root: &Path) -> PathBuf {
         match gix::path::from_bstr(self.0.0.as_bstr()) {
@@ -96,7 +98,7 @@ impl Place {
     }
 }
 
-/// `path` without `.` and `..`. A link before a `..` is followed first, as the system does.
+/// Returns `path` without `.` and `..`. A link before a `..` is followed first, as the system does.
 pub(crate) fn normalized(path: &Path) -> PathBuf {
     let mut parts = PathBuf::new();
     for part in path.components() {
@@ -116,7 +118,7 @@ pub(crate) fn normalized(path: &Path) -> PathBuf {
     parts
 }
 
-/// The way from `root` to `path`, which lies outside it; none from one drive to another.
+/// Returns the relative path from `root` to `path`, which lies outside it; none from one drive to another.
 fn neighbour(path: &Path, root: &Path) -> Option<PathBuf> {
     let shared = path.components().zip(root.components()).take_while(|(one, other)| one == other).count();
     let up = root.components().skip(shared).map(|_| Component::ParentDir);

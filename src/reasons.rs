@@ -1,4 +1,4 @@
-//! Why something was built: what differs between what is there now and what the last build read.
+//! Says why a binary was built: the differences between the inputs now and those of the last build.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,11 +6,11 @@ use crate::event::{ChangedPath, MissReason};
 use crate::inventory::{Inventory, Tool};
 use crate::marks::path_shown;
 
-/// More would not be read.
+/// The number of paths that a reason lists. A user would not read more.
 const LISTED_PATHS: usize = 20;
 
-/// Every difference of `now` from `before`, the most telling first; none when they are equal. Both are of the files that
-/// counted `before`.
+/// Returns every difference of `now` from `before`, the most telling first; none if they are equal. Both are inventories of
+/// the files that counted `before`.
 #[must_use]
 pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
     let mut reasons = Vec::new();
@@ -38,7 +38,7 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
         reasons.push(MissReason::Environment { names });
     }
     for tool in differing_by(&before.tools, &now.tools, Tool::is_same_program) {
-        // Another rustc has another driver.
+        // Another rustc has another driver in any case.
         let rustc_differs =
             |reason: &MissReason| matches!(reason, MissReason::Toolchain { tool, .. } if tool == "rustc");
         if tool == "rustc driver" && reasons.iter().any(rustc_differs) {
@@ -59,7 +59,7 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
     reasons
 }
 
-/// HEADs that moved. They count in one scope and not in the other.
+/// Returns the HEADs that moved. They count in scope `tree`, and not in scope `crate`.
 fn heads(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
     let mut reasons = Vec::new();
     let (old_heads, new_heads) = (before.tree.heads(), now.tree.heads());

@@ -1,10 +1,10 @@
-//! From a request to a binary: the pipeline of this package, top to bottom.
+//! The pipeline from a request to a binary, top to bottom.
 //!
-//! Promises: a hit spawns nothing, but where a program hides the toolchain and is asked for it (see `search`); it
-//! takes no lock and writes nothing, but for noting once an hour that the entry is in use (see
-//! [`crate::store::Store::claim`]). What is published was built from inputs that were the same before and after the build. At
-//! most one call of all processes builds an entry; the others wait and hit.
-//! Does not promise: to build what changes faster than it builds; after three attempts that is an error.
+//! Promises: a hit starts no process, except that a program that hides the toolchain is asked for it (see `search`). A hit
+//! takes no lock and writes nothing, except that it records once an hour that the entry is in use (see
+//! [`crate::store::Store::claim`]). A published binary was built from inputs that were the same before and after the build.
+//! At most one call of all processes builds an entry. The others wait, and then hit.
+//! Does not promise: to build inputs that change faster than they build. After three attempts that is an error.
 
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ pub use crate::search::Call;
 use crate::search::{Search, Survey};
 use crate::store::{Earlier, Entry, Lock, LockName, LookUp, Staged, Store};
 
-/// How a binary came to be at hand.
+/// The origin of a binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was in the cache.
@@ -36,15 +36,15 @@ pub enum Outcome {
 pub struct DevBinary {
     /// The entry that holds it.
     pub entry: Entry,
-    /// Where it came from.
+    /// Its origin.
     pub outcome: Outcome,
-    /// Why it was built; empty when it was not.
+    /// The reasons why it was built; empty if it was not.
     pub reasons: Vec<MissReason>,
     /// Milliseconds that the call took.
     pub elapsed_ms: f64,
 }
 
-/// The binary that `request` asks for, from the cache or from cargo.
+/// Returns the binary that `request` asks for, from the cache or from cargo.
 ///
 /// # Errors
 ///
@@ -98,7 +98,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         };
         told = Some(reasons.clone());
         let Some(output) = lock_output(&search)? else {
-            // Another process has built here for as long as that takes, and much may have changed meanwhile.
+            // Another process has built here meanwhile. That may have taken long, and much may have changed.
             survey = search.survey(Moment::now())?;
             found = search.look_up(&survey)?;
             continue;
@@ -115,7 +115,7 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
         if earlier.count == MOST_BUILDS {
             return Err(Error::ChangedDuringBuild { attempts: earlier.count, paths: vec![summary] });
         }
-        // What changed may be that it is gone.
+        // The change may be that the checkout is gone.
         inputs::checkout_root(&request.repo)?;
         (call.emit)(Event::Warning { message: format!("{summary} during the build; building again") });
         survey = attempt.survey_after;
@@ -123,11 +123,11 @@ pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
     }
 }
 
-/// The fingerprint that `request` has now; nothing is built.
+/// Returns the fingerprint that `request` has now. Builds nothing.
 ///
 /// # Errors
 ///
-/// Those of [`get_dev_binary`] that come before a build.
+/// The errors of [`get_dev_binary`] that come before a build.
 pub fn fingerprint(request: &Request, call: &Call<'_>) -> Result<Fingerprint> {
     let search = Search::begin(request, call)?;
     Ok(search.look_up(&search.survey(call.made)?)?.inputs.fingerprint())
@@ -142,7 +142,7 @@ fn tell_miss(search: &Search<'_>, survey: &Survey, found: &LookUp) -> Result<Vec
     Ok(reasons)
 }
 
-/// The lock of the target directory; none when another process held it meanwhile.
+/// Takes the lock of the target directory. If another process holds it, waits for its release and returns none.
 fn lock_output(search: &Search<'_>) -> Result<Option<Lock>> {
     let Search { request, root, call, store, .. } = search;
     let target = inputs::target_directory(root, &request.env)?;
@@ -150,7 +150,7 @@ fn lock_output(search: &Search<'_>) -> Result<Option<Lock>> {
     store.lock_or_wait(target, call.cancellation, call.emit)
 }
 
-/// Makes an entry of a build that holds, and takes down what the target directory has now.
+/// Makes an entry of a build that holds, and records the state of the target directory.
 fn keep(search: &Search<'_>, attempt: Attempt, build_ms: u64) -> Result<Entry> {
     if let Some(message) = attempt.disturbance.told() {
         (search.call.emit)(Event::Warning { message });
@@ -164,7 +164,7 @@ fn keep(search: &Search<'_>, attempt: Attempt, build_ms: u64) -> Result<Entry> {
     }
 }
 
-/// Hands out what has to stay where cargo put it. The next call runs cargo again.
+/// Returns a binary that has to stay where cargo put it. The next call runs cargo again.
 fn leave(search: &Search<'_>, built: &Built, staged: &Staged, inputs: &Inventory, problem: &str) -> Entry {
     let Search { request, root, call, .. } = search;
     let message = format!("`{}` is not kept in the cache, and cargo is run each time: {problem}", request.bin);
@@ -172,16 +172,16 @@ fn leave(search: &Search<'_>, built: &Built, staged: &Staged, inputs: &Inventory
     Store::unpublished(staged, &built.executable, request, root, inputs, built.elapsed_ms)
 }
 
-/// Publishes under the fingerprint of what the build was seen to read.
+/// Publishes a build under the fingerprint of the inputs that it was seen to read.
 fn publish(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u64) -> Result<Entry> {
     let Search { request, root, store, .. } = search;
     let known = store.earlier(request, root).iter().find_map(Earlier::inventory).unwrap_or_default();
     cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
     let commit = Kinship::of(root).commit();
-    // First, since no look-up finds the entry without it.
+    // The path set comes first, since no look-up finds the entry without it.
     store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
     let entry = store.publish(staged, request, (root, commit), &inputs, build_ms, search.call.cancellation)?;
-    // Whoever removes all entries may have taken it for nobody's until now.
+    // And once more: a call that removes all entries may have removed the path set, which belonged to no entry until now.
     store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
     let (tools, stat_caches) = (inputs.tools, store.stat_caches());
     search.call.afterwards.add(move || inputs::remember_tools(&tools, &stat_caches));

@@ -1,10 +1,10 @@
-//! One request on its way: looking at the inputs, and at what the cache has for them.
+//! Looks up one request: surveys its inputs, and asks the store for their entry.
 //!
-//! Promises: a look-up neither writes nor spawns anything, with one exception: programs that hide the toolchain are asked
-//! for it, and where they do not tell, nothing is served. When what was found is served, that is noted once an hour, and
-//! once that a checkout is served what another one built. To tell why something was built, a program that was not there at
-//! the last build is asked for its version.
-//! Does not promise: that the inputs stay as they were seen. `resolve` looks again after a build.
+//! Promises: a look-up neither writes nor starts anything, with one exception: programs that hide the toolchain are asked
+//! for it, and if they do not tell, nothing is served. Serving an entry is recorded once an hour, and once for each checkout
+//! that is served the binary of another one. To tell why a binary was built, a program that was not there at the last build
+//! is asked for its version.
+//! Does not promise: that the inputs stay as they were seen. `resolve` surveys them again after a build.
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
@@ -30,36 +30,37 @@ use crate::request::{HOST_TUPLE, Request, Scope};
 use crate::store::{Claim, Earlier, Entry, LookUp, Store};
 use crate::tree::{Tree, TreePath};
 
-/// Builds of other checkouts that are compared with what is here: each may take a look at all of it.
+/// The number of builds of other checkouts that are compared with the inputs here. Each comparison may look at all of them.
 const MOST_COMPARED: usize = 8;
-/// More would not be read.
+/// The number of targets that a message lists. A user would not read more.
 const MOST_TARGETS: usize = 20;
 
-/// What a call needs besides its request.
+/// The parts of a call besides its request.
 pub struct Call<'a> {
-    /// Stops it.
+    /// The switch that stops it.
     pub cancellation: &'a Cancellation,
-    /// When it was made: nothing older than this may answer it.
+    /// The moment when it was made. Nothing older may answer it.
     pub made: Moment,
-    /// Hears what happens.
+    /// The receiver of events.
     pub emit: &'a dyn Fn(Event),
-    /// Does what can wait until the answer is given.
+    /// The work that can wait until the answer is given.
     pub afterwards: &'a Afterwards,
 }
 
-/// What a look-up came to.
+/// The result of a look-up.
 pub(crate) struct Found {
     pub(crate) entry: LookUp,
-    /// The inputs under the path set that the entry has, or under the newest one when there is none.
+    /// The inputs under the path set of the entry, or under the newest path set if there is no entry.
     pub(crate) inputs: Inventory,
 }
 
-/// A look at the inputs. The checkout is looked at when it is asked for, and as little of it as is asked for.
+/// The inputs as far as they are known before path sets are applied. The files of the checkout are read when they are asked
+/// for, and only as many as are asked for.
 pub(crate) struct Survey {
     since: Moment,
     /// All inputs but files.
     known: Inventory,
-    /// The program that hides the toolchain, where that is not known.
+    /// The program that hides the toolchain, if the toolchain is not known.
     unknown: Option<PathBuf>,
     whole: OnceCell<Arc<Tree>>,
 }
@@ -69,11 +70,11 @@ pub(crate) struct Search<'a> {
     pub(crate) call: &'a Call<'a>,
     pub(crate) root: PathBuf,
     pub(crate) store: Store,
-    /// What the system's files hold.
+    /// The contents of the system's files.
     pub(crate) system: SystemContents,
-    /// What watches over the builds of the call; begins with the first.
+    /// The observer of the call's builds, which begins with the first.
     observer: OnceCell<Option<Observer>>,
-    /// True if the caller has heard of ignore files that are not there.
+    /// True if the caller was warned of ignore files that are not there.
     warned: Cell<bool>,
 }
 
@@ -85,7 +86,7 @@ impl<'a> Search<'a> {
         Ok(Self { request, call, root, store, system, observer: OnceCell::new(), warned: Cell::new(false) })
     }
 
-    /// What watches over the builds of the call, where that is wanted and the system has it.
+    /// Returns the observer of the call's builds, if it is wanted and the system supports it.
     pub(crate) fn observer(&self) -> Result<Option<&Observer>> {
         if let Some(observer) = self.observer.get() {
             return Ok(observer.as_ref());
@@ -95,7 +96,7 @@ impl<'a> Search<'a> {
         Ok(self.observer.get_or_init(|| observer).as_ref())
     }
 
-    /// A look at the inputs, no part of it older than `since`.
+    /// Surveys the inputs. No part of the survey is older than `since`.
     pub(crate) fn survey(&self, since: Moment) -> Result<Survey> {
         let whole = match self.request.scope {
             Scope::Tree => OnceCell::from(self.sweep(None, since)?),
@@ -108,12 +109,12 @@ impl<'a> Search<'a> {
         Ok(Survey { since, known, unknown, whole })
     }
 
-    /// The programs that build, by role.
+    /// Returns the programs that take part in a build, by role.
     pub(crate) fn toolchain(&self) -> Result<BTreeMap<String, Tool>> {
         Ok(self.survey(self.call.made)?.known.tools)
     }
 
-    /// What is behind `shims` for a build of the request, as far as they tell.
+    /// Returns the programs behind `shims` for a build of the request, as far as the shims tell.
     fn behind(&self, shims: &Shims) -> Result<Option<Behind>> {
         let Self { request, root, call, .. } = self;
         let Shims { rustc, cargo, toolchain } = shims;
@@ -125,7 +126,7 @@ impl<'a> Search<'a> {
         Ok(sysroot.map(|sysroot| Behind { sysroot, cargo: None }))
     }
 
-    /// Everything that counts in the whole checkout.
+    /// Returns the tree of the whole checkout, and sweeps for it the first time.
     pub(crate) fn whole_tree(&self, survey: &Survey) -> Result<Arc<Tree>> {
         if let Some(whole) = survey.whole.get() {
             return Ok(Arc::clone(whole));
@@ -147,7 +148,7 @@ impl<'a> Search<'a> {
         Ok(tree)
     }
 
-    /// Once a call.
+    /// Warns of ignore files that git has not fetched, once a call.
     fn warn_of(&self, rules_not_fetched: &[TreePath]) {
         if rules_not_fetched.is_empty() || self.warned.replace(true) {
             return;
@@ -170,12 +171,13 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// `survey` with what `set` adds to it, and without what it leaves out.
+    /// Returns the inventory of `survey` under `set`: with the inputs that the set adds, and without those that it leaves
+    /// out.
     pub(crate) fn observing(&self, survey: &Survey, set: &PathSet) -> Result<Inventory> {
         self.observing_as(self.request, survey, set)
     }
 
-    /// The same for the scope of `request`, which may be another one.
+    /// Returns the same in the scope of `request`, which may be another one.
     fn observing_as(&self, request: &Request, survey: &Survey, set: &PathSet) -> Result<Inventory> {
         let selection = inputs::selection(request, set);
         let tree = match (survey.whole.get(), selection) {
@@ -190,15 +192,15 @@ impl<'a> Search<'a> {
         Ok(inventory)
     }
 
-    /// All inputs of the whole checkout, but those of a path set.
+    /// Returns all inputs of the whole checkout, except those of a path set.
     pub(crate) fn everything(&self, since: Moment) -> Result<Inventory> {
         let survey = self.survey(since)?;
         let tree = self.whole_tree(&survey)?;
         Ok(Inventory { tree, ..survey.known })
     }
 
-    /// The request as cargo is asked for it: where cargo's configuration has it build for several targets, the binary for
-    /// the host is what is wanted, and no other.
+    /// Returns the request as it is passed to cargo. If cargo's configuration has it build for several targets, the result
+    /// asks for the host's binary alone.
     pub(crate) fn for_cargo(&self, inputs: &Inventory) -> Result<Cow<'a, Request>> {
         let asked = Cow::Borrowed(self.request);
         if self.request.target.is_some() {
@@ -211,7 +213,7 @@ impl<'a> Search<'a> {
         let rustc = inputs.tools.get("rustc");
         let host =
             rustc.map(|rustc| cargo::host(rustc, self.request, &self.root, self.call.cancellation)).transpose()?;
-        // A rustc that does not tell fails in cargo, too, which then says how.
+        // A rustc that does not tell its host fails in cargo, too, and cargo says how.
         let Some(host) = host.flatten() else { return Ok(asked) };
         if targets.iter().any(|target| *target == host || target == HOST_TUPLE) {
             return Ok(Cow::Owned(self.request.building_for(host)));
@@ -223,13 +225,14 @@ impl<'a> Search<'a> {
         ))
     }
 
-    /// What path sets are kept under: everything that is known before a build but the content of files.
+    /// Returns the key that path sets are kept under: the digest of everything that is known before a build, except the
+    /// content of files.
     pub(crate) fn weak_key(inventory: &Inventory) -> Fingerprint {
         let Inventory { request, tools, variables, configs, .. } = inventory.clone();
         Inventory { request, tools, variables, configs, ..Inventory::default() }.fingerprint()
     }
 
-    /// What a build reads if it is like most.
+    /// Returns the path set to assume before any build was seen.
     fn unobserved(&self, survey: &Survey) -> Result<PathSet> {
         Ok(match self.request.scope {
             Scope::Tree => {
@@ -240,7 +243,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The entry for what is there now, under any of the path sets that are known, the newest first.
+    /// Returns the entry for the current inputs, under any of the path sets that are known, the newest first.
     pub(crate) fn look_up(&self, survey: &Survey) -> Result<Found> {
         let mut sets = self.store.path_sets_of(&Self::weak_key(&survey.known));
         if sets.is_empty() {
@@ -251,7 +254,7 @@ impl<'a> Search<'a> {
         for set in sets {
             let inputs = self.observing(survey, &set)?;
             let entry = match set.unknown {
-                // cargo has to look whether anything changed.
+                // The reads are not known, so cargo has to check whether anything changed.
                 Some(_) => LookUp::Absent,
                 None => self.store.look_up(&inputs.fingerprint(), &name),
             };
@@ -268,13 +271,13 @@ impl<'a> Search<'a> {
         Ok(best.unwrap_or_else(|| Found { entry: LookUp::Absent, inputs: survey.known.clone() }))
     }
 
-    /// True if an entry that has the fingerprint of `survey` answers the call: where the toolchain is not known, only what was
-    /// built since then.
+    /// True if an entry with the fingerprint of `survey` may answer the call. If the toolchain is not known, only an entry
+    /// that was built since the call was made may.
     fn may_serve(&self, survey: &Survey, entry: &Entry) -> bool {
         survey.unknown.is_none() || flight::was_built_since(&entry.manifest.fingerprint, self.call.made)
     }
 
-    /// Why there is nothing in the cache for `survey`.
+    /// Returns the reasons why the cache has no entry for `survey`.
     pub(crate) fn reasons(&self, survey: &Survey, found: &LookUp) -> Result<Vec<MissReason>> {
         if self.request.rebuild {
             return Ok(vec![MissReason::Rebuild]);
@@ -285,7 +288,7 @@ impl<'a> Search<'a> {
         let earlier = self.earlier();
         let bound = self.bound(survey, &earlier)?;
         let is_own = |earlier: &&Earlier| earlier.manifest.knows(&self.root);
-        // What another checkout has of it says more than how others of its builds differ.
+        // A bond to another checkout says more than the differences from that checkout's other builds.
         let nearest = earlier.iter().filter(|it| bound.is_none() || is_own(it)).find_map(Earlier::inventory);
         let Some(before) = nearest else { return Ok(vec![bound.unwrap_or(MissReason::FirstBuild)]) };
         let mut now = self.as_before(survey, &before)?;
@@ -312,8 +315,8 @@ impl<'a> Search<'a> {
         Ok(reasons)
     }
 
-    /// What there is of earlier builds in this checkout, and then in others of the same repository. What has nothing but the
-    /// names in common with it says nothing.
+    /// Returns the earlier builds in this checkout, and then those in other checkouts of the same repository. A build that
+    /// has nothing but names in common with this one says nothing.
     fn earlier(&self) -> Vec<Earlier> {
         let mut earlier = self.store.earlier(self.request, &self.root);
         let kinship = OnceCell::new();
@@ -325,7 +328,7 @@ impl<'a> Search<'a> {
         earlier
     }
 
-    /// That another checkout has built what is asked for, from what is here, and why it is not shared.
+    /// Returns a reason if another checkout has built the same request from the same inputs, and its binary is not shared.
     fn bound(&self, survey: &Survey, earlier: &[Earlier]) -> Result<Option<MissReason>> {
         let asked = self.request.inputs();
         let is_asked = |Earlier { manifest, .. }: &&Earlier| !manifest.knows(&self.root) && manifest.request == asked;
@@ -343,7 +346,7 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
-    /// What is there now of all that counted `before`, in whichever scope that was.
+    /// Returns the inputs now of everything that counted `before`, in the scope that counted then.
     fn as_before(&self, survey: &Survey, before: &Inventory) -> Result<Inventory> {
         let mut like_before = Cow::Borrowed(self.request);
         if let Some(scope) = before.request.get("scope").and_then(|name| Scope::named(name))
@@ -354,7 +357,7 @@ impl<'a> Search<'a> {
         self.observing_as(&like_before, survey, &before.path_set)
     }
 
-    /// The entry that was found, if it is still there, and now is for another hour. Its caller hears of a hit.
+    /// Returns the entry that was found, if it still exists, and claims it for another hour. Reports the hit to the caller.
     pub(crate) fn serve(&self, found: &Found) -> Option<Entry> {
         let LookUp::Hit(entry) = &found.entry else { return None };
         let claim = self.store.claim(entry);

@@ -1,41 +1,41 @@
-//! What goes into the cache with an executable: the data between finding it and copying it.
+//! The files that go into the cache with an executable, as data between finding them and copying them.
 
 use std::path::PathBuf;
 
 use crate::stat::StatIdentity;
 
-/// Bytes that take the place of as many others.
+/// Bytes that replace as many others in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// Where they begin in the file.
+    /// Their offset in the file.
     pub offset: u64,
-    /// The new ones.
+    /// The new bytes.
     pub bytes: Vec<u8>,
 }
 
 /// A file of the build that goes with an executable: a shared library that it needs, or another binary of its package.
 #[derive(Clone, Debug)]
 pub struct Library {
-    /// The file name by which it is looked for.
+    /// The file name by which programs look for it.
     pub name: String,
-    /// Where the build left it.
+    /// The path where the build left it.
     pub path: PathBuf,
-    /// Its `stat` before it was read.
+    /// Its stat identity before it was read.
     pub stat: StatIdentity,
-    /// What of it changes, so that it finds the others beside it.
+    /// The changes to it by which it finds the others beside it.
     pub edits: Vec<Edit>,
 }
 
-/// Everything that has to be published beside an executable; nothing for nearly all of them.
+/// Everything that has to be published beside an executable; empty for nearly all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Shipment {
-    /// Shared libraries and other binaries, each by another name.
+    /// Shared libraries and other binaries, each under another name.
     pub libraries: Vec<Library>,
-    /// What of the executable changes, so that it finds them beside it.
+    /// The changes to the executable by which it finds them beside it.
     pub edits: Vec<Edit>,
 }
 
-/// True if a library of this name can stand beside the binary `bin`: the others are names of the cache's own files.
+/// True if a library of this name can lie beside the binary `bin`. Other names belong to the cache's own files.
 #[must_use]
 pub fn can_be_called(name: &str, bin: &str) -> bool {
     let is_taken = name == bin || name.ends_with(".json") || name.ends_with(".removed");

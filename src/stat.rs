@@ -1,9 +1,9 @@
-//! Telling with one `stat` whether a file is the one seen before.
+//! Tells with one `stat` whether a file is the one seen before.
 //!
-//! Promises: on Unix, replacing, rewriting, renaming over, or changing the mode of a file changes its identity, since
+//! Promises: on Unix, replacing, rewriting, renaming over, or changing the mode of a file changes its stat identity, since
 //! each of them sets the change time, which programs cannot set back.
-//! Does not promise: that equal identities mean equal bytes of a file that was written to a moment ago, for two writes
-//! can fall into one tick of a coarse clock. Whoever relies on an identity asks [`StatIdentity::is_settled`] first. On
+//! Does not promise: that equal identities mean equal bytes if the file was written to a moment ago, since two writes can
+//! fall into one tick of a coarse clock. Code that relies on an identity checks [`StatIdentity::is_settled`] first. On
 //! Windows only size, attributes and modification time are compared, and no identity ever settles.
 
 use std::fs::Metadata;
@@ -11,19 +11,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// FAT keeps times in steps of two seconds; no file system in use is coarser. ccache's inode cache waits as long.
+/// The age, in nanoseconds, at which a stat identity settles. FAT keeps times in steps of two seconds, and no file system in
+/// use is coarser. ccache's inode cache waits as long.
 ///
 /// <https://learn.microsoft.com/en-us/windows/win32/sysinfo/file-times>
 #[cfg(unix)]
 const SETTLES_AFTER_NS: i64 = 2_000_000_000;
 
-/// What says in a mode, or among Windows' attributes, whether something is a directory.
+/// The bits of a mode, or of Windows' attributes, that tell a directory from a file.
 const FILE_TYPE: u32 = if cfg!(unix) { 0o170_000 } else { 0x10 };
 
-/// Two clocks cannot be read at once; one that is set moves further than this.
+/// The tolerance for comparing two clocks, in nanoseconds, since they cannot be read at once. Setting a clock moves it
+/// further than this.
 const CLOCKS_DIFFER_BY_NS: u64 = 10_000_000;
 
-/// A moment by two clocks, taken before looking at files: the one that stamps them, which can be set, and one that
+/// A moment by two clocks, taken before files are looked at: the clock that stamps files, which can be set, and one that
 /// cannot.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
@@ -33,20 +35,20 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Now.
+    /// Returns the current moment.
     #[must_use]
     pub fn now() -> Self {
         let now_ns = nanoseconds_since(UNIX_EPOCH, SystemTime::now());
         Self { now_ns, ahead_ns: now_ns.saturating_sub(steady_ns()) }
     }
 
-    /// How far the clock that can be set is ahead of the other one, in nanoseconds.
+    /// Returns how far the clock that can be set is ahead of the other one, in nanoseconds.
     #[must_use]
     pub fn ahead_ns(&self) -> i64 {
         self.ahead_ns
     }
 
-    /// True if nobody has set the clock since it was this far ahead, and the machine has not been started anew.
+    /// True if the clock has not been set since it was this far ahead, and the machine has not been started again.
     #[must_use]
     pub fn is_by_the_same_clock(&self, ahead_ns: i64) -> bool {
         self.ahead_ns.abs_diff(ahead_ns) < CLOCKS_DIFFER_BY_NS
@@ -58,7 +60,7 @@ fn nanoseconds_since(start: SystemTime, moment: SystemTime) -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// A clock that nobody can set, and that goes on while the machine sleeps.
+/// Reads a clock that cannot be set, and that goes on while the machine sleeps.
 #[cfg(unix)]
 fn steady_ns() -> i64 {
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -79,7 +81,7 @@ fn nanoseconds(seconds: i64, rest: i64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(rest)
 }
 
-/// What a `stat` says of one file's content, as far as it can.
+/// The stat identity of a file: device, number, mode, size and times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatIdentity {
     device: u64,
@@ -91,10 +93,10 @@ pub struct StatIdentity {
 }
 
 impl StatIdentity {
-    /// How many [`StatIdentity::to_bytes`] gives.
+    /// The number of bytes that [`StatIdentity::to_bytes`] returns.
     pub(crate) const BYTES: usize = 44;
 
-    /// Reads the identity out of metadata at hand.
+    /// Reads the identity from metadata.
     #[cfg(unix)]
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
@@ -109,7 +111,7 @@ impl StatIdentity {
         }
     }
 
-    /// Reads the identity out of what the system call gives.
+    /// Reads the identity from the result of the system call.
     #[cfg(unix)]
     #[must_use]
     #[allow(clippy::cast_lossless, clippy::unnecessary_cast, reason = "the widths differ between systems")]
@@ -124,7 +126,7 @@ impl StatIdentity {
         }
     }
 
-    /// Reads the identity out of metadata at hand.
+    /// Reads the identity from metadata.
     #[cfg(windows)]
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
@@ -138,14 +140,14 @@ impl StatIdentity {
         }
     }
 
-    /// The same without the change time, which a further hard link to the file alters. cargo links a binary to its place
-    /// whenever it is asked for.
+    /// Returns the identity without the change time, which a further hard link to the file alters. cargo links a binary to
+    /// its place whenever the binary is asked for.
     #[must_use]
     pub fn but_for_links(self) -> Self {
         Self { changed_ns: 0, ..self }
     }
 
-    /// What copies and hard links that keep times share with the file, as bytes.
+    /// Returns the parts that the file shares with copies and hard links that keep its times, as bytes.
     #[must_use]
     pub(crate) fn size_and_time(self) -> [u8; 16] {
         let mut bytes = [0; 16];
@@ -154,14 +156,14 @@ impl StatIdentity {
         bytes
     }
 
-    /// Which file it is, whatever happened to it, and whether it is a directory: another file may get the number of one
-    /// that is gone.
+    /// Returns the parts that say which file it is, whatever is written to it, and whether it is a directory. The type is
+    /// included since another file may get the number of one that is gone.
     #[must_use]
     pub(crate) fn place(self) -> Self {
         Self { device: self.device, inode: self.inode, mode: self.mode & FILE_TYPE, ..Self::default() }
     }
 
-    /// Size in bytes.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
@@ -175,7 +177,8 @@ impl StatIdentity {
         self.modified_ns.max(self.changed_ns) >= since
     }
 
-    /// True if the file was written to and changed last between `began` and `ended`, by the clock of its file system.
+    /// True if the last write and the last change of the file happened between `began` and `ended`, by the clock of its file
+    /// system.
     #[must_use]
     pub fn was_written_within(&self, began: SystemTime, ended: SystemTime) -> bool {
         let (began, ended) = (nanoseconds_since(UNIX_EPOCH, began), nanoseconds_since(UNIX_EPOCH, ended));
@@ -183,9 +186,9 @@ impl StatIdentity {
         *self != Self::default() && self.modified_ns >= began && last <= ended
     }
 
-    /// True if whatever is written to the file from `stamp` on will change its identity: when it was written or changed
-    /// last, a clock of two seconds' grain had a tick before `stamp`. A time to come never settles, and neither does what
-    /// has no identity.
+    /// True if any write to the file from `stamp` on is certain to change this identity: its newest time is at least two
+    /// seconds before `stamp`. A time in the future never settles, and neither does the default identity, which stands for
+    /// none.
     #[cfg(unix)]
     #[must_use]
     pub fn is_settled(&self, stamp: &Stamp) -> bool {
@@ -193,20 +196,20 @@ impl StatIdentity {
         is_known && self.modified_ns.max(self.changed_ns) <= stamp.now_ns.saturating_sub(SETTLES_AFTER_NS)
     }
 
-    /// Windows tells programs no time of change that cannot be set.
+    /// False: every time that Windows tells programs can be set.
     #[cfg(not(unix))]
     #[must_use]
     pub fn is_settled(&self, _: &Stamp) -> bool {
         false
     }
 
-    /// The file system it lies on.
+    /// Returns the device number of the file system that the file lies on.
     #[must_use]
     pub(crate) fn device(&self) -> u64 {
         self.device
     }
 
-    /// All of it, for a file.
+    /// Returns all of it as bytes, to be stored.
     #[must_use]
     pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
@@ -219,7 +222,7 @@ impl StatIdentity {
         bytes
     }
 
-    /// What [`StatIdentity::to_bytes`] was made from.
+    /// Reads the bytes that [`StatIdentity::to_bytes`] returned.
     #[must_use]
     pub(crate) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         let eight = |start: usize| {
@@ -239,7 +242,7 @@ impl StatIdentity {
         }
     }
 
-    /// The parts that stay the same when the file system is mounted anew, as bytes for a fingerprint.
+    /// Returns the parts that stay the same when the file system is mounted again, as bytes for a fingerprint.
     pub(crate) fn portable_bytes(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&self.inode.to_le_bytes());

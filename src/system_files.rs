@@ -1,10 +1,10 @@
 //! Files that come with the system and that a build read: headers, static libraries, the compiler's own programs.
 //!
-//! A C compiler reads hundreds of them for each build, and a hit must not look at each. Package managers put another file in
-//! the place of one, which changes its directory; so they are known by their directories.
+//! A C compiler reads hundreds of them for each build, and a hit must not look at each. Package managers replace such a file
+//! by another, which changes its directory. So these files are known by their directories.
 //!
-//! Promises: the names are kept as one text a directory, so that a path set with thousands of them reads at once.
-//! Does not promise: that a change is seen which is written into a file in its place, before its directory changes.
+//! Promises: the names are kept as one text for each directory, so that a path set with thousands of them reads at once.
+//! Does not promise: to notice a write into an existing file before its directory changes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,22 +15,22 @@ use serde::{Deserialize, Serialize};
 use crate::marks::system_directory;
 use crate::tree::TreePath;
 
-/// Files by the directory that they are in, there or not.
+/// Files by the directory that they are in, existing or absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SystemFiles(BTreeMap<TreePath, String>);
 
-/// What no name of a file has in it.
+/// The separator of names, which no file name contains.
 const BETWEEN: char = '/';
 
 impl SystemFiles {
-    /// True if there is none.
+    /// True if there are no files.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each directory, with the paths of its files.
+    /// Returns each directory with the paths of its files.
     pub fn by_directory(&self) -> impl Iterator<Item = (PathBuf, Vec<PathBuf>)> {
         self.0.iter().map(|(directory, names)| {
             let directory = on_disk(directory.0.as_slice());
@@ -40,14 +40,14 @@ impl SystemFiles {
         })
     }
 
-    /// True if `other` has the same files of the directory that `path` stands for among inputs. What these hold is one digest
-    /// there, which says nothing of more or fewer.
+    /// True if `other` has the same files in the directory that the input `path` stands for. The input has one digest over
+    /// all of them, which cannot be compared with that of more or fewer files.
     #[must_use]
     pub fn agrees_with(&self, other: &Self, path: &TreePath) -> bool {
         system_directory(path).is_none_or(|directory| self.0.get(&directory) == other.0.get(&directory))
     }
 
-    /// All of `parts`.
+    /// Returns the files of all `parts`.
     #[must_use]
     pub fn union<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
         parts.flat_map(Self::by_directory).flat_map(|(_, files)| files).collect()
@@ -76,7 +76,7 @@ fn on_disk(bytes: &[u8]) -> PathBuf {
     gix::path::from_bstr(bytes.as_bstr()).map(|path| path.into_owned()).unwrap_or_default()
 }
 
-/// True if a path lies where the system's package manager puts files.
+/// True if `path` lies where the system's package manager puts files.
 ///
 /// <https://refspecs.linuxfoundation.org/FHS_3.0/fhs/index.html>
 #[must_use]
@@ -86,7 +86,8 @@ pub fn is_of_system(path: &Path) -> bool {
     OF_SYSTEM.iter().any(|directory| path.starts_with(directory)) && !is_local()
 }
 
-/// True if a path is of what the system tells of itself, and holds nothing; files in shared memory are files.
+/// True if `path` is one by which the kernel describes the system, and no stored file. Files in shared memory are stored
+/// files.
 #[must_use]
 pub fn is_of_kernel(path: &Path) -> bool {
     const OF_KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];

@@ -1,7 +1,7 @@
 //! The files of a checkout, as data.
 //!
-//! Promises: a tree's digest is at hand, and two trees compared say which paths differ and how. Paths are bytes.
-//! Does not promise: anything about how the files were looked at; that is the business of `inputs`.
+//! Promises: the digest of a tree is at hand, and comparing two trees says which paths differ and how. Paths are bytes.
+//! Does not promise: anything about how the files were read. `inputs` does that.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::fingerprint::{Digest, FingerprintBuilder};
 use crate::stat::StatIdentity;
 
-/// What stands at a path.
+/// The kind of file at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -23,7 +23,7 @@ pub enum Kind {
     Executable,
     /// A symbolic link; its content is its target.
     Symlink,
-    /// Nothing, though git tracks the path. It counts as a path does that git does not track: the commit of a deletion
+    /// Nothing, though git tracks the path. It counts like a path that git does not track, since the commit of a deletion
     /// changes no file.
     Absent,
     /// A FIFO, socket or device, which is never opened.
@@ -74,35 +74,36 @@ impl<'de> Deserialize<'de> for TreePath {
     }
 }
 
-/// One path of the tree and what it holds.
+/// One path of the tree and its content.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FileInput {
-    /// Where.
+    /// The path.
     pub path: TreePath,
-    /// What stands there.
+    /// The kind of file there.
     pub kind: Kind,
-    /// SHA-256 of the bytes on disk or of a link's target; of nothing for what is absent or special.
+    /// The SHA-256 of the bytes on disk or of a link's target; the default for an absent or special file.
     #[serde(default, skip_serializing_if = "Digest::is_of_nothing")]
     pub digest: Digest,
-    /// How its `stat` looked when it was read. Not part of the fingerprint.
+    /// Its stat identity when it was read. Not part of the fingerprint.
     #[serde(skip)]
     pub stat: StatIdentity,
 }
 
 impl FileInput {
-    /// True if both hold the same, wherever and whenever they were read.
+    /// True if both have the same content, wherever and whenever they were read.
     #[must_use]
     pub fn same_content(&self, other: &Self) -> bool {
         self.kind == other.kind && self.digest == other.digest
     }
 }
 
-/// HEAD's commit, by the path of the repository in the checkout: `` for the checkout's own, none for an unborn HEAD.
+/// The commits at HEAD, by the path of the repository in the checkout, which is empty for the checkout's own. An unborn HEAD
+/// has none.
 pub type Heads = BTreeMap<TreePath, Option<String>>;
 
 /// The files of a checkout, or a part of them, its submodules included.
 ///
-/// Its digest is at hand. The files themselves are only spread out for whoever asks for them, which a hit does not.
+/// Its digest is at hand. The list of its files is made only when it is asked for, and a hit does not ask.
 #[derive(Deserialize)]
 #[serde(from = "Listed")]
 pub struct Tree {
@@ -115,25 +116,25 @@ pub struct Tree {
 
 type Spread = Box<dyn FnOnce() -> Vec<FileInput> + Send>;
 
-/// A [`Tree`] as JSON has it.
+/// The JSON form of a [`Tree`].
 #[derive(Serialize, Deserialize)]
 struct Listed<Heads = self::Heads, Files = Vec<FileInput>> {
     heads: Heads,
     files: Files,
 }
-/// How one path differs between two trees.
+/// The kind of difference of one path between two trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is there now.
+    /// It was not there before.
     Added,
-    /// It was there.
+    /// It is not there any more.
     Removed,
     /// Its bytes, kind or mode differ.
     Changed,
 }
 
 impl Change {
-    /// The participle for a sentence, which is also what JavaScript sees.
+    /// Returns the participle for a sentence, which is also the value that JavaScript sees.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -151,12 +152,12 @@ impl FingerprintBuilder {
     }
 }
 
-/// What counts of the files that lie in one directory, not below it, as one digest. A change to a file is then a change
-/// to few others: those of its directory, and one digest for every other directory.
+/// The digest of the files that lie in one directory, not below it. A change to one file then means hashing the files of its
+/// directory again, and one digest for each other directory.
 pub(crate) struct DirectoryDigest(FingerprintBuilder);
 
 impl DirectoryDigest {
-    /// For files that are told in the order of their names.
+    /// Starts a digest, for files that are added in the order of their names.
     pub(crate) fn new() -> Self {
         Self(FingerprintBuilder::new())
     }
@@ -170,7 +171,7 @@ impl DirectoryDigest {
     }
 }
 
-/// What counts of a tree, as one digest: of `directories` that hold a file, sorted by the bytes of their paths.
+/// Returns the digest of a tree, from those of the `directories` that hold a file, sorted by the bytes of their paths.
 pub(crate) fn digest_of_tree(heads: &Heads, directories: &[(&BStr, Digest)]) -> Digest {
     let mut hash = FingerprintBuilder::new();
     hash.section("heads", heads.len());
@@ -186,7 +187,7 @@ pub(crate) fn digest_of_tree(heads: &Heads, directories: &[(&BStr, Digest)]) -> 
     hash.digest()
 }
 
-/// A path's directory and the name in it.
+/// Splits a path into its directory and its name there.
 pub(crate) fn split(path: &BStr) -> (&BStr, &BStr) {
     match path.rfind_byte(b'/') {
         Some(slash) => (path[..slash].as_bstr(), path[slash + 1..].as_bstr()),
@@ -195,7 +196,7 @@ pub(crate) fn split(path: &BStr) -> (&BStr, &BStr) {
 }
 
 impl Tree {
-    /// Of `files`, sorted by the bytes of their paths.
+    /// Makes a tree of `files`, which are sorted by the bytes of their paths.
     #[must_use]
     pub fn of(heads: Heads, files: Vec<FileInput>) -> Self {
         let mut directories: BTreeMap<&BStr, DirectoryDigest> = BTreeMap::new();
@@ -211,7 +212,7 @@ impl Tree {
         tree
     }
 
-    /// With a digest that is known already; `spread` gives the files it is made from.
+    /// Makes a tree with a digest that is known already. `spread` returns the files that the digest was made from.
     pub(crate) fn known(
         heads: Heads,
         digest: Digest,
@@ -221,58 +222,58 @@ impl Tree {
         Self { heads, branch: None, digest, files, rules_not_fetched: Vec::new() }
     }
 
-    /// The same with a branch checked out.
+    /// Returns the same tree with a branch checked out.
     pub(crate) fn on_branch(self, branch: Option<String>) -> Self {
         Self { branch, ..self }
     }
 
-    /// The same, taken down without the rules of ignore files that git has not fetched.
+    /// Returns the same tree, marked as read without the rules of ignore files that git has not fetched.
     pub(crate) fn without_rules(self, rules_not_fetched: Vec<TreePath>) -> Self {
         Self { rules_not_fetched, ..self }
     }
 
-    /// Ignore files that a partial clone leaves out, by which less would count.
+    /// Returns the ignore files that a partial clone leaves out. With them, fewer files would count.
     #[must_use]
     pub fn rules_not_fetched(&self) -> &[TreePath] {
         &self.rules_not_fetched
     }
 
-    /// What counts of it.
+    /// Returns the digest of everything in it that counts.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// The commit at HEAD of each repository.
+    /// Returns the commit at HEAD of each repository.
     #[must_use]
     pub fn heads(&self) -> &Heads {
         &self.heads
     }
 
-    /// The branch that is checked out; none where HEAD is a commit of its own, and without git. It is no part of the
+    /// Returns the branch that is checked out; none if HEAD is detached or there is no git. The branch is no part of the
     /// digest: a path set says whether it counts.
     #[must_use]
     pub fn branch(&self) -> Option<&str> {
         self.branch.as_deref()
     }
 
-    /// Every path that counts, sorted by bytes.
+    /// Returns every path that counts, sorted by bytes.
     #[must_use]
     pub fn files(&self) -> &[FileInput] {
         &self.files
     }
 
-    /// Every path that was touched: its content differs or something wrote to it and left the same bytes.
+    /// Returns every path that was touched: its content differs, or something wrote the same bytes to it.
     #[must_use]
     pub fn touched_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
-        // What never stood still has no identity.
+        // A file that changed while it was read has no identity.
         let in_motion = |file: &FileInput| file.stat == StatIdentity::default();
         differing(before.files(), self.files(), |now, then| {
             !now.same_content(then) || now.stat != then.stat || in_motion(now)
         })
     }
 
-    /// What stands at `path`, if it counts.
+    /// Returns the file at `path`, if it counts.
     #[must_use]
     pub fn file(&self, path: &TreePath) -> Option<&FileInput> {
         let files = self.files();
@@ -312,7 +313,7 @@ impl fmt::Debug for Tree {
     }
 }
 
-/// Where two sorted lists of files differ; what is absent is as good as left out.
+/// Returns the paths at which two sorted lists of files differ. An absent file equals one that is not in the list.
 pub(crate) fn differing(
     before: &[FileInput],
     now: &[FileInput],

@@ -1,4 +1,4 @@
-//! What cargo said it built: the data between running cargo and looking at what the build read.
+//! The units that cargo reported, as data between running cargo and looking at what the build read.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub struct Package {
 }
 
 impl Package {
-    /// Its name, which an id leaves out where the directory is called the same.
+    /// Returns its name, which an id leaves out if the directory has the same name.
     #[must_use]
     pub fn name(&self) -> &str {
         let (source, rest) = self.id.split_once('#').unwrap_or((&self.id, ""));
@@ -25,8 +25,8 @@ impl Package {
         }
     }
 
-    /// True if its sources may be edited: all but those that cargo fetched from registries and git, which lie in
-    /// `cargo_home` and do not change under one id. Vendored ones are anywhere else.
+    /// True if its sources may be edited. Sources that cargo fetched from registries and git lie in `cargo_home`, and do not
+    /// change under one id. Vendored sources lie elsewhere, and may be edited.
     #[must_use]
     pub fn is_local(&self, cargo_home: Option<&Path>) -> bool {
         let fetched = cargo_home.map(|home| ["registry", "git"].map(|name| home.join(name)));
@@ -38,17 +38,17 @@ impl Package {
 /// One run of rustc, now or earlier.
 #[derive(Clone, Debug)]
 pub struct Unit {
-    /// Whose.
+    /// The package that is compiled.
     pub package: Package,
     /// True if it is a build script.
     pub is_build_script: bool,
     /// True if it is a procedural macro, whose code runs in every compilation that uses it.
     pub is_proc_macro: bool,
-    /// True if cargo took it as it was.
+    /// True if cargo took the result of an earlier run.
     pub fresh: bool,
-    /// The file that rustc was called with.
+    /// The source file that rustc was called with.
     pub source: PathBuf,
-    /// Files that rustc wrote. A binary that was asked for is named where cargo put it, not where rustc wrote it.
+    /// The files that rustc wrote. A requested binary is named where cargo put it, not where rustc wrote it.
     pub files: Vec<PathBuf>,
 }
 
@@ -61,10 +61,10 @@ pub struct ScriptRun {
     pub out_dir: PathBuf,
 }
 
-/// The two directories that cargo writes to.
+/// The two directories that cargo writes to in a build.
 #[derive(Clone, Debug)]
 pub struct BuildDirectories {
-    /// `build.target-dir`, where cargo puts what was asked for.
+    /// `build.target-dir`, where cargo puts the requested files.
     pub target: PathBuf,
     /// `build.build-dir`, where it puts everything else.
     ///
@@ -72,21 +72,21 @@ pub struct BuildDirectories {
     pub build: PathBuf,
 }
 
-/// Everything that went into what was asked for.
+/// Everything that went into the requested binary.
 #[derive(Clone, Debug, Default)]
 pub struct Units {
     /// Runs of rustc.
     pub units: Vec<Unit>,
     /// Runs of build scripts.
     pub scripts: Vec<ScriptRun>,
-    /// What was asked for, where cargo put it.
+    /// The requested file, where cargo put it.
     pub executable: PathBuf,
-    /// Other binaries of the package that were asked for, where cargo put them.
+    /// Other requested binaries of the package, where cargo put them.
     pub siblings: Vec<PathBuf>,
 }
 
 impl Units {
-    /// The directory of the profile in the target directory, which examples lie below.
+    /// Returns the directory of the profile in the target directory, which examples lie below.
     ///
     /// <https://doc.rust-lang.org/cargo/reference/build-cache.html>
     #[must_use]
@@ -98,13 +98,13 @@ impl Units {
         }
     }
 
-    /// Everything that was asked for.
+    /// Returns everything that was requested.
     pub fn outputs(&self) -> impl Iterator<Item = &Path> {
         std::iter::once(&self.executable).chain(&self.siblings).map(PathBuf::as_path)
     }
 }
 
-/// Where cargo puts examples.
+/// The directory that cargo puts examples in.
 pub const EXAMPLES: &str = "examples";
 
 #[cfg(test)]

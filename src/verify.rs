@@ -1,8 +1,8 @@
-//! Building once more, from nothing, and comparing.
+//! Builds once more, from nothing, and compares the result with the entry.
 //!
-//! Promises: the comparison is with a build in a target directory that no other build has used, of inputs that did
-//! not change meanwhile. When it differs, a second one tells whether two fresh builds agree at all.
-//! Does not promise: to be quick; it is as slow as a cold build, or two.
+//! Promises: the comparison is with a build in a target directory that no other build has used, from inputs that did not
+//! change meanwhile. If the results differ, a second such build tells whether two fresh builds agree at all.
+//! Does not promise: to be quick. It takes as long as a cold build, or two.
 
 use crate::cargo;
 use crate::error::{Error, Result};
@@ -18,10 +18,10 @@ use crate::runtime::Needs;
 use crate::search::{Call, Search};
 use crate::store::{LockName, Staged};
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The entry is what a fresh build gives.
+    /// The entry equals a fresh build.
     Equal,
     /// Two fresh builds differ, so nothing follows from the entry being different.
     NotReproducible,
@@ -32,7 +32,7 @@ pub enum Verdict {
 /// A comparison and its evidence.
 #[derive(Clone, Debug)]
 pub struct Verification {
-    /// What follows.
+    /// The result.
     pub verdict: Verdict,
     /// The entry; it was built first if there was none.
     pub binary: DevBinary,
@@ -44,7 +44,7 @@ pub struct Verification {
 ///
 /// # Errors
 ///
-/// Those of [`get_dev_binary`]; [`Error::ChangedDuringBuild`] when the inputs changed during the comparison.
+/// The errors of [`get_dev_binary`]; [`Error::ChangedDuringBuild`] if the inputs changed during the comparison.
 pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
     let binary = get_dev_binary(request, call)?;
     let search = Search::begin(request, call)?;
@@ -55,7 +55,7 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
     let mut fresh = vec![fresh_build(&search, &asked, "target")?];
     let is_equal = fresh[0].is_same(&binary.entry.manifest);
     if !is_equal {
-        // At another depth, so that two builds do not agree in what follows from their place.
+        // The second build is at another depth, so that two builds do not agree merely because of where they lie.
         fresh.push(fresh_build(&search, &asked, "another/target")?);
     }
     let changed = reasons::between(&before, &search.everything(Moment::now())?);
@@ -69,7 +69,7 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
         _ => Verdict::NotReproducible,
     };
     if verdict == Verdict::Stale {
-        // What led to the binary is still in the target directory, and cargo holds it to be fresh.
+        // The cause of the stale binary is still in the target directory, and cargo takes it for fresh.
         let target = inputs::target_directory(&search.root, &request.env)?;
         let why = "a build from nothing gave another binary".to_owned();
         search.store.keep_record(&target, &BuildRecord::distrusting(why))?;
@@ -78,7 +78,8 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
     Ok(Verification { verdict, binary, fresh })
 }
 
-/// A build in a target directory of its own, which is gone afterwards; in the form in which it would be published.
+/// Builds in a target directory of its own, which is removed afterwards. Returns the result in the form in which it would be
+/// published.
 fn fresh_build(search: &Search<'_>, request: &Request, below: &str) -> Result<Staged> {
     let Search { root, call, store, .. } = search;
     let target = store.private_directory()?;

@@ -1,4 +1,4 @@
-//! From the core's types to those that travel to JavaScript.
+//! Converts the core's types to those that travel to JavaScript.
 
 use super::{
     Change, ChangedPath, Compiling, Foreseen, Message, MissReason, NativeBinary, NativeEntry, NativeExplanation,
@@ -22,7 +22,7 @@ use crate::store::{Broken, Listed, Pruned, Reason, Removed};
 use crate::tree;
 use crate::verify::{Verdict, Verification};
 
-/// JavaScript has no larger exact integers than 2^53, which is enough for sizes and milliseconds.
+/// Returns `value` as a JavaScript number. These are exact up to 2^53, which is enough for sizes and milliseconds.
 #[allow(clippy::cast_precision_loss, reason = "no size or time here comes near 2^53")]
 fn number(value: u64) -> f64 {
     value as f64
@@ -36,31 +36,31 @@ fn since_1970(time: SystemTime) -> f64 {
     milliseconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// More of anything than fits is as good as the most that fits.
+/// Returns `value`, or the largest number that fits.
 fn count(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-/// What is in a block of names and values, with a NUL behind each.
+/// Splits a block of names and values, each followed by a NUL.
 fn variables(block: &str) -> BTreeMap<OsString, OsString> {
     let mut parts = block.split('\0');
     let next = || Some((parts.next()?.into(), parts.next()?.into()));
     map_of(std::iter::from_fn(next))
 }
 
-/// Variables of this process that are not text, in the place of what JavaScript made of them.
+/// The variables of this process that are not text, to replace what JavaScript made of them.
 pub(super) struct Originals(Vec<(OsString, OsString)>);
 
 impl Originals {
-    /// Those that `request` may have taken over. Only the thread that JavaScript runs in can ask: `process.env` changes
-    /// the environment that is read here.
+    /// Collects the variables that `request` may have taken over. Only the thread that JavaScript runs in may call it:
+    /// `process.env` changes the environment that is read here.
     pub(super) fn for_request(request: &NativeRequest) -> Self {
         let is_lossy = request.env.contains(char::REPLACEMENT_CHARACTER);
         let is_text = |(name, value): &(OsString, OsString)| name.to_str().is_some() && value.to_str().is_some();
         Self(if is_lossy { std::env::vars_os().filter(|it| !is_text(it)).collect() } else { Vec::new() })
     }
 
-    /// Has each variable that JavaScript could only show in part as it is.
+    /// Replaces each variable that JavaScript could show only in part with the original.
     pub(super) fn put_back(self, env: &mut BTreeMap<OsString, OsString>) {
         for (name, value) in self.0 {
             let shown: Vec<_> = env
@@ -76,7 +76,7 @@ impl Originals {
     }
 }
 
-/// True if JavaScript shows `original` as `text`. How many replacement characters stand for a run of bytes differs.
+/// True if JavaScript shows `original` as `text`. The number of replacement characters for a run of bytes varies.
 fn is_shown(original: &OsStr, text: &OsStr) -> bool {
     let squeezed = |text: &OsStr| {
         let mut squeezed = String::new();
@@ -325,7 +325,7 @@ impl From<Listed> for NativeEntry {
     }
 }
 
-/// What only a manifest tells is empty.
+/// Leaves the fields empty that only a manifest tells.
 impl From<Broken> for NativeEntry {
     fn from(broken: Broken) -> Self {
         let Broken { path, problem, changed, disk } = broken;

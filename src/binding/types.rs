@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use napi_derive::napi;
 
-/// What `start` is to find out.
+/// The tasks of `start`.
 #[napi(string_enum = "lowercase")]
 #[derive(Clone, Copy)]
 pub enum Task {
@@ -12,19 +12,19 @@ pub enum Task {
     Binary,
     /// The fingerprint alone.
     Fingerprint,
-    /// What a call for a binary would do.
+    /// A forecast of what a call for a binary would do.
     Explanation,
-    /// What counts for a binary, and who read it.
+    /// The inputs of a binary, and the runs that read them.
     Inputs,
-    /// True if the binary is what a fresh build gives.
+    /// A comparison of the binary with a fresh build.
     Verification,
-    /// What the cache holds.
+    /// The entries of the cache.
     List,
-    /// Removing what the cache need not hold.
+    /// The removal of entries that the cache need not keep.
     Pruning,
 }
 
-/// What is drawn on stderr.
+/// The form of the progress on stderr.
 #[napi(string_enum = "lowercase")]
 #[derive(Clone, Copy)]
 pub enum ReportMode {
@@ -39,91 +39,91 @@ pub enum ReportMode {
 /// The options of `index.d.ts`, with defaults that only JavaScript knows filled in.
 #[napi(object, object_to_js = false)]
 pub struct NativeRequest {
-    /// What to find out.
+    /// The task.
     pub task: Task,
     /// cargo package.
     #[napi(js_name = "crate")]
     pub crate_name: Option<String>,
     /// Name of the target.
     pub bin: Option<String>,
-    /// What is wanted of it.
+    /// The kind of the target.
     pub kind: Option<String>,
     /// Other binaries of the package.
     #[napi(js_name = "with")]
     pub siblings: Option<Vec<String>>,
     /// Target triple.
     pub target: Option<String>,
-    /// Where a copy is wanted.
+    /// The path for a copy.
     pub out: Option<String>,
-    /// Where that starts from, if it is relative.
+    /// The directory that a relative `out` starts from.
     pub working_directory: Option<String>,
     /// Further arguments for cargo.
     pub cargo_args: Option<Vec<String>>,
-    /// Run cargo even when an entry exists.
+    /// True to run cargo even if an entry exists.
     pub rebuild: Option<bool>,
     /// Root of the checkout, absolute.
     pub repo: Option<String>,
     /// Features to enable.
     pub features: Option<Vec<String>>,
-    /// Leave default features out.
+    /// True to leave default features out.
     pub no_default_features: Option<bool>,
     /// cargo profile.
     pub profile: Option<String>,
-    /// Who builds.
+    /// The builder.
     pub builder: Option<String>,
-    /// Which files count.
+    /// The scope.
     pub scope: Option<String>,
     /// Paths that do not count.
     pub exclude: Option<Vec<String>>,
-    /// True if builds are watched.
+    /// The switch of the observer: `auto` or `off`.
     pub observe: Option<String>,
-    /// Where entries are kept, absolute.
+    /// The directory of the cache, absolute.
     pub cache_dir: String,
-    /// The environment of the build: names and values in turns, with a NUL behind each.
+    /// The environment of the build: names and values in turns, each followed by a NUL.
     pub env: String,
-    /// What is drawn on stderr.
+    /// The form of the progress on stderr.
     pub report: ReportMode,
     /// True if the caller listens to events.
     pub listening: bool,
-    /// What the cache may hold.
+    /// The size limit of the cache.
     pub max_size: Option<String>,
-    /// How long the cache keeps what is not used.
+    /// The age limit of entries that are not used.
     pub max_age: Option<String>,
-    /// Remove what is recent, too.
+    /// True to remove recent entries, too.
     pub all: Option<bool>,
-    /// Remove nothing.
+    /// True to remove nothing.
     pub dry_run: Option<bool>,
-    /// Read the entries that are listed.
+    /// True to read the listed entries, and report damage.
     pub check: Option<bool>,
 }
 
-/// How one path differs.
+/// The kind of change of one path.
 #[napi(string_enum = "lowercase")]
 pub enum Change {
-    /// It is there now.
+    /// It was not there before.
     Added,
-    /// It was there.
+    /// It is not there any more.
     Removed,
     /// It differs.
     Changed,
 }
 
-/// A path that made a difference.
+/// A path whose input changed.
 #[napi(object, object_from_js = false)]
 pub struct ChangedPath {
-    /// Relative to the checkout.
+    /// The path, relative to the checkout if it was reached from there.
     pub path: String,
-    /// How it differs.
+    /// The kind of change.
     pub change: Change,
 }
 
-/// Why something was built.
+/// A reason why a binary was built.
 #[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
 #[napi(discriminant = "kind", discriminant_case = "kebab-case", object_from_js = false)]
 pub enum MissReason {
-    /// Nothing was built before.
+    /// No build of it is known.
     FirstBuild {},
-    /// It was asked for.
+    /// The caller asked for it.
     Rebuild {},
     /// The entry was damaged.
     Corrupt { detail: String },
@@ -139,13 +139,13 @@ pub enum MissReason {
     Environment { names: Vec<String> },
     /// cargo's configuration differs.
     CargoConfig { files: Vec<String> },
-    /// Another checkout has it, and may have it alone.
+    /// Another checkout has built it, and it has a bond to that checkout.
     Bound { checkout: String, bound_by: Vec<String> },
-    /// It is not known what the last build read.
+    /// The reads of the last build are not known.
     UnknownReads { detail: String },
 }
 
-/// What is waited for.
+/// The cause of a wait.
 #[napi(string_enum = "lowercase")]
 pub enum WaitingOn {
     /// Another build of the same binary.
@@ -154,14 +154,14 @@ pub enum WaitingOn {
     Checkout,
     /// cargo's own lock.
     Cargo,
-    /// zig.
+    /// Another run of zig.
     Zigbuild,
 }
 
 /// A unit that compiles.
 #[napi(object, object_from_js = false)]
 pub struct Compiling {
-    /// As cargo names it.
+    /// The unit's name, as cargo shows it.
     pub unit: String,
     /// Milliseconds.
     pub elapsed_ms: f64,
@@ -170,16 +170,16 @@ pub struct Compiling {
 /// A binary that is up to date.
 #[napi(object, object_from_js = false)]
 pub struct NativeBinary {
-    /// Where it is.
+    /// Its path.
     pub path: String,
-    /// Where a copy is, if one was wanted.
+    /// The path of the copy, if one was requested.
     pub out: Option<String>,
     /// cargo package.
     #[napi(js_name = "crate")]
     pub crate_name: String,
     /// Name of the target.
     pub bin: String,
-    /// True if it was built for this call.
+    /// Its origin.
     pub outcome: NativeOutcome,
     /// 64 hex digits.
     pub fingerprint: String,
@@ -189,11 +189,11 @@ pub struct NativeBinary {
     pub size: f64,
     /// Milliseconds.
     pub elapsed_ms: f64,
-    /// Why it was built.
+    /// The reasons why it was built.
     pub reasons: Vec<MissReason>,
 }
 
-/// True if a binary was built.
+/// The origin of a binary.
 #[napi(string_enum = "lowercase")]
 pub enum NativeOutcome {
     /// It was in the cache.
@@ -202,7 +202,7 @@ pub enum NativeOutcome {
     Built,
 }
 
-/// What a call for a binary would do.
+/// A forecast of what a call for a binary would do.
 #[napi(object, object_from_js = false)]
 pub struct NativeExplanation {
     /// cargo package.
@@ -210,23 +210,23 @@ pub struct NativeExplanation {
     pub crate_name: String,
     /// Name of the target.
     pub bin: String,
-    /// True if the binary is in the cache.
+    /// The outcome.
     pub outcome: Foreseen,
-    /// Where it is.
+    /// The path of the binary, if it is in the cache.
     pub path: Option<String>,
     /// 64 hex digits.
     pub fingerprint: String,
-    /// Why it would be built.
+    /// The reasons why it would be built.
     pub reasons: Vec<MissReason>,
     /// True if git knows the workspace.
     pub in_worktree: bool,
-    /// Who read what changed.
+    /// The runs that read a changed path, by that path.
     pub read_by: HashMap<String, Vec<String>>,
-    /// Why no other checkout is served it.
+    /// The bonds of the last build's binary, in words.
     pub bound_by: Vec<String>,
 }
 
-/// What counts for a binary.
+/// The inputs of a binary.
 #[napi(object, object_from_js = false)]
 pub struct NativeInputs {
     /// cargo package.
@@ -234,20 +234,20 @@ pub struct NativeInputs {
     pub crate_name: String,
     /// Name of the target.
     pub bin: String,
-    /// 64 hex digits, of the build that this is known from.
+    /// The fingerprint of the build that they are known from, 64 hex digits.
     pub fingerprint: String,
     /// True if that build's binary would be served.
     pub is_current: bool,
-    /// What counts.
+    /// The inputs.
     pub inputs: Vec<NativeInput>,
-    /// Runs of which not everything is known.
+    /// The opaque runs.
     pub opaque: Vec<NativeOpaqueRun>,
 }
 
-/// One thing that counts.
+/// One input.
 #[napi(object, object_from_js = false)]
 pub struct NativeInput {
-    /// What it is.
+    /// Its kind.
     pub kind: NativeInputKind,
     /// Its path or name.
     pub name: String,
@@ -255,41 +255,41 @@ pub struct NativeInput {
     pub read_by: Vec<String>,
 }
 
-/// What an input is.
+/// The kind of an input.
 #[napi(string_enum = "lowercase")]
 pub enum NativeInputKind {
-    /// By its bytes.
+    /// A file, by its bytes.
     File,
-    /// Nothing is there.
+    /// The absence of a file.
     Absent,
-    /// By the names in it.
+    /// A directory, by the names in it.
     Directory,
-    /// By where it leads.
+    /// A link, by where it leads.
     Link,
     /// Files of one directory of the system.
     System,
-    /// By where it is found on the `PATH`.
+    /// A program, by where it is found on the `PATH`.
     Program,
-    /// A program that builds.
+    /// A program that takes part in the build.
     Tool,
     /// A configuration file of cargo.
     Config,
-    /// Of the environment.
+    /// A variable of the environment.
     Variable,
     /// The commit at HEAD.
     Head,
 }
 
-/// A run that counts by what it declares.
+/// An opaque run, which counts by what it declares.
 #[napi(object, object_from_js = false)]
 pub struct NativeOpaqueRun {
-    /// Which.
+    /// The run, in words.
     pub run: String,
-    /// Why.
+    /// The reason why it is opaque.
     pub reason: String,
 }
 
-/// What a call would come to.
+/// The outcome that a call would have.
 #[napi(string_enum = "lowercase")]
 pub enum Foreseen {
     /// The binary is in the cache.
@@ -298,10 +298,10 @@ pub enum Foreseen {
     Miss,
 }
 
-/// True if the binary is what a fresh build gives.
+/// The result of comparing a binary with fresh builds.
 #[napi(object, object_from_js = false)]
 pub struct NativeVerification {
-    /// What the comparison came to.
+    /// The verdict.
     pub verdict: NativeVerdict,
     /// The binary that was compared.
     pub binary: NativeBinary,
@@ -309,21 +309,21 @@ pub struct NativeVerification {
     pub fresh: Vec<String>,
 }
 
-/// What a comparison came to.
+/// The verdict of a comparison.
 #[napi(string_enum = "kebab-case")]
 pub enum NativeVerdict {
-    /// Equal.
+    /// The binary equals a fresh build.
     Equal,
     /// Fresh builds differ from each other.
     NotReproducible,
-    /// Fresh builds agree with each other alone.
+    /// Fresh builds agree with each other, and not with the binary.
     Stale,
 }
 
-/// What the cache holds.
+/// An entry of the cache.
 #[napi(object, object_from_js = false)]
 pub struct NativeEntry {
-    /// The binary.
+    /// The path of the binary.
     pub path: String,
     /// Its name.
     pub bin: String,
@@ -332,7 +332,7 @@ pub struct NativeEntry {
     /// cargo package.
     #[napi(js_name = "crate")]
     pub crate_name: String,
-    /// Where it was built.
+    /// The checkout that built it.
     pub checkout: String,
     /// 64 hex digits.
     pub fingerprint: String,
@@ -348,7 +348,7 @@ pub struct NativeEntry {
     pub used_at: f64,
     /// True if a process runs it.
     pub running: Option<bool>,
-    /// What is wrong with it.
+    /// The problem with it.
     pub damage: Option<String>,
 }
 
@@ -359,59 +359,59 @@ pub enum RemovalReason {
     Age,
     /// The cache was too large.
     Size,
-    /// All were.
+    /// All entries were to be removed.
     All,
 }
 
 /// An entry that was removed.
 #[napi(object, object_from_js = false)]
 pub struct NativeRemoval {
-    /// As it was.
+    /// The entry as it was.
     pub entry: NativeEntry,
-    /// Why.
+    /// The reason for its removal.
     pub reason: RemovalReason,
     /// Bytes.
     pub freed: f64,
 }
 
-/// What pruning came to.
+/// The result of pruning.
 #[napi(object, object_from_js = false)]
 pub struct NativePruning {
-    /// What was removed.
+    /// The entries that were removed.
     pub removed: Vec<NativeRemoval>,
     /// Bytes.
     pub freed: f64,
-    /// Other files.
+    /// The number of other files that were removed.
     pub leftovers: u32,
-    /// Entries that are left.
+    /// The number of entries that are left.
     pub kept: u32,
     /// Bytes.
     pub size: f64,
-    /// True if that is more than the cap.
+    /// True if the size is more than the limit.
     pub over: bool,
-    /// What could not be removed.
+    /// Problems in removing something.
     pub problems: Vec<String>,
 }
 
-/// Why a program could not take this process's place.
+/// The reason why a program could not take this process's place.
 #[napi(object, object_from_js = false)]
 pub struct NotReplaced {
-    /// True if it is not there.
+    /// True if the program does not exist.
     pub missing: bool,
-    /// What the system said.
+    /// The error of the system.
     pub message: String,
 }
 
-/// What travels to JavaScript: events, and as the last one of `binary`, `fingerprint`, `explanation`, `inputs`,
+/// The messages that travel to JavaScript: events, and as the last one of `binary`, `fingerprint`, `explanation`, `inputs`,
 /// `verification`, `list`, `pruning`, `failed` and `aborted`.
 #[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
 #[napi(discriminant = "type", discriminant_case = "lowercase", object_from_js = false)]
 pub enum Message {
     /// An entry exists.
     Hit { bin: String, fingerprint: String },
-    /// None exists.
+    /// No entry exists.
     Miss { bin: String, reasons: Vec<MissReason> },
-    /// Someone else must finish first.
+    /// Another call or process must finish first.
     Waiting { on: WaitingOn, pid: Option<u32>, since: Option<f64> },
     /// cargo starts.
     Building { bin: String, command: String, expected_ms: Option<f64> },
@@ -424,13 +424,13 @@ pub enum Message {
         elapsed_ms: f64,
         left_ms: Option<f64>,
     },
-    /// The compiler's words.
+    /// A message of the compiler or of cargo.
     Diagnostic { level: String, rendered: String },
     /// cargo finished.
     Built { bin: String, elapsed_ms: f64 },
     /// The binary is in the cache.
     Published { bin: String, path: String, size: f64, sha256: String, build_ms: f64 },
-    /// The work goes on.
+    /// A problem that does not end the call.
     Warning { message: String },
     /// Terminal: the binary.
     Binary { binary: NativeBinary },
@@ -438,13 +438,13 @@ pub enum Message {
     Fingerprint { fingerprint: String },
     /// Terminal: the explanation.
     Explanation { explanation: NativeExplanation },
-    /// Terminal: what counts.
+    /// Terminal: the inputs.
     Inputs { inputs: NativeInputs },
     /// Terminal: the verification.
     Verification { verification: NativeVerification },
     /// Terminal: the entries.
     List { list: Vec<NativeEntry> },
-    /// Terminal: what pruning came to.
+    /// Terminal: the result of pruning.
     Pruning { pruning: NativePruning },
     /// Terminal: an error.
     Failed { code: String, message: String, hint: Option<String> },

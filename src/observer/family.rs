@@ -1,8 +1,9 @@
-//! From processes to the runs of rustc and of build scripts that they belong to.
+//! Groups processes into the runs of rustc and of build scripts that they belong to.
 //!
-//! Promises: a run is one process that cargo started with everything that this started. A run is opaque where a program of it
-//! did not report, or did what cannot be seen through.
-//! Does not promise: to tell a program that did not report from one of the same name that did, where neither is there any more.
+//! Promises: a run is one process that cargo started, with everything that this process started. A run is opaque if one of
+//! its programs did not report, or did something that the observer cannot follow.
+//! Does not promise: to tell a program that did not report from another one of the same name that did, if the files of both
+//! are gone.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -33,7 +34,7 @@ impl SearchPath<'_> {
     }
 }
 
-/// Who started whom.
+/// The processes of a build, each with the processes that it started.
 pub(super) struct Family<'p> {
     processes: &'p [Process],
     children: HashMap<&'p str, Vec<usize>>,
@@ -67,13 +68,13 @@ impl<'p> Family<'p> {
         Rc::clone(self.programs.borrow_mut().entry(path.to_owned()).or_default())
     }
 
-    /// True if `process` is the program that was started as `program`. A program that does not report may become one that does
-    /// report, and then this is false.
+    /// True if `process` is the program that was started as `program`. False if that program did not report, and became one
+    /// that does.
     fn is_of(&self, process: &Process, program: &Path) -> bool {
         self.program(program).image.get_or_init(|| Image::of(program)).is_in(process, program)
     }
 
-    /// The name of `program`, if the caller would find it by that.
+    /// Returns the name of `program`, if the caller would find it by that name.
     fn name_on_path(&self, program: &Path) -> Option<String> {
         let name = program.file_name()?.to_str().filter(|name| !is_rustup_name(name))?;
         let is_found = || self.path.find(name).is_some_and(|found| normalized(&found) == normalized(program));
@@ -85,7 +86,8 @@ impl<'p> Family<'p> {
         self.children.get(self.processes[index].id.as_str()).map_or(&[], Vec::as_slice)
     }
 
-    /// The first process of each run, with what the run is known by; nothing of what a run starts is a run of its own.
+    /// Returns the first process of each run, with the path that the run is known by. A process that a run starts belongs to
+    /// that run, and begins none of its own.
     pub(super) fn runs(&self) -> Vec<(usize, PathBuf)> {
         let known: HashSet<&str> = self.processes.iter().map(|process| process.id.as_str()).collect();
         let is_first = |process: &&Process| !known.contains(process.parent.as_str());
@@ -101,13 +103,14 @@ impl<'p> Family<'p> {
         runs
     }
 
-    /// Files that are there, and that a build script made when they were not: defaults that it writes once, and reads as they
-    /// are later.
+    /// Returns the files that exist, and that a build script made when they did not: defaults that it writes once, and reads
+    /// as they are later.
     pub(super) fn made_in_absence(&self) -> BTreeSet<PathBuf> {
         let mut made = BTreeSet::new();
         let (scripts, compilations): (Vec<_>, Vec<_>) =
             self.runs().into_iter().partition(|(first, _)| self.is_script(*first));
-        // rustc writes to `target/release/deps`; a linker looks for what it writes, too.
+        // Files in the build's own directories are no defaults, since a linker looks for what it writes, too. rustc writes
+        // to `target/release/deps`.
         let output: BTreeSet<_> = compilations.iter().filter_map(|(_, key)| key.parent()?.parent()).collect();
         for (first, _) in scripts {
             let processes: Vec<&Process> = self.with_descendants(first).map(|index| &self.processes[index]).collect();
@@ -128,7 +131,7 @@ impl<'p> Family<'p> {
         self.processes[first].out_dir.is_some() && compilation(&self.processes[first]).is_none()
     }
 
-    /// The process at `first`, and all that were started by it or by one of these.
+    /// Returns the process at `first`, and all processes that it or one of these started.
     fn with_descendants(&self, first: usize) -> impl Iterator<Item = usize> {
         let mut left = vec![first];
         std::iter::from_fn(move || {
@@ -158,8 +161,8 @@ impl<'p> Family<'p> {
         gathered.into_reads(self.is_script(first))
     }
 
-    /// Counts a name by where it is found on the caller's `PATH`, instead of by each directory in which it is not, where a run
-    /// has looked into all of these.
+    /// Counts a name by where it is found on the caller's `PATH`, if a run has looked into all directories before that one.
+    /// The absent paths in these directories do not count then.
     fn take_for_look_ups(&self, reads: &mut Reads) {
         let directories: Vec<PathBuf> = self.path.env.search_path(self.path.root).collect();
         let is_absent = |path: &PathBuf| !path.exists();
@@ -170,7 +173,7 @@ impl<'p> Family<'p> {
             let found = self.path.find(&name);
             let is_before = |directory: &&PathBuf| found.as_deref().and_then(Path::parent) != Some(directory.as_path());
             let before = directories.iter().take_while(is_before).map(|directory| directory.join(&name));
-            // In the system's own, names are known by their directory.
+            // In directories of the system, names are known by their directory.
             let before: Vec<PathBuf> = before.filter(|path| is_of_user(path)).collect();
             if reads.programs.contains(&name) || before.iter().all(|path| reads.files.contains(path)) {
                 reads.files.retain(|path| !before.contains(path));
@@ -195,11 +198,11 @@ impl<'p> Family<'p> {
         (!self.is_of(first, began)).then(|| format!("`{}` did not report", began.display()))
     }
 
-    /// Why `process` may have done more than it took down.
+    /// Returns the reason why `process` may have done more than it recorded, if it may.
     fn unseen(&self, process: &Process, children: &[usize]) -> Option<String> {
         let name = process.program.display();
         if process.is_incomplete {
-            return Some(format!("not all that `{name}` did could be taken down"));
+            return Some(format!("not everything that `{name}` did could be recorded"));
         }
         let did = |what: fn(&Event) -> bool| process.events.iter().any(what);
         if did(|event| matches!(event, Event::Loading)) && !did(|event| matches!(event, Event::Loaded)) {

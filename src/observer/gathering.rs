@@ -1,8 +1,8 @@
 //! Gathers what the processes of one run read.
 //!
-//! Promises: everything that they read, listed and looked for counts to the run. Exceptions are files that the build itself
-//! wrote before, files by which the kernel tells of itself, and files that the compiler brings along.
-//! Does not promise: to know in which order two processes did what they did.
+//! Promises: everything that they read, listed and looked for counts for the run. Exceptions are files that the build itself
+//! wrote before, files by which the kernel describes the system, and files that come with the compiler.
+//! Does not promise: to know in which order two processes acted.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -46,7 +46,7 @@ impl<'g> Gathered<'g> {
             self.toolchain.extend(toolchain_of(&process.program));
         }
         if is_rustup(&process.program) {
-            // What it chooses counts, and not what it chooses by.
+            // The toolchain that rustup chooses counts, and not the files that it chooses by.
             return;
         }
         let Asked { variables, for_directory } = Asked::by(process);
@@ -60,7 +60,7 @@ impl<'g> Gathered<'g> {
             }
             if let Event::Wrote(path) = event {
                 if own_reads.contains(path.as_path()) && is_of_user(path) {
-                    // It was read before it was written.
+                    // The process read the file before it wrote it.
                     self.reads.files.insert(path.clone());
                 }
                 continue;
@@ -78,7 +78,7 @@ impl<'g> Gathered<'g> {
         }
         let kind = event.path().map(|path| self.places.known(path).kind);
         match event {
-            // One that was only opened may have been listed, or gone to.
+            // A directory that was only opened may have been listed, or become the working directory.
             Event::Read(path) if kind == Some(Kind::Directory) => {
                 self.resolved(path);
                 self.listed(path);
@@ -119,7 +119,7 @@ impl<'g> Gathered<'g> {
         self.reads.links.extend(links_on_the_way(path).into_iter().filter(|link| places.counts(link)));
     }
 
-    /// Takes in a question to the system about the process itself: where it runs, where its program lies, which files are open.
+    /// Takes in a question to the system about the process itself: its working directory, its program, its open files.
     fn of_kernel(&mut self, path: &Path, program: &Path) {
         let mut parts = path.components().skip(3).map(|part| part.as_os_str());
         let (what, more) = (parts.next().and_then(OsStr::to_str), parts.next());
@@ -133,7 +133,7 @@ impl<'g> Gathered<'g> {
         }
     }
 
-    /// All of it, for a build script or for rustc.
+    /// Returns everything that was gathered, as the reads of a build script or of rustc.
     pub(super) fn into_reads(mut self, is_script: bool) -> Reads {
         self.add_directories();
         let Self { mut reads, system, toolchain, places, .. } = self;
@@ -149,10 +149,10 @@ impl<'g> Gathered<'g> {
         reads
     }
 
-    /// Which of the directories that were looked for count.
+    /// Adds the directories that were looked for, except those that hold an input.
     fn add_directories(&mut self) {
         for directory in std::mem::take(&mut self.directories) {
-            // It is there as long as anything in it is that counts.
+            // A directory is there as long as an input in it is.
             let is_there = |path: &&PathBuf| self.places.known(path).kind != Kind::Nothing;
             let known = [&self.reads.files, &self.reads.listed].into_iter().any(|paths| {
                 let within = paths.range(directory.clone()..).take_while(|path| path.starts_with(&directory));

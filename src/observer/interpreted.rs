@@ -1,11 +1,11 @@
-//! Variables that a script asks for which an interpreter runs.
+//! Finds the variables that interpreted scripts ask for.
 //!
-//! Shells, Python, Perl and awk read the whole environment when they start, so that no function of the C library tells which
-//! variable matters. Their scripts do.
+//! Shells, Python, Perl and awk read the whole environment when they start, so no function of the C library tells which
+//! variable matters. Their scripts tell it.
 //!
-//! Promises: the names behind `$` in a shell's script and command, and the words in capital letters in those of other
-//! interpreters, as names of variables are by custom.
-//! Does not promise: to know a name that a script puts together, or that is in a file which it reads in turn.
+//! Promises: the names after `$` in scripts and commands of shells, and the words in capital letters in those of other
+//! interpreters. By custom, names of variables are in capitals.
+//! Does not promise: to know a name that a script puts together, or that is in a file which the script reads.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,11 +15,11 @@ use gix::bstr::ByteSlice;
 use super::trace::{Process, path_of};
 use crate::files;
 
-/// By the start of their programs' names, which may end with a version.
+/// Shells, by the start of their programs' names, which may end with a version. `OTHERS` are other interpreters.
 const SHELLS: [&str; 7] = ["ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"];
 const OTHERS: [&str; 10] = ["awk", "gawk", "lua", "mawk", "node", "perl", "printenv", "python", "ruby", "tclsh"];
 
-/// Longer files are no scripts.
+/// The size limit of a script. Longer files are no scripts.
 const MOST_SCRIPT_BYTES: u64 = 1024 * 1024;
 
 /// The variables that a script asks its interpreter for.
@@ -70,7 +70,7 @@ fn is_called(program: &Path, name: &str) -> bool {
         .is_some_and(|rest| rest.chars().all(|end| end.is_ascii_digit() || matches!(end, '.' | '-')))
 }
 
-/// The words of `text` that may be names of variables, each with where it begins.
+/// Returns the words of `text` that may be names of variables, each with its offset.
 fn words(text: &[u8]) -> impl Iterator<Item = (usize, &str)> {
     let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let words = text.split(move |byte| !is_of_word(byte));

@@ -1,7 +1,7 @@
-//! Tells programs that call the system past the C library, by their machine code.
+//! Finds out by its machine code whether a program calls the system past the C library.
 //!
-//! Promises: each instruction that does is found in what a file marks as code. On x86-64 its two bytes may also be a part of
-//! another instruction; which of both they are, the instructions before them tell.
+//! Promises: each instruction that calls the system is found in what a file marks as code. On x86-64 its two bytes may also
+//! be a part of another instruction. The instructions before them tell which of both they are.
 //! Does not promise: to see code that a program makes when it runs, or that it hides.
 
 use std::path::Path;
@@ -29,7 +29,7 @@ fn in_program(bytes: &[u8]) -> object::Result<bool> {
     if code.peek().is_some() {
         return Ok(code.any(|section| section.data().is_ok_and(has)));
     }
-    // A program that names no sections has what is loaded to be executed.
+    // A program without sections has its code in the segments that are loaded to be executed.
     let is_code = |segment: &ElfSegment64<'_, '_, Endianness>| match segment.flags() {
         SegmentFlags::Elf { p_flags, .. } => p_flags.0 & elf::PF_X.0 != 0,
         _ => false,
@@ -37,14 +37,16 @@ fn in_program(bytes: &[u8]) -> object::Result<bool> {
     Ok(file.segments().filter(is_code).any(|segment| segment.data().is_ok_and(has)))
 }
 
-/// `svc #0`, of 64-bit ARM, where each instruction has four bytes.
+/// True if `code` has the instruction `svc #0` of 64-bit ARM, where each instruction has four bytes.
 fn has_svc(code: &[u8]) -> bool {
     code.chunks_exact(4).any(|instruction| instruction == [0x01, 0x00, 0x00, 0xd4])
 }
 
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
 
-/// Code is read from several places before the bytes: whatever they are, within a few instructions all see the same ones.
+/// True if `code` has the instruction `syscall`. Decodes the code from several offsets before its two bytes. Whatever the
+/// offset, decoding falls into step with the real instructions within a few of them. At least half of the offsets must lead
+/// to an instruction that begins at the two bytes.
 fn has_syscall(code: &[u8]) -> bool {
     code.find_iter(&SYSCALL).any(|at| {
         const NEAREST: usize = 16;
@@ -61,13 +63,13 @@ fn has_syscall(code: &[u8]) -> bool {
 fn leads_to(code: &[u8], start: usize, end: usize) -> bool {
     let mut at = start;
     while at < end {
-        // What is no instruction is stepped over, as data among code is.
+        // Bytes that are no instruction are skipped, as data among code is.
         at += length(&code[at..]).unwrap_or(1);
     }
     at == end
 }
 
-/// How many bytes the first instruction of x86-64 code has; none where there is no such instruction.
+/// Returns the length in bytes of the first instruction of x86-64 code; none if it begins with no instruction.
 ///
 /// Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, appendix A:
 /// <https://www.intel.com/content/www/us/en/developer/articles/technical/intel-sdm.html>
@@ -115,7 +117,7 @@ fn length(code: &[u8]) -> Option<usize> {
         0xc2 | 0xca => (false, 2),
         0xc8 => (false, 3),
         0xe8 | 0xe9 => (false, 4),
-        // Two of the eight instructions under each have a number.
+        // Two of the eight instructions under each opcode have an immediate operand.
         0xf6 | 0xf7 => {
             let has_number = code.get(at)? & 0x38 <= 0x08;
             (

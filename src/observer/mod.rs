@@ -1,13 +1,14 @@
-//! Sees what the processes of a build read.
+//! Observes what the processes of a build read.
 //!
-//! A small library is loaded into each of them (`observer/observer.c`, which has a page of its own on what it sees and what it
-//! cannot) and takes down what they open, list, look for and start. From that, each run of rustc and of a build script is
-//! known by what it read, declared or not.
+//! A small library is loaded into each process, and records what the process opens, lists, looks for and starts. It is
+//! `observer/observer.c`, and the README beside it says what it sees and what it cannot see. These records tell what each
+//! run of rustc and of a build script read, declared or not.
 //!
-//! Promises: a run of which anything may be missing says so, and why. A build is the same with the observer and without it:
-//! no process has the observer's variables in its environment, and an `LD_PRELOAD` of the user's own holds.
-//! Does not promise: to see a program that asks the system without its C library, beyond those that do not report at all; and
-//! nothing on macOS and Windows, where what cargo, rustc and build scripts declare serves alone.
+//! Promises: a run whose trace may lack something says so, and why. A build is the same with and without the observer: no
+//! process has the observer's variables in its environment, and an `LD_PRELOAD` of the user's own stays in force.
+//! Does not promise: to see what a program asks the system without its C library. Such a program is opaque if it does not
+//! report, or if its machine code calls the system. Nor anything on macOS and Windows, where only the declarations of cargo,
+//! rustc and build scripts count.
 
 mod family;
 mod gathering;
@@ -37,7 +38,7 @@ use crate::error::Result;
 use crate::request::Environment;
 use crate::store::Store;
 
-/// The library, built for this system and compressed, and how many bytes it has.
+/// The library, built for this system and compressed, and its length in bytes before that.
 #[cfg(observes)]
 const LIBRARY: Option<(&[u8], usize)> = Some((
     include_bytes!(concat!(env!("OUT_DIR"), "/observer.z")),
@@ -46,15 +47,15 @@ const LIBRARY: Option<(&[u8], usize)> = Some((
 #[cfg(not(observes))]
 const LIBRARY: Option<(&[u8], usize)> = None;
 
-/// Has the library take down, and where; see `observer/observer.c`.
+/// The variable that tells the library to record, and where; see `observer/observer.c`.
 const VARIABLE: &str = "DEV_BIN_OBSERVER";
-/// Names libraries that are loaded into every program, separated by colons or spaces.
+/// The variable that names libraries to load into every program, separated by colons or spaces.
 ///
 /// <https://man7.org/linux/man-pages/man8/ld.so.8.html#ENVIRONMENT>
 const PRELOAD: &str = "LD_PRELOAD";
 
-/// A function of the C library that the observer stands before and that programs use where it is there: with a library that
-/// does not have it, they would take the observer's.
+/// The youngest function of the C library that the observer stands before. Programs use it if it exists. With a C library
+/// that lacks it, they would take the observer's for it.
 #[cfg(unix)]
 const YOUNGEST: &std::ffi::CStr = c"posix_spawn_file_actions_addchdir_np";
 
@@ -72,15 +73,15 @@ pub struct Changes {
     pub directories: BTreeSet<PathBuf>,
     /// Files that they gave one more name.
     pub linked: BTreeSet<PathBuf>,
-    /// Files that they made, since nothing was there, and would have read as they were.
+    /// Files that they made because nothing was there. They would have read them as they were otherwise.
     pub made: BTreeSet<PathBuf>,
 }
 
-/// Watches the builds of one call.
+/// The observer of the builds of one call.
 pub struct Observer {
     library: PathBuf,
     traces: TempDir,
-    /// Tells where programs are found that builds look for.
+    /// The variables by which builds find programs.
     env: Environment,
     root: PathBuf,
     /// The result of reading the traces, and their number at the time.
@@ -88,12 +89,12 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Puts the library into `store`, unless it is there, for builds in `root` with the variables of `env`; none where the
-    /// system has none, or where it cannot be loaded from there.
+    /// Puts the library into `store`, unless it is there, for builds in `root` with the variables of `env`. Returns none if
+    /// there is no library for this system, or if it cannot be loaded from there.
     ///
     /// # Errors
     ///
-    /// [`crate::error::Error::CacheUnusable`] when the store cannot be written to.
+    /// [`crate::error::Error::CacheUnusable`] if the store cannot be written to.
     pub fn prepare(store: &Store, root: &Path, env: &Environment) -> Result<Option<Self>> {
         let Some((compressed, length)) = LIBRARY.filter(|_| has_youngest()) else { return Ok(None) };
         let mut bytes = vec![0; length];
@@ -120,7 +121,7 @@ impl Observer {
         [(PRELOAD, preload), (VARIABLE, variable)]
     }
 
-    /// The runs that were seen so far.
+    /// Returns the runs that were seen so far.
     #[must_use]
     pub fn runs(&self) -> SeenRuns {
         self.seen().runs.clone()
@@ -132,7 +133,7 @@ impl Observer {
         self.seen().changes.clone()
     }
 
-    /// Reads the traces. A large build has thousands, so they are read again only when there are more than the last time.
+    /// Reads the traces. A large build has thousands, so they are read again only if their number has changed.
     fn seen(&self) -> Rc<Seen> {
         let count = std::fs::read_dir(self.traces.path()).map_or(0, Iterator::count);
         let mut seen = self.seen.borrow_mut();
@@ -169,13 +170,14 @@ impl Changes {
 /// True if the C library is one that the observer is made for: glibc 2.29, musl 1.1.24, or later.
 fn has_youngest() -> bool {
     #[cfg(unix)]
-    // SAFETY: the name ends with a zero byte, and what is found is not called.
+    // SAFETY: the name ends with a zero byte, and the address that is found is not called.
     return !unsafe { libc::dlsym(libc::RTLD_DEFAULT, YOUNGEST.as_ptr()) }.is_null();
     #[cfg(not(unix))]
     false
 }
 
-/// True if the loader can name the library and may load it. It may not from a file system that is mounted `noexec`.
+/// True if the loader can name the library and may load it. `LD_PRELOAD` cannot name a path with a colon or a space, and
+/// nothing can be loaded from a file system that is mounted `noexec`.
 fn can_be_preloaded(library: &Path) -> bool {
     let is_nameable = !library.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b':' | b' '));
     #[cfg(unix)]

@@ -1,8 +1,8 @@
 //! Classifies the paths that processes deal with.
 //!
-//! Promises: a path is looked at once, however many processes read it: a large build asks for the same headers and programs
+//! Promises: a path is looked at once, however many processes read it. A large build asks for the same headers and programs
 //! a million times.
-//! Does not promise: anything about a path that changes while the build is looked at.
+//! Does not promise: anything about a path that changes while the traces are read.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -14,14 +14,14 @@ use super::trace::{Event, Process};
 use crate::path_set::normalized;
 use crate::system_files::{is_of_kernel, is_of_system};
 
-/// Whose a path is, and where it counts.
+/// The owner of a path, which says how the path counts.
 #[derive(Clone)]
 pub(super) enum Place {
-    /// It does not count: the build made it, the system tells it of itself, or something else stands for it.
+    /// The path does not count: the build made it, the kernel describes the system by it, or another input stands for it.
     Nowhere,
-    /// Somebody's own, by the way that led to it.
+    /// A file of a user, by the path that a process used.
     OfUser,
-    /// A file that comes with the system, by the real path of its directory.
+    /// A file that comes with the system, by its name in the real path of its directory.
     OfSystem(Rc<Path>),
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Kind {
     Nothing,
     File,
     Directory,
-    /// A FIFO or a socket: what is read from it, another process has written.
+    /// A FIFO or a socket. Another process has written what is read from it.
     Channel,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Places {
     /// Files that the build made, except those that it would read as they are if they were there.
     written: HashSet<PathBuf>,
     known: RefCell<HashMap<OsString, Known>>,
-    /// Directories, and the Rust compiler that is installed around each.
+    /// The Rust installation around each directory, if there is one.
     toolchains: RefCell<HashMap<OsString, Option<Rc<Path>>>>,
 }
 
@@ -83,7 +83,7 @@ impl Places {
         known
     }
 
-    /// The real path of the Rust compiler's installation that has `path`: a toolchain may be a link to another one.
+    /// Returns the real path of the Rust installation that has `path`. A toolchain may be a link to another one.
     pub(super) fn toolchain_around(&self, path: &Path) -> Option<Rc<Path>> {
         if let Some(known) = self.toolchains.borrow().get(path.as_os_str()) {
             return known.clone();
@@ -111,7 +111,7 @@ impl Places {
             return Place::Nowhere;
         }
         if is_of_system(path) {
-            // A link may lead from there to a directory of somebody's own.
+            // A link may lead from there to a directory of a user.
             let real = in_real_directory(path);
             return if is_of_system(&real) { Place::OfSystem(real.into()) } else { Place::OfUser };
         }
@@ -126,13 +126,14 @@ impl Places {
     }
 }
 
-/// True if `path` is a user's: neither installed with the system, nor a file by which the kernel tells of itself.
+/// True if `path` is a user's: neither installed with the system, nor one by which the kernel describes the system, nor a
+/// proxy of rustup.
 pub(super) fn is_of_user(path: &Path) -> bool {
     path.is_absolute() && !is_rustup_proxy(path) && !is_of_kernel(path) && !is_of_system(path)
 }
 
-/// True if `path` is rustup under one of its names, which are all in one directory. The program that it starts counts as
-/// a program that builds.
+/// True if `path` is rustup under one of its names, which are all in one directory. The program that rustup starts counts as
+/// a tool.
 pub(super) fn is_rustup_proxy(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(is_rustup_name)
         && path.with_file_name("rustup").is_file()
@@ -147,7 +148,8 @@ pub(super) fn is_rustup_name(name: &str) -> bool {
     ["cargo", "rustc", "rustdoc", "rustup"].contains(&name)
 }
 
-/// `path` by the directory that it is in, since several names of one, as `/lib` and `/usr/lib`, cost a look each.
+/// Returns `path` with the real path of its directory. A directory with several names, such as `/lib` and `/usr/lib`, would
+/// cost a look for each.
 fn in_real_directory(path: &Path) -> PathBuf {
     let path = normalized(path);
     let directory = path.parent().and_then(|directory| dunce::canonicalize(directory).ok());
@@ -162,7 +164,7 @@ fn is_in_object_store(path: &Path) -> bool {
     path.ancestors().any(is_store)
 }
 
-/// The links that are followed on the way to `path`, those that links lead to included.
+/// Returns the links that are followed on the way to `path`, including those that links lead to.
 pub(super) fn links_on_the_way(path: &Path) -> BTreeSet<PathBuf> {
     let (mut links, mut left) = (BTreeSet::new(), vec![path.to_owned()]);
     while let Some(path) = left.pop() {
@@ -176,7 +178,7 @@ pub(super) fn links_on_the_way(path: &Path) -> BTreeSet<PathBuf> {
     links
 }
 
-/// `path` without `.` and `..`, by its text alone.
+/// Returns `path` without `.` and `..`, which are resolved by its text alone.
 pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut parts = PathBuf::new();
     for part in path.components() {

@@ -1,6 +1,7 @@
 //! Identifies the programs and libraries that take part in a build.
 //!
-//! Promises: a program that was started is told by its real path, and a script by the program that its first line names.
+//! Promises: a program that was started is identified by its real path, and a script by the program that its first line
+//! names.
 //! Does not promise: to know a compiler that is not installed as Rust's are, with `lib/rustlib` beside its programs.
 
 use std::path::{Path, PathBuf};
@@ -24,7 +25,8 @@ pub(super) fn is_of_toolchain(path: &Path) -> bool {
     is_beside || path.components().any(|part| part.as_os_str() == "rustlib")
 }
 
-/// Returns the directory of what `rustc` brings along: its installation or, where it comes with the system, its part of that.
+/// Returns the directory of the files that come with `rustc`: its installation or, if it comes with the system, its part of
+/// that.
 pub(super) fn toolchain_of(rustc: &Path) -> Option<PathBuf> {
     let prefix = rustc.parent().and_then(Path::parent).filter(|prefix| has_rustlib(prefix))?;
     Some(if is_of_system(rustc) { prefix.join("lib").join("rustlib") } else { prefix.to_owned() })
@@ -36,7 +38,8 @@ pub(super) fn is_library(path: &Path) -> bool {
     name.ends_with(b".so") || name.contains_str(".so.")
 }
 
-/// True if `path` has the name of a part of the C library, wherever it is installed. These call the system for all others.
+/// True if `path` has the name of a part of the C library, wherever it is installed. The C library calls the system for all
+/// other code.
 pub(super) fn is_of_c_library(path: &Path) -> bool {
     const NAMES: [&str; 10] =
         ["ld-", "ld.", "libc.", "libdl.", "libm.", "libmvec.", "libpthread.", "libresolv.", "librt.", "libutil."];
@@ -46,9 +49,9 @@ pub(super) fn is_of_c_library(path: &Path) -> bool {
 
 /// The file behind the path that was started.
 pub(super) enum Image {
-    /// Itself, by its real path.
+    /// The program itself, by its real path.
     Program(PathBuf),
-    /// A script, and the program that is started for it.
+    /// A script, by the program that is started for it.
     Script(PathBuf),
     /// A file that is gone.
     Gone,
@@ -73,7 +76,7 @@ impl Image {
     }
 }
 
-/// The program that the system starts for a script.
+/// Returns the program that the system starts for a script.
 ///
 /// <https://man7.org/linux/man-pages/man2/execve.2.html>
 fn interpreter(script: &Path) -> Option<PathBuf> {

@@ -1,7 +1,7 @@
-//! The reads of a run, as they are kept.
+//! The reads of a run, as they are stored.
 //!
-//! Promises: a path that is no text is kept as it is.
-//! Does not promise: that any of it counts. Output of the build, and what cargo fetched, is left out later.
+//! Promises: a path that is not UTF-8 is stored without loss.
+//! Does not promise: that any of it counts. The build's output, and the files that cargo fetched, are left out later.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::system_files::SystemFiles;
 
-/// Everything that one run was seen to read. Paths are absolute and as the run wrote them, links not resolved.
+/// Everything that one run was seen to read. Paths are absolute and as the run wrote them, with links not resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reads {
@@ -31,11 +31,11 @@ pub struct Reads {
     pub variables: BTreeSet<String>,
     /// True if it asked for its working directory.
     pub asked_for_directory: bool,
-    /// Why this is not all that it read.
+    /// The reason why the run is opaque, if it is.
     pub opaque: Option<String>,
 }
 
-/// Paths in a record, which is text: with what is no UTF-8 escaped.
+/// Stores paths in a record, which is text: bytes that are not UTF-8 are escaped.
 pub(super) mod escaped {
     use std::collections::BTreeSet;
     use std::path::{Path, PathBuf};

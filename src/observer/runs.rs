@@ -1,8 +1,8 @@
-//! Which runs of rustc and of build scripts were seen, and what each read.
+//! The runs of rustc and of build scripts that were seen, with the reads of each.
 //!
-//! Promises: each run is known by a file that it wrote and no other run writes. One that was made again since, or of which
-//! nothing is left, is not taken for the one that was seen.
-//! Does not promise: anything about a run that no call has watched.
+//! Promises: each run is known by a file that it wrote and that no other run writes. The reads of a run that was made again
+//! since, or of which nothing is left, are not taken for current ones.
+//! Does not promise: anything about a run that no call has observed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,25 +15,25 @@ use super::reads::{Reads, escaped};
 use crate::stat::StatIdentity;
 use crate::tree::TreePath;
 
-/// A run that was seen, and what it wrote then.
+/// The reads of a run that was seen, and the identity of the file that it wrote then.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SeenRun {
-    /// The identity of the file that tells one run from the next.
+    /// The stat identity of the file that tells one run from the next.
     wrote: StatIdentity,
     reads: Reads,
 }
 
-/// The reads of a run that was watched.
+/// The reads of a run that was observed.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownReads<'r> {
-    /// What it read when it was watched last.
+    /// The reads of the last run that was observed.
     pub reads: &'r Reads,
-    /// True if it has not run again since.
+    /// True if it was not made again since.
     pub is_current: bool,
 }
 
-/// Runs that were seen, by where they write: rustc by its directory and the name of what it makes there, a build script by its
-/// `OUT_DIR`.
+/// The runs that were seen, by where they write: rustc by its directory and the name of what it makes there, a build script
+/// by its `OUT_DIR`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(into = "Vec<(TreePath, SeenRun)>", from = "Vec<(TreePath, SeenRun)>")]
 pub struct SeenRuns(BTreeMap<PathBuf, SeenRun>);
@@ -51,26 +51,26 @@ impl From<Vec<(TreePath, SeenRun)>> for SeenRuns {
 }
 
 impl SeenRuns {
-    /// The runs of `family`.
+    /// Collects the runs of `family`.
     pub(super) fn of(family: &Family<'_>, places: &Places) -> Self {
         let mut runs = BTreeMap::new();
         for (index, key) in family.runs() {
             let reads = family.reads(index, places);
             if let Some(wrote) = identity(&key) {
-                // The last one: a run that was made again has written over the first.
+                // A run that was made again has written over the first, so the last one counts.
                 runs.insert(key, SeenRun { wrote, reads });
             }
         }
         Self(runs)
     }
 
-    /// Takes in what was seen later, and forgets runs of which nothing is left.
+    /// Adds the runs that were seen later, and forgets those of which nothing is left.
     pub fn update(&mut self, later: Self) {
         self.0.extend(later.0);
         self.0.retain(|key, _| identity(key).is_some());
     }
 
-    /// The same without what is known of otherwise: programs that count by themselves.
+    /// Returns the same runs without the files in `known`, which are programs that count by themselves.
     #[must_use]
     pub fn but_for(mut self, known: &HashSet<PathBuf>) -> Self {
         for run in self.0.values_mut() {
@@ -79,13 +79,13 @@ impl SeenRuns {
         self
     }
 
-    /// What the run was seen to read that writes one of the files that may be called `names` in `directory`.
+    /// Returns the reads of the run of rustc that writes one of the files that may be called `names` in `directory`.
     #[must_use]
     pub fn rustc(&self, directory: &Path, names: &[String]) -> Option<KnownReads<'_>> {
         names.iter().filter_map(|name| self.get(&directory.join(name))).max_by_key(|seen| seen.is_current)
     }
 
-    /// The same of the compilation of a build script, which has `directory` for itself.
+    /// Returns the reads of the compilation of a build script, which has `directory` for itself.
     #[must_use]
     pub fn rustc_in(&self, directory: &Path) -> Option<KnownReads<'_>> {
         let in_directory = self.0.range(directory.to_owned()..).take_while(|(key, _)| key.starts_with(directory));
@@ -93,7 +93,7 @@ impl SeenRuns {
         keys.next().and_then(|key| self.get(key))
     }
 
-    /// The same of a build script with this `OUT_DIR`.
+    /// Returns the reads of the build script with this `OUT_DIR`.
     #[must_use]
     pub fn script(&self, out_dir: &Path) -> Option<KnownReads<'_>> {
         self.get(out_dir)
@@ -105,7 +105,8 @@ impl SeenRuns {
     }
 }
 
-/// The identity of what tells a run from the next one: rustc's dep-info, or what a build script printed.
+/// Returns the stat identity of the file that tells a run from the next one: rustc's dep-info, or the output of a build
+/// script.
 fn identity(key: &Path) -> Option<StatIdentity> {
     let mut dep_info = key.as_os_str().to_owned();
     dep_info.push(".d");

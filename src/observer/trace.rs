@@ -1,7 +1,7 @@
-//! Reads what the observer in one process has taken down.
+//! Reads the records of the observer in one process.
 //!
-//! Promises: a trace reads as far as its process came, whatever ended that.
-//! Does not promise: that nothing is missing. A trace says itself when the observer could not go on.
+//! Promises: a trace is read as far as its process came, whatever ended the process.
+//! Does not promise: that nothing is missing. A trace itself says that the observer could not go on.
 
 use std::path::{Path, PathBuf};
 
@@ -10,59 +10,59 @@ use gix::bstr::{BString, ByteSlice};
 use crate::files;
 
 const MAGIC: &[u8] = b"devbin1\0";
-/// As `struct header` in `observer/observer.c`: magic, bytes used, bytes allocated, incomplete, started.
+/// The length of `struct header` in `observer/observer.c`: magic, bytes used, bytes allocated, incomplete, started.
 const HEADER_BYTES: usize = 32;
 
 /// One program in one process; a process that becomes another program leaves two.
 #[derive(Debug, Default)]
 pub(super) struct Process {
-    /// Its own name, and that of the one that started it.
+    /// Its own name, and the name of the process that started it.
     pub(super) id: String,
     pub(super) parent: String,
-    /// Which of its parent's starts it is.
+    /// Its number among the programs that its parent started.
     pub(super) number: u32,
     pub(super) program: PathBuf,
-    /// Where it was started.
+    /// Its working directory when it was started.
     pub(super) directory: PathBuf,
     pub(super) out_dir: Option<PathBuf>,
     pub(super) arguments: Vec<BString>,
     pub(super) events: Vec<Event>,
-    /// True if the observer could not take down everything.
+    /// True if the observer could not record everything.
     pub(super) is_incomplete: bool,
 }
 
-/// What a process did. Paths are absolute, and may have `..` in them.
+/// An action of a process. Paths are absolute, and may have `..` in them.
 #[derive(Debug)]
 #[cfg_attr(test, derive(PartialEq, Eq))]
 pub(super) enum Event {
     Read(PathBuf),
-    /// It gave a file one more name.
+    /// A file that it gave one more name.
     Linked(PathBuf),
     Wrote(PathBuf),
     Removed(PathBuf),
     Listed(PathBuf),
     LookedAt(PathBuf),
     FoundAbsent(PathBuf),
-    /// A link, whose target it read.
+    /// A link whose target it read.
     Followed(PathBuf),
-    /// A path, on the way to which it followed every link.
+    /// A path on the way to which it followed every link.
     Resolved(PathBuf),
-    /// It began to start a program; only by its name where the system looked for it.
+    /// It began to start a program, which has its name alone if the system looked for it.
     Started(u32, PathBuf),
-    /// That start came to nothing.
+    /// The start with this number failed.
     NotStarted(u32),
     ReadVariable(String),
     AskedForDirectory,
-    /// It loaded a library, which may need more.
+    /// It loaded a library, which may need others.
     Loading,
     /// All libraries that it loaded are among what it read.
     Loaded,
-    /// It did something that cannot be seen through.
+    /// It did something that the observer cannot follow.
     Opaque(String),
 }
 
 impl Event {
-    /// The path or the name that it is about.
+    /// Returns the path or the name that the event is about.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Read(path)
@@ -85,7 +85,7 @@ impl Event {
     }
 }
 
-/// Every trace in `directory`.
+/// Reads every trace in `directory`.
 pub(super) fn traces_in(directory: &Path) -> Vec<Process> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter_map(|entry| read(&entry.path())).collect()
@@ -106,13 +106,13 @@ fn read(path: &Path) -> Option<Process> {
     for record in read.by_ref() {
         process.take(record);
     }
-    // A thread may have been ended in the middle of one, and others have gone on behind it.
+    // A thread may have been ended in the middle of a record while others went on behind it.
     process.is_incomplete |= !read.0.is_empty();
-    // One that was ended before it could say who it is belongs to no run.
+    // A process that was ended before it could say who it is belongs to no run.
     (!process.parent.is_empty()).then_some(process)
 }
 
-/// Splits what follows a header.
+/// The records that follow a header.
 struct Records<'b>(&'b [u8]);
 
 impl<'b> Iterator for Records<'b> {
@@ -156,8 +156,8 @@ impl Process {
         });
     }
 
-    /// True if it interprets a script that was started as `program`: the system puts that behind the interpreter, and at most
-    /// one argument for it.
+    /// True if the process interprets a script that was started as `program`. The system puts the script's path after the
+    /// interpreter and at most one argument for it.
     ///
     /// <https://man7.org/linux/man-pages/man2/execve.2.html>
     pub(super) fn runs(&self, program: &Path) -> bool {

@@ -1,10 +1,11 @@
 //! Variables that processes ask for and that say nothing about what is built.
 //!
-//! Promises: a name is left out only where every process of its kind asks for it, or where it says how something is shown.
+//! Promises: a name is left out only if every process of its kind asks for it, or if it says where something is found or how
+//! it is shown.
 //! Does not promise: that no build script or macro has a use of its own for one of them.
 
-/// What differs from terminal to terminal and says where things are found or how they are shown: where a run finds something
-/// by it, that is seen.
+/// Variables that differ from terminal to terminal, and say where things are found or how they are shown. A file that a run
+/// finds by one of them is seen itself.
 const SAYS_NOTHING: [&str; 25] = [
     "CARGO_MAKEFLAGS",
     "CLICOLOR",
@@ -33,12 +34,12 @@ const SAYS_NOTHING: [&str; 25] = [
     "TMPDIR",
 ];
 
-/// True if `name` is such a variable.
+/// True if `name` says nothing about what is built.
 pub(super) fn says_nothing(name: &str) -> bool {
     SAYS_NOTHING.contains(&name)
 }
 
-/// What rustc asks for by itself, whatever it compiles.
+/// True if rustc asks for `name` by itself, whatever it compiles.
 pub(super) fn is_of_rustc(name: &str) -> bool {
     const BY_ITSELF: [&str; 8] = [
         "CI",
