@@ -34,10 +34,11 @@ pub(crate) fn read_if(
     if is_wanted(&start, size) { rest(file, size, start).map(Some) } else { Ok(None) }
 }
 
-fn rest(mut file: File, size: u64, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
-    // One byte more than the size, so that the read that finds the end needs no more room.
+fn rest(file: File, size: u64, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    // One byte more than the size, so that the read that finds the end needs no more room. `File::read_to_end` would ask
+    // for the size and the position once more.
     bytes.reserve_exact(usize::try_from(size).unwrap_or(0).saturating_sub(bytes.len()) + 1);
-    file.read_to_end(&mut bytes)?;
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

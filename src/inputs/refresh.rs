@@ -8,9 +8,8 @@
 //! Then everything is listed anew.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::thread;
 
 use gix::bstr::ByteSlice;
 use rustix::fd::OwnedFd;
@@ -23,7 +22,7 @@ use super::place::{Root, open_to_look_from};
 use super::records::{DirectoryRecord, FileRecord};
 use super::seen::Seen;
 use super::snapshot::{Content, Snapshot};
-use super::threads::{self, Thread};
+use super::threads;
 use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::stat::{Stamp, StatIdentity};
@@ -31,8 +30,6 @@ use crate::tree::Kind;
 
 /// For fewer, the first thread is done before another has begun.
 const PATHS_PER_THREAD: usize = 800;
-/// Beyond this, threads wait for each other in the kernel.
-const MOST_THREADS: usize = 8;
 /// What a thread takes at a time, so that none has much left when the others are done.
 const PATHS_AT_ONCE: usize = 128;
 /// For fewer files in a directory, opening and closing it costs more than walking the path to it again.
@@ -117,7 +114,7 @@ pub(super) fn refresh(
 fn differing(snapshot: &Snapshot, root: &Root, cancellation: &Cancellation) -> Result<Vec<usize>> {
     let visits = snapshot.visits();
     let next = AtomicUsize::new(0);
-    let look = |thread: &Thread<'_>| -> Result<Vec<usize>> {
+    let look = || -> Result<Vec<usize>> {
         let mut look = Look { snapshot, root, directory: None, path: Vec::new(), found: Vec::new() };
         loop {
             let start = next.fetch_add(PATHS_AT_ONCE, Ordering::Relaxed);
@@ -126,21 +123,12 @@ fn differing(snapshot: &Snapshot, root: &Root, cancellation: &Cancellation) -> R
             }
             cancellation.check()?;
             look.at(start..visits.len().min(start + PATHS_AT_ONCE))?;
-            thread.make_way();
         }
     };
-    let found: Vec<Vec<usize>> =
-        threads::together(threads_for(visits.len()), look).into_iter().collect::<Result<_>>()?;
-    let mut found = found.concat();
+    let threads = visits.len() / PATHS_PER_THREAD;
+    let mut found = threads::together(threads, look).into_iter().collect::<Result<Vec<_>>>()?.concat();
     found.sort_unstable();
     Ok(found)
-}
-
-fn threads_for(paths: usize) -> usize {
-    // Asking reads several files, where a container limits it.
-    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
-    let most = paths / PATHS_PER_THREAD;
-    if most < 2 { 1 } else { most.min(MOST_THREADS).min(*CORES) }
 }
 
 /// One thread's part of a look.
