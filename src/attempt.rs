@@ -54,8 +54,11 @@ pub(crate) struct Attempt {
     pub(crate) after: Inventory,
     /// The survey after the build.
     pub(crate) survey_after: Survey,
+    /// The moment before it, for the calls of this process.
+    pub(crate) began: Moment,
     observation: Observed,
-    began: SystemTime,
+    /// The time before it, by the clock of the cache's file system.
+    started: SystemTime,
 }
 
 impl Attempt {
@@ -72,7 +75,7 @@ impl Attempt {
         // A build may take minutes. The work for after the answer is done now, so that other calls can use what this one
         // learned.
         search.call.afterwards.run();
-        let began = search.store.now();
+        let (began, started) = (Moment::now(), search.store.now());
         let (built, observation) = build(search, inputs, &whole, reasons, &earlier.disturbed)?;
         let mut needs = Needs::of(&built.units, &built.siblings, &search.root)?;
         let staged = search.store.stage(&built.executable, &built.stat, &needs.shipment)?;
@@ -93,10 +96,10 @@ impl Attempt {
         let read = needs.but_for_output(after.clone(), &search.root);
         let record = record(search, &built)?;
         let changes = search.observer()?.map(Observer::changes).unwrap_or_default();
-        let writers = |seen| Writers::of(seen, &record, &search.root, began, &changes, earlier.count + 1);
+        let writers = |seen| Writers::of(seen, &record, &search.root, started, &changes, earlier.count + 1);
         let writers = observation.as_ref().map(writers).unwrap_or_default();
-        let disturbance = Disturbance::between(&before, &read, known, began, &writers);
-        Ok(Self { built, staged, needs, disturbance, after, survey_after, observation, began })
+        let disturbance = Disturbance::between(&before, &read, known, started, &writers);
+        Ok(Self { built, staged, needs, disturbance, after, survey_after, began, observation, started })
     }
 
     /// True if its result may be kept. A file that was written to may have been changed and changed back while cargo read
@@ -109,7 +112,7 @@ impl Attempt {
     pub(crate) fn remember(&self, search: &Search<'_>) -> Result<()> {
         let Ok(observation) = &self.observation else { return Ok(()) };
         let tree = search.whole_tree(&self.survey_after)?;
-        remember(search, &self.built, observation, (&self.after, &tree), self.began, &self.disturbance.generated)
+        remember(search, &self.built, observation, (&self.after, &tree), self.started, &self.disturbance.generated)
     }
 }
 

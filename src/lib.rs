@@ -43,6 +43,7 @@ mod nearest;
 pub mod observer;
 pub mod out;
 pub mod path_set;
+mod publication;
 pub mod reasons;
 pub mod replace;
 pub mod report;

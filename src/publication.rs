@@ -1,0 +1,69 @@
+//! Makes an entry of a finished build.
+//!
+//! Promises: the state of the target directory is recorded before the entry is made, so that a process that is killed in
+//! between leaves a record for the next build and no entry that nothing leads to.
+//! Does not promise: an entry for a binary that has to stay where cargo put it. It is returned as it lies there.
+
+use crate::attempt::Attempt;
+use crate::cargo::{self, Built};
+use crate::error::Result;
+use crate::event::Event;
+use crate::inputs::{self, Kinship};
+use crate::inventory::Inventory;
+use crate::search::Search;
+use crate::store::{Earlier, Entry, Staged, Store};
+
+/// Makes an entry of a build that holds, and records the state of the target directory.
+pub(crate) fn publish(search: &Search<'_>, attempt: Attempt, build_ms: u64) -> Result<Entry> {
+    if let Some(message) = attempt.disturbance.told() {
+        (search.call.emit)(Event::Warning { message });
+    }
+    attempt.remember(search)?;
+    let Attempt { built, staged, needs, after, .. } = attempt;
+    let staged = staged.expect("a build that holds has been copied");
+    match &needs.refusal {
+        None => enter(search, staged, after, build_ms),
+        Some(problem) => Ok(leave(search, &built, &staged, &after, problem)),
+    }
+}
+
+/// Returns a binary that has to stay where cargo put it. The next call runs cargo again.
+fn leave(search: &Search<'_>, built: &Built, staged: &Staged, inputs: &Inventory, problem: &str) -> Entry {
+    let Search { request, root, call, .. } = search;
+    let message = format!("`{}` is not kept in the cache, and cargo is run each time: {problem}", request.bin);
+    (call.emit)(Event::Warning { message });
+    Store::unpublished(staged, &built.executable, request, root, inputs, built.elapsed_ms)
+}
+
+/// Makes an entry under the fingerprint of the inputs that it was seen to read.
+fn enter(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u64) -> Result<Entry> {
+    let Search { request, root, store, .. } = search;
+    let known = store.earlier(request, root).iter().find_map(Earlier::inventory).unwrap_or_default();
+    cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
+    let commit = Kinship::of(root).commit();
+    // The path set comes first, since no look-up finds the entry without it.
+    store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
+    let entry = store.publish(staged, request, (root, commit), &inputs, build_ms, search.call.cancellation)?;
+    // And once more: a call that removes all entries may have removed the path set, which belonged to no entry until now.
+    store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
+    let (tools, stat_caches) = (inputs.tools, store.stat_caches());
+    search.call.afterwards.add(move || inputs::remember_tools(&tools, &stat_caches));
+    store.supersede(&entry, request, root);
+    match &request.limits {
+        Ok(limits) => {
+            let (store, limits) = (store.clone(), *limits);
+            search.call.afterwards.add_lengthy(move || store.prune_if_due(limits));
+        }
+        Err(problem) => {
+            (search.call.emit)(Event::Warning { message: format!("the cache is not pruned by itself: {problem}") })
+        }
+    }
+    (search.call.emit)(Event::Published {
+        bin: request.bin.clone(),
+        build_ms,
+        path: entry.path.clone(),
+        size: entry.manifest.size,
+        sha256: entry.manifest.sha256.to_string(),
+    });
+    Ok(entry)
+}
