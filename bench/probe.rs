@@ -15,9 +15,9 @@ use std::thread;
 use std::time::Instant;
 
 use openlock_dev_bin::afterwards::Afterwards;
-use openlock_dev_bin::cancellation::Cancellation;
-use openlock_dev_bin::event::Event;
 use openlock_dev_bin::flight::Moment;
+use openlock_dev_bin::model::cancellation::Cancellation;
+use openlock_dev_bin::model::event::Event;
 use openlock_dev_bin::request::{Options, Request};
 use openlock_dev_bin::resolve::{Call, Outcome, fingerprint, get_dev_binary};
 use rayon::prelude::*;

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use openlock_dev_bin::afterwards::Afterwards;
-use openlock_dev_bin::cancellation::Cancellation;
-use openlock_dev_bin::fingerprint::Digest;
 use openlock_dev_bin::flight::Moment;
+use openlock_dev_bin::model::cancellation::Cancellation;
+use openlock_dev_bin::model::fingerprint::Digest;
 use openlock_dev_bin::request::{Options, Request};
 use openlock_dev_bin::resolve::{self, Call};
 use tempfile::TempDir;

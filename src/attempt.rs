@@ -9,19 +9,20 @@ use std::time::SystemTime;
 
 use crate::cargo::{self, Built};
 use crate::error::Result;
-use crate::event::{Event, MissReason};
 use crate::flight::Moment;
 use crate::freshness::{Audit, BuildRecord, Present};
 use crate::guard::{Disturbance, Generated, Writers};
 use crate::inputs::{self, Observation};
-use crate::inventory::Inventory;
+use crate::model::event::{Event, MissReason};
+use crate::model::inventory::Inventory;
+use crate::model::path_set::PathSet;
+use crate::model::portable_path::{PortablePath, normalized};
+use crate::model::tree::{Tree, TreePath};
 use crate::observer::{Observer, SeenRuns};
-use crate::path_set::{PathSet, Place, normalized};
 use crate::request::Builder;
 use crate::runtime::Needs;
 use crate::search::{Search, Survey};
 use crate::store::{Lock, LockName, Staged};
-use crate::tree::{Tree, TreePath};
 
 /// The attempts of a call so far.
 #[derive(Default)]
@@ -252,7 +253,7 @@ fn remember(
     let mut record: BuildRecord = search.store.record(built.output_directory());
     record.update(observation, &present(search, observation, inputs, tree)?, began);
     for Generated { path, output, .. } in generated {
-        record.note_generated(output.clone(), [Place(path.clone())]);
+        record.note_generated(output.clone(), [PortablePath(path.clone())]);
     }
     search.store.keep_record(built.output_directory(), &record)
 }

@@ -7,9 +7,9 @@
 //! Does not promise: that the chosen target can be built.
 
 use crate::afterwards::Afterwards;
+use crate::error::nearest::offered;
 use crate::error::{Error, Result, listed};
 use crate::inputs::{self, Asked, Library, Targets};
-use crate::nearest::offered;
 use crate::request::{self, Kind, Options};
 use crate::store::Store;
 

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cargo;
 use crate::error::{Error, Result};
-use crate::event::MissReason;
-use crate::fingerprint::Fingerprint;
 use crate::inputs;
-use crate::inventory::Inventory;
 use crate::known_inputs;
+use crate::model::event::MissReason;
+use crate::model::fingerprint::Fingerprint;
+use crate::model::inventory::Inventory;
 use crate::request::Request;
 use crate::search::{Call, Search};
 use crate::store::{Entry, LookUp};

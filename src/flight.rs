@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::cancellation::Cancellation;
 use crate::error::Result;
-use crate::event::{Event, WaitingFor};
-use crate::fingerprint::Fingerprint;
 use crate::inputs::Subject;
-use crate::tree::Tree;
+use crate::model::cancellation::Cancellation;
+use crate::model::event::{Event, WaitingFor};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::tree::Tree;
 
 /// The interval at which a wait checks whether its call was aborted.
 const POLL: Duration = Duration::from_millis(20);

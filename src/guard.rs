@@ -14,16 +14,16 @@ use std::time::SystemTime;
 
 use gix::bstr::ByteSlice;
 
-use crate::event::MissReason;
 use crate::freshness::BuildRecord;
+use crate::fs::identity::StatIdentity;
 use crate::inputs::Observation;
-use crate::inventory::{Inventory, NamedFile};
-use crate::marks::Marked;
+use crate::model::differences;
+use crate::model::event::MissReason;
+use crate::model::inventory::{Inventory, NamedFile};
+use crate::model::marks::Marked;
+use crate::model::portable_path::PortablePath;
+use crate::model::tree::{FileInput, Kind, TreePath};
 use crate::observer::Changes;
-use crate::path_set::Place;
-use crate::reasons;
-use crate::stat::StatIdentity;
-use crate::tree::{FileInput, Kind, TreePath};
 
 /// The number of times that one call runs cargo while its inputs keep changing.
 pub(crate) const MOST_BUILDS: u32 = 3;
@@ -109,7 +109,8 @@ impl Disturbance {
         }
         let before_but_for_outside = Inventory { outside: after.outside.clone(), ..before.clone() };
         let is_of_files = |reason: &MissReason| matches!(reason, MissReason::Source { .. });
-        let others = reasons::between(&before_but_for_outside, after).into_iter().filter(|reason| !is_of_files(reason));
+        let others =
+            differences::between(&before_but_for_outside, after).into_iter().filter(|reason| !is_of_files(reason));
         found.changed.extend(others.map(|reason| reason.summary()));
         found
     }
@@ -192,7 +193,7 @@ struct Script {
     declares: BTreeSet<TreePath>,
     declares_nothing: bool,
     /// Files that it is known to write.
-    writes: BTreeSet<Place>,
+    writes: BTreeSet<PortablePath>,
 }
 
 impl Writers {
@@ -207,8 +208,9 @@ impl Writers {
         changes: &Changes,
         builds: u32,
     ) -> Self {
-        let place = |path: &Path| Place::of(path, root).0;
-        let directories = changes.directories.iter().map(|directory| Marked::directory(&Place::of(directory, root)));
+        let place = |path: &Path| PortablePath::of(path, root).0;
+        let directories =
+            changes.directories.iter().map(|directory| Marked::directory(&PortablePath::of(directory, root)));
         let linked = changes.linked.iter().map(|path| place(path)).collect();
         let made = changes.made.iter().map(|path| place(path)).collect();
         let mut writers = Self { builds, made_in: directories.collect(), linked, made, ..Self::default() };
@@ -272,7 +274,7 @@ impl Writers {
             let is_read_by_none = readers.is_none() && !script.may_read(written.path);
             stat.was_written_within(script.began, script.ended)
                 && !is_read_by_others
-                && (script.writes.contains(&Place(written.path.clone()))
+                && (script.writes.contains(&PortablePath(written.path.clone()))
                     || (is_generated
                         && (written.is_same || (written.is_named && !script.declares_around(written.path))))
                     || (written.is_same && (is_read_by_none || self.builds > 1))

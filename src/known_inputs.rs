@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
-use crate::fingerprint::Fingerprint;
-use crate::inventory::{Inventory, Reader};
-use crate::marks::{Marked, unmarked};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::inventory::{Inventory, Reader};
+use crate::model::marks::{Marked, unmarked};
+use crate::model::tree::{FileInput, Kind, TreePath};
 use crate::request::Request;
 use crate::search::{Call, Search};
 use crate::store::{Earlier, LookUp};
-use crate::tree::{FileInput, Kind, TreePath};
 
 /// The kind of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cargo;
 use crate::error::{Error, Result};
 use crate::inputs;
-use crate::inventory::Tool;
+use crate::model::inventory::Tool;
 use crate::request::{HOST_TUPLE, Request};
 use crate::search::{Call, Search};
 use crate::store::Entry;

@@ -7,9 +7,9 @@
 use crate::attempt::Attempt;
 use crate::cargo::{self, Built};
 use crate::error::Result;
-use crate::event::Event;
 use crate::inputs::{self, Kinship};
-use crate::inventory::Inventory;
+use crate::model::event::Event;
+use crate::model::inventory::Inventory;
 use crate::search::Search;
 use crate::store::{Earlier, Entry, Staged, Store};
 

@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use crate::attempt::{Attempt, Attempts};
 use crate::error::{Error, Result};
-use crate::event::{Event, MissReason};
-use crate::fingerprint::{Digest, Fingerprint};
 use crate::flight::{self, Moment, Turn};
 use crate::guard::MOST_BUILDS;
 use crate::inputs;
+use crate::model::event::{Event, MissReason};
+use crate::model::fingerprint::{Digest, Fingerprint};
 use crate::publication;
 use crate::request::Request;
 pub use crate::search::Call;

@@ -13,22 +13,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::afterwards::Afterwards;
-use crate::cancellation::Cancellation;
 use crate::cargo;
 use crate::error::{Error, Result, listed};
-use crate::event::{Event, MissReason};
-use crate::fingerprint::Fingerprint;
 use crate::flight::{self, Moment};
 use crate::inputs::{
     self, Behind, Kinship, Observation, Selection, Shims, Subject, Surveyed, Swept, SystemContents, Unsaved,
 };
-use crate::inventory::{Inventory, Tool};
+use crate::model::cancellation::Cancellation;
+use crate::model::differences;
+use crate::model::event::{Event, MissReason};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::inventory::{Inventory, Tool};
+use crate::model::path_set::PathSet;
+use crate::model::tree::{Tree, TreePath};
 use crate::observer::Observer;
-use crate::path_set::PathSet;
-use crate::reasons;
 use crate::request::{HOST_TUPLE, Request, Scope};
 use crate::store::{Claim, Earlier, Entry, LookUp, Store};
-use crate::tree::{Tree, TreePath};
 
 /// The number of builds of other checkouts that are compared with the inputs here. Each comparison may look at all of them.
 const MOST_COMPARED: usize = 8;
@@ -293,7 +293,7 @@ impl<'a> Search<'a> {
         let Some(before) = nearest else { return Ok(vec![bound.unwrap_or(MissReason::FirstBuild)]) };
         let mut now = self.as_before(survey, &before)?;
         cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root, self.call.cancellation);
-        let mut reasons = reasons::between(&before, &now);
+        let mut reasons = differences::between(&before, &now);
         let unknown = before.path_set.unknown.map(|detail| MissReason::UnknownReads { detail });
         reasons.extend(unknown);
         if let Some(program) = &survey.unknown {
@@ -335,7 +335,7 @@ impl<'a> Search<'a> {
         for other in earlier.iter().filter(is_asked).take(MOST_COMPARED) {
             let Some(before) = other.inventory().filter(|before| before.path_set.unknown.is_none()) else { continue };
             let now = self.observing(survey, &before.path_set)?;
-            if before.location != now.location && reasons::between(&before, &now).is_empty() {
+            if before.location != now.location && differences::between(&before, &now).is_empty() {
                 let checkout = other.manifest.checkout.clone();
                 let bound_by: Vec<String> = before.path_set.bound_by.into_iter().collect();
                 let remapped = || vec!["`--remap-path-prefix` makes something else of its path".to_owned()];

@@ -6,12 +6,12 @@
 
 use crate::cargo;
 use crate::error::{Error, Result};
-use crate::event::MissReason;
-use crate::fingerprint::Digest;
 use crate::flight::{self, Moment};
 use crate::freshness::BuildRecord;
 use crate::inputs;
-use crate::reasons;
+use crate::model::differences;
+use crate::model::event::MissReason;
+use crate::model::fingerprint::Digest;
 use crate::request::{Builder, Request};
 use crate::resolve::{DevBinary, get_dev_binary};
 use crate::runtime::Needs;
@@ -58,7 +58,7 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
         // The second build is at another depth, so that two builds do not agree merely because of where they lie.
         fresh.push(fresh_build(&search, &asked, "another/target")?);
     }
-    let changed = reasons::between(&before, &search.everything(Moment::now())?);
+    let changed = differences::between(&before, &search.everything(Moment::now())?);
     if !changed.is_empty() {
         let paths = changed.iter().map(MissReason::summary).collect();
         return Err(Error::ChangedDuringBuild { attempts: 1, paths });

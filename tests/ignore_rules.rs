@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use openlock_dev_bin::cancellation::Cancellation;
-use openlock_dev_bin::fingerprint::Digest;
 use openlock_dev_bin::inputs::{self, Subject};
-use openlock_dev_bin::tree::Tree;
+use openlock_dev_bin::model::cancellation::Cancellation;
+use openlock_dev_bin::model::fingerprint::Digest;
+use openlock_dev_bin::model::tree::Tree;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed};

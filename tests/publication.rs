@@ -6,12 +6,12 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use openlock_dev_bin::cancellation::Cancellation;
-use openlock_dev_bin::inventory::Inventory;
-use openlock_dev_bin::limits::Limits;
+use openlock_dev_bin::fs::identity::StatIdentity;
+use openlock_dev_bin::model::cancellation::Cancellation;
+use openlock_dev_bin::model::inventory::Inventory;
+use openlock_dev_bin::model::shipment::Shipment;
+use openlock_dev_bin::request::limits::Limits;
 use openlock_dev_bin::request::{Options, Request};
-use openlock_dev_bin::shipment::Shipment;
-use openlock_dev_bin::stat::StatIdentity;
 use openlock_dev_bin::store::{LookUp, Pruning, Store};
 
 const ROUNDS: u32 = 300;

@@ -12,12 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use openlock_dev_bin::cancellation::Cancellation;
-use openlock_dev_bin::fingerprint::Digest;
 use openlock_dev_bin::inputs::{self, Selection, Subject};
-use openlock_dev_bin::path_set::{PathSet, Place};
+use openlock_dev_bin::model::cancellation::Cancellation;
+use openlock_dev_bin::model::fingerprint::Digest;
+use openlock_dev_bin::model::path_set::PathSet;
+use openlock_dev_bin::model::portable_path::PortablePath;
+use openlock_dev_bin::model::tree::Tree;
 use openlock_dev_bin::request::Environment;
-use openlock_dev_bin::tree::Tree;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed};
@@ -626,7 +627,7 @@ proptest! {
             }
         }
         let places = |paths: std::collections::BTreeSet<&str>| {
-            paths.into_iter().map(|path| Place::of(&checkout.at(path), &checkout.root)).collect()
+            paths.into_iter().map(|path| PortablePath::of(&checkout.at(path), &checkout.root)).collect()
         };
         let members = members.into_iter().map(str::to_owned).collect();
         let set = PathSet { packages: places(packages), manifests: places(manifests), members, ..PathSet::default() };

@@ -11,15 +11,15 @@ use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::Error;
-use crate::event::{self, Event, WaitingFor};
 use crate::explain::Explanation;
 use crate::known_inputs::{InputKind, KnownInput, KnownInputs, OpaqueRun};
-use crate::maps::map_of;
+use crate::model::event::{self, Event, WaitingFor};
+use crate::model::maps::map_of;
+use crate::model::tree;
 use crate::report::Mode;
 use crate::request::Options;
 use crate::resolve::{DevBinary, Outcome};
 use crate::store::{Broken, Listed, Pruned, Reason, Removed};
-use crate::tree;
 use crate::verify::{Verdict, Verification};
 
 /// Returns `value` as a JavaScript number. These are exact up to 2^53, which is enough for sizes and milliseconds.

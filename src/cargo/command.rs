@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use crate::model::units::Package;
 use crate::request::{Kind, Request};
-use crate::units::Package;
 
 /// Wide enough that cargo lists everything that compiles on a machine with many cores.
 const PROGRESS_WIDTH: &str = "400";

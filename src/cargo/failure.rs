@@ -9,8 +9,8 @@ use std::path::Path;
 use super::metadata::metadata;
 use super::process::Transcript;
 use super::{command, refusal};
-use crate::cancellation::Cancellation;
 use crate::error::Error;
+use crate::model::cancellation::Cancellation;
 use crate::request::Request;
 
 pub(super) fn explain(

@@ -11,8 +11,8 @@ use std::path::Path;
 use cargo_metadata::{Metadata, Package};
 
 use super::{metadata, refusal};
-use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
+use crate::model::cancellation::Cancellation;
 use crate::request::{Builder, HOST_TUPLE, Request};
 
 /// What is known of a workspace that cargo does not tell in brief.

@@ -5,10 +5,10 @@ use std::path::Path;
 use cargo_metadata::{Metadata, MetadataCommand};
 
 use super::{command, process};
-use crate::cancellation::Cancellation;
 use crate::error::Result;
+use crate::model::cancellation::Cancellation;
+use crate::model::units::BuildDirectories;
 use crate::request::Request;
-use crate::units::BuildDirectories;
 
 /// The workspace at `root` without its dependencies; none where cargo does not tell.
 pub(super) fn metadata(request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Option<Metadata>> {

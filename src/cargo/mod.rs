@@ -24,13 +24,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::cancellation::Cancellation;
 use crate::error::{Error, Result, listed};
-use crate::event::Event;
+use crate::fs::identity::StatIdentity;
+use crate::model::cancellation::Cancellation;
+use crate::model::event::Event;
+use crate::model::shipment::Library;
+use crate::model::units::{Package, Units};
 use crate::request::Request;
-use crate::shipment::Library;
-use crate::stat::StatIdentity;
-use crate::units::{Package, Units};
 pub use foresight::{Known, foreseen_failure};
 pub use metadata::directories;
 use process::Transcript;

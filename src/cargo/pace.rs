@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::event::{Compiling, Event};
+use crate::model::event::{Compiling, Event};
 
 /// The clock of one build.
 pub(super) struct Pace {

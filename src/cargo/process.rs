@@ -17,12 +17,12 @@ use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use super::pace::Pace;
 use super::{command, stderr};
-use crate::cancellation::Cancellation;
 use crate::error::{Error, Result, is_out_of_descriptors};
-use crate::event::Event;
+use crate::fs::identity::StatIdentity;
+use crate::model::cancellation::Cancellation;
+use crate::model::event::Event;
+use crate::model::units::{Package, ScriptRun, Unit, Units};
 use crate::request::{Kind, Request};
-use crate::stat::StatIdentity;
-use crate::units::{Package, ScriptRun, Unit, Units};
 
 /// How long the pipes of an ended cargo may stay open in a process that it left behind.
 const PIPES_AFTER_EXIT: Duration = Duration::from_millis(500);

@@ -12,10 +12,10 @@ use cargo_metadata::{Metadata, Package, Target};
 
 use super::metadata::metadata;
 use super::process;
-use crate::cancellation::Cancellation;
+use crate::error::nearest::{nearest_first, offered};
 use crate::error::{Error, Result};
-use crate::files;
-use crate::nearest::{nearest_first, offered};
+use crate::fs::files;
+use crate::model::cancellation::Cancellation;
 use crate::request::{Kind, Request};
 
 /// <https://doc.rust-lang.org/cargo/reference/profiles.html#default-profiles>

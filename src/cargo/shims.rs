@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::process;
-use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
+use crate::model::cancellation::Cancellation;
 use crate::request::Request;
 
 /// The sysroot of `rustc`, run as by the cargo of a rustup `toolchain` where there is one; none if it does not tell.

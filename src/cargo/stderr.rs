@@ -3,7 +3,7 @@
 //! Three kinds of line arrive there: the progress line, which ends in a carriage return; status lines, whose verb ends
 //! in the twelfth column; and everything else, which is a message to a person.
 
-use crate::event::{Event, WaitingFor};
+use crate::model::event::{Event, WaitingFor};
 
 /// Splits the stream into lines and says what each of them means.
 #[derive(Default)]

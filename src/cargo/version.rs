@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::process;
-use crate::cancellation::Cancellation;
 use crate::error::Result;
-use crate::inventory::Tool;
+use crate::model::cancellation::Cancellation;
+use crate::model::inventory::Tool;
 use crate::request::Request;
 
 /// Fills in the versions of `tools`, from `known` where that has the same program.

@@ -31,11 +31,11 @@ pub(crate) use self::record::Present;
 use self::record::{RunRecord, Surroundings};
 use self::undeclared::Files;
 use crate::inputs::{Observation, PackageReads, Run, Watched};
-use crate::marks::{Marked, unmarked};
-use crate::path_set::{Place, normalized};
+use crate::model::marks::{Marked, unmarked};
+use crate::model::portable_path::{PortablePath, normalized};
+use crate::model::tree::TreePath;
+use crate::model::units::Package;
 use crate::request::Scope;
-use crate::tree::TreePath;
-use crate::units::Package;
 
 /// Programs, by their role, that cargo asks for no version.
 const UNVERSIONED: [&str; 3] = ["rustc wrapper", "workspace wrapper", "linker"];
@@ -118,7 +118,7 @@ impl Audit<'_> {
 
     /// Why a run that cargo kept would be another one now, whatever it reads.
     fn steered_otherwise(&self, run: &Run) -> Option<String> {
-        let wrote = crate::stat::StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links();
+        let wrote = crate::fs::identity::StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links();
         let then = self.record.runs.get(&run.wrote).filter(|then| then.wrote == wrote);
         let Some(then) = then else {
             if self.is_other_rustc {
@@ -130,7 +130,7 @@ impl Audit<'_> {
             let mut tools = UNVERSIONED.into_iter().filter_map(|role| self.present.known.tools.get_key_value(role));
             let role = tools.find(|(_, tool)| changed(&tool.path)).map(|(role, _)| format!("the {role}"));
             let mut files = self.present.surroundings.files.keys();
-            let is_changed = |place: &&Place| changed_after(&place.on_disk(self.present.root), written);
+            let is_changed = |place: &&PortablePath| changed_after(&place.on_disk(self.present.root), written);
             let what = role.or_else(|| files.find(is_changed).map(|place| place.0.to_string()))?;
             return Some(format!("{what} was changed after it"));
         };
@@ -189,7 +189,7 @@ impl Audit<'_> {
     /// True if a build script may have read a file, declared or not, before it was written to. A file that is gone, or
     /// a script whose time is not known, counts as one.
     fn is_written_during(&self, path: &TreePath, run: &Run) -> bool {
-        let path = Place(path.clone()).on_disk(self.present.root);
+        let path = PortablePath(path.clone()).on_disk(self.present.root);
         let during = |(began, ended)| !changed_after(&path, ended) && changed_after(&path, began);
         run.is_script && (!path.exists() || run.span.is_none_or(during))
     }
@@ -247,13 +247,13 @@ impl Audit<'_> {
         let began = run.span.map_or(written, |(began, _)| began);
         let changed = |path: &Path| changed_within(path, began) || self.was_moved(path, reads, written);
         let linked = self.present.linked(run).map(|(place, _)| place);
-        let places: BTreeSet<Place> = self.present.places(run, reads).into_iter().chain(linked).collect();
+        let places: BTreeSet<PortablePath> = self.present.places(run, reads).into_iter().chain(linked).collect();
         if let Some(place) = places.into_iter().find(|place| changed(&place.on_disk(root))) {
             return Some(format!("{} was changed after the last build", place.0));
         }
         let files = self.present.undeclared.in_package(&reads.package.id).paths.iter();
         if let Some(path) = files.into_iter().find(|path| changed(path)) {
-            let place = Place::of(path, root).0;
+            let place = PortablePath::of(path, root).0;
             return Some(format!("{place} was changed after the last build, and nothing tells whether it was read"));
         }
         if let Some(reason) = self.unvouched_in_tree(reads, began, &changed) {
@@ -278,7 +278,7 @@ impl Audit<'_> {
             return None;
         }
         if let Some(path) = files.paths.iter().find(|path| changed(path)) {
-            let place = Place::of(path, self.present.root).0;
+            let place = PortablePath::of(path, self.present.root).0;
             return Some(format!("{place} was changed after the last build, and nothing tells whether it was read"));
         }
         let has_moved = self.present.head_files().iter().any(|path| changed_after(path, began));

@@ -10,15 +10,15 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::undeclared::Undeclared;
-use crate::fingerprint::Digest;
+use crate::fs::identity::StatIdentity;
 use crate::inputs::{self, Configured, Observation, PackageReads, Run, SystemContents};
-use crate::inventory::{Inventory, NamedFile, Tool};
-use crate::maps::map_of;
+use crate::model::fingerprint::Digest;
+use crate::model::inventory::{Inventory, NamedFile, Tool};
+use crate::model::maps::map_of;
+use crate::model::portable_path::PortablePath;
+use crate::model::tree::Tree;
 use crate::observer::SeenRuns;
-use crate::path_set::Place;
 use crate::request::{Environment, Scope};
-use crate::stat::StatIdentity;
-use crate::tree::Tree;
 
 /// The record of one target directory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct BuildRecord {
     /// What steered the runs, by its digest.
     pub(super) surroundings: BTreeMap<String, Surroundings>,
     /// Files that build scripts were seen to write again and again, by the output of the script.
-    generated: BTreeMap<PathBuf, BTreeSet<Place>>,
+    generated: BTreeMap<PathBuf, BTreeSet<PortablePath>>,
     /// What runs were seen to read; kept of the whole target directory, since a build that failed tells no profile.
     pub(crate) seen: SeenRuns,
     /// Why nothing that is there may be taken as it is.
@@ -41,11 +41,11 @@ pub(super) struct RunRecord {
     /// The checkout that it was built in; none for a run that is the same in any.
     pub(super) checkout: Option<PathBuf>,
     pub(super) wrote: StatIdentity,
-    pub(super) files: BTreeMap<Place, Option<Digest>>,
+    pub(super) files: BTreeMap<PortablePath, Option<Digest>>,
     pub(super) variables: BTreeMap<String, Option<Digest>>,
     /// What the linker of the binary reads by name.
     #[serde(default)]
-    pub(super) linked: BTreeMap<Place, Digest>,
+    pub(super) linked: BTreeMap<PortablePath, Digest>,
     /// Of the files of its package that no run names.
     #[serde(default)]
     pub(super) undeclared: Option<Digest>,
@@ -57,10 +57,10 @@ pub(super) struct RunRecord {
     pub(super) heads: Option<Digest>,
     /// What it was seen to read in git's directories; none where scope `tree` has not looked.
     #[serde(default)]
-    pub(super) git_state: Option<BTreeMap<Place, Option<Digest>>>,
+    pub(super) git_state: Option<BTreeMap<PortablePath, Option<Digest>>>,
     /// Of what it was seen to read besides files: names in directories, links, the system's files, where programs were.
     #[serde(default)]
-    pub(super) seen: BTreeMap<Place, Option<Digest>>,
+    pub(super) seen: BTreeMap<PortablePath, Option<Digest>>,
     /// The digest of what steered it.
     #[serde(default)]
     pub(super) surroundings: String,
@@ -74,7 +74,7 @@ pub(super) struct Surroundings {
     pub(super) programs: BTreeMap<String, Option<Digest>>,
     pub(super) variables: BTreeMap<String, Digest>,
     /// Files that configuration and flags name, but for those that only a linker reads.
-    pub(super) files: BTreeMap<Place, Digest>,
+    pub(super) files: BTreeMap<PortablePath, Digest>,
 }
 
 impl Surroundings {
@@ -94,9 +94,9 @@ impl Surroundings {
 }
 
 /// Files that configuration and flags name: those that only a linker reads, or all others.
-fn named(inventory: &Inventory, links_only: bool) -> impl Iterator<Item = (Place, Digest)> {
+fn named(inventory: &Inventory, links_only: bool) -> impl Iterator<Item = (PortablePath, Digest)> {
     let named = inventory.named.iter().filter(move |named| named.links_only == links_only);
-    named.map(|NamedFile { file, .. }| (Place(file.path.clone()), file.digest))
+    named.map(|NamedFile { file, .. }| (PortablePath(file.path.clone()), file.digest))
 }
 
 /// True if cargo builds again when a variable changes, or the variable names a program.
@@ -132,7 +132,7 @@ pub(crate) struct Present<'a> {
     /// Variables that cargo's configuration sets.
     pub(super) configured: BTreeMap<String, Configured>,
     pub(super) undeclared: Undeclared,
-    output: BTreeSet<Place>,
+    output: BTreeSet<PortablePath>,
     pub(super) surroundings: Surroundings,
     steered_by: String,
     heads: Digest,
@@ -159,7 +159,7 @@ impl<'a> Present<'a> {
             known,
             configured: inputs::configured_variables(root, env)?,
             undeclared: Undeclared::of(observation, tree, root),
-            output: observation.output.iter().map(|directory| Place::of(directory, root)).collect(),
+            output: observation.output.iter().map(|directory| PortablePath::of(directory, root)).collect(),
             steered_by: surroundings.digest(),
             surroundings,
             heads: Digest::of(heads.expect("paths and commits always become JSON")),
@@ -173,25 +173,25 @@ impl<'a> Present<'a> {
     }
 
     /// The places that a run for `reads` looks at.
-    pub(super) fn places(&self, run: &Run, reads: &PackageReads) -> BTreeSet<Place> {
+    pub(super) fn places(&self, run: &Run, reads: &PackageReads) -> BTreeSet<PortablePath> {
         let files = run.files.iter().flat_map(|file| [Some(file.clone()), inputs::twin(file)]).flatten();
-        let mut places: BTreeSet<Place> = files.map(|file| Place::of(&file, self.root)).collect();
+        let mut places: BTreeSet<PortablePath> = files.map(|file| PortablePath::of(&file, self.root)).collect();
         if run.reads_whole_package {
-            let place = Place::of(&reads.package.directory, self.root);
+            let place = PortablePath::of(&reads.package.directory, self.root);
             if place.is_inside() && inputs::covers(self.tree, &place) {
                 let directory = place.on_disk(self.root);
-                let all = self.tree.files().iter().map(|file| Place(file.path.clone()));
+                let all = self.tree.files().iter().map(|file| PortablePath(file.path.clone()));
                 places.extend(all.filter(|place| place.on_disk(self.root).starts_with(&directory)));
             } else {
                 let all = inputs::files_of_package(&place, self.tree, self.root);
-                places.extend(all.into_iter().map(|file| Place(file.path)));
+                places.extend(all.into_iter().map(|file| PortablePath(file.path)));
             }
         }
         places
     }
 
     /// The files that configuration and flags name for the linker of `run`.
-    pub(super) fn linked(&self, run: &Run) -> impl Iterator<Item = (Place, Digest)> {
+    pub(super) fn linked(&self, run: &Run) -> impl Iterator<Item = (PortablePath, Digest)> {
         named(self.known, true).filter(|_| run.is_final)
     }
 
@@ -219,7 +219,7 @@ impl<'a> Present<'a> {
             undeclared: self.undeclared.in_package(id).digest,
             everywhere: self.undeclared.everywhere(id).digest,
             heads: self.undeclared.everywhere(id).digest.map(|_| self.heads),
-            git_state: Some(map_of(run.git_state.iter().map(|path| digest(Place::of(path, self.root))))),
+            git_state: Some(map_of(run.git_state.iter().map(|path| digest(PortablePath::of(path, self.root))))),
             seen: inputs::digests_besides(run, &self.output, self.root, self.env, self.system),
             surroundings: self.steered_by.clone(),
         })
@@ -251,12 +251,12 @@ impl BuildRecord {
     }
 
     /// The files that a build script is known to write.
-    pub(crate) fn generated_by(&self, output: &Path) -> Option<&BTreeSet<Place>> {
+    pub(crate) fn generated_by(&self, output: &Path) -> Option<&BTreeSet<PortablePath>> {
         self.generated.get(output)
     }
 
     /// Takes down that a build script writes `places`.
-    pub(crate) fn note_generated(&mut self, output: PathBuf, places: impl IntoIterator<Item = Place>) {
+    pub(crate) fn note_generated(&mut self, output: PathBuf, places: impl IntoIterator<Item = PortablePath>) {
         self.generated.entry(output).or_default().extend(places);
     }
 

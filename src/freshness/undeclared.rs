@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, BString, ByteSlice};
 
-use crate::fingerprint::{Digest, FingerprintBuilder};
 use crate::inputs::{self, LockFile, Observation, PackageReads};
-use crate::path_set::Place;
-use crate::tree::{FileInput, Kind, Tree, TreePath, split};
+use crate::model::fingerprint::{Digest, FingerprintBuilder};
+use crate::model::portable_path::PortablePath;
+use crate::model::tree::{FileInput, Kind, Tree, TreePath, split};
 
 /// At the root of a workspace, in both scopes: cargo and rustup heed them, and a build script may read more of them.
 const AT_ROOT: [&str; 4] = ["Cargo.lock", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
@@ -39,7 +39,7 @@ impl Files {
         for file in files.iter().filter(|file| file.kind != Kind::Absent) {
             hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
         }
-        let paths = files.iter().map(|file| Place(file.path.clone()).on_disk(root)).collect();
+        let paths = files.iter().map(|file| PortablePath(file.path.clone()).on_disk(root)).collect();
         Self { paths, digest: Some(hash.digest()) }
     }
 }
@@ -49,9 +49,10 @@ impl Undeclared {
     pub(super) fn of(observation: &Observation, tree: &Tree, root: &Path) -> Self {
         let lock_file = LockFile::of(root);
         let runs = observation.packages.values().flat_map(|reads| reads.files.iter());
-        let named: BTreeSet<TreePath> = runs.map(|path| Place::of(path, root).0).collect();
+        let named: BTreeSet<TreePath> = runs.map(|path| PortablePath::of(path, root).0).collect();
         let read_whole = observation.local().filter(|reads| reads.is_read_whole());
-        let read_whole: BTreeSet<_> = read_whole.map(|reads| Place::of(&reads.package.directory, root).0).collect();
+        let read_whole: BTreeSet<_> =
+            read_whole.map(|reads| PortablePath::of(&reads.package.directory, root).0).collect();
         let owners = Owners::of(tree, root);
         // A directory is read with everything in it.
         let is_named = |path: &TreePath| {
@@ -65,10 +66,11 @@ impl Undeclared {
             !reads.is_seen() && (reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros))
         };
         let without = observation.local().filter(|reads| !may_read_more(reads));
-        let without: BTreeSet<BString> = without.map(|reads| Place::of(&reads.package.directory, root).0.0).collect();
+        let without: BTreeSet<BString> =
+            without.map(|reads| PortablePath::of(&reads.package.directory, root).0.0).collect();
         let mut found = Self::default();
         for reads in observation.local().filter(may_read_more) {
-            let place = Place::of(&reads.package.directory, root);
+            let place = PortablePath::of(&reads.package.directory, root);
             let outside;
             let files: Vec<&FileInput> = if owners.packages.contains(&place.0.0) {
                 let concerns = |file: &&FileInput| {

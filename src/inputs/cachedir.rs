@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result, is_out_of_descriptors};
-use crate::files;
+use crate::fs::files;
 
 /// The name of a tag.
 ///

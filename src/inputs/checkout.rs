@@ -27,12 +27,12 @@ use super::seen::Seen;
 use super::selection::{MANIFEST, Selection};
 use super::tracked::Tracked;
 use super::worktree::{self, Worktree};
-use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
+use crate::fs::identity::StatIdentity;
+use crate::model::cancellation::Cancellation;
+use crate::model::fingerprint::Digest;
+use crate::model::tree::{Heads, TreePath};
 use crate::request::Environment;
-use crate::stat::StatIdentity;
-use crate::tree::{Heads, TreePath};
 
 /// Files that cargo reads from the root, whatever git thinks of them.
 const ALWAYS: [&str; 2] = ["Cargo.lock", "Cargo.toml"];

@@ -26,11 +26,11 @@ use super::named::named_in;
 use super::seen::Watch;
 use super::tracked::is_tracked;
 use crate::error::Error;
+use crate::model::portable_path::{PortablePath, normalized};
+use crate::model::system_files::SystemFiles;
+use crate::model::units::{BuildDirectories, EXAMPLES, Package, Unit, Units};
 use crate::observer::{KnownReads, SeenRuns};
-use crate::path_set::{Place, normalized};
 use crate::request::Environment;
-use crate::system_files::SystemFiles;
-use crate::units::{BuildDirectories, EXAMPLES, Package, Unit, Units};
 
 /// One run of rustc or of a build script, in this build or an earlier one, and its reads.
 #[derive(Clone, Debug)]
@@ -436,7 +436,7 @@ impl<'a> Observer<'a> {
         let declared: BTreeSet<PathBuf> = files.iter().cloned().chain(twins).map(|file| normalized(&file)).collect();
         let is_declared = |path: &PathBuf| normalized(path).ancestors().any(|above| declared.contains(above));
         // Absent and absolute paths do not count here: programs and libraries are looked for in many directories.
-        let is_near = |path: &PathBuf| !Place::of(path, self.root).is_absolute() && path.exists();
+        let is_near = |path: &PathBuf| !PortablePath::of(path, self.root).is_absolute() && path.exists();
         let undeclared = others.iter().chain(&listed).chain(&links);
         let undeclared = undeclared.filter(|path| is_near(path) && !is_declared(path)).cloned().collect();
         git_state.extend(listed_of_git);

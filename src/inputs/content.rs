@@ -16,9 +16,9 @@ use super::directory::{Directory, Entry, is_gone};
 use super::place::{FileType, Look, Place, Root};
 use super::snapshot::Content;
 use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
-use crate::stat::StatIdentity;
-use crate::tree::{FileInput, Kind, TreePath};
+use crate::fs::identity::StatIdentity;
+use crate::model::fingerprint::Digest;
+use crate::model::tree::{FileInput, Kind, TreePath};
 
 const BUFFER_BYTES: usize = 128 * 1024;
 /// The number of times that a file is read while it is being written to, before its bytes are taken as they come.

@@ -23,8 +23,8 @@ use super::place::system_path;
 use super::place::too_long;
 use super::place::{FileType, Place, Root};
 use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
-use crate::stat::StatIdentity;
+use crate::fs::identity::StatIdentity;
+use crate::model::fingerprint::Digest;
 
 /// A directory that was read.
 pub(super) struct Directory {

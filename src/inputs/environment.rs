@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use super::directory::is_gone;
 use super::seen::Watch;
 use crate::error::{Error, Result};
-use crate::files;
-use crate::fingerprint::Digest;
-use crate::maps::map_of;
+use crate::fs::files;
+use crate::model::fingerprint::Digest;
+use crate::model::maps::map_of;
 use crate::request::{Builder, Environment};
 
 /// Names of variables that count.

@@ -19,7 +19,7 @@ use gix::index::entry::Flags;
 
 use super::brackets;
 use super::git_config::GitConfig;
-use crate::tree::TreePath;
+use crate::model::tree::TreePath;
 
 pub(super) const GITIGNORE: &str = ".gitignore";
 const PARSE: Ignore = Ignore { support_precious: false };

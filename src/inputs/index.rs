@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::ignore::GITIGNORE;
 use super::seen::Seen;
 use super::stat_cache::Settled;
-use crate::files;
-use crate::fingerprint::{Digest, FingerprintBuilder};
-use crate::stat::Stamp;
+use crate::fs::files;
+use crate::fs::identity::Stamp;
+use crate::model::fingerprint::{Digest, FingerprintBuilder};
 
 /// The tracked paths of an index at the time it was read.
 #[derive(Clone, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use std::time::SystemTime;
 
 use super::closure::Unobservable;
 use super::dep_info::moved;
-use crate::units::{BuildDirectories, EXAMPLES, ScriptRun, Unit, Units};
+use crate::model::units::{BuildDirectories, EXAMPLES, ScriptRun, Unit, Units};
 
 /// The places of the traces that the runs of one build left.
 pub(super) struct Layout<'a> {
@@ -163,7 +163,7 @@ pub(super) fn output_of(script: &ScriptRun) -> PathBuf {
 /// note. Each cargo that runs with another rustc writes it anew.
 #[must_use]
 pub fn last_rustc(target: &Path) -> Option<String> {
-    let info = crate::files::read(&target.join(".rustc_info.json")).ok()?;
+    let info = crate::fs::files::read(&target.join(".rustc_info.json")).ok()?;
     let info: serde_json::Value = serde_json::from_slice(&info).ok()?;
     Some(info.get("rustc_fingerprint")?.to_string())
 }

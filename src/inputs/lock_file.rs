@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::files;
+use crate::fs::files;
 
 /// The lock file of a workspace.
 #[derive(Default)]

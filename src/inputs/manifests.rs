@@ -14,10 +14,10 @@ use super::environment::{CargoConfig, cargo_configs};
 use super::seen::Watch;
 use super::selection::{directory_of_manifest, matches};
 use crate::error::Result;
-use crate::files;
-use crate::path_set::{Place, normalized};
+use crate::fs::files;
+use crate::model::portable_path::{PortablePath, normalized};
+use crate::model::tree::{FileInput, Tree};
 use crate::request::Environment;
-use crate::tree::{FileInput, Tree};
 
 pub(super) const MANIFEST: &str = "Cargo.toml";
 
@@ -38,14 +38,14 @@ impl Workspace {
         let watch = Watch::default();
         let workspace = table(&root.join(MANIFEST), &watch);
         let listed = workspace.get("workspace").and_then(|workspace| workspace.get("members")?.as_array());
-        let clean = |pattern: &str| Place::of(&root.join(pattern), root).0.to_string();
+        let clean = |pattern: &str| PortablePath::of(&root.join(pattern), root).0.to_string();
         let members: BTreeSet<String> =
             listed.into_iter().flatten().filter_map(toml::Value::as_str).map(clean).collect();
         let is_member = |file: &&FileInput| {
             let directory = directory_of_manifest(file.path.0.as_bstr());
             directory.is_some_and(|directory| members.iter().any(|pattern| matches(pattern, directory)))
         };
-        let found = tree.files().iter().filter(is_member).map(|file| Place(file.path.clone()).on_disk(root));
+        let found = tree.files().iter().filter(is_member).map(|file| PortablePath(file.path.clone()).on_disk(root));
         let manifests = reached(found.chain(from_everywhere(root, env)?), &watch);
         Ok(Self { manifests, members })
     }

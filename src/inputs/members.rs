@@ -14,7 +14,7 @@ use super::manifests::{MANIFEST, is_excluded, reached, table, workspace_from};
 use super::seen::Watch;
 use super::selection::matches;
 use super::targets::{Targets, entries, package_name};
-use crate::path_set::normalized;
+use crate::model::portable_path::normalized;
 
 /// A workspace, by the manifest at its root.
 pub(super) struct Workspace<'w> {

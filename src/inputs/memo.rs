@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use super::stat_cache::Id;
-use crate::stat::Stamp;
+use crate::fs::identity::Stamp;
 
 /// Values and the times at which they were seen, by the stat cache that keeps or would keep them.
 pub(super) struct Memo<T> {

@@ -82,12 +82,13 @@ pub use toolchain::{Behind, Shims, missing_toolchain};
 
 use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
-use crate::inventory::{Inventory, Tool};
-use crate::maps::map_of;
-use crate::path_set::{PathSet, Place, normalized};
+use crate::model::fingerprint::Digest;
+use crate::model::inventory::{Inventory, Tool};
+use crate::model::maps::map_of;
+use crate::model::path_set::PathSet;
+use crate::model::portable_path::{PortablePath, normalized};
+use crate::model::tree::Tree;
 use crate::request::{Request, Scope};
-use crate::tree::Tree;
 
 /// Returns the root of the checkout that `repo` names, with links resolved.
 ///
@@ -131,7 +132,7 @@ pub fn is_in_worktree(root: &Path) -> bool {
 pub fn head_files(tree: &Tree, root: &Path) -> Vec<PathBuf> {
     let around = worktree::around(root).map(|worktree| worktree.top);
     let inside = tree.heads().keys().filter(|path| !path.0.is_empty());
-    let tops = around.into_iter().chain(inside.map(|path| Place(path.clone()).on_disk(root)));
+    let tops = around.into_iter().chain(inside.map(|path| PortablePath(path.clone()).on_disk(root)));
     tops.flat_map(|top| repository::head_files(&top)).collect()
 }
 

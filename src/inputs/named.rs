@@ -23,11 +23,11 @@ use super::remapping;
 use super::seen::Watch;
 use super::texts;
 use crate::error::Result;
-use crate::files;
-use crate::inventory::NamedFile;
-use crate::path_set::Place;
+use crate::fs::files;
+use crate::model::inventory::NamedFile;
+use crate::model::portable_path::PortablePath;
+use crate::model::tree::{Kind, TreePath};
 use crate::request::Environment;
-use crate::tree::{Kind, TreePath};
 
 /// The largest size of a file that is read for further names. Larger files are no scripts.
 const MOST_SCRIPT_BYTES: u64 = 1024 * 1024;
@@ -99,7 +99,7 @@ pub(super) fn named_in(directory: &Path, root: &Path, env: &Environment) -> Resu
     let from_here = flags::mentioned(&configs, env, root).into_iter().filter(|mention| mention.base == root);
     let mentions = from_here.map(|mention| Mention { base: directory.to_owned(), ..mention }).collect();
     let Named { files, .. } = followed(mentions, &configs, env, &[], root, &watch)?;
-    Ok(files.into_iter().map(|named| Place(named.file.path).on_disk(root)).collect())
+    Ok(files.into_iter().map(|named| PortablePath(named.file.path).on_disk(root)).collect())
 }
 
 /// Returns the linker that `mention` names. A bare name is kept, to be looked up on the `PATH`.
@@ -134,7 +134,7 @@ impl Reader<'_> {
     /// Adds the file at `path`. If nothing is there and `counts_absent` is set, adds it as absent. Returns true if there is
     /// a file.
     fn file(&mut self, path: &Path, links_only: bool, counts_absent: bool) -> Result<bool> {
-        let Place(name) = Place::of(path, self.root);
+        let PortablePath(name) = PortablePath::of(path, self.root);
         if self.is_excluded(&name) {
             return Ok(false);
         }

@@ -24,13 +24,14 @@ use super::snapshot::Content;
 use super::stat_cache::{Settled, StatCache, Unsaved};
 use super::system::{self, SystemContents};
 use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
-use crate::marks::{Marked, on_file_system};
-use crate::path_set::{PathSet, Place};
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::model::fingerprint::Digest;
+use crate::model::marks::{Marked, on_file_system};
+use crate::model::path_set::PathSet;
+use crate::model::portable_path::PortablePath;
+use crate::model::system_files::is_of_system;
+use crate::model::tree::{FileInput, Kind, Tree, TreePath};
 use crate::request::{Environment, Request};
-use crate::stat::{Stamp, StatIdentity};
-use crate::system_files::is_of_system;
-use crate::tree::{FileInput, Kind, Tree, TreePath};
 
 /// A look at everything that a path set names.
 #[derive(Default, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ pub(super) fn look(
     (stat_caches, contents): (&Path, &SystemContents),
 ) -> Result<(Vec<FileInput>, Option<Unsaved>)> {
     let exclude = &request.excluded();
-    let packages: Vec<&Place> = set.packages.iter().filter(|place| !covers(tree, place)).collect();
+    let packages: Vec<&PortablePath> = set.packages.iter().filter(|place| !covers(tree, place)).collect();
     let are_empty = [&set.files, &set.names, &set.links].into_iter().all(BTreeSet::is_empty);
     let is_alone = set.system.is_empty() && set.programs.is_empty();
     if are_empty && is_alone && packages.is_empty() && set.listed.values().all(Vec::is_empty) {
@@ -88,7 +89,7 @@ pub(super) fn look(
 
 /// Reads anew what `set` names and `tree` does not cover, except programs and files of the system.
 pub(super) fn read(set: &PathSet, tree: &Tree, root: &Path) -> Result<Vec<FileInput>> {
-    let packages: Vec<&Place> = set.packages.iter().filter(|place| !covers(tree, place)).collect();
+    let packages: Vec<&PortablePath> = set.packages.iter().filter(|place| !covers(tree, place)).collect();
     Reader::new(root, set, Exclude::of(&[])).all(&packages)
 }
 
@@ -105,7 +106,7 @@ pub(super) fn read_seen(
     reader.all(&[])
 }
 
-fn key(root: &Path, set: &PathSet, packages: &[&Place], exclude: &[String]) -> Digest {
+fn key(root: &Path, set: &PathSet, packages: &[&PortablePath], exclude: &[String]) -> Digest {
     let PathSet { files, names, links, system, programs, listed, output, .. } = set;
     let listed: Vec<_> = listed.iter().collect();
     let read = (files, names, links, system, programs, packages, listed);
@@ -127,7 +128,7 @@ impl Look {
 
 /// True if `tree` has the package's directory, which it does if it has the manifest.
 #[must_use]
-pub fn covers(tree: &Tree, package: &Place) -> bool {
+pub fn covers(tree: &Tree, package: &PortablePath) -> bool {
     let mut manifest = package.0.clone();
     if !manifest.0.is_empty() {
         manifest.0.push(b'/');
@@ -151,13 +152,13 @@ impl<'a> Reader<'a> {
         Self { root, set, exclude, watch, known, found: Vec::new() }
     }
 
-    fn all(&mut self, packages: &[&Place]) -> Result<Vec<FileInput>> {
+    fn all(&mut self, packages: &[&PortablePath]) -> Result<Vec<FileInput>> {
         let set = self.set;
         for place in &set.files {
             self.whole(&place.on_disk(self.root), &mut Vec::new())?;
         }
         for (place, include) in set.listed.iter().filter(|(_, include)| !include.is_empty()) {
-            let is_output = |path: &Path| set.output.contains(&Place::of(path, self.root));
+            let is_output = |path: &Path| set.output.contains(&PortablePath::of(path, self.root));
             let files = Included::of(include).below(&place.on_disk(self.root), &self.watch, &is_output)?;
             files.iter().try_for_each(|file| self.file(file, true))?;
         }
@@ -183,8 +184,9 @@ impl<'a> Reader<'a> {
         let Some(directory) = is_directory.then(|| dunce::canonicalize(path).ok()).flatten() else {
             return self.file(path, true);
         };
-        let place = Place::of(path, self.root);
-        let is_output = self.set.output.contains(&place) || self.set.output.contains(&Place::of(&directory, self.root));
+        let place = PortablePath::of(path, self.root);
+        let is_output =
+            self.set.output.contains(&place) || self.set.output.contains(&PortablePath::of(&directory, self.root));
         if above.contains(&directory) || is_output || self.exclude.covers(place.0.0.as_bstr()) {
             return Ok(());
         }
@@ -218,7 +220,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds the names in a directory, without git's own files and what the build writes.
-    fn names_of(&mut self, place: &Place) -> Result<()> {
+    fn names_of(&mut self, place: &PortablePath) -> Result<()> {
         if self.exclude.covers(place.0.0.as_bstr()) {
             return Ok(());
         }
@@ -230,7 +232,7 @@ impl<'a> Reader<'a> {
         let mut entries = self.names(&path)?;
         entries.retain(|entry| {
             let is_git = entry.file_name().is_some_and(|name| name == ".git");
-            !is_git && !self.set.output.contains(&Place::of(entry, self.root))
+            !is_git && !self.set.output.contains(&PortablePath::of(entry, self.root))
         });
         // A program that lists a directory also learns which names are directories and links.
         let kind = |entry: &PathBuf| {
@@ -259,7 +261,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds the target of a link, or that there is none. Of a directory at its path, only the existence counts.
-    fn link_at(&mut self, place: &Place) -> Result<()> {
+    fn link_at(&mut self, place: &PortablePath) -> Result<()> {
         if self.exclude.covers(place.0.0.as_bstr()) {
             return Ok(());
         }
@@ -319,7 +321,7 @@ impl<'a> Reader<'a> {
     }
 
     fn file(&mut self, path: &Path, follow: bool) -> Result<()> {
-        let Place(name) = Place::of(path, self.root);
+        let PortablePath(name) = PortablePath::of(path, self.root);
         if self.exclude.covers(name.0.as_bstr()) {
             return Ok(());
         }

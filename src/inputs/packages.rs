@@ -15,9 +15,9 @@ use super::memo::Memo;
 use super::seen::{Seen, Watch};
 use super::stat_cache::{Id, Settled, StatCache, Unsaved};
 use super::targets::{Targets, package_name};
-use crate::fingerprint::Digest;
-use crate::path_set::normalized;
-use crate::stat::Stamp;
+use crate::fs::identity::Stamp;
+use crate::model::fingerprint::Digest;
+use crate::model::portable_path::normalized;
 
 /// A look at the manifests of a workspace.
 #[derive(Serialize, Deserialize)]
@@ -88,7 +88,7 @@ pub fn broken_manifest(directory: &Path) -> Option<(PathBuf, String)> {
     let members = workspace.members();
     let manifests = std::iter::once(workspace.root.clone()).chain(members).map(|directory| directory.join(MANIFEST));
     manifests.into_iter().find_map(|manifest| {
-        let problem = crate::files::read_to_string(&manifest).ok()?.parse::<toml::Table>().err()?;
+        let problem = crate::fs::files::read_to_string(&manifest).ok()?.parse::<toml::Table>().err()?;
         Some((manifest, problem.to_string()))
     })
 }

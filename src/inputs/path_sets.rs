@@ -19,13 +19,14 @@ use super::outside::covers;
 use super::selection::{MANIFEST, Selection, parents};
 use super::system::SystemContents;
 use crate::error::Result;
-use crate::files;
-use crate::fingerprint::Digest;
-use crate::maps::map_of;
-use crate::path_set::{PathSet, Place, normalized};
+use crate::fs::files;
+use crate::model::fingerprint::Digest;
+use crate::model::maps::map_of;
+use crate::model::path_set::PathSet;
+use crate::model::portable_path::{PortablePath, normalized};
+use crate::model::system_files::SystemFiles;
+use crate::model::tree::{FileInput, Heads, Kind, Tree, TreePath};
 use crate::request::{Environment, Request, Scope};
-use crate::system_files::SystemFiles;
-use crate::tree::{FileInput, Heads, Kind, Tree, TreePath};
 
 /// Returns the path set for the next look-up, after a build in `root` that was seen to read `observation`.
 ///
@@ -33,7 +34,7 @@ use crate::tree::{FileInput, Heads, Kind, Tree, TreePath};
 ///
 /// [`crate::error::Error::InputUnreadable`] for one of cargo's configuration files that cannot be read.
 pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root: &Path) -> Result<PathSet> {
-    let place = |path: &Path| Place::of(path, root);
+    let place = |path: &Path| PortablePath::of(path, root);
     let lock_file = LockFile::of(root);
     let may_read_more = |reads: &PackageReads| {
         !reads.is_seen() && (reads.has_script() || lock_file.depends_on(reads.package.name(), &observation.macros))
@@ -42,7 +43,7 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     // has an opaque run.
     let is_all_named = !observation.local().any(may_read_more);
     let directories = observation.local().filter(|_| !is_all_named).map(|reads| place(&reads.package.directory));
-    let whole: BTreeSet<Place> = directories.collect();
+    let whole: BTreeSet<PortablePath> = directories.collect();
     let packages = match request.scope {
         Scope::Crate => whole.clone(),
         Scope::Tree => whole.iter().filter(|place| !covers(tree, place)).cloned().collect(),
@@ -56,7 +57,7 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
         ..PathSet::default()
     };
     let workspace = Workspace::of(tree, root, &request.env)?;
-    let manifests: BTreeSet<Place> = workspace.manifests.iter().map(|manifest| place(manifest)).collect();
+    let manifests: BTreeSet<PortablePath> = workspace.manifests.iter().map(|manifest| place(manifest)).collect();
     let of_crate;
     let covered = match request.scope {
         Scope::Tree => tree,
@@ -65,7 +66,7 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
             let all: Vec<_> = observation.local().map(|reads| place(&reads.package.directory)).collect();
             let all = all.iter().filter(|place| place.is_inside()).map(|place| place.0.0.as_bstr());
             let above = above(all);
-            set.manifests = in_tree.chain(above.into_iter().map(Place)).collect();
+            set.manifests = in_tree.chain(above.into_iter().map(PortablePath)).collect();
             set.members = workspace.members;
             of_crate = narrowed(tree, &Selection::of(&set));
             &of_crate
@@ -95,7 +96,7 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
         }
     }
     set.names = runs().flat_map(|run| run.listed.iter().map(|directory| place(directory))).collect();
-    let is_link = |place: &Place| covered.file(&place.0).is_some_and(|file| file.kind == Kind::Symlink);
+    let is_link = |place: &PortablePath| covered.file(&place.0).is_some_and(|file| file.kind == Kind::Symlink);
     set.links = runs().flat_map(|run| run.links.iter().map(|link| place(link))).filter(|it| !is_link(it)).collect();
     set.system = SystemFiles::union(runs().map(|run| &run.system));
     set.programs = runs().flat_map(|run| run.programs.iter().cloned()).collect();
@@ -108,8 +109,8 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
 /// Returns what `run` was seen to read besides files, as a path set of a checkout at `root`.
 fn seen_besides(run: &Run, root: &Path) -> PathSet {
     PathSet {
-        names: run.listed.iter().map(|directory| Place::of(directory, root)).collect(),
-        links: run.links.iter().map(|link| Place::of(link, root)).collect(),
+        names: run.listed.iter().map(|directory| PortablePath::of(directory, root)).collect(),
+        links: run.links.iter().map(|link| PortablePath::of(link, root)).collect(),
         system: run.system.clone(),
         programs: run.programs.clone(),
         ..PathSet::default()
@@ -121,14 +122,14 @@ fn seen_besides(run: &Run, root: &Path) -> PathSet {
 #[must_use]
 pub fn digests_besides(
     run: &Run,
-    output: &BTreeSet<Place>,
+    output: &BTreeSet<PortablePath>,
     root: &Path,
     env: &Environment,
     contents: &SystemContents,
-) -> BTreeMap<Place, Option<Digest>> {
+) -> BTreeMap<PortablePath, Option<Digest>> {
     let set = PathSet { output: output.clone(), ..seen_besides(run, root) };
     let found = super::outside::read_seen(&set, root, env, contents).unwrap_or_default();
-    map_of(found.into_iter().map(|input| (Place(input.path), Some(input.digest))))
+    map_of(found.into_iter().map(|input| (PortablePath(input.path), Some(input.digest))))
 }
 
 /// Returns the bonds of the binary, as far as its inputs tell.
@@ -148,11 +149,11 @@ fn bonds(observation: &Observation, set: &PathSet, root: &Path) -> BTreeSet<Stri
     }
     // A path in a directory that holds the checkout may have been made from the checkout's own path.
     let shared = |path: &Path| path.components().zip(root.components()).take_while(|(one, other)| one == other).count();
-    let is_near = |place: &&Place| place.is_absolute() && shared(&place.on_disk(root)) > 1;
-    let manifests = |place: &&Place| place.0.0.ends_with(MANIFEST);
+    let is_near = |place: &&PortablePath| place.is_absolute() && shared(&place.on_disk(root)) > 1;
+    let manifests = |place: &&PortablePath| place.0.0.ends_with(MANIFEST);
     // A file that was seen to be read needs no bond: its run reached it from the checkout, or asked where that is, or it is
     // the same file for all checkouts.
-    let seen: BTreeSet<Place> = observation.seen_alone.iter().map(|path| Place::of(path, root)).collect();
+    let seen: BTreeSet<PortablePath> = observation.seen_alone.iter().map(|path| PortablePath::of(path, root)).collect();
     for place in
         set.files.iter().filter(|place| !manifests(place) && !seen.contains(place)).chain(&set.packages).filter(is_near)
     {
@@ -162,23 +163,29 @@ fn bonds(observation: &Observation, set: &PathSet, root: &Path) -> BTreeSet<Stri
 }
 
 /// Returns the links in a package. cargo follows them if a build script declares nothing.
-fn links_in(reads: &PackageReads, tree: &Tree, root: &Path) -> Vec<Place> {
+fn links_in(reads: &PackageReads, tree: &Tree, root: &Path) -> Vec<PortablePath> {
     let directory = &reads.package.directory;
-    let links = tree.files().iter().filter(|file| file.kind == Kind::Symlink).map(|file| Place(file.path.clone()));
+    let links =
+        tree.files().iter().filter(|file| file.kind == Kind::Symlink).map(|file| PortablePath(file.path.clone()));
     links.filter(|place| place.on_disk(root).starts_with(directory)).collect()
 }
 
 /// Returns the paths that change a package as soon as a file appears there: those of files that are found by name, the other
 /// path of each module, and, for a package outside the checkout, the manifests above it.
-fn appearing_in(reads: &PackageReads, packages: &BTreeSet<Place>, request: &Request, root: &Path) -> Vec<PathBuf> {
+fn appearing_in(
+    reads: &PackageReads,
+    packages: &BTreeSet<PortablePath>,
+    request: &Request,
+    root: &Path,
+) -> Vec<PathBuf> {
     let directory = &reads.package.directory;
     let bin = [format!("src/bin/{}.rs", request.bin), format!("src/bin/{}/main.rs", request.bin)];
     let bin = bin.into_iter().filter(|_| reads.package.name() == request.package);
     let by_name = FOUND_BY_NAME.iter().map(|name| (*name).to_owned()).chain(bin).map(|name| directory.join(name));
     // A directory that counts whole shows them anyway.
-    let is_whole = packages.contains(&Place::of(directory, root));
+    let is_whole = packages.contains(&PortablePath::of(directory, root));
     let twins = reads.files.iter().filter(|_| !is_whole).filter_map(|file| twin(file));
-    let is_inside = Place::of(directory, root).is_inside();
+    let is_inside = PortablePath::of(directory, root).is_inside();
     let manifests = if is_inside { Vec::new() } else { manifests_above(directory) };
     by_name.chain(twins).chain(manifests).collect()
 }
@@ -227,7 +234,7 @@ fn above<'a>(directories: impl Iterator<Item = &'a BStr>) -> BTreeSet<TreePath> 
 
 /// Returns every file of the package at `place`, which lies outside the tree; none if it cannot be read.
 #[must_use]
-pub fn files_of_package(place: &Place, tree: &Tree, root: &Path) -> Vec<FileInput> {
+pub fn files_of_package(place: &PortablePath, tree: &Tree, root: &Path) -> Vec<FileInput> {
     let set = PathSet { packages: [place.clone()].into(), ..PathSet::default() };
     super::outside::read(&set, tree, root).unwrap_or_default()
 }
@@ -235,7 +242,7 @@ pub fn files_of_package(place: &Place, tree: &Tree, root: &Path) -> Vec<FileInpu
 /// Returns the digest of the current content at `place`, with links followed: from `tree` if it covers the file, otherwise
 /// from the disk. For a directory, it is the digest of everything in it except `output`.
 #[must_use]
-pub fn digest_of(place: &Place, output: &BTreeSet<Place>, tree: &Tree, root: &Path) -> Option<Digest> {
+pub fn digest_of(place: &PortablePath, output: &BTreeSet<PortablePath>, tree: &Tree, root: &Path) -> Option<Digest> {
     match tree.file(&place.0) {
         Some(file) if matches!(file.kind, Kind::File | Kind::Executable) => Some(file.digest),
         _ => {
@@ -253,7 +260,7 @@ pub fn digest_of(place: &Place, output: &BTreeSet<Place>, tree: &Tree, root: &Pa
 /// Returns [`digest_of`], with what a program can ask about a file besides its bytes: whether it may be executed, and where
 /// a link leads.
 #[must_use]
-pub fn identity_of(place: &Place, output: &BTreeSet<Place>, tree: &Tree, root: &Path) -> Option<Digest> {
+pub fn identity_of(place: &PortablePath, output: &BTreeSet<PortablePath>, tree: &Tree, root: &Path) -> Option<Digest> {
     let digest = digest_of(place, output, tree, root)?;
     let path = place.on_disk(root);
     let link = std::fs::read_link(&path).ok().map(|target| target.as_os_str().as_encoded_bytes().to_vec());

@@ -22,7 +22,7 @@ use rustix::{
 };
 
 use crate::error::{Error, Result};
-use crate::stat::StatIdentity;
+use crate::fs::identity::StatIdentity;
 
 /// What may stand somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::closure::{Observation, PackageReads, Run};
-use crate::inventory::Reader;
-use crate::marks::Marked;
-use crate::path_set::Place;
-use crate::tree::TreePath;
+use crate::model::inventory::Reader;
+use crate::model::marks::Marked;
+use crate::model::portable_path::PortablePath;
+use crate::model::tree::TreePath;
 
 /// The runs of `observation`, a build in `root`.
 #[must_use]
@@ -23,7 +23,7 @@ pub fn readers(observation: &Observation, root: &Path) -> Vec<Reader> {
 }
 
 fn reader(reads: &PackageReads, run: &Run, root: &Path) -> Reader {
-    let place = |path: &std::path::PathBuf| Place::of(path, root);
+    let place = |path: &std::path::PathBuf| PortablePath::of(path, root);
     let files = run.files.iter().chain(&run.git_state).map(|file| place(file).0);
     let listed = run.listed.iter().map(|directory| Marked::directory(&place(directory)));
     let links = run.links.iter().map(|link| Marked::link(&place(link)));

@@ -27,9 +27,9 @@ use serde::{Deserialize, Serialize};
 
 use super::content;
 use super::stat_cache::{StatCache, Unsaved};
-use crate::fingerprint::Digest;
-use crate::inventory::Tool;
-use crate::stat::{Stamp, StatIdentity};
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::model::fingerprint::Digest;
+use crate::model::inventory::Tool;
 
 /// More hard links are made one after the other than a user goes back between.
 const MOST_SEEN: usize = 8;

@@ -6,9 +6,9 @@
 use gix::bstr::{BStr, ByteSlice};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian::U32};
 
-use crate::fingerprint::Digest;
-use crate::stat::StatIdentity;
-use crate::tree::Kind;
+use crate::fs::identity::StatIdentity;
+use crate::model::fingerprint::Digest;
+use crate::model::tree::Kind;
 
 pub(super) type Stat = [u8; StatIdentity::BYTES];
 

@@ -23,10 +23,10 @@ use super::records::{DirectoryRecord, FileRecord};
 use super::seen::Seen;
 use super::snapshot::{Content, Snapshot};
 use super::threads;
-use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
-use crate::stat::{Stamp, StatIdentity};
-use crate::tree::Kind;
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::model::cancellation::Cancellation;
+use crate::model::tree::Kind;
 
 /// For fewer, the first thread is done before another has begun.
 const PATHS_PER_THREAD: usize = 800;

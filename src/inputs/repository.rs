@@ -12,7 +12,7 @@ use gix::bstr::BStr;
 
 use super::seen::Seen;
 use crate::error::Error;
-use crate::files;
+use crate::fs::files;
 
 /// More symbolic references in a row than any repository has.
 const MOST_REFERENCES: usize = 5;

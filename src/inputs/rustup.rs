@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::seen::Watch;
 use super::toolchain::Look;
-use crate::files;
-use crate::stat::StatIdentity;
+use crate::fs::files;
+use crate::fs::identity::StatIdentity;
 
 /// The triple this addon was built for; the build script passes it on.
 const HOST: &str = env!("DEV_BIN_HOST");

@@ -13,9 +13,9 @@ use gix::bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 use super::stat_cache::Settled;
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::model::tree::TreePath;
 use crate::request::Environment;
-use crate::stat::{Stamp, StatIdentity};
-use crate::tree::TreePath;
 
 /// A path, and what stood behind it when it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

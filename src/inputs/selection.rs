@@ -12,8 +12,8 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use gix::glob::wildmatch;
 use serde::Serialize;
 
-use crate::path_set::PathSet;
-use crate::tree::TreePath;
+use crate::model::path_set::PathSet;
+use crate::model::tree::TreePath;
 
 pub(super) const MANIFEST: &[u8] = b"Cargo.toml";
 
@@ -35,7 +35,9 @@ impl Selection {
     /// What `set` selects.
     #[must_use]
     pub fn of(set: &PathSet) -> Self {
-        let paths = |places: &BTreeSet<crate::path_set::Place>| places.iter().map(|place| place.0.clone()).collect();
+        let paths = |places: &BTreeSet<crate::model::portable_path::PortablePath>| {
+            places.iter().map(|place| place.0.clone()).collect()
+        };
         Self { packages: paths(&set.packages), manifests: paths(&set.manifests), members: set.members.clone() }
     }
 
@@ -124,10 +126,10 @@ fn begins(pattern: &str, directory: &BStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path_set::Place;
+    use crate::model::portable_path::PortablePath;
 
     fn selection(packages: &[&str], manifests: &[&str], members: &[&str]) -> Selection {
-        let places = |paths: &[&str]| paths.iter().map(|path| Place(TreePath((*path).into()))).collect();
+        let places = |paths: &[&str]| paths.iter().map(|path| PortablePath(TreePath((*path).into()))).collect();
         let members = members.iter().map(ToString::to_string).collect();
         Selection::of(&PathSet {
             packages: places(packages),

@@ -29,9 +29,9 @@ use super::records::{
 };
 use super::seen::Seen;
 use super::stat_cache::Settled;
-use crate::fingerprint::Digest;
-use crate::stat::StatIdentity;
-use crate::tree::{DirectoryDigest, FileInput, Heads, Kind, Tree, TreePath, digest_of_tree, split};
+use crate::fs::identity::StatIdentity;
+use crate::model::fingerprint::Digest;
+use crate::model::tree::{DirectoryDigest, FileInput, Heads, Kind, Tree, TreePath, digest_of_tree, split};
 
 /// What is too irregular for records.
 #[derive(Clone, Default, Serialize, Deserialize)]

@@ -27,9 +27,9 @@ use gix::bstr::BStr;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::place::on_disk;
-use crate::files;
-use crate::fingerprint::Digest;
-use crate::stat::{Stamp, StatIdentity};
+use crate::fs::files;
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::model::fingerprint::Digest;
 
 /// Raised when what stands before the sum changes.
 const MAGIC: &[u8; 8] = b"devbinS1";

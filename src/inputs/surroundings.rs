@@ -20,11 +20,11 @@ use super::stat_cache::{Id, Settled, StatCache, Unsaved};
 use super::toolchain::{self, Shims};
 use super::{environment, flags};
 use crate::error::Result;
-use crate::fingerprint::Digest;
-use crate::inventory::{NamedFile, Tool};
-use crate::maps::map_of;
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::model::fingerprint::Digest;
+use crate::model::inventory::{NamedFile, Tool};
+use crate::model::maps::map_of;
 use crate::request::{Builder, Environment, Request};
-use crate::stat::{Stamp, StatIdentity};
 
 /// Every variable that says where programs and configuration are, but `PATH`: a program that is sought is sought anew
 /// each time. A look sees no others, so none can be missing here.

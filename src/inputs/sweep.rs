@@ -26,12 +26,12 @@ use super::selection::Selection;
 use super::snapshot::{Content, Snapshot};
 use super::stat_cache::{StatCache, Unsaved};
 use super::threads;
-use crate::cancellation::Cancellation;
 use crate::error::Result;
-use crate::fingerprint::{Digest, SCHEMA};
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::model::cancellation::Cancellation;
+use crate::model::fingerprint::{Digest, SCHEMA};
+use crate::model::tree::{Tree, TreePath, split};
 use crate::request::Environment;
-use crate::stat::{Stamp, StatIdentity};
-use crate::tree::{Tree, TreePath, split};
 
 /// What a sweep is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

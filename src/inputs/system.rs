@@ -14,9 +14,9 @@ use super::content;
 use super::seen::Watch;
 use super::stat_cache::{StatCache, Unsaved};
 use crate::error::Result;
-use crate::fingerprint::Digest;
-use crate::stat::{Stamp, StatIdentity};
-use crate::tree::TreePath;
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::model::fingerprint::Digest;
+use crate::model::tree::TreePath;
 
 /// What is known of one file.
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -112,7 +112,7 @@ pub(super) fn watch_directories(directory: &Path, files: &[PathBuf], watch: &Wat
         for _ in 0..40 {
             let Ok(target) = place.read_link() else { break };
             let Some(above) = place.parent() else { break };
-            place = crate::path_set::normalized(&above.join(target));
+            place = crate::model::portable_path::normalized(&above.join(target));
             if let Some(above) = place.parent().filter(|above| *above != directory) {
                 watch.at(above);
             }

@@ -19,10 +19,10 @@ use super::environment::CargoConfig;
 use super::rustup::{self, Rustup, Toolchain};
 use super::seen::Watch;
 use crate::error::{Error, Result};
-use crate::files;
-use crate::inventory::Tool;
+use crate::fs::files;
+use crate::fs::identity::StatIdentity;
+use crate::model::inventory::Tool;
 use crate::request::{Builder, Environment, Request};
-use crate::stat::StatIdentity;
 
 /// Programs that choose a toolchain by rules that are not known.
 #[derive(Clone, Debug, Serialize, Deserialize)]

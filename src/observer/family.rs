@@ -18,9 +18,9 @@ use super::places::{Places, is_of_user, is_rustup_name, lexical};
 use super::programs::{Image, is_library, is_of_c_library, is_of_toolchain};
 use super::reads::Reads;
 use super::trace::{Event, Process};
-use crate::path_set::normalized;
+use crate::model::portable_path::normalized;
+use crate::model::system_files::is_of_system;
 use crate::request::Environment;
-use crate::system_files::is_of_system;
 
 /// The directories in which the caller looks for programs.
 pub(super) struct SearchPath<'e> {

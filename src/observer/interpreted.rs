@@ -13,7 +13,7 @@ use std::path::Path;
 use gix::bstr::ByteSlice;
 
 use super::trace::{Process, path_of};
-use crate::files;
+use crate::fs::files;
 
 /// Shells, by the start of their programs' names, which may end with a version. `OTHERS` are other interpreters.
 const SHELLS: [&str; 7] = ["ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"];

@@ -10,7 +10,7 @@ use gix::bstr::ByteSlice;
 use object::read::elf::{ElfSegment64, FileHeader};
 use object::{Endianness, Object, ObjectSection, ObjectSegment, SectionKind, SegmentFlags, elf};
 
-use crate::files;
+use crate::fs::files;
 
 /// True if the file at `path` has an instruction that calls the system. False for a file that is no program.
 pub(super) fn calls_the_system(path: &Path) -> bool {

@@ -11,8 +11,8 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::trace::{Event, Process};
-use crate::path_set::normalized;
-use crate::system_files::{is_of_kernel, is_of_system};
+use crate::model::portable_path::normalized;
+use crate::model::system_files::{is_of_kernel, is_of_system};
 
 /// The owner of a path, which says how the path counts.
 #[derive(Clone)]

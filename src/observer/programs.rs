@@ -10,7 +10,7 @@ use gix::bstr::ByteSlice;
 
 use super::places::{has_rustlib, is_rustup_proxy};
 use super::trace::{Process, path_of};
-use crate::system_files::is_of_system;
+use crate::model::system_files::is_of_system;
 
 /// True if a program or a library comes with a Rust compiler.
 pub(super) fn is_of_toolchain(path: &Path) -> bool {

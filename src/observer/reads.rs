@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::system_files::SystemFiles;
+use crate::model::system_files::SystemFiles;
 
 /// Everything that one run was seen to read. Paths are absolute and as the run wrote them, with links not resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub(super) mod escaped {
     use gix::bstr::ByteSlice;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use crate::tree::TreePath;
+    use crate::model::tree::TreePath;
 
     pub(in crate::observer) fn from(path: &Path) -> TreePath {
         TreePath(path.as_os_str().as_encoded_bytes().into())

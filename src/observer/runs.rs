@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::family::Family;
 use super::places::Places;
 use super::reads::{Reads, escaped};
-use crate::stat::StatIdentity;
-use crate::tree::TreePath;
+use crate::fs::identity::StatIdentity;
+use crate::model::tree::TreePath;
 
 /// The reads of a run that was seen, and the identity of the file that it wrote then.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::{BString, ByteSlice};
 
-use crate::files;
+use crate::fs::files;
 
 const MAGIC: &[u8] = b"devbin1\0";
 /// The length of `struct header` in `observer/observer.c`: magic, bytes used, bytes allocated, incomplete, started.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use console::{Term, measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use crate::event::Compiling;
+use crate::model::event::Compiling;
 
 const TICK: Duration = Duration::from_millis(200);
 /// Less than this cannot be told from nothing.

@@ -1,7 +1,7 @@
 //! Which program builds, and for which targets it has to be another one than cargo.
 
 use crate::error::{Error, Result};
-use crate::names::glibc_version;
+use crate::request::names::glibc_version;
 
 /// cargo's own name for the host's target.
 ///

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::maps::map_of;
+use crate::model::maps::map_of;
 
 /// Says which repository a git command is about, and is in the environment of hooks, of aliases and of
 /// `git rebase --exec`.

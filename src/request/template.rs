@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Kind;
+use super::artifact::Kind;
 use crate::error::{Error, Result};
 
 /// The triple that is built for.

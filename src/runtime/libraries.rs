@@ -16,8 +16,8 @@ use gix::bstr::ByteSlice;
 
 use super::elf::{Image, RunPath};
 use super::output::{Output, RUSTLIB, is_of_a_toolchain};
-use crate::shipment::{Edit, Library, Shipment, can_be_called};
-use crate::stat::StatIdentity;
+use crate::fs::identity::StatIdentity;
+use crate::model::shipment::{Edit, Library, Shipment, can_be_called};
 
 /// How a run path names the directory of the file that it stands in.
 const ORIGIN: &str = "$ORIGIN";
@@ -298,7 +298,7 @@ fn system_has(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Units;
+    use crate::model::units::Units;
 
     #[test]
     fn a_run_path_begins_with_its_own_place_and_keeps_what_is_nobody_elses() {

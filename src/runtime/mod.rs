@@ -23,10 +23,11 @@ use std::path::{Path, PathBuf};
 use self::libraries::Libraries;
 use self::output::Output;
 use crate::error::{Error, Result};
-use crate::inventory::Inventory;
-use crate::path_set::{PathSet, Place};
-use crate::shipment::{Library, Shipment};
-use crate::units::Units;
+use crate::model::inventory::Inventory;
+use crate::model::path_set::PathSet;
+use crate::model::portable_path::PortablePath;
+use crate::model::shipment::{Library, Shipment};
+use crate::model::units::Units;
 
 /// What a binary needs when it runs.
 #[derive(Debug)]
@@ -81,18 +82,18 @@ impl Needs {
         if self.reads.iter().any(|path| self.output.holds(path)) {
             set.bound_by.insert("it reads files of the target directory when it runs".to_owned());
         }
-        set.files.extend(self.reads.iter().map(|path| Place::of(path, root)));
+        set.files.extend(self.reads.iter().map(|path| PortablePath::of(path, root)));
         set
     }
 
     /// `inventory` without what the build itself wrote and the binary reads: to write it was no disturbance of the build.
     #[must_use]
     pub fn but_for_output(&self, mut inventory: Inventory, root: &Path) -> Inventory {
-        let own: Vec<Place> =
-            self.reads.iter().filter(|path| self.output.holds(path)).map(|path| Place::of(path, root)).collect();
+        let own: Vec<PortablePath> =
+            self.reads.iter().filter(|path| self.output.holds(path)).map(|path| PortablePath::of(path, root)).collect();
         let own: Vec<PathBuf> = own.iter().map(|place| place.on_disk(root)).collect();
         inventory.outside.retain(|file| {
-            let path = Place(file.path.clone()).on_disk(root);
+            let path = PortablePath(file.path.clone()).on_disk(root);
             !own.iter().any(|own| path.starts_with(own))
         });
         inventory

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use gix::bstr::ByteSlice;
 
 use super::output::Output;
-use crate::shipment::Shipment;
+use crate::model::shipment::Shipment;
 
 /// What an executable needs to be started.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use super::disk::{Ledger, OnDisk};
 use super::entry::{inputs_path, libraries_beside, look_at, manifest_path, read_manifest};
 use super::running::Running;
 use super::{LookUp, MANIFEST_FORMAT, Manifest, Store, is_abandoned};
-use crate::fingerprint::Digest;
+use crate::model::fingerprint::Digest;
 
 /// An entry, and how it is used.
 #[derive(Clone, Debug)]

@@ -15,8 +15,8 @@ use super::entry::{libraries_beside, owned_and_executable};
 use super::publish::{copy, sealed_in};
 use super::{Entry, Store};
 use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
-use crate::stat::StatIdentity;
+use crate::fs::identity::StatIdentity;
+use crate::model::fingerprint::Digest;
 
 /// What is known of the file at a path.
 #[derive(Default, Serialize, Deserialize)]

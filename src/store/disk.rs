@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 
-use crate::fingerprint::Digest;
+use crate::model::fingerprint::Digest;
 
 /// A file, whatever it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

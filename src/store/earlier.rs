@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::contents::manifests;
 use super::entry::inputs_path;
 use super::{MANIFEST_FORMAT, Manifest, Store};
-use crate::inventory::Inventory;
+use crate::model::inventory::Inventory;
 use crate::request::Request;
 
 /// Options of a request that a build takes another time for, besides those that name the binary.
@@ -31,7 +31,7 @@ impl Earlier {
     /// What its build read, if that is known.
     #[must_use]
     pub fn inventory(&self) -> Option<Inventory> {
-        serde_json::from_slice(&crate::files::read(&inputs_path(&self.binary)).ok()?).ok()
+        serde_json::from_slice(&crate::fs::files::read(&inputs_path(&self.binary)).ok()?).ok()
     }
 }
 

@@ -17,9 +17,9 @@ use super::lease;
 use super::lock::Lock;
 use super::publish::now_ms;
 use super::{MANIFEST_FORMAT, Manifest, PublishedLibrary, Store};
-use crate::fingerprint::{Digest, Fingerprint};
-use crate::shipment::can_be_called;
-use crate::stat::StatIdentity;
+use crate::fs::identity::StatIdentity;
+use crate::model::fingerprint::{Digest, Fingerprint};
+use crate::model::shipment::can_be_called;
 
 /// How often the use of an entry is noted.
 pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -181,7 +181,7 @@ pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) 
     if path.parent().is_some_and(Path::is_symlink) {
         return damaged(&path, "is behind a link");
     }
-    let manifest = match crate::files::read(&manifest_path(&path)) {
+    let manifest = match crate::fs::files::read(&manifest_path(&path)) {
         Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return match fs::symlink_metadata(&path) {
@@ -217,7 +217,7 @@ fn sound(path: PathBuf, manifest: Manifest) -> LookUp {
 }
 
 pub(super) fn read_manifest(path: &Path) -> Option<Manifest> {
-    serde_json::from_slice(&crate::files::read(path).ok()?).ok()
+    serde_json::from_slice(&crate::fs::files::read(path).ok()?).ok()
 }
 
 pub(super) fn manifest_path(binary: &Path) -> PathBuf {

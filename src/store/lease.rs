@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::stat::StatIdentity;
+use crate::fs::identity::StatIdentity;
 
 /// How long after an answer its file is held by those who get others meanwhile.
 const HELD_FOR: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Store, create_private};
 use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
+use crate::model::fingerprint::Digest;
 
 impl Store {
     /// A file with these bytes, which stays as long as the cache: programs that run may have it open.

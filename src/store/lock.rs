@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Store;
-use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
-use crate::event::{Event, WaitingFor};
-use crate::fingerprint::{Digest, Fingerprint};
+use crate::model::cancellation::Cancellation;
+use crate::model::event::{Event, WaitingFor};
+use crate::model::fingerprint::{Digest, Fingerprint};
 
 const POLL: Duration = Duration::from_millis(20);
 

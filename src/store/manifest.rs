@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::publish::now_ms;
-use crate::fingerprint::{Digest, Fingerprint};
+use crate::fs::identity::StatIdentity;
+use crate::model::fingerprint::{Digest, Fingerprint};
 use crate::request::Request;
-use crate::stat::StatIdentity;
 
 /// Raised when a field changes its meaning; a manifest of another format is no manifest.
 pub const MANIFEST_FORMAT: u32 = 1;

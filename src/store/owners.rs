@@ -33,7 +33,7 @@ struct Says {
 /// Whose the file at `path` is.
 pub(super) fn of(path: &Path) -> Owners {
     if path.extension().is_some_and(|extension| extension == "json") {
-        let says = crate::files::read(path).ok().and_then(|bytes| serde_json::from_slice::<Says>(&bytes).ok());
+        let says = crate::fs::files::read(path).ok().and_then(|bytes| serde_json::from_slice::<Says>(&bytes).ok());
         return match says {
             Some(says) if says.owners.is_empty() => Owners::Unknown,
             Some(says) => Owners::Known(says.owners),

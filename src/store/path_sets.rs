@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use crate::error::{Error, Result};
-use crate::fingerprint::Fingerprint;
-use crate::path_set::PathSet;
+use crate::model::fingerprint::Fingerprint;
+use crate::model::path_set::PathSet;
 
 /// Enough for the branches that someone goes back and forth between.
 const KEPT: usize = 8;
@@ -59,7 +59,7 @@ impl Store {
     }
 
     fn kept(&self, weak_key: &Fingerprint) -> Kept {
-        let bytes = crate::files::read(&self.path_set_file(weak_key)).ok();
+        let bytes = crate::fs::files::read(&self.path_set_file(weak_key)).ok();
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 

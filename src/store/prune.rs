@@ -26,9 +26,9 @@ use super::leftovers::{Beside, current, is_gone};
 use super::running::Watch;
 use super::superseded::superseded;
 use super::{Lock, Store, lease};
-use crate::cancellation::Cancellation;
 use crate::error::Result;
-use crate::limits::Limits;
+use crate::model::cancellation::Cancellation;
+use crate::request::limits::Limits;
 
 /// How long an entry stays after its last use, whatever the limits.
 const SPARED: Duration = Duration::from_secs(60 * 60);

@@ -15,13 +15,13 @@ use tempfile::{NamedTempFile, TempPath};
 use super::entry::{inputs_path, libraries_beside, manifest_path, read_manifest};
 use super::share::Sharing;
 use super::{Entry, Manifest, PublishedLibrary, Store, create_private, lease, make_way};
-use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
-use crate::inventory::Inventory;
+use crate::fs::identity::StatIdentity;
+use crate::model::cancellation::Cancellation;
+use crate::model::fingerprint::Digest;
+use crate::model::inventory::Inventory;
+use crate::model::shipment::{Edit, Library, Shipment};
 use crate::request::Request;
-use crate::shipment::{Edit, Library, Shipment};
-use crate::stat::StatIdentity;
 
 /// Of every published binary.
 #[cfg(unix)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use crate::error::{Error, Result};
-use crate::fingerprint::Digest;
+use crate::model::fingerprint::Digest;
 
 #[derive(Default, Serialize, Deserialize)]
 struct Kept<T> {
@@ -23,7 +23,7 @@ impl Store {
     /// The record about `path`.
     #[must_use]
     pub fn record<T: DeserializeOwned + Default>(&self, path: &Path) -> T {
-        let bytes = crate::files::read(&self.record_file(path)).ok();
+        let bytes = crate::fs::files::read(&self.record_file(path)).ok();
         bytes.and_then(|bytes| serde_json::from_slice::<Kept<T>>(&bytes).ok()).unwrap_or_default().record
     }
 

@@ -53,7 +53,7 @@ pub(super) fn ours(root: &Path) -> Result<()> {
 }
 
 pub(super) fn is_tagged(root: &Path) -> bool {
-    crate::files::read(&root.join("CACHEDIR.TAG")).is_ok_and(|tag| tag.contains_str(PACKAGE))
+    crate::fs::files::read(&root.join("CACHEDIR.TAG")).is_ok_and(|tag| tag.contains_str(PACKAGE))
 }
 
 /// True if this is all that there is of a cache before its tag: the directory in which the tag is written.

@@ -19,7 +19,7 @@ use super::contents::Listed;
 use super::disk::FileId;
 use super::entry::owned_and_executable;
 use super::publish::StagedFile;
-use crate::fingerprint::Digest;
+use crate::model::fingerprint::Digest;
 
 /// What equal binaries have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

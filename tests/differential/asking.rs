@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use openlock_dev_bin::afterwards::Afterwards;
-use openlock_dev_bin::cancellation::Cancellation;
 use openlock_dev_bin::error::Error;
 use openlock_dev_bin::flight::Moment;
+use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::request::{Options, Request};
 use openlock_dev_bin::resolve::{Call, Outcome, get_dev_binary};
 use serde::{Deserialize, Serialize};

@@ -12,6 +12,7 @@
 //! Only this module and its `types` use napi. Its `convert` turns the core's types into those of `types`.
 
 mod convert;
+mod replace;
 mod types;
 
 use std::any::Any;
@@ -24,14 +25,15 @@ use napi_derive::napi;
 
 use crate::afterwards::Afterwards;
 use crate::error::{Error, Result};
-use crate::event::Event;
 use crate::flight::Moment;
-use crate::limits::Limits;
+use crate::model::cancellation;
+use crate::model::event::Event;
 use crate::report::{Mode, Report};
+use crate::request::limits::Limits;
 use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
 use crate::store::{Pruning, Store};
-use crate::{cancellation, defaults, explain, inputs, known_inputs, out, replace, report, request, verify};
+use crate::{defaults, explain, inputs, known_inputs, out, report, request, verify};
 use convert::Originals;
 pub use types::*;
 

@@ -8,6 +8,8 @@ mod artifact;
 mod builder;
 mod cargo_arguments;
 mod environment;
+pub mod limits;
+pub(crate) mod names;
 mod template;
 
 use std::collections::BTreeMap;
@@ -23,8 +25,8 @@ pub(crate) use environment::SAID_OF_EVERY_PACKAGE;
 pub use template::Template;
 
 use crate::error::{Error, Result};
-use crate::limits::Limits;
-use crate::names::{bin_name, feature_name, glibc_version, package_name, profile_name, target_triple};
+use limits::Limits;
+use names::{bin_name, feature_name, glibc_version, package_name, profile_name, target_triple};
 
 /// The options of one call as they arrive, with names of the JavaScript surface and nothing checked.
 #[derive(Clone, Debug, Default)]

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use gix::bstr::{BStr, ByteSlice};
 
-use crate::path_set::Place;
-use crate::tree::TreePath;
+use crate::model::portable_path::PortablePath;
+use crate::model::tree::TreePath;
 
 const DIRECTORY: &[u8] = b"/";
 const LINK: &[u8] = b"/@";
@@ -46,12 +46,12 @@ impl Marked {
     }
 
     /// Returns the path that stands for the names in a directory.
-    pub(crate) fn directory(place: &Place) -> TreePath {
+    pub(crate) fn directory(place: &PortablePath) -> TreePath {
         marked(if place.0.0.is_empty() { b"." } else { &place.0.0 }, DIRECTORY)
     }
 
     /// Returns the path that stands for the target of a link, which counts besides what the link leads to.
-    pub(crate) fn link(place: &Place) -> TreePath {
+    pub(crate) fn link(place: &PortablePath) -> TreePath {
         marked(&place.0.0, LINK)
     }
 
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_path_says_what_it_is_of() {
-        let place = |path: &str| Place(TreePath(path.into()));
+        let place = |path: &str| PortablePath(TreePath(path.into()));
         for (path, is, called) in [
             (Marked::directory(&place("data")), Marked::Directory, "data/"),
             (Marked::directory(&place("")), Marked::Directory, "./"),

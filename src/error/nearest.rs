@@ -4,8 +4,6 @@
 //! name that contains the asked one is at most one such step away. Case, and `-` for `_`, make no difference.
 //! Does not promise: a suggestion. If no name is near, none is suggested.
 
-use crate::error::listed;
-
 /// The number of names that a message lists. A user would not read more.
 const MOST_NAMES: usize = 20;
 /// The length from which on an asked name is looked for as a part of others. A shorter one is a part of too many.
@@ -24,6 +22,15 @@ pub(crate) fn offered(names: &[String], asked: &str, there_are: &str) -> String 
     let is_near = |name: &&String| distance(name, asked) <= asked.chars().count().max(SHORTEST_PART) / SHORTEST_PART;
     let meant = names.first().filter(is_near).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
     format!("{meant}{there_are} {}", listed(&names, MOST_NAMES))
+}
+
+/// Returns the first `most` of `names`, and the number of the others.
+pub(crate) fn listed(names: &[String], most: usize) -> String {
+    let mut text = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > most {
+        text.push_str(&format!(" and {} more", names.len() - most));
+    }
+    text
 }
 
 fn distance(name: &str, asked: &str) -> usize {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{ChangedPath, MissReason};
-use crate::inventory::{Inventory, Tool};
-use crate::marks::path_shown;
+use crate::model::event::{ChangedPath, MissReason};
+use crate::model::inventory::{Inventory, Tool};
+use crate::model::marks::path_shown;
 
 /// The number of paths that a reason lists. A user would not read more.
 const LISTED_PATHS: usize = 20;

@@ -1,66 +1,23 @@
-//! The names of what an earlier build of the same request read.
+//! A path that means the same in every copy of a checkout.
 //!
-//! Promises: a path set names things, never their content. The same set over the same content gives the same fingerprint. A
-//! lost or wrong path set may cost a build, and never serves a stale binary: an entry is published under the set that its
-//! own build was seen to read, and found only by a set that gives the same fingerprint.
+//! Promises: a path that was reached from the checkout is kept relative to its root, with slashes, whatever the system. All
+//! other paths are absolute.
+//! Does not promise: that the path exists.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use gix::bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
-use crate::system_files::SystemFiles;
-use crate::tree::TreePath;
-
-/// The names of what one build was seen to read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PathSet {
-    /// Scope `crate`: the directories of the local packages that went into the binary. Every file in them that git does not
-    /// ignore counts, so an added or removed file counts, too.
-    pub packages: BTreeSet<Place>,
-    /// Scope `crate`: manifests that can move a dependency. They count by themselves, even if absent.
-    pub manifests: BTreeSet<Place>,
-    /// Scope `crate`: patterns for directories whose manifests count, as in the workspace's `members`.
-    pub members: BTreeSet<String>,
-    /// Files and directories that were read and do not count otherwise: ignored ones, and those outside the checkout. A
-    /// directory counts with everything in it, and an absent path counts as absent.
-    pub files: BTreeSet<Place>,
-    /// Directories whose names were read. A name that is added or removed counts.
-    pub names: BTreeSet<Place>,
-    /// Links whose targets were read, and directories that were looked for. The target of a link counts besides what the
-    /// link leads to.
-    pub links: BTreeSet<Place>,
-    /// Files of the system that were read.
-    pub system: SystemFiles,
-    /// Programs that were looked up on the `PATH` and started.
-    pub programs: BTreeSet<String>,
-    /// Packages that a build script reads without a declaration, with the patterns of their `package.include`. cargo takes
-    /// such a script to read every file that belongs to the package.
-    pub listed: BTreeMap<Place, Vec<String>>,
-    /// Directories that the build writes to. They are skipped in a directory that counts.
-    pub output: BTreeSet<Place>,
-    /// Environment variables, from `rerun-if-env-changed` of build scripts, from `# env-dep:` of dep-info files, and from
-    /// the observer.
-    pub variables: BTreeSet<String>,
-    /// Scope `tree`: true if the branch that is checked out counts, as a build script or a macro may ask git for it.
-    pub branch: bool,
-    /// Scope `crate`: true if everything counts that counts in scope `tree`.
-    pub whole_tree: bool,
-    /// The reason why the reads of the build are not known, if they are not. No binary is served by such a set.
-    pub unknown: Option<String>,
-    /// The bonds of the binary, in words; empty if any checkout may be served it.
-    pub bound_by: BTreeSet<String>,
-}
+use super::tree::TreePath;
 
 /// A path that means the same in every worktree and clone. It is relative to the checkout if it was reached from there, with
 /// `..` in front for the checkout's neighbours, and absolute otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Place(pub TreePath);
+pub struct PortablePath(pub TreePath);
 
-impl Place {
+impl PortablePath {
     /// Returns the place of the absolute `path`, seen from the checkout at `root`, with `.` and `..` resolved. A path that
     /// begins with `root` was reached from there, however far its `..` lead.
     #[must_use]
@@ -131,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_path_is_relative_when_it_was_reached_from_the_checkout() {
-        let place = |path: &str| Place::of(Path::new(path), Path::new("/work/repo")).0.to_string();
+        let place = |path: &str| PortablePath::of(Path::new(path), Path::new("/work/repo")).0.to_string();
         for (path, expected) in [
             ("/work/repo/src/./main.rs", "src/main.rs"),
             ("/work/repo/app/../assets/x", "assets/x"),

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use gix::bstr::{ByteSlice, ByteVec};
 use serde::{Deserialize, Serialize};
 
-use crate::marks::system_directory;
-use crate::tree::TreePath;
+use crate::model::marks::system_directory;
+use crate::model::tree::TreePath;
 
 /// Files by the directory that they are in, existing or absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,7 +112,8 @@ mod tests {
         paths.sort();
         assert_eq!(read, paths);
         let fewer: SystemFiles = paths.iter().filter(|path| !path.starts_with("/usr/lib")).cloned().collect();
-        let agrees = |directory: &str| files.agrees_with(&fewer, &crate::marks::Marked::system(Path::new(directory)));
+        let agrees =
+            |directory: &str| files.agrees_with(&fewer, &crate::model::marks::Marked::system(Path::new(directory)));
         assert!(agrees("/usr/include") && agrees("/usr/share") && agrees("/"));
         assert!(!agrees("/usr/lib"));
         assert_eq!(SystemFiles::union([&files, &SystemFiles::default(), &files].into_iter()), files);

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::environment::Environment;
 use crate::error::{Error, Result};
-use crate::request::Environment;
 
 /// The default size limit: 5 GiB.
 pub const DEFAULT_MAX_SIZE: u64 = 5 * 1024 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::stat::StatIdentity;
+use crate::fs::identity::StatIdentity;
 
 /// Bytes that replace as many others in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

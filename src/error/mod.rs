@@ -7,10 +7,13 @@
 //! [`Error::Aborted`] is the one variant without a code. The caller that aborted knows the reason, and the JavaScript
 //! wrapper rejects with that reason instead of an error of this package.
 
+pub(crate) mod nearest;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::nearest::offered;
+pub(crate) use nearest::listed;
+use nearest::offered;
 
 /// The codes that [`Error::code`] returns: the JavaScript `DevBinaryErrorCode` without `BINDING_LOAD`, which the wrapper
 /// alone uses.
@@ -294,15 +297,6 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
         const TOO_MANY_OPEN_FILES: i32 = 4;
         error.raw_os_error() == Some(TOO_MANY_OPEN_FILES)
     }
-}
-
-/// Returns the first `most` of `names`, and the number of the others.
-pub(crate) fn listed(names: &[String], most: usize) -> String {
-    let mut text = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > most {
-        text.push_str(&format!(" and {} more", names.len() - most));
-    }
-    text
 }
 
 fn indented(report: &str) -> String {

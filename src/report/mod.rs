@@ -16,7 +16,7 @@ use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use live::duration;
 
-use crate::event::{Compiling, Event, MissReason, WaitingFor};
+use crate::model::event::{Compiling, Event, MissReason, WaitingFor};
 use crate::request::Environment;
 
 /// How often a build without a live line says that it goes on.

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 
-use crate::fingerprint::{Digest, Fingerprint, FingerprintBuilder};
-use crate::path_set::PathSet;
-use crate::stat::StatIdentity;
-use crate::tree::{Change, FileInput, Kind, Tree, TreePath, differing};
+use crate::fs::identity::StatIdentity;
+use crate::model::fingerprint::{Digest, Fingerprint, FingerprintBuilder};
+use crate::model::path_set::PathSet;
+use crate::model::tree::{Change, FileInput, Kind, Tree, TreePath, differing};
 
 /// A program that takes part in the build.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -202,7 +202,7 @@ impl Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::Heads;
+    use crate::model::tree::Heads;
 
     fn file(path: &str, kind: Kind, content: &str) -> FileInput {
         FileInput { path: TreePath(path.into()), kind, digest: Digest::of(content), stat: StatIdentity::default() }

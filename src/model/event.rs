@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::tree::Change;
+use crate::model::tree::Change;
 
 /// The cause of an [`Event::Waiting`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

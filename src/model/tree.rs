@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use gix::bstr::{BStr, BString, ByteSlice, ByteVec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fingerprint::{Digest, FingerprintBuilder};
-use crate::stat::StatIdentity;
+use crate::fs::identity::StatIdentity;
+use crate::model::fingerprint::{Digest, FingerprintBuilder};
 
 /// The kind of file at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

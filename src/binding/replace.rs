@@ -23,7 +23,7 @@ const IGNORED_BY_RUNTIMES: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 /// Runs `program`, a path, with `args` in the place of this process. Returns only on failure, with the error.
 #[cfg(unix)]
 #[must_use]
-pub fn replace_process(program: &str, args: &[String]) -> io::Error {
+pub(super) fn replace_process(program: &str, args: &[String]) -> io::Error {
     let words = std::iter::once(program).chain(args.iter().map(String::as_str));
     let words: Vec<_> = match words.map(CString::new).collect::<Result<_, _>>() {
         Ok(words) => words,
@@ -50,14 +50,14 @@ pub fn replace_process(program: &str, args: &[String]) -> io::Error {
 /// Fails: Windows cannot replace a process.
 #[cfg(not(unix))]
 #[must_use]
-pub fn replace_process(_: &str, _: &[String]) -> io::Error {
+pub(super) fn replace_process(_: &str, _: &[String]) -> io::Error {
     io::ErrorKind::Unsupported.into()
 }
 
 /// Returns the signals that would end this process, had its parent not made it ignore them.
 #[cfg(unix)]
 #[must_use]
-pub fn ignored_signals() -> Vec<&'static str> {
+pub(super) fn ignored_signals() -> Vec<&'static str> {
     let is_ignored = |signal| {
         let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: with a null second argument the call changes no action. Zeroes are a valid action, so `action` may be read
@@ -74,7 +74,7 @@ pub fn ignored_signals() -> Vec<&'static str> {
 /// Returns none: Windows has no such signals.
 #[cfg(not(unix))]
 #[must_use]
-pub fn ignored_signals() -> Vec<&'static str> {
+pub(super) fn ignored_signals() -> Vec<&'static str> {
     Vec::new()
 }
 
