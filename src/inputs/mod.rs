@@ -8,87 +8,50 @@
 //! programs that build scripts find on `PATH` are inputs only if a path set names them, as it does where builds are watched;
 //! README, "Limits", says so to users.
 
-mod brackets;
-mod cachedir;
-mod checkout;
-mod closure;
-mod content;
-mod dep_info;
-mod directory;
-mod environment;
-mod exclude;
-mod flags;
-mod git_config;
-mod ignore;
-#[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
-mod index;
-mod kinship;
-mod layout;
-mod listing;
-mod lock_file;
-mod manifests;
-mod members;
-mod memo;
-mod named;
-mod outside;
-mod packages;
-mod path_sets;
-mod place;
-mod readers;
-mod recognition;
-#[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
-mod records;
-#[cfg(unix)]
-mod refresh;
-mod remapping;
-mod repository;
-mod rustup;
-mod seen;
-mod selection;
-#[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
-mod snapshot;
-mod stat_cache;
-mod surroundings;
-mod sweep;
-mod system;
-mod targets;
-mod texts;
-#[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
-mod threads;
-mod toolchain;
-mod tracked;
-mod worktree;
+mod git;
+mod reads;
+mod remember;
+mod scan;
+mod tools;
+mod workspace;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use closure::{Observation, PackageReads, Run, Unobservable, Watched, observe, twin};
-pub use environment::{Configured, configured_profiles, configured_targets, configured_variables, target_directory};
-pub use kinship::Kinship;
-pub use layout::last_rustc;
-pub use lock_file::LockFile;
-pub use manifests::{is_package, workspace_around};
-pub use outside::covers;
-pub use packages::{Asked, broken_manifest, package_around, packages};
-pub use path_sets::{digest_of, digests_besides, files_of_package, identity_of, path_set};
-pub use readers::readers;
-pub use recognition::remember_tools;
-pub use selection::Selection;
-pub use stat_cache::Unsaved;
-pub use sweep::{Subject, Swept, git_variables, sweep};
-pub use system::SystemContents;
-pub use targets::{Library, Targets};
-pub use toolchain::{Behind, Shims, missing_toolchain};
+pub use git::kinship::Kinship;
+pub use git::{head_files, is_in_worktree};
+pub use reads::closure::{observe, twin};
+pub use reads::external_files::covers;
+pub use reads::layout::last_rustc;
+pub use reads::observation::{Observation, PackageReads, Run, Unobservable, Watched};
+pub use reads::path_sets::{digest_of, digests_besides, files_of_package, identity_of, path_set};
+pub use reads::readers::readers;
+pub use reads::system::SystemContents;
+pub use remember::stat_cache::Unsaved;
+pub use scan::selection::Selection;
+pub use scan::subject::{Subject, git_variables};
+pub use scan::sweep::{Swept, sweep};
+pub use tools::cargo_config::{
+    Configured, configured_profiles, configured_targets, configured_variables, target_directory,
+};
+pub use tools::recognition::remember_tools;
+pub use tools::toolchain::{Behind, Shims, missing_toolchain};
+pub use workspace::lock_file::LockFile;
+pub use workspace::manifests::{is_package, workspace_around};
+pub use workspace::packages::{Asked, broken_manifest, package_around, packages};
+pub use workspace::targets::{Library, Targets};
 
-use self::surroundings::Surroundings;
 use crate::error::{Error, Result};
 use crate::model::fingerprint::Digest;
 use crate::model::inventory::{Inventory, Tool};
 use crate::model::maps::map_of;
 use crate::model::path_set::PathSet;
-use crate::model::portable_path::{PortablePath, normalized};
 use crate::model::tree::Tree;
 use crate::request::{Request, Scope};
+use reads::{external_files, path_sets};
+use scan::content;
+use tools::tools_and_config::{self, Surroundings};
+use tools::{cargo_config, recognition, toolchain};
 
 /// Returns the root of the checkout that `repo` names, with links resolved.
 ///
@@ -121,27 +84,6 @@ pub fn checkout_root(repo: &Path) -> Result<PathBuf> {
     dunce::canonicalize(repo).map_err(|error| not_a_checkout(&error.to_string(), "name another directory in `repo`"))
 }
 
-/// True if the workspace at `root` lies in a git worktree. Otherwise there is no commit, and no file is tracked.
-#[must_use]
-pub fn is_in_worktree(root: &Path) -> bool {
-    worktree::around(root).is_some()
-}
-
-/// Returns the files that change when a commit of `tree` or the branch does, for a workspace at `root`, there or not.
-#[must_use]
-pub fn head_files(tree: &Tree, root: &Path) -> Vec<PathBuf> {
-    let around = worktree::around(root).map(|worktree| worktree.top);
-    let inside = tree.heads().keys().filter(|path| !path.0.is_empty());
-    let tops = around.into_iter().chain(inside.map(|path| PortablePath(path.clone()).on_disk(root)));
-    tops.flat_map(|top| repository::head_files(&top)).collect()
-}
-
-/// Returns the files that hold nothing but the commit and the branch at HEAD, in the worktree around a workspace at `root`.
-fn head_and_branch(root: &Path) -> Vec<PathBuf> {
-    let around = worktree::around(root).map(|worktree| worktree.top);
-    around.iter().flat_map(|top| repository::head_and_branch(top)).map(|path| normalized(&path)).collect()
-}
-
 /// The result of [`survey`].
 pub struct Surveyed {
     /// All inputs except files of the checkout and what a path set names.
@@ -166,7 +108,7 @@ pub fn survey(
     stat_caches: &Path,
     are_asked: &dyn Fn(&Shims) -> Result<Option<Behind>>,
 ) -> Result<Surveyed> {
-    let (found, mut unsaved) = surroundings::surroundings(request, root, stat_caches)?;
+    let (found, mut unsaved) = tools_and_config::surroundings(request, root, stat_caches)?;
     let Surroundings { mut tools, configs, named, remapped, shims } = found;
     let mut unknown = None;
     if let Some(shims) = shims {
@@ -176,7 +118,7 @@ pub fn survey(
         unsaved.extend(recognition::recognize(&mut tools, stat_caches));
         unknown = (!is_known).then(|| if shims.cargo { (&tools["cargo"].path).into() } else { shims.rustc });
     }
-    let variables = environment::steering_variables(&request.env, request.builder);
+    let variables = cargo_config::steering_variables(&request.env, request.builder);
     let location = (!remapped.is_empty()).then(|| PathBuf::from(remapped.join("\n")));
     let request = request.inputs();
     let inventory = Inventory { request, tools, variables, configs, named, location, ..Inventory::default() };
@@ -215,7 +157,7 @@ pub fn observing(
 ) -> Result<(Inventory, Option<Unsaved>)> {
     let digest = |name: &String| request.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()));
     let variable = |name: &String| (name.clone(), digest(name));
-    let (outside, unsaved) = outside::look(set, &tree, request, root, looks)?;
+    let (outside, unsaved) = external_files::look(set, &tree, request, root, looks)?;
     let inventory = Inventory {
         branch: tree.branch().filter(|_| set.branch).map(str::to_owned),
         tree,

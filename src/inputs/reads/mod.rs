@@ -1,0 +1,15 @@
+//! What a finished build was seen to read, and what that means for the next look-up.
+//!
+//! Promises: `closure` puts together what cargo, rustc, build scripts and the observer tell of each run; `path_sets` makes
+//! the names of it that are kept; `external_files` and `system` read what these names stand for outside the checkout.
+//! Does not promise: reads that left no trace.
+
+pub(crate) mod closure;
+pub(crate) mod dep_info;
+pub(crate) mod external_files;
+pub(crate) mod include;
+pub(crate) mod layout;
+pub(crate) mod observation;
+pub(crate) mod path_sets;
+pub(crate) mod readers;
+pub(crate) mod system;

@@ -1,0 +1,229 @@
+//! Looking whether what a snapshot says is still so.
+//!
+//! Promises: one `stat` for each directory and file, on as many threads as the number of paths pays for; nothing is
+//! read while nothing has changed. A directory that holds several files is opened, to look at them from there: the
+//! system then walks the path to it once. A directory that has changed is read again; if the names in it are the
+//! same, it says nothing new. A file that has changed is read again.
+//! Does not promise: to find out what follows when names come or go, or when a file changes that decides what counts.
+//! Then everything is listed anew.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gix::bstr::ByteSlice;
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, Stat};
+use rustix::io::Errno;
+
+use super::content::{self, Content, content_below};
+use super::directory::{Directory, is_gone};
+use super::place::{Root, open_to_look_from};
+use super::records::{DirectoryRecord, FileRecord};
+use super::snapshot::Snapshot;
+use super::threads;
+use crate::error::{Error, Result};
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::inputs::remember::seen::Seen;
+use crate::model::cancellation::Cancellation;
+use crate::model::tree::Kind;
+
+/// For fewer, the first thread is done before another has begun.
+const PATHS_PER_THREAD: usize = 800;
+/// What a thread takes at a time, so that none has much left when the others are done.
+const PATHS_AT_ONCE: usize = 128;
+/// For fewer files in a directory, opening and closing it costs more than walking the path to it again.
+const FILES_TO_OPEN_FOR: usize = 2;
+
+/// What has become of a snapshot.
+pub(crate) enum Refreshed {
+    /// It holds, and says nothing that might not be relied on.
+    Same(Arc<Snapshot>),
+    /// The files that count are the same ones; what has changed was read again.
+    Updated {
+        snapshot: Arc<Snapshot>,
+        /// True if any of that has settled, so that it is worth keeping.
+        worth_keeping: bool,
+    },
+    /// Other files may count now.
+    Outdated(Arc<Snapshot>),
+}
+
+/// Brings `snapshot` of the checkout at `root` up to date.
+pub(crate) fn refresh(
+    mut snapshot: Arc<Snapshot>,
+    root: &Root,
+    stamp: &Stamp,
+    cancellation: &Cancellation,
+) -> Result<Refreshed> {
+    if !snapshot.seen().iter().all(Seen::holds) {
+        return Ok(Refreshed::Outdated(snapshot));
+    }
+    let mut worth_keeping = false;
+    let mut indices = Vec::new();
+    for (at, index) in snapshot.indices().iter().enumerate() {
+        if !index.holds() {
+            let Some(now) = index.read_again() else { return Ok(Refreshed::Outdated(snapshot)) };
+            worth_keeping |= now.is_settled(stamp) || now.differs(index);
+            indices.push((at, now));
+        }
+    }
+    let differing = differing(&snapshot, root, cancellation)?;
+    if differing.is_empty() && indices.is_empty() {
+        return Ok(Refreshed::Same(snapshot));
+    }
+    let count = snapshot.directories().len();
+    let (directories, files) = differing.split_at(differing.partition_point(|index| *index < count));
+    let mut stats = Vec::with_capacity(directories.len());
+    for index in directories {
+        let directory = &snapshot.directories()[*index];
+        let now = Directory::read(root, snapshot.path_of_directory(directory))?;
+        match now.filter(|now| now.names() == directory.names()) {
+            Some(now) => stats.push((*index, now.stat)),
+            None => return Ok(Refreshed::Outdated(snapshot)),
+        }
+    }
+    let read = |index: usize| {
+        cancellation.check()?;
+        let index = index - count;
+        let mut path = Vec::new();
+        snapshot.path_of(&snapshot.files()[index], &mut path);
+        Ok((index, content_below(root, path.as_bstr())?))
+    };
+    let found: Vec<(usize, Option<Content>)> =
+        threads::each(files.to_vec(), read).into_iter().collect::<Result<_>>()?;
+    let mut contents = Vec::with_capacity(found.len());
+    for (index, content) in found {
+        match content {
+            Some(content) => contents.push((index, content)),
+            None if snapshot.files()[index].is_tracked() => contents.push((index, content::nothing())),
+            None => return Ok(Refreshed::Outdated(snapshot)),
+        }
+    }
+    let identities = stats.iter().map(|(_, stat)| stat).chain(contents.iter().map(|(_, content)| &content.stat));
+    worth_keeping |= identities.into_iter().any(|stat| stat.is_settled(stamp));
+    let changed = Arc::make_mut(&mut snapshot);
+    for (at, index) in indices {
+        changed.replace_index(at, index);
+    }
+    changed.update(&stats, &contents);
+    Ok(Refreshed::Updated { snapshot, worth_keeping })
+}
+
+/// The directories, and behind them the files, that are not as they were, in order.
+fn differing(snapshot: &Snapshot, root: &Root, cancellation: &Cancellation) -> Result<Vec<usize>> {
+    let visits = snapshot.visits();
+    let next = AtomicUsize::new(0);
+    let look = || -> Result<Vec<usize>> {
+        let mut look = Look { snapshot, root, directory: None, path: Vec::new(), found: Vec::new() };
+        loop {
+            let start = next.fetch_add(PATHS_AT_ONCE, Ordering::Relaxed);
+            if start >= visits.len() {
+                return Ok(look.found);
+            }
+            cancellation.check()?;
+            look.at(start..visits.len().min(start + PATHS_AT_ONCE))?;
+        }
+    };
+    let threads = visits.len() / PATHS_PER_THREAD;
+    let mut found = threads::together(threads, look).into_iter().collect::<Result<Vec<_>>>()?.concat();
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// One thread's part of a look.
+struct Look<'a> {
+    snapshot: &'a Snapshot,
+    root: &'a Root,
+    /// The directory at hand: its number, and itself if looking from it pays and can be done.
+    directory: Option<(usize, Option<OwnedFd>)>,
+    /// Scratch space.
+    path: Vec<u8>,
+    found: Vec<usize>,
+}
+
+impl Look<'_> {
+    fn at(&mut self, range: Range<usize>) -> Result<()> {
+        let (directories, files, visits) = (self.snapshot.directories(), self.snapshot.files(), self.snapshot.visits());
+        for at in range {
+            let index = visits[at].get() as usize;
+            let is_same = match index.checked_sub(directories.len()) {
+                None => {
+                    self.enter(index, at);
+                    let directory = &directories[index];
+                    !directory.is_listed()
+                        || self.identity_of_directory(directory)?.is_some_and(|stat| stat.to_bytes() == directory.stat)
+                }
+                Some(number) => {
+                    let file = &files[number];
+                    self.enter(file.directory(), at);
+                    match self.identity_of_file(file)? {
+                        Some(stat) => stat.to_bytes() == file.stat,
+                        None => file.kind() == Kind::Absent,
+                    }
+                }
+            };
+            if !is_same {
+                self.found.push(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the directory of number `index` the one at hand; `at` is the first place in it to be visited.
+    fn enter(&mut self, index: usize, at: usize) {
+        if self.directory.as_ref().is_some_and(|(at_hand, _)| *at_hand == index) {
+            return;
+        }
+        let (directories, visits) = (self.snapshot.directories(), self.snapshot.visits());
+        let ahead = visits.get(at + FILES_TO_OPEN_FOR);
+        let ahead = ahead.and_then(|visit| (visit.get() as usize).checked_sub(directories.len()));
+        let pays = ahead.is_some_and(|file| self.snapshot.files()[file].directory() == index);
+        let path = self.snapshot.system_path_of_directory(&directories[index]);
+        // What cannot be opened is looked at by its path, which says why.
+        let opened = path.filter(|_| pays).and_then(|path| open_to_look_from(self.root, path).ok());
+        self.directory = Some((index, opened));
+    }
+
+    fn identity_of_directory(&self, directory: &DirectoryRecord) -> Result<Option<StatIdentity>> {
+        let found = match (&self.directory, self.snapshot.system_path_of_directory(directory)) {
+            (Some((_, Some(directory))), _) => rustix::fs::fstat(directory),
+            (_, Some(path)) => rustix::fs::statat(self.root, path, AtFlags::SYMLINK_NOFOLLOW),
+            (_, None) => Err(Errno::INVAL),
+        };
+        self.identity(found, |snapshot, path| path.extend_from_slice(snapshot.path_of_directory(directory)))
+    }
+
+    fn identity_of_file(&mut self, file: &FileRecord) -> Result<Option<StatIdentity>> {
+        let found = match (&self.directory, self.snapshot.system_name_of(file)) {
+            (Some((_, Some(directory))), Some(name)) => rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW),
+            (_, Some(_)) => {
+                self.snapshot.path_of(file, &mut self.path);
+                rustix::fs::statat(self.root, self.path.as_slice(), AtFlags::SYMLINK_NOFOLLOW)
+            }
+            (_, None) => Err(Errno::INVAL),
+        };
+        self.identity(found, |snapshot, path| snapshot.path_of(file, path))
+    }
+
+    fn identity(
+        &self,
+        found: rustix::io::Result<Stat>,
+        put_path: impl FnOnce(&Snapshot, &mut Vec<u8>),
+    ) -> Result<Option<StatIdentity>> {
+        match found {
+            Ok(stat) => Ok(Some(StatIdentity::of_stat(&stat))),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(_) => {
+                let mut path = Vec::new();
+                put_path(self.snapshot, &mut path);
+                let path = path.as_bstr();
+                match self.root.place(path)?.look(false) {
+                    Ok(look) => Ok(Some(look.identity)),
+                    Err(error) if is_gone(&error) => Ok(None),
+                    Err(error) => Err(Error::unreadable(self.root.on_disk(path)?, error)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A few threads for work of a few milliseconds.
+//!
+//! Promises: the work is done, on the calling thread if need be, where no other thread can be started. The threads are
+//! kept for later calls. A panic on one of them goes on in the caller.
+//! Does not promise: that more threads are quicker. The caller knows how much work there is.
+
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread;
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+/// Fewer pieces of work are done sooner than a pool of threads wakes up.
+const PIECES_FOR_A_POOL: usize = 8;
+/// Beyond this, threads wait for each other in the kernel.
+const MOST_THREADS: usize = 8;
+
+/// Returns the pool of as many threads as can run at once, or none where they cannot be started.
+pub(crate) fn pool() -> Option<&'static ThreadPool> {
+    static POOL: LazyLock<Option<ThreadPool>> =
+        LazyLock::new(|| rayon::ThreadPoolBuilder::new().num_threads(cores()).build().ok());
+    POOL.as_ref()
+}
+
+/// Returns how many threads can run at once, and are of use.
+fn cores() -> usize {
+    // Asking reads several files, where a container limits it.
+    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+    MOST_THREADS.min(*CORES)
+}
+
+/// Returns the result of `work` for each of `pieces`, in their order.
+pub(crate) fn each<T: Send, R: Send>(pieces: Vec<T>, work: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+    match (pieces.len() >= PIECES_FOR_A_POOL).then(pool).flatten() {
+        Some(pool) => pool.install(|| pieces.into_par_iter().map(work).collect()),
+        None => pieces.into_iter().map(work).collect(),
+    }
+}
+
+/// Calls `work` on this thread and, at the same time, on others, `count` times at most in all, and returns the results.
+///
+/// The calls share the work among themselves: one that begins late finds nothing left to do.
+pub(crate) fn together<T: Send>(count: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
+    let others = count.min(cores()).saturating_sub(1);
+    let Some(pool) = (others > 0).then(pool).flatten() else { return vec![work()] };
+    let results = Mutex::new(Vec::with_capacity(others + 1));
+    let one = || {
+        let result = work();
+        results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+    };
+    pool.in_place_scope(|scope| {
+        for _ in 0..others {
+            scope.spawn(|_| one());
+        }
+        one();
+    });
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn all_pieces_are_done_once_by_however_many_threads() {
+        for count in [1, 2, 3, 100] {
+            let next = AtomicUsize::new(0);
+            let take = || {
+                std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|piece| *piece < 1000))
+                    .collect::<Vec<_>>()
+            };
+            let mut done = together(count, take).concat();
+            done.sort_unstable();
+            assert_eq!(done, (0..1000).collect::<Vec<_>>(), "{count} threads");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "in a piece")]
+    fn a_panic_is_not_lost() {
+        together(2, || panic!("in a piece"));
+    }
+}

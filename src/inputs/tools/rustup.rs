@@ -1,0 +1,137 @@
+//! The toolchain that rustup would choose, by rustup's own rules.
+//!
+//! Promises: rustup is not run. Whatever decides is watched.
+//! Does not promise: that the toolchain is installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::toolchain::Look;
+use crate::fs::files;
+use crate::fs::identity::StatIdentity;
+use crate::inputs::remember::seen::Watch;
+
+/// The triple this addon was built for; the build script passes it on.
+const HOST: &str = env!("DEV_BIN_HOST");
+
+/// A rustup installation.
+pub(crate) struct Rustup<'a> {
+    home: PathBuf,
+    settings: toml::Table,
+    look: Look<'a>,
+}
+
+pub(crate) struct Toolchain {
+    pub(crate) name: String,
+    pub(crate) directory: PathBuf,
+}
+
+impl Toolchain {
+    /// What `RUSTUP_TOOLCHAIN` says where rustup runs a program of it.
+    pub(crate) fn into_name(self) -> String {
+        let is_relative = self.name.contains('/') && Path::new(&self.name).is_relative();
+        if is_relative { self.directory.to_string_lossy().into_owned() } else { self.name }
+    }
+}
+
+/// What the toolchain file of one directory says.
+enum FileSays {
+    /// There is none.
+    Nothing,
+    /// Components or targets, and no toolchain: it is the default one, whatever stands further up.
+    Default,
+    This(Toolchain),
+}
+
+impl<'a> Rustup<'a> {
+    pub(crate) fn behind(cargo: &Path, look: Look<'a>) -> Option<Self> {
+        if !is_proxy(cargo, look.watch) {
+            return None;
+        }
+        let home = match look.env.non_empty("RUSTUP_HOME") {
+            Some(home) => PathBuf::from(home),
+            None => look.env.home()?.join(".rustup"),
+        };
+        let settings = table(&home.join("settings.toml"), look.watch);
+        Some(Self { home, settings, look })
+    }
+
+    /// rustup's rules: `RUSTUP_TOOLCHAIN`; then, from the working directory upwards, an override set for the directory
+    /// or a toolchain file in it; then the default.
+    ///
+    /// <https://rust-lang.github.io/rustup/overrides.html>
+    pub(crate) fn toolchain(&self) -> Toolchain {
+        if let Some(name) = self.look.env.word("RUSTUP_TOOLCHAIN") {
+            return self.named(name);
+        }
+        let overrides = self.settings.get("overrides").and_then(toml::Value::as_table);
+        for directory in self.look.root.ancestors() {
+            let name = directory.to_str().and_then(|directory| overrides?.get(directory)?.as_str());
+            if let Some(name) = name {
+                return self.named(name);
+            }
+            match self.of_file(directory) {
+                FileSays::Nothing => {}
+                FileSays::Default => break,
+                FileSays::This(toolchain) => return toolchain,
+            }
+        }
+        let fallback = || table(Path::new("/etc/rustup/settings.toml"), self.look.watch);
+        let default = |settings: &toml::Table| Some(settings.get("default_toolchain")?.as_str()?.to_owned());
+        let name = default(&self.settings).or_else(|| default(&fallback()));
+        self.named(name.as_deref().unwrap_or("stable"))
+    }
+
+    /// `rust-toolchain` (a bare name or TOML), which rustup prefers where both exist, and `rust-toolchain.toml`.
+    fn of_file(&self, directory: &Path) -> FileSays {
+        let read = |name| {
+            let path = directory.join(name);
+            self.look.watch.at(&path);
+            files::read_to_string(&path)
+        };
+        let Ok(text) = read("rust-toolchain").or_else(|_| read("rust-toolchain.toml")) else {
+            return FileSays::Nothing;
+        };
+        let Ok(table) = text.parse::<toml::Table>() else { return FileSays::This(self.named(text.trim())) };
+        let of_key = |key| table.get("toolchain")?.get(key)?.as_str();
+        if let Some(path) = of_key("path") {
+            return FileSays::This(Toolchain { name: path.to_owned(), directory: directory.join(path) });
+        }
+        of_key("channel").map_or(FileSays::Default, |name| FileSays::This(self.named(name)))
+    }
+
+    /// A toolchain's directory is called as it is (custom ones, full names) or has the host's triple behind its channel.
+    fn named(&self, name: &str) -> Toolchain {
+        if Path::new(name).is_absolute() {
+            return Toolchain { name: name.to_owned(), directory: PathBuf::from(name) };
+        }
+        let toolchains = self.home.join("toolchains");
+        let exact = toolchains.join(name);
+        self.look.watch.at(&exact);
+        if exact.is_dir() {
+            return Toolchain { name: name.to_owned(), directory: exact };
+        }
+        let host = self.settings.get("default_host_triple").and_then(toml::Value::as_str).unwrap_or(HOST);
+        let name = format!("{name}-{host}");
+        Toolchain { directory: toolchains.join(&name), name }
+    }
+}
+
+/// True if a program is rustup under another name: a link to it, or a hard link beside it.
+pub(crate) fn is_proxy(program: &Path, watch: &Watch) -> bool {
+    let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
+    watch.with_target(program);
+    let is_rustup = |path: &Path| path.file_name().is_some_and(|found| found == name.as_str());
+    if dunce::canonicalize(program).is_ok_and(|target| is_rustup(&target)) {
+        return true;
+    }
+    let beside = program.with_file_name(&name);
+    watch.at(&beside);
+    let (Ok(one), Ok(other)) = (fs::metadata(program), fs::metadata(beside)) else { return false };
+    StatIdentity::of(&one) == StatIdentity::of(&other)
+}
+
+fn table(path: &Path, watch: &Watch) -> toml::Table {
+    watch.at(path);
+    files::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}

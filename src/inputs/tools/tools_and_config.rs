@@ -1,0 +1,144 @@
+//! What a build depends on besides its checkout: programs, cargo's configuration, and files that it and flags name.
+//!
+//! Promises: nothing is spawned, and what only the programs themselves can tell is not taken for known. What was found out once is looked at again with one `stat` a file, and found out anew
+//! when any of them differs.
+//! Does not promise: to remember what is said of zig, which is looked for in more places than can be watched.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::cargo_config;
+use super::cargo_config::TARGET_DIRECTORY;
+use super::flags;
+use super::named::{self, Named};
+use super::recognition;
+use super::toolchain::{self, Shims};
+use crate::error::Result;
+use crate::fs::identity::{Stamp, StatIdentity};
+use crate::inputs::remember::memo::Memo;
+use crate::inputs::remember::seen::{Seen, Sought, Watch};
+use crate::inputs::remember::stat_cache::{Id, Settled, StatCache, Unsaved};
+use crate::model::fingerprint::Digest;
+use crate::model::inventory::{NamedFile, Tool};
+use crate::model::maps::map_of;
+use crate::request::{Builder, Environment, Request};
+
+/// Every variable that says where programs and configuration are, but `PATH`: a program that is sought is sought anew
+/// each time. A look sees no others, so none can be missing here.
+const VARIABLES: [&str; 11] = [
+    "HOME",
+    "USERPROFILE",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "RUSTC",
+    "CARGO_BUILD_RUSTC",
+    "RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+];
+
+/// Programs by role, digests of cargo's configuration files by path, and files that are named.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Surroundings {
+    pub(crate) tools: BTreeMap<String, Tool>,
+    pub(crate) configs: BTreeMap<String, Digest>,
+    pub(crate) named: Vec<NamedFile>,
+    /// What flags make of the checkout's path, if anything.
+    pub(crate) remapped: Vec<String>,
+    /// What of `tools` is only known when it is asked.
+    pub(crate) shims: Option<Shims>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Look {
+    surroundings: Surroundings,
+    /// The identities of the files that are named, which an inventory leaves out of its JSON.
+    stats: Vec<StatIdentity>,
+    seen: Vec<Seen>,
+    sought: Vec<Sought>,
+}
+
+/// For more environments and checkouts than one process asks with, by a wide margin.
+static KNOWN: Memo<Arc<Look>> = Memo::new(32);
+
+/// Those of `request` in the checkout at `root`, as they are now. The last look is taken from `stat_caches`.
+pub(crate) fn surroundings(request: &Request, root: &Path, stat_caches: &Path) -> Result<(Surroundings, Vec<Unsaved>)> {
+    if request.builder == Builder::Zigbuild {
+        let mut surroundings = found(request, root, &request.env, &Watch::default())?;
+        let unsaved = recognition::recognize(&mut surroundings.tools, stat_caches);
+        return Ok((surroundings, unsaved));
+    }
+    let mut variables = [&VARIABLES[..], &TARGET_DIRECTORY].concat();
+    variables.extend(request.env.iter().filter_map(|(name, _)| name.to_str()).filter(|name| flags::is_read(name)));
+    let key = key(root, &request.env.only(&variables), &request.excluded());
+    let env = request.env.only(&[&variables[..], &["PATH"]].concat());
+    let (stamp, cache) = (Stamp::now(), StatCache::new(root, key, stat_caches));
+    if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(|look| look.holds(&env, root)) {
+        return Ok((look.surroundings.clone(), Vec::new()));
+    }
+    let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
+    if let Some(look) = kept.map(Look::whole).filter(|look| look.holds(&env, root)) {
+        let surroundings = look.surroundings.clone();
+        KNOWN.remember(cache.id(), stamp, Arc::new(look));
+        return Ok((surroundings, Vec::new()));
+    }
+    let watch = Watch::default();
+    let mut surroundings = found(request, root, &env, &watch)?;
+    let mut unsaved = recognition::recognize(&mut surroundings.tools, stat_caches);
+    let (seen, sought) = watch.into_parts();
+    if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
+        return Ok((surroundings, unsaved));
+    }
+    let stats = surroundings.named.iter().map(|named| named.file.stat).collect();
+    let look = Look { surroundings: surroundings.clone(), stats, seen, sought };
+    let id = cache.id();
+    unsaved.push(cache.unsaved(stamp, move |settled| look.settled(settled, id, stamp)));
+    Ok((surroundings, unsaved))
+}
+
+impl Look {
+    fn holds(&self, env: &Environment, root: &Path) -> bool {
+        self.seen.iter().all(Seen::holds) && self.sought.iter().all(|sought| sought.holds(env, root))
+    }
+
+    /// As it was before it was kept.
+    fn whole(mut self) -> Self {
+        for (named, stat) in self.surroundings.named.iter_mut().zip(&self.stats) {
+            named.file.stat = *stat;
+        }
+        self
+    }
+
+    /// As it may be relied on, in this process and by others.
+    fn settled(mut self, settled: &mut Settled, id: Id, stamp: Stamp) -> Vec<u8> {
+        self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
+        let json = serde_json::to_vec(&self).expect("escaped paths and text always become JSON");
+        KNOWN.remember(id, stamp, Arc::new(self));
+        json
+    }
+}
+
+fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Result<Surroundings> {
+    let configs = cargo_config::cargo_configs(root, env, watch)?;
+    let Named { files, linkers, remapped } = named::named(&configs, env, &request.excluded(), root, watch)?;
+    let (tools, shims) = toolchain::tools(request, root, env, &configs, &linkers, watch)?;
+    let in_files = configs.into_iter().filter(|config| config.name != cargo_config::COMMAND_LINE);
+    let configs = map_of(in_files.map(|config| (config.name, config.digest)));
+    Ok(Surroundings { tools, configs, named: files, remapped, shims })
+}
+
+fn key(root: &Path, env: &Environment, exclude: &[String]) -> Digest {
+    let bytes = |(name, value): (&'_ OsStr, &'_ OsStr)| [name, value].map(|it| it.as_encoded_bytes().to_vec());
+    let variables: Vec<_> = env.iter().map(bytes).collect();
+    // They do not come from variables alone.
+    let homes =
+        [env.home(), env.cargo_home()].map(|home| home.map(|home| home.as_os_str().as_encoded_bytes().to_vec()));
+    let key = ("surroundings", root.as_os_str().as_encoded_bytes(), variables, homes, exclude, env.configuration());
+    Digest::of(serde_json::to_vec(&key).expect("bytes and text always become JSON"))
+}

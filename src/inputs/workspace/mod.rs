@@ -1,0 +1,10 @@
+//! What the manifests of a workspace say: members, packages, targets, and what depends on what.
+//!
+//! Promises: manifests are read as cargo reads them, without running it.
+//! Does not promise: to judge them. cargo reports a manifest that is wrong.
+
+pub(crate) mod lock_file;
+pub(crate) mod manifests;
+pub(crate) mod members;
+pub(crate) mod packages;
+pub(crate) mod targets;
