@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-use openlock_dev_bin::afterwards::Afterwards;
+use openlock_dev_bin::background::Background;
 use openlock_dev_bin::flight::Moment;
 use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::model::event::Event;
@@ -226,7 +226,7 @@ impl Probe {
         wanted: Wanted,
         work: impl Fn(&Request, &Call<'_>) -> Result<u64, Failure>,
     ) -> Result<(f64, u64), Failure> {
-        let (afterwards, emit) = (Afterwards::default(), |_: Event| {});
+        let (afterwards, emit) = (Background::default(), |_: Event| {});
         let took = timed(|| {
             let cancellation = Cancellation::default();
             let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &emit, afterwards: &afterwards };

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use openlock_dev_bin::afterwards::Afterwards;
+use openlock_dev_bin::background::Background;
 use openlock_dev_bin::flight::Moment;
 use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::model::fingerprint::Digest;
@@ -74,8 +74,8 @@ fn git(directory: &Path, arguments: &[&str]) {
 }
 
 /// What is left to do afterwards is not a part of what is measured.
-fn fingerprint(request: &Request) -> Afterwards {
-    let (cancellation, afterwards) = (Cancellation::default(), Afterwards::default());
+fn fingerprint(request: &Request) -> Background {
+    let (cancellation, afterwards) = (Cancellation::default(), Background::default());
     let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &|_| {}, afterwards: &afterwards };
     resolve::fingerprint(request, &call).expect("the tree can be read");
     afterwards

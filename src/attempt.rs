@@ -79,13 +79,13 @@ impl Attempt {
         let (began, started) = (Moment::now(), search.store.now());
         let (built, observation) = build(search, inputs, &whole, reasons, &earlier.disturbed)?;
         let mut needs = Needs::of(&built.units, &built.siblings, &search.root)?;
-        let staged = search.store.stage(&built.executable, &built.stat, &needs.shipment)?;
+        let staged = search.store.stage(&built.executable, &built.stat, &needs.companions)?;
         needs.read_by(staged.iter().flat_map(Staged::files))?;
         drop(output);
         let set = needs.binding(path_set(search, &whole, &observation, staged.as_ref())?, &search.root);
-        let before = search.observing(survey, &set)?;
+        let before = search.inventory_under(survey, &set)?;
         let survey_after = search.survey(Moment::now())?;
-        let mut after = search.observing(&survey_after, &set)?;
+        let mut after = search.inventory_under(&survey_after, &set)?;
         after.readers = observation.as_ref().map(|seen| inputs::readers(seen, &search.root)).unwrap_or_default();
         // A directory of the system has one digest over the files that were read in it. Two digests are comparable only if
         // both are of the same files.

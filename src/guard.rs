@@ -148,7 +148,7 @@ impl Disturbance {
     }
 
     /// Returns one sentence on the files that build scripts change in the checkout, if they do.
-    pub(crate) fn told(&self) -> Option<String> {
+    pub(crate) fn generated_summary(&self) -> Option<String> {
         let mut changed = self.generated.iter().filter(|generated| !generated.is_same);
         let Generated { path, package, .. } = changed.next()?;
         let more = match changed.count() {

@@ -13,13 +13,13 @@
 //!    │
 //! inputs   cargo   runtime   store          what a build reads │ running it │ what its binary needs │ keeping the result
 //!    │       │       │         │
-//! request  event  units  shipment  inventory  tree  path_set  fingerprint  stat  cancellation  error  nearest  files
+//! request  event  units  companions  inventory  tree  path_set  fingerprint  stat  cancellation  error  nearest  files
 //! ```
 //!
 //! [`resolve`] is the place to start reading.
 
-pub mod afterwards;
 mod attempt;
+pub mod background;
 pub mod binding;
 pub mod cargo;
 pub mod defaults;

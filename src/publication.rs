@@ -15,7 +15,7 @@ use crate::store::{Earlier, Entry, Staged, Store};
 
 /// Makes an entry of a build that holds, and records the state of the target directory.
 pub(crate) fn publish(search: &Search<'_>, attempt: Attempt, build_ms: u64) -> Result<Entry> {
-    if let Some(message) = attempt.disturbance.told() {
+    if let Some(message) = attempt.disturbance.generated_summary() {
         (search.call.emit)(Event::Warning { message });
     }
     attempt.remember(search)?;

@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::afterwards::Afterwards;
+use crate::background::Background;
 use crate::cargo;
 use crate::error::{Error, Result, listed};
 use crate::flight::{self, Moment};
 use crate::inputs::{
-    self, Behind, Kinship, Observation, Selection, Shims, Subject, Surveyed, Swept, SystemContents, Unsaved,
+    self, Kinship, Observation, RealToolchain, Selection, Shims, Subject, Surveyed, Swept, SystemContents, Unsaved,
 };
 use crate::model::cancellation::Cancellation;
 use crate::model::differences;
@@ -44,7 +44,7 @@ pub struct Call<'a> {
     /// The receiver of events.
     pub emit: &'a dyn Fn(Event),
     /// The work that can wait until the answer is given.
-    pub afterwards: &'a Afterwards,
+    pub afterwards: &'a Background,
 }
 
 /// The result of a look-up.
@@ -115,15 +115,15 @@ impl<'a> Search<'a> {
     }
 
     /// Returns the programs behind `shims` for a build of the request, as far as the shims tell.
-    fn behind(&self, shims: &Shims) -> Result<Option<Behind>> {
+    fn behind(&self, shims: &Shims) -> Result<Option<RealToolchain>> {
         let Self { request, root, call, .. } = self;
         let Shims { rustc, cargo, toolchain } = shims;
         if *cargo {
             let found = cargo::cargo_and_sysroot(rustc, request, root, call.cancellation)?;
-            return Ok(found.map(|(cargo, sysroot)| Behind { sysroot, cargo: Some(cargo) }));
+            return Ok(found.map(|(cargo, sysroot)| RealToolchain { sysroot, cargo: Some(cargo) }));
         }
         let sysroot = cargo::sysroot(rustc, toolchain.as_deref(), request, root, call.cancellation)?;
-        Ok(sysroot.map(|sysroot| Behind { sysroot, cargo: None }))
+        Ok(sysroot.map(|sysroot| RealToolchain { sysroot, cargo: None }))
     }
 
     /// Returns the tree of the whole checkout, and sweeps for it the first time.
@@ -173,12 +173,12 @@ impl<'a> Search<'a> {
 
     /// Returns the inventory of `survey` under `set`: with the inputs that the set adds, and without those that it leaves
     /// out.
-    pub(crate) fn observing(&self, survey: &Survey, set: &PathSet) -> Result<Inventory> {
-        self.observing_as(self.request, survey, set)
+    pub(crate) fn inventory_under(&self, survey: &Survey, set: &PathSet) -> Result<Inventory> {
+        self.inventory_under_as(self.request, survey, set)
     }
 
     /// Returns the same in the scope of `request`, which may be another one.
-    fn observing_as(&self, request: &Request, survey: &Survey, set: &PathSet) -> Result<Inventory> {
+    fn inventory_under_as(&self, request: &Request, survey: &Survey, set: &PathSet) -> Result<Inventory> {
         let selection = inputs::selection(request, set);
         let tree = match (survey.whole.get(), selection) {
             (Some(whole), selection) => inputs::narrowed(whole, selection.as_ref()),
@@ -187,7 +187,7 @@ impl<'a> Search<'a> {
         };
         let stat_caches = self.store.stat_caches();
         let looks = (stat_caches.as_path(), &self.system);
-        let (inventory, unsaved) = inputs::observing(&survey.known, set, tree, request, &self.root, looks)?;
+        let (inventory, unsaved) = inputs::inventory_under(&survey.known, set, tree, request, &self.root, looks)?;
         self.save_afterwards(unsaved.into_iter().chain(self.system.unsaved()));
         Ok(inventory)
     }
@@ -252,7 +252,7 @@ impl<'a> Search<'a> {
         let name = self.request.binary_name();
         let mut best: Option<Found> = None;
         for set in sets {
-            let inputs = self.observing(survey, &set)?;
+            let inputs = self.inventory_under(survey, &set)?;
             let entry = match set.unknown {
                 // The reads are not known, so cargo has to check whether anything changed.
                 Some(_) => LookUp::Absent,
@@ -334,7 +334,7 @@ impl<'a> Search<'a> {
         let is_asked = |Earlier { manifest, .. }: &&Earlier| !manifest.knows(&self.root) && manifest.request == asked;
         for other in earlier.iter().filter(is_asked).take(MOST_COMPARED) {
             let Some(before) = other.inventory().filter(|before| before.path_set.unknown.is_none()) else { continue };
-            let now = self.observing(survey, &before.path_set)?;
+            let now = self.inventory_under(survey, &before.path_set)?;
             if before.location != now.location && differences::between(&before, &now).is_empty() {
                 let checkout = other.manifest.checkout.clone();
                 let bound_by: Vec<String> = before.path_set.bound_by.into_iter().collect();
@@ -354,7 +354,7 @@ impl<'a> Search<'a> {
         {
             like_before.to_mut().scope = scope;
         }
-        self.observing_as(&like_before, survey, &before.path_set)
+        self.inventory_under_as(&like_before, survey, &before.path_set)
     }
 
     /// Returns the entry that was found, if it still exists, and claims it for another hour. Reports the hit to the caller.

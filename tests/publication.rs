@@ -8,8 +8,8 @@ use std::thread;
 
 use openlock_dev_bin::fs::identity::StatIdentity;
 use openlock_dev_bin::model::cancellation::Cancellation;
+use openlock_dev_bin::model::companions::Companions;
 use openlock_dev_bin::model::inventory::Inventory;
-use openlock_dev_bin::model::shipment::Shipment;
 use openlock_dev_bin::request::limits::Limits;
 use openlock_dev_bin::request::{Options, Request};
 use openlock_dev_bin::store::{LookUp, Pruning, Store};
@@ -50,7 +50,7 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
         // The inputs of all rounds are the same, so that each publishes where another one is removed.
         let published: Vec<_> = (0..ROUNDS)
             .map(|_| {
-                let staged = store.stage(&executable, &stat, &Shipment::default()).unwrap().unwrap();
+                let staged = store.stage(&executable, &stat, &Companions::default()).unwrap().unwrap();
                 store.publish(staged, &request, (&root, None), &Inventory::default(), 1, &cancellation)
             })
             .collect();
@@ -61,7 +61,7 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
         }
         assert!(removed > 1, "{removed} entries were removed, which puts nothing to the test");
     });
-    let staged = store.stage(&executable, &stat, &Shipment::default()).unwrap().unwrap();
+    let staged = store.stage(&executable, &stat, &Companions::default()).unwrap().unwrap();
     let entry = store.publish(staged, &request, (&root, None), &Inventory::default(), 1, &cancellation).unwrap();
     assert!(matches!(store.look_up(&entry.manifest.fingerprint, "hello"), LookUp::Hit(_)));
 }

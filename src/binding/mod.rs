@@ -23,7 +23,7 @@ use napi::Status;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
-use crate::afterwards::Afterwards;
+use crate::background::Background;
 use crate::error::{Error, Result};
 use crate::flight::Moment;
 use crate::model::cancellation;
@@ -87,7 +87,7 @@ pub fn start(
     let (cancellation, made) = (Arc::clone(&cancellation.inner), cancellation.made);
     let originals = Originals::for_request(&request);
     let work = move || {
-        let afterwards = Afterwards::default();
+        let afterwards = Background::default();
         let outcome =
             catch_unwind(AssertUnwindSafe(|| run(request, originals, &cancellation, made, &sink, &afterwards)));
         let last = match outcome {
@@ -141,7 +141,7 @@ fn run(
     cancellation: &Arc<cancellation::Cancellation>,
     made: Moment,
     sink: &Sink,
-    afterwards: &Afterwards,
+    afterwards: &Background,
 ) -> Result<Message> {
     let (task, mode, listening) = (request.task, Mode::from(request.report), request.listening);
     let (all, dry_run, check) = (request.all, request.dry_run, request.check);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::units::Package;
+use crate::model::build_units::Package;
 use crate::request::{Kind, Request};
 
 /// Wide enough that cargo lists everything that compiles on a machine with many cores.

@@ -6,8 +6,8 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use super::{command, process};
 use crate::error::Result;
+use crate::model::build_units::BuildDirectories;
 use crate::model::cancellation::Cancellation;
-use crate::model::units::BuildDirectories;
 use crate::request::Request;
 
 /// The workspace at `root` without its dependencies; none where cargo does not tell.

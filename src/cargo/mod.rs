@@ -26,10 +26,10 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result, listed};
 use crate::fs::identity::StatIdentity;
+use crate::model::build_units::{Package, Units};
 use crate::model::cancellation::Cancellation;
+use crate::model::companions::Library;
 use crate::model::event::Event;
-use crate::model::shipment::Library;
-use crate::model::units::{Package, Units};
 use crate::request::Request;
 pub use foresight::{Known, foreseen_failure};
 pub use metadata::directories;

@@ -19,9 +19,9 @@ use super::pace::Pace;
 use super::{command, stderr};
 use crate::error::{Error, Result, is_out_of_descriptors};
 use crate::fs::identity::StatIdentity;
+use crate::model::build_units::{Package, ScriptRun, Unit, Units};
 use crate::model::cancellation::Cancellation;
 use crate::model::event::Event;
-use crate::model::units::{Package, ScriptRun, Unit, Units};
 use crate::request::{Kind, Request};
 
 /// How long the pipes of an ended cargo may stay open in a process that it left behind.

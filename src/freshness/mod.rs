@@ -31,10 +31,10 @@ pub(crate) use self::record::Present;
 use self::record::{RunRecord, Surroundings};
 use self::undeclared::Files;
 use crate::inputs::{Observation, PackageReads, Run, Watched};
+use crate::model::build_units::Package;
 use crate::model::marks::{Marked, unmarked};
 use crate::model::portable_path::{PortablePath, normalized};
 use crate::model::tree::TreePath;
-use crate::model::units::Package;
 use crate::request::Scope;
 
 /// Programs, by their role, that cargo asks for no version.

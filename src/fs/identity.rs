@@ -159,7 +159,7 @@ impl StatIdentity {
     /// Returns the parts that say which file it is, whatever is written to it, and whether it is a directory. The type is
     /// included since another file may get the number of one that is gone.
     #[must_use]
-    pub(crate) fn place(self) -> Self {
+    pub(crate) fn file_id(self) -> Self {
         Self { device: self.device, inode: self.inode, mode: self.mode & FILE_TYPE, ..Self::default() }
     }
 

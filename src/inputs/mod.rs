@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 pub use git::kinship::Kinship;
 pub use git::{head_files, is_in_worktree};
-pub use reads::closure::{observe, twin};
 pub use reads::external_files::covers;
 pub use reads::layout::last_rustc;
 pub use reads::observation::{Observation, PackageReads, Run, Unobservable, Watched};
+pub use reads::observe::{observe, twin};
 pub use reads::path_sets::{digest_of, digests_besides, files_of_package, identity_of, path_set};
 pub use reads::readers::readers;
 pub use reads::system::SystemContents;
@@ -35,7 +35,7 @@ pub use tools::cargo_config::{
     Configured, configured_profiles, configured_targets, configured_variables, target_directory,
 };
 pub use tools::recognition::remember_tools;
-pub use tools::toolchain::{Behind, Shims, missing_toolchain};
+pub use tools::toolchain::{RealToolchain, Shims, missing_toolchain};
 pub use workspace::lock_file::LockFile;
 pub use workspace::manifests::{is_package, workspace_around};
 pub use workspace::packages::{Asked, broken_manifest, package_around, packages};
@@ -50,7 +50,7 @@ use crate::model::tree::Tree;
 use crate::request::{Request, Scope};
 use reads::{external_files, path_sets};
 use scan::content;
-use tools::tools_and_config::{self, Surroundings};
+use tools::tools_and_config::{self, ToolsAndConfig};
 use tools::{cargo_config, recognition, toolchain};
 
 /// Returns the root of the checkout that `repo` names, with links resolved.
@@ -106,15 +106,15 @@ pub fn survey(
     request: &Request,
     root: &Path,
     stat_caches: &Path,
-    are_asked: &dyn Fn(&Shims) -> Result<Option<Behind>>,
+    are_asked: &dyn Fn(&Shims) -> Result<Option<RealToolchain>>,
 ) -> Result<Surveyed> {
-    let (found, mut unsaved) = tools_and_config::surroundings(request, root, stat_caches)?;
-    let Surroundings { mut tools, configs, named, remapped, shims } = found;
+    let (found, mut unsaved) = tools_and_config::tools_and_config(request, root, stat_caches)?;
+    let ToolsAndConfig { mut tools, configs, named, remapped, shims } = found;
     let mut unknown = None;
     if let Some(shims) = shims {
         let behind = are_asked(&shims)?;
         let is_known =
-            behind.is_some_and(|behind| toolchain::put_behind(&mut tools, &shims, &behind, &request.env, root));
+            behind.is_some_and(|behind| toolchain::replace_shims(&mut tools, &shims, &behind, &request.env, root));
         unsaved.extend(recognition::recognize(&mut tools, stat_caches));
         unknown = (!is_known).then(|| if shims.cargo { (&tools["cargo"].path).into() } else { shims.rustc });
     }
@@ -147,7 +147,7 @@ pub fn narrowed(whole: &Arc<Tree>, selection: Option<&Selection>) -> Arc<Tree> {
 /// # Errors
 ///
 /// [`Error::InputUnreadable`] for a file of the set that cannot be read.
-pub fn observing(
+pub fn inventory_under(
     survey: &Inventory,
     set: &PathSet,
     tree: Arc<Tree>,

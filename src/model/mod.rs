@@ -6,13 +6,15 @@
 //! differences
 //! inventory   event
 //! path_set ── system_files ── marks
-//! tree   portable_path   units   shipment
+//! tree   portable_path   units   companions
 //! fingerprint   cancellation   maps
 //! ```
 //!
 //! Does not promise: how the data is gathered. `inputs`, `observer`, `cargo` and `runtime` do that.
 
+pub mod build_units;
 pub mod cancellation;
+pub mod companions;
 pub mod differences;
 pub mod event;
 pub mod fingerprint;
@@ -21,7 +23,5 @@ pub(crate) mod maps;
 pub mod marks;
 pub mod path_set;
 pub mod portable_path;
-pub mod shipment;
 pub mod system_files;
 pub mod tree;
-pub mod units;

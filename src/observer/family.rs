@@ -14,7 +14,7 @@ use gix::bstr::ByteSlice;
 
 use super::gathering::Gathered;
 use super::machine_code;
-use super::places::{Places, is_of_user, is_rustup_name, lexical};
+use super::paths::{Paths, is_of_user, is_rustup_name, lexical};
 use super::programs::{Image, is_library, is_of_c_library, is_of_toolchain};
 use super::reads::Reads;
 use super::trace::{Event, Process};
@@ -141,8 +141,8 @@ impl<'p> Family<'p> {
         })
     }
 
-    pub(super) fn reads<'g>(&'g self, first: usize, places: &'g Places) -> Reads {
-        let mut gathered = Gathered::new(places);
+    pub(super) fn reads<'g>(&'g self, first: usize, paths: &'g Paths) -> Reads {
+        let mut gathered = Gathered::new(paths);
         gathered.reads.opaque = self.unseen_before(&self.processes[first]);
         for index in self.with_descendants(first) {
             let process = &self.processes[index];

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::interpreted::Asked;
-use super::places::{Kind, Place, Places, is_of_user, links_on_the_way};
+use super::paths::{Kind, Owner, Paths, is_of_user, links_on_the_way};
 use super::programs::{is_of_toolchain, is_rustup, toolchain_of};
 use super::reads::Reads;
 use super::trace::{Event, Process};
 use super::variables::{is_of_rustc, says_nothing};
 
 pub(super) struct Gathered<'g> {
-    places: &'g Places,
+    paths: &'g Paths,
     pub(super) reads: Reads,
     system: Vec<Rc<Path>>,
     /// Events that were taken in already: processes of one run read the same headers again and again.
@@ -30,9 +30,9 @@ pub(super) struct Gathered<'g> {
 }
 
 impl<'g> Gathered<'g> {
-    pub(super) fn new(places: &'g Places) -> Self {
+    pub(super) fn new(paths: &'g Paths) -> Self {
         Self {
-            places,
+            paths,
             reads: Reads::default(),
             system: Vec::new(),
             taken: HashSet::new(),
@@ -76,19 +76,19 @@ impl<'g> Gathered<'g> {
         if let Some(path) = event.path().filter(|path| path.starts_with("/proc")) {
             self.of_kernel(path, program);
         }
-        let kind = event.path().map(|path| self.places.known(path).kind);
+        let kind = event.path().map(|path| self.paths.known(path).kind);
         match event {
             // A directory that was only opened may have been listed, or become the working directory.
             Event::Read(path) if kind == Some(Kind::Directory) => {
                 self.resolved(path);
                 self.listed(path);
             }
-            Event::Read(path) if kind == Some(Kind::Channel) && self.places.counts(path) => {
+            Event::Read(path) if kind == Some(Kind::Channel) && self.paths.counts(path) => {
                 let why = format!("`{}` reads from `{}`", program.display(), path.display());
                 self.reads.opaque.get_or_insert(why);
             }
             Event::LookedAt(path) if kind == Some(Kind::Directory) => {
-                self.directories.extend(Some(path).filter(|path| self.places.is_of_user(path)).cloned());
+                self.directories.extend(Some(path).filter(|path| self.paths.is_of_user(path)).cloned());
             }
             Event::Started(_, path) if path.is_relative() => {}
             Event::Read(path) | Event::Linked(path) | Event::LookedAt(path) | Event::Started(_, path) => {
@@ -107,7 +107,7 @@ impl<'g> Gathered<'g> {
     }
 
     fn counting(&self, path: &Path) -> Option<PathBuf> {
-        self.places.counts(path).then(|| path.to_owned())
+        self.paths.counts(path).then(|| path.to_owned())
     }
 
     fn listed(&mut self, path: &Path) {
@@ -115,8 +115,8 @@ impl<'g> Gathered<'g> {
     }
 
     fn resolved(&mut self, path: &Path) {
-        let places = self.places;
-        self.reads.links.extend(links_on_the_way(path).into_iter().filter(|link| places.counts(link)));
+        let paths = self.paths;
+        self.reads.links.extend(links_on_the_way(path).into_iter().filter(|link| paths.counts(link)));
     }
 
     /// Takes in a question to the system about the process itself: its working directory, its program, its open files.
@@ -136,9 +136,9 @@ impl<'g> Gathered<'g> {
     /// Returns everything that was gathered, as the reads of a build script or of rustc.
     pub(super) fn into_reads(mut self, is_script: bool) -> Reads {
         self.add_directories();
-        let Self { mut reads, system, toolchain, places, .. } = self;
+        let Self { mut reads, system, toolchain, paths, .. } = self;
         let is_of_toolchain = |path: &Path| {
-            let around = || places.toolchain_around(path).is_some_and(|around| toolchain.contains(&*around));
+            let around = || paths.toolchain_around(path).is_some_and(|around| toolchain.contains(&*around));
             toolchain.iter().any(|directory| path.starts_with(directory)) || around()
         };
         for paths in [&mut reads.files, &mut reads.listed, &mut reads.links] {
@@ -153,7 +153,7 @@ impl<'g> Gathered<'g> {
     fn add_directories(&mut self) {
         for directory in std::mem::take(&mut self.directories) {
             // A directory is there as long as an input in it is.
-            let is_there = |path: &&PathBuf| self.places.known(path).kind != Kind::Nothing;
+            let is_there = |path: &&PathBuf| self.paths.known(path).kind != Kind::Nothing;
             let known = [&self.reads.files, &self.reads.listed].into_iter().any(|paths| {
                 let within = paths.range(directory.clone()..).take_while(|path| path.starts_with(&directory));
                 within.filter(is_there).count() > 0
@@ -165,12 +165,12 @@ impl<'g> Gathered<'g> {
     }
 
     fn file(&mut self, path: &Path) {
-        match self.places.known(path).place {
-            Place::OfSystem(path) => self.system.push(path),
-            Place::OfUser => {
+        match self.paths.known(path).place {
+            Owner::OfSystem(path) => self.system.push(path),
+            Owner::OfUser => {
                 self.reads.files.insert(path.to_owned());
             }
-            Place::Nowhere => {}
+            Owner::Nowhere => {}
         }
     }
 }

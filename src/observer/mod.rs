@@ -14,7 +14,7 @@ mod family;
 mod gathering;
 mod interpreted;
 mod machine_code;
-mod places;
+mod paths;
 mod programs;
 mod reads;
 mod runs;
@@ -32,7 +32,7 @@ use tempfile::TempDir;
 use self::family::{Family, SearchPath};
 pub use self::runs::{KnownReads, SeenRun, SeenRuns};
 
-use self::places::{Places, lexical};
+use self::paths::{Paths, lexical};
 use self::trace::{Event, Process};
 use crate::error::Result;
 use crate::request::Environment;
@@ -57,7 +57,7 @@ const PRELOAD: &str = "LD_PRELOAD";
 /// The youngest function of the C library that the observer stands before. Programs use it if it exists. With a C library
 /// that lacks it, they would take the observer's for it.
 #[cfg(unix)]
-const YOUNGEST: &std::ffi::CStr = c"posix_spawn_file_actions_addchdir_np";
+const REQUIRED_FUNCTION: &std::ffi::CStr = c"posix_spawn_file_actions_addchdir_np";
 
 /// The result of reading all traces.
 #[derive(Default)]
@@ -96,7 +96,7 @@ impl Observer {
     ///
     /// [`crate::error::Error::CacheUnusable`] if the store cannot be written to.
     pub fn prepare(store: &Store, root: &Path, env: &Environment) -> Result<Option<Self>> {
-        let Some((compressed, length)) = LIBRARY.filter(|_| has_youngest()) else { return Ok(None) };
+        let Some((compressed, length)) = LIBRARY.filter(|_| has_required_function()) else { return Ok(None) };
         let mut bytes = vec![0; length];
         zlib_rs::decompress_slice(&mut bytes, compressed, zlib_rs::InflateConfig::default());
         let library = store.library("observer", &bytes)?;
@@ -142,7 +142,7 @@ impl Observer {
             let path = SearchPath { env: &self.env, root: &self.root };
             let family = Family::of(&processes, &path);
             let changes = Changes::of(&processes, family.made_in_absence());
-            let runs = SeenRuns::of(&family, &Places::of(&processes, &changes.made));
+            let runs = SeenRuns::of(&family, &Paths::of(&processes, &changes.made));
             *seen = (count, Rc::new(Seen { runs, changes }));
         }
         Rc::clone(&seen.1)
@@ -168,10 +168,10 @@ impl Changes {
 }
 
 /// True if the C library is one that the observer is made for: glibc 2.29, musl 1.1.24, or later.
-fn has_youngest() -> bool {
+fn has_required_function() -> bool {
     #[cfg(unix)]
     // SAFETY: the name ends with a zero byte, and the address that is found is not called.
-    return !unsafe { libc::dlsym(libc::RTLD_DEFAULT, YOUNGEST.as_ptr()) }.is_null();
+    return !unsafe { libc::dlsym(libc::RTLD_DEFAULT, REQUIRED_FUNCTION.as_ptr()) }.is_null();
     #[cfg(not(unix))]
     false
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice;
 
-use super::places::{has_rustlib, is_rustup_proxy};
+use super::paths::{has_rustlib, is_rustup_proxy};
 use super::trace::{Process, path_of};
 use crate::model::system_files::is_of_system;
 

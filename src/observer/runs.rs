@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::family::Family;
-use super::places::Places;
+use super::paths::Paths;
 use super::reads::{Reads, escaped};
 use crate::fs::identity::StatIdentity;
 use crate::model::tree::TreePath;
@@ -52,10 +52,10 @@ impl From<Vec<(TreePath, SeenRun)>> for SeenRuns {
 
 impl SeenRuns {
     /// Collects the runs of `family`.
-    pub(super) fn of(family: &Family<'_>, places: &Places) -> Self {
+    pub(super) fn of(family: &Family<'_>, paths: &Paths) -> Self {
         let mut runs = BTreeMap::new();
         for (index, key) in family.runs() {
-            let reads = family.reads(index, places);
+            let reads = family.reads(index, paths);
             if let Some(wrote) = identity(&key) {
                 // A run that was made again has written over the first, so the last one counts.
                 runs.insert(key, SeenRun { wrote, reads });

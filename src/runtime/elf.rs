@@ -17,7 +17,7 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTa
 use object::read::{self, FileKind, ReadCache, ReadRef};
 use object::{Endian, Endianness};
 
-use crate::model::shipment::Edit;
+use crate::model::companions::Edit;
 
 /// Symbols by which a program loads what it names itself.
 const LOADERS: [&[u8]; 2] = [b"dlopen", b"dlmopen"];

@@ -110,7 +110,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::units::{ScriptRun, Units};
+    use crate::model::build_units::{ScriptRun, Units};
 
     #[test]
     #[allow(clippy::unwrap_used, reason = "a panic is how a test fails")]

@@ -17,7 +17,7 @@ use gix::bstr::ByteSlice;
 use super::elf::{Image, RunPath};
 use super::output::{Output, RUSTLIB, is_of_a_toolchain};
 use crate::fs::identity::StatIdentity;
-use crate::model::shipment::{Edit, Library, Shipment, can_be_called};
+use crate::model::companions::{Companions, Edit, Library, can_be_called};
 
 /// How a run path names the directory of the file that it stands in.
 const ORIGIN: &str = "$ORIGIN";
@@ -31,7 +31,7 @@ const SYSTEM_CACHE: &str = "/etc/ld.so.cache";
 #[derive(Debug, Default)]
 pub(super) struct Libraries {
     /// What goes with it.
-    pub(super) shipment: Shipment,
+    pub(super) companions: Companions,
     /// Libraries that are used where they are, and others that were not built by this build.
     pub(super) inputs: Vec<PathBuf>,
     /// Why it does not start from another place; none when it does.
@@ -52,13 +52,13 @@ struct Loaded {
 }
 
 /// Where a library was found.
-struct Place {
+struct FoundAt {
     path: PathBuf,
     image: Image,
     /// True if it was reached from the place of something that goes with the executable.
     is_relative: bool,
     /// True if what has it found stays where it is, and finds it there.
-    is_settled: bool,
+    stays_found: bool,
 }
 
 /// The libraries of the executable at `path`; none when it is no ELF file.
@@ -100,7 +100,7 @@ impl Process {
                     continue;
                 }
                 let is_own = output.holds(&directory) || is_of_a_toolchain(&directory);
-                let goes = !place.is_settled && (is_own || place.is_relative);
+                let goes = !place.stays_found && (is_own || place.is_relative);
                 self.is_relative |= goes && place.is_relative;
                 if !is_own || !goes {
                     self.inputs.push(place.path.clone());
@@ -120,12 +120,12 @@ impl Process {
         self.loaded.iter().skip(1).any(is_it)
     }
 
-    fn find(&self, by: usize, name: &[u8]) -> Option<Place> {
+    fn find(&self, by: usize, name: &[u8]) -> Option<FoundAt> {
         if name.contains(&b'/') {
             let path = Path::new(std::ffi::OsStr::from_bytes(name)).to_owned();
-            let is_settled = !self.loaded[by].goes;
+            let stays_found = !self.loaded[by].goes;
             let image = if path.is_absolute() { self.fitting(&path) } else { None };
-            return image.map(|image| Place { path, image, is_relative: false, is_settled });
+            return image.map(|image| FoundAt { path, image, is_relative: false, stays_found });
         }
         for (owner, run_path) in self.run_paths(by) {
             let Loaded { path, goes, .. } = &self.loaded[owner];
@@ -133,7 +133,7 @@ impl Process {
                 let Some((directory, is_relative)) = directory_of(entry, path) else { continue };
                 let path = directory.join(std::ffi::OsStr::from_bytes(name));
                 if let Some(image) = self.fitting(&path) {
-                    return Some(Place { path, image, is_relative: is_relative && *goes, is_settled: !goes });
+                    return Some(FoundAt { path, image, is_relative: is_relative && *goes, stays_found: !goes });
                 }
             }
         }
@@ -181,8 +181,8 @@ impl Process {
         if going().nth(1).is_none() {
             return Libraries { inputs: self.inputs, ..Libraries::default() };
         }
-        match self.shipment(output) {
-            Ok(shipment) => Libraries { shipment, inputs: self.inputs, refusal: None },
+        match self.companions(output) {
+            Ok(companions) => Libraries { companions, inputs: self.inputs, refusal: None },
             Err(problem) => {
                 tracing::debug!(problem, "libraries stay where they are");
                 let named: Vec<String> = going().skip(1).map(|loaded| format!("`{}`", name(loaded))).collect();
@@ -197,15 +197,15 @@ impl Process {
     }
 
     /// What goes, changed so that each finds the others beside it; or what is in the way.
-    fn shipment(&self, output: &Output) -> Result<Shipment, String> {
+    fn companions(&self, output: &Output) -> Result<Companions, String> {
         let loads = self.loaded.iter().any(|loaded| loaded.image.loads);
         let bin = self.loaded[0].path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let mut shipment = Shipment::default();
+        let mut companions = Companions::default();
         let mut files = HashSet::new();
         for loaded in self.loaded.iter().filter(|loaded| loaded.goes) {
             let edits = self.edits(loaded, loads, output)?;
             let Some(name) = &loaded.name else {
-                shipment.edits = edits;
+                companions.edits = edits;
                 continue;
             };
             let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
@@ -213,12 +213,12 @@ impl Process {
             if !files.insert(dunce::canonicalize(&loaded.path).map_err(|error| error.to_string())?) {
                 return Err(format!("`{name}` has another name, too"));
             }
-            if !can_be_called(&name, bin) || shipment.libraries.iter().any(|other| other.name == name) {
+            if !can_be_called(&name, bin) || companions.libraries.iter().any(|other| other.name == name) {
                 return Err(format!("`{name}` is the name of another file"));
             }
-            shipment.libraries.push(Library { name, path: loaded.path.clone(), stat: loaded.stat, edits });
+            companions.libraries.push(Library { name, path: loaded.path.clone(), stat: loaded.stat, edits });
         }
-        Ok(shipment)
+        Ok(companions)
     }
 
     fn edits(&self, loaded: &Loaded, loads: bool, output: &Output) -> Result<Vec<Edit>, String> {
@@ -298,7 +298,7 @@ fn system_has(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::units::Units;
+    use crate::model::build_units::Units;
 
     #[test]
     fn a_run_path_begins_with_its_own_place_and_keeps_what_is_nobody_elses() {

@@ -12,7 +12,7 @@ mod held;
 #[cfg(all(unix, not(target_vendor = "apple")))]
 mod libraries;
 #[cfg(any(windows, target_vendor = "apple"))]
-#[path = "named.rs"]
+#[path = "libraries_by_name.rs"]
 mod libraries;
 mod output;
 
@@ -23,17 +23,17 @@ use std::path::{Path, PathBuf};
 use self::libraries::Libraries;
 use self::output::Output;
 use crate::error::{Error, Result};
+use crate::model::build_units::Units;
+use crate::model::companions::{Companions, Library};
 use crate::model::inventory::Inventory;
 use crate::model::path_set::PathSet;
 use crate::model::portable_path::PortablePath;
-use crate::model::shipment::{Library, Shipment};
-use crate::model::units::Units;
 
 /// What a binary needs when it runs.
 #[derive(Debug)]
 pub struct Needs {
     /// What goes into the cache with it.
-    pub shipment: Shipment,
+    pub companions: Companions,
     /// Why it would not start from there, or not find what it needs; none when it does.
     pub refusal: Option<String>,
     /// What else it reads, there or not.
@@ -51,19 +51,19 @@ impl Needs {
     pub fn of(units: &Units, siblings: &[Library], root: &Path) -> Result<Self> {
         let (executable, output) = (units.executable.clone(), Output::of(units, root));
         let libraries = |path: &Path| libraries::of(path, &output).or_else(gone).map_err(unreadable(path));
-        let Libraries { mut shipment, mut inputs, mut refusal } = libraries(&executable)?.unwrap_or_default();
+        let Libraries { mut companions, mut inputs, mut refusal } = libraries(&executable)?.unwrap_or_default();
         for sibling in siblings {
             let of_sibling = libraries(&sibling.path)?.unwrap_or_default();
             inputs.extend(of_sibling.inputs);
             refusal = refusal.or(of_sibling.refusal);
-            shipment.libraries.push(Library { edits: of_sibling.shipment.edits, ..sibling.clone() });
-            for library in of_sibling.shipment.libraries {
-                if !shipment.libraries.iter().any(|known| known.name == library.name) {
-                    shipment.libraries.push(library);
+            companions.libraries.push(Library { edits: of_sibling.companions.edits, ..sibling.clone() });
+            for library in of_sibling.companions.libraries {
+                if !companions.libraries.iter().any(|known| known.name == library.name) {
+                    companions.libraries.push(library);
                 }
             }
         }
-        Ok(Self { shipment, refusal, reads: inputs.into_iter().collect(), executable, output })
+        Ok(Self { companions, refusal, reads: inputs.into_iter().collect(), executable, output })
     }
 
     /// Takes in what `files`, as they are published, name of the build's output: an `OUT_DIR` counts whole.

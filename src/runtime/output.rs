@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::model::units::Units;
+use crate::model::build_units::Units;
 
 /// The directory of each toolchain that holds its libraries by target.
 #[cfg(all(unix, not(target_vendor = "apple")))]

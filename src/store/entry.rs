@@ -18,8 +18,8 @@ use super::lock::Lock;
 use super::publish::now_ms;
 use super::{MANIFEST_FORMAT, Manifest, PublishedLibrary, Store};
 use crate::fs::identity::StatIdentity;
+use crate::model::companions::can_be_called;
 use crate::model::fingerprint::{Digest, Fingerprint};
-use crate::model::shipment::can_be_called;
 
 /// How often the use of an entry is noted.
 pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60 * 60);

@@ -18,9 +18,9 @@ use super::{Entry, Manifest, PublishedLibrary, Store, create_private, lease, mak
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
 use crate::model::cancellation::Cancellation;
+use crate::model::companions::{Companions, Edit, Library};
 use crate::model::fingerprint::Digest;
 use crate::model::inventory::Inventory;
-use crate::model::shipment::{Edit, Library, Shipment};
 use crate::request::Request;
 
 /// Of every published binary.
@@ -115,18 +115,18 @@ impl StagedFile {
 }
 
 impl Store {
-    /// Copies `executable` and the libraries of `shipment` into the cache; none when one of them is not, or during the copy
+    /// Copies `executable` and the libraries of `companions` into the cache; none when one of them is not, or during the copy
     /// ceases to be, the file that had the identity `stat` when cargo named it, or when it was read: another cargo has put
     /// another one in its place.
     ///
     /// # Errors
     ///
     /// [`Error::CacheUnusable`] when there is no room, or a file cannot be written.
-    pub fn stage(&self, executable: &Path, stat: &StatIdentity, shipment: &Shipment) -> Result<Option<Staged>> {
+    pub fn stage(&self, executable: &Path, stat: &StatIdentity, companions: &Companions) -> Result<Option<Staged>> {
         let staged = || -> io::Result<Option<Staged>> {
-            let Some(binary) = self.staged_file(executable, stat, &shipment.edits)? else { return Ok(None) };
-            let mut libraries = Vec::with_capacity(shipment.libraries.len());
-            for Library { name, path, stat, edits } in &shipment.libraries {
+            let Some(binary) = self.staged_file(executable, stat, &companions.edits)? else { return Ok(None) };
+            let mut libraries = Vec::with_capacity(companions.libraries.len());
+            for Library { name, path, stat, edits } in &companions.libraries {
                 let Some(file) = self.staged_file(path, stat, edits)? else { return Ok(None) };
                 libraries.push((name.clone(), file));
             }

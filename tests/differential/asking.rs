@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use openlock_dev_bin::afterwards::Afterwards;
+use openlock_dev_bin::background::Background;
 use openlock_dev_bin::error::Error;
 use openlock_dev_bin::flight::Moment;
 use openlock_dev_bin::model::cancellation::Cancellation;
@@ -44,7 +44,7 @@ impl Question {
             ..Options::default()
         };
         let request = Request::try_from(options).unwrap();
-        let (cancellation, afterwards) = (Cancellation::default(), Afterwards::default());
+        let (cancellation, afterwards) = (Cancellation::default(), Background::default());
         let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &|_| {}, afterwards: &afterwards };
         let came = get_dev_binary(&request, &call);
         afterwards.run();

@@ -14,7 +14,7 @@ use gix::config::path::interpolate;
 use gix::config::{Boolean, File, Source};
 use gix::refs::FullName;
 
-use crate::inputs::remember::seen::Seen;
+use crate::inputs::remember::dependency::WatchedPath;
 use crate::request::Environment;
 
 /// Variables that decide where git finds its configuration.
@@ -89,8 +89,8 @@ impl GitConfig {
     }
 
     /// Returns what has to stay the same for this configuration to hold.
-    pub(crate) fn seen(&self) -> impl Iterator<Item = Seen> {
-        self.files.iter().map(|path| Seen::at(path)).chain(self.unwatched.then(Seen::never))
+    pub(crate) fn seen(&self) -> impl Iterator<Item = WatchedPath> {
+        self.files.iter().map(|path| WatchedPath::at(path)).chain(self.unwatched.then(WatchedPath::never))
     }
 }
 

@@ -12,7 +12,7 @@ use gix::bstr::BStr;
 
 use crate::error::Error;
 use crate::fs::files;
-use crate::inputs::remember::seen::Seen;
+use crate::inputs::remember::dependency::WatchedPath;
 
 /// More symbolic references in a row than any repository has.
 const MOST_REFERENCES: usize = 5;
@@ -168,7 +168,7 @@ fn linked(repository: &gix::Repository) -> Option<gix::refs::FullName> {
 }
 
 /// Every file that HEAD, and the rules that hold in the whole repository come from, but for those of its configuration.
-pub(crate) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -> Vec<Seen> {
+pub(crate) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -> Vec<WatchedPath> {
     let (git, common) = (repository.git_dir(), repository.common_dir());
     let mut paths = vec![
         git.join("HEAD"),
@@ -189,10 +189,10 @@ pub(crate) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -
     paths.dedup();
     // Without these it is no repository. Their times tell of objects and references, which are none of our business.
     let needed = [git.to_owned(), common.join("objects"), common.join("refs")];
-    let needed = needed.iter().map(|path| Seen::place(path));
+    let needed = needed.iter().map(|path| WatchedPath::place(path));
     // Where a link leads nowhere, it is not seen to lead elsewhere.
-    let linked = git.join("HEAD").is_symlink().then(Seen::never);
-    paths.iter().map(|path| Seen::at(path)).chain(needed).chain(linked).collect()
+    let linked = git.join("HEAD").is_symlink().then(WatchedPath::never);
+    paths.iter().map(|path| WatchedPath::at(path)).chain(needed).chain(linked).collect()
 }
 
 fn path_of(bytes: &BStr) -> Option<PathBuf> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use gix::bstr::{BStr, BString, ByteSlice};
 
 use super::ignore::GITIGNORE;
-use crate::inputs::remember::seen::Seen;
+use crate::inputs::remember::dependency::WatchedPath;
 
 /// A worktree, and where in it the workspace is.
 pub(crate) struct Worktree {
@@ -33,11 +33,11 @@ pub(crate) fn around(root: &Path) -> Option<Worktree> {
 }
 
 /// Everything that decides which worktree it is: whether the directories from the workspace upwards have a `.git`.
-pub(crate) fn seen(root: &Path) -> Vec<Seen> {
+pub(crate) fn seen(root: &Path) -> Vec<WatchedPath> {
     let top = around(root).map(|worktree| worktree.top);
     let inside = root.ancestors().take_while(|above| Some(*above) != top.as_deref());
-    let absent = inside.map(|above| Seen::at(&above.join(".git")));
-    absent.chain(top.as_ref().map(|top| Seen::place(&top.join(".git")))).collect()
+    let absent = inside.map(|above| WatchedPath::at(&above.join(".git")));
+    absent.chain(top.as_ref().map(|top| WatchedPath::place(&top.join(".git")))).collect()
 }
 
 /// A path in git's form, with a slash behind it unless it is empty.
@@ -51,14 +51,14 @@ pub(crate) fn in_git_form(path: &Path) -> BString {
 }
 
 /// The ignore files above a workspace in its worktree, there or not.
-pub(crate) fn rules_above(top: &Path, lead: &BStr) -> Vec<Seen> {
+pub(crate) fn rules_above(top: &Path, lead: &BStr) -> Vec<WatchedPath> {
     let directories = lead.find_iter("/").scan(0, |start, slash| {
         let above = lead[..*start].as_bstr();
         *start = slash + 1;
         Some(above)
     });
     let on_disk = |above| gix::path::from_bstr(above).ok().map(|above| top.join(above).join(GITIGNORE));
-    directories.filter_map(on_disk).map(|path| Seen::at(&path)).collect()
+    directories.filter_map(on_disk).map(|path| WatchedPath::at(&path)).collect()
 }
 
 /// True if anything of that name is there.

@@ -17,7 +17,7 @@ use super::include::{Included, names};
 use super::system::{self, SystemContents};
 use crate::error::Result;
 use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::remember::seen::{Seen, Watch, gathered};
+use crate::inputs::remember::dependency::{Recorder, WatchedPath, gathered};
 use crate::inputs::remember::stat_cache::{Settled, StatCache, Unsaved};
 use crate::inputs::scan::cachedir;
 use crate::inputs::scan::content::{Content, content, directory, file_input};
@@ -38,7 +38,7 @@ struct Look {
     files: Vec<FileInput>,
     /// The identities of `files`, which an inventory leaves out of its JSON.
     stats: Vec<StatIdentity>,
-    seen: Vec<Seen>,
+    seen: Vec<WatchedPath>,
     /// The digest of the `PATH` on which programs were looked up.
     #[serde(default)]
     search_path: Digest,
@@ -66,7 +66,7 @@ pub(crate) fn look(
     let last = last.filter(|last| last.files.len() == last.stats.len()).unwrap_or_default();
     let is_first = last.seen.is_empty();
     let search_path = Digest::of(request.env.get("PATH").unwrap_or_default().as_encoded_bytes());
-    let is_known = !is_first && last.search_path == search_path && last.seen.iter().all(Seen::holds);
+    let is_known = !is_first && last.search_path == search_path && last.seen.iter().all(WatchedPath::holds);
     let known = last.files.into_iter().zip(last.stats).map(|(file, stat)| FileInput { stat, ..file });
     if is_known {
         return Ok((known.collect(), None));
@@ -76,7 +76,7 @@ pub(crate) fn look(
     reader.programs(&request.env);
     reader.system(contents)?;
     let files = reader.all(&packages)?;
-    let (seen, _) = reader.watch.into_parts();
+    let (seen, _) = reader.recorder.into_parts();
     let stats = files.iter().map(|file| file.stat).collect();
     let look = Look { stats, files, seen: gathered(seen, root), search_path };
     let files = look.files.clone();
@@ -139,15 +139,15 @@ struct Reader<'a> {
     root: &'a Path,
     set: &'a PathSet,
     exclude: Exclude,
-    watch: Watch,
+    recorder: Recorder,
     known: HashMap<TreePath, FileInput>,
     found: Vec<FileInput>,
 }
 
 impl<'a> Reader<'a> {
     fn new(root: &'a Path, set: &'a PathSet, exclude: Exclude) -> Self {
-        let (watch, known) = (Watch::default(), HashMap::new());
-        Self { root, set, exclude, watch, known, found: Vec::new() }
+        let (recorder, known) = (Recorder::default(), HashMap::new());
+        Self { root, set, exclude, recorder, known, found: Vec::new() }
     }
 
     fn all(&mut self, packages: &[&PortablePath]) -> Result<Vec<FileInput>> {
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         }
         for (place, include) in set.listed.iter().filter(|(_, include)| !include.is_empty()) {
             let is_output = |path: &Path| set.output.contains(&PortablePath::of(path, self.root));
-            let files = Included::of(include).below(&place.on_disk(self.root), &self.watch, &is_output)?;
+            let files = Included::of(include).below(&place.on_disk(self.root), &self.recorder, &is_output)?;
             files.iter().try_for_each(|file| self.file(file, true))?;
         }
         for place in &set.names {
@@ -224,7 +224,7 @@ impl<'a> Reader<'a> {
         }
         let path = place.on_disk(self.root);
         let Some(stat) = fs::metadata(&path).ok().filter(fs::Metadata::is_dir) else {
-            self.watch.at(&path);
+            self.recorder.at(&path);
             return Ok(());
         };
         let mut entries = self.names(&path)?;
@@ -266,8 +266,8 @@ impl<'a> Reader<'a> {
         let path = place.on_disk(self.root);
         // In a directory of the system, a link cannot change without a change to the directory.
         match path.parent().filter(|directory| is_of_system(directory)) {
-            Some(directory) => self.watch.at(directory),
-            None => self.watch.of_link(&path),
+            Some(directory) => self.recorder.at(directory),
+            None => self.recorder.of_link(&path),
         }
         let is_directory = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
         let content = if is_directory { Some(directory()) } else { content(&path, false)? };
@@ -281,11 +281,11 @@ impl<'a> Reader<'a> {
         for name in &self.set.programs {
             let found = env.find_program(name, self.root);
             for directory in env.search_path(self.root) {
-                self.watch.at(&directory);
+                self.recorder.at(&directory);
                 let candidate = directory.join(name);
                 // A file that may not be executed today may be tomorrow.
                 if candidate.exists() {
-                    self.watch.at(&candidate);
+                    self.recorder.at(&candidate);
                 }
                 if found.as_deref().is_some_and(|found| found.parent() == Some(&directory)) {
                     break;
@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
     /// Adds the contents of the system's files that were read.
     fn system(&mut self, contents: &SystemContents) -> Result<()> {
         for (directory, files) in self.set.system.by_directory() {
-            system::watch_directories(&directory, &files, &self.watch);
+            system::watch_directories(&directory, &files, &self.recorder);
             let (path, digest) = (Marked::system(&directory), contents.digest(&files)?);
             self.found.push(FileInput { path, kind: Kind::Directory, digest, stat: StatIdentity::default() });
         }
@@ -309,12 +309,12 @@ impl<'a> Reader<'a> {
 
     fn has_manifest(&self, directory: &Path) -> bool {
         let manifest = directory.join("Cargo.toml");
-        self.watch.at(&manifest);
+        self.recorder.at(&manifest);
         manifest.is_file()
     }
 
     fn is_cache(&self, directory: &Path) -> Result<bool> {
-        self.watch.at(&directory.join(cachedir::TAG));
+        self.recorder.at(&directory.join(cachedir::TAG));
         cachedir::is_cache(directory)
     }
 
@@ -323,7 +323,7 @@ impl<'a> Reader<'a> {
         if self.exclude.covers(name.0.as_bstr()) {
             return Ok(());
         }
-        self.watch.at(path);
+        self.recorder.at(path);
         let content = match self.known_content(&name, path, follow) {
             Some(content) => Some(content),
             None => content(path, follow)?,
@@ -339,6 +339,6 @@ impl<'a> Reader<'a> {
     }
 
     fn names(&self, directory: &Path) -> Result<Vec<PathBuf>> {
-        names(directory, &self.watch)
+        names(directory, &self.recorder)
     }
 }

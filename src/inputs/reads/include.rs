@@ -15,7 +15,7 @@ use gix::glob::pattern::Case;
 use gix::glob::wildmatch;
 
 use crate::error::{Error, Result};
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 use crate::inputs::scan::directory::is_gone;
 
 /// The patterns of `package.include`, parsed.
@@ -27,7 +27,7 @@ pub(crate) struct Included {
 
 /// A walk below one package.
 struct Walk<'a> {
-    watch: &'a Watch,
+    recorder: &'a Recorder,
     is_output: &'a dyn Fn(&Path) -> bool,
     /// The directories that the walk is in. A link must not lead back to one of them.
     above: Vec<PathBuf>,
@@ -53,10 +53,10 @@ impl Included {
     pub(crate) fn below(
         &self,
         directory: &Path,
-        watch: &Watch,
+        recorder: &Recorder,
         is_output: &dyn Fn(&Path) -> bool,
     ) -> Result<BTreeSet<PathBuf>> {
-        let mut walk = Walk { watch, is_output, above: Vec::new(), found: BTreeSet::new() };
+        let mut walk = Walk { recorder, is_output, above: Vec::new(), found: BTreeSet::new() };
         if self.search.patterns.iter().any(|list| !list.patterns.is_empty()) {
             self.walk(directory, &BString::default(), &mut walk)?;
         }
@@ -69,7 +69,7 @@ impl Included {
             return Ok(());
         }
         walk.above.push(real);
-        for entry in names(directory, walk.watch)? {
+        for entry in names(directory, walk.recorder)? {
             let Some(name) = entry.file_name().map(std::ffi::OsStr::as_encoded_bytes) else { continue };
             let mut path = relative.clone();
             if !path.is_empty() {
@@ -82,7 +82,7 @@ impl Included {
                 }
             } else if name != b".git" && path != "target" && self.leads_into(path.as_bstr()) {
                 let manifest = entry.join("Cargo.toml");
-                walk.watch.at(&manifest);
+                walk.recorder.at(&manifest);
                 if !manifest.is_file() {
                     self.walk(&entry, &path, walk)?;
                 }
@@ -125,8 +125,8 @@ impl Included {
 }
 
 /// Returns the paths of everything in a directory; none if it is gone.
-pub(crate) fn names(directory: &Path, watch: &Watch) -> Result<Vec<PathBuf>> {
-    watch.at(directory);
+pub(crate) fn names(directory: &Path, recorder: &Recorder) -> Result<Vec<PathBuf>> {
+    recorder.at(directory);
     let unreadable = |error| Error::unreadable(directory, error);
     match fs::read_dir(directory) {
         Ok(entries) => {

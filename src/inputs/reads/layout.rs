@@ -18,7 +18,7 @@ use std::time::SystemTime;
 
 use super::dep_info::moved;
 use super::observation::Unobservable;
-use crate::model::units::{BuildDirectories, EXAMPLES, ScriptRun, Unit, Units};
+use crate::model::build_units::{BuildDirectories, EXAMPLES, ScriptRun, Unit, Units};
 
 /// The places of the traces that the runs of one build left.
 pub(crate) struct Layout<'a> {

@@ -4,12 +4,12 @@
 //! the names of it that are kept; `external_files` and `system` read what these names stand for outside the checkout.
 //! Does not promise: reads that left no trace.
 
-pub(crate) mod closure;
 pub(crate) mod dep_info;
 pub(crate) mod external_files;
 pub(crate) mod include;
 pub(crate) mod layout;
 pub(crate) mod observation;
+pub(crate) mod observe;
 pub(crate) mod path_sets;
 pub(crate) mod readers;
 pub(crate) mod system;

@@ -8,8 +8,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use crate::model::build_units::Package;
 use crate::model::system_files::SystemFiles;
-use crate::model::units::Package;
 
 /// One run of rustc or of a build script, in this build or an earlier one, and its reads.
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ pub struct Observation {
     /// True if a local package asked for the path of its own directory.
     pub knows_its_directory: bool,
     /// Files that a run was seen to read and did not declare.
-    pub seen_alone: BTreeSet<PathBuf>,
+    pub undeclared_files: BTreeSet<PathBuf>,
     /// Directories that the build writes to.
     pub output: BTreeSet<PathBuf>,
     /// The names of packages with procedural macros.

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, ByteSlice};
 
-use super::closure::twin;
 use super::external_files::covers;
 use super::observation::{Observation, PackageReads, Run};
+use super::observe::twin;
 use super::system::SystemContents;
 use crate::error::Result;
 use crate::fs::files;
@@ -109,7 +109,7 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
 }
 
 /// Returns what `run` was seen to read besides files, as a path set of a checkout at `root`.
-fn seen_besides(run: &Run, root: &Path) -> PathSet {
+fn undeclared_reads(run: &Run, root: &Path) -> PathSet {
     PathSet {
         names: run.listed.iter().map(|directory| PortablePath::of(directory, root)).collect(),
         links: run.links.iter().map(|link| PortablePath::of(link, root)).collect(),
@@ -129,7 +129,7 @@ pub fn digests_besides(
     env: &Environment,
     contents: &SystemContents,
 ) -> BTreeMap<PortablePath, Option<Digest>> {
-    let set = PathSet { output: output.clone(), ..seen_besides(run, root) };
+    let set = PathSet { output: output.clone(), ..undeclared_reads(run, root) };
     let found = super::external_files::read_seen(&set, root, env, contents).unwrap_or_default();
     map_of(found.into_iter().map(|input| (PortablePath(input.path), Some(input.digest))))
 }
@@ -155,7 +155,8 @@ fn bonds(observation: &Observation, set: &PathSet, root: &Path) -> BTreeSet<Stri
     let manifests = |place: &&PortablePath| place.0.0.ends_with(MANIFEST);
     // A file that was seen to be read needs no bond: its run reached it from the checkout, or asked where that is, or it is
     // the same file for all checkouts.
-    let seen: BTreeSet<PortablePath> = observation.seen_alone.iter().map(|path| PortablePath::of(path, root)).collect();
+    let seen: BTreeSet<PortablePath> =
+        observation.undeclared_files.iter().map(|path| PortablePath::of(path, root)).collect();
     for place in
         set.files.iter().filter(|place| !manifests(place) && !seen.contains(place)).chain(&set.packages).filter(is_near)
     {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 use crate::inputs::remember::stat_cache::{StatCache, Unsaved};
 use crate::inputs::scan::content;
 use crate::model::fingerprint::Digest;
@@ -104,8 +104,8 @@ fn name(file: &Path) -> TreePath {
 }
 
 /// Before the `files` of `directory` are looked at: it has to be as it was, and each that a link leads through.
-pub(crate) fn watch_directories(directory: &Path, files: &[PathBuf], watch: &Watch) {
-    watch.at(there_or_first_absent(directory));
+pub(crate) fn watch_directories(directory: &Path, files: &[PathBuf], recorder: &Recorder) {
+    recorder.at(there_or_first_absent(directory));
     for file in files {
         let mut place = file.clone();
         // As many as the system follows.
@@ -114,7 +114,7 @@ pub(crate) fn watch_directories(directory: &Path, files: &[PathBuf], watch: &Wat
             let Some(above) = place.parent() else { break };
             place = crate::model::portable_path::normalized(&above.join(target));
             if let Some(above) = place.parent().filter(|above| *above != directory) {
-                watch.at(above);
+                recorder.at(above);
             }
         }
     }

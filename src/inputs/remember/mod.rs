@@ -4,6 +4,6 @@
 //! any later change to what it saw is certain to show.
 //! Does not promise: that two processes remember the same.
 
-pub(crate) mod memo;
-pub(crate) mod seen;
+pub(crate) mod dependency;
+pub(crate) mod process_cache;
 pub(crate) mod stat_cache;

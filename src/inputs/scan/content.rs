@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::BStr;
 
-use super::directory::{Directory, Entry, is_gone};
-use super::place::{FileType, Look, Place, Root};
+use super::directory::{DirEntry, Directory, is_gone};
+use super::place::{FileStat, FileType, PathAt, RootDir};
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
 use crate::model::fingerprint::Digest;
@@ -48,21 +48,21 @@ pub(crate) fn directory() -> Content {
 /// Returns the content at `path`; if that is a link and `follow` is set, at its target. Returns none for a directory, and if
 /// nothing is there.
 pub(crate) fn content(path: &Path, follow: bool) -> Result<Option<Content>> {
-    let read = BUFFER.with_borrow_mut(|buffer| read(&Place::at(path), follow, false, buffer));
+    let read = BUFFER.with_borrow_mut(|buffer| read(&PathAt::at(path), follow, false, buffer));
     unless_gone(read, || path.to_owned())
 }
 
 /// Does what [`content`] does, for the path `below` the root. Links are not followed.
-pub(crate) fn content_below(root: &Root, below: &BStr) -> Result<Option<Content>> {
+pub(crate) fn content_below(root: &RootDir, below: &BStr) -> Result<Option<Content>> {
     let place = root.place(below)?;
     let read = BUFFER.with_borrow_mut(|buffer| read(&place, false, false, buffer));
     unless_gone(read, || root.on_disk(below).unwrap_or_else(|_| root.path().to_owned()))
 }
 
 /// Does what [`content`] does, for `entry` of `directory`. Links are not followed.
-pub(crate) fn content_in(directory: &Directory, entry: &Entry) -> Result<Option<Content>> {
+pub(crate) fn content_in(directory: &Directory, entry: &DirEntry) -> Result<Option<Content>> {
     let is_regular = entry.file_type == FileType::Regular;
-    let read = |place: &Place<'_>| BUFFER.with_borrow_mut(|buffer| read(place, false, is_regular, buffer));
+    let read = |place: &PathAt<'_>| BUFFER.with_borrow_mut(|buffer| read(place, false, is_regular, buffer));
     unless_gone(directory.place_of(entry).and_then(|place| read(&place)), || directory.path_of(entry))
 }
 
@@ -80,10 +80,10 @@ pub(crate) fn file_input(name: TreePath, content: Option<Content>) -> FileInput 
     FileInput { path: name, kind, digest, stat }
 }
 
-fn read(place: &Place<'_>, follow: bool, is_regular: bool, buffer: &mut [u8]) -> io::Result<Content> {
+fn read(place: &PathAt<'_>, follow: bool, is_regular: bool, buffer: &mut [u8]) -> io::Result<Content> {
     if is_regular
         && let Ok(file) = place.open(follow)
-        && let Some(content) = read_at_rest(&file, &Look::of(&file)?, buffer)?
+        && let Some(content) = read_at_rest(&file, &FileStat::of(&file)?, buffer)?
     {
         return Ok(content);
     }
@@ -108,20 +108,20 @@ fn read(place: &Place<'_>, follow: bool, is_regular: bool, buffer: &mut [u8]) ->
 }
 
 /// Returns the content of `file` if it is a regular file, and has the same identity after reading as `before`.
-fn read_at_rest(file: &File, before: &Look, buffer: &mut [u8]) -> io::Result<Option<Content>> {
+fn read_at_rest(file: &File, before: &FileStat, buffer: &mut [u8]) -> io::Result<Option<Content>> {
     if before.file_type != FileType::Regular {
         return Ok(None);
     }
     // Bytes beyond the size are not read. If there are any, the identity afterwards differs.
     let digest = Digest::of_start(file, before.size, buffer)?;
-    let is_same = Look::of(file)?.identity == before.identity;
+    let is_same = FileStat::of(file)?.identity == before.identity;
     Ok(is_same.then_some(Content { kind: kind(before), digest, stat: before.identity }))
 }
 
 /// Returns the bytes at some moment of a file that is written to all the time. It gets no identity, so that it is read again
 /// the next time and counts as touched meanwhile.
 fn in_motion(file: &File, buffer: &mut [u8]) -> io::Result<Content> {
-    let look = Look::of(file)?;
+    let look = FileStat::of(file)?;
     if look.file_type != FileType::Regular {
         return Ok(Content { kind: Kind::Special, digest: Digest::default(), stat: StatIdentity::default() });
     }
@@ -131,9 +131,9 @@ fn in_motion(file: &File, buffer: &mut [u8]) -> io::Result<Content> {
 
 /// True if the owner may execute the file at `path`, or at its target if that is a link.
 pub(crate) fn is_executable(path: &Path) -> bool {
-    Place::at(path).look(true).is_ok_and(|look| look.file_type == FileType::Regular && look.is_executable)
+    PathAt::at(path).look(true).is_ok_and(|look| look.file_type == FileType::Regular && look.is_executable)
 }
 
-fn kind(look: &Look) -> Kind {
+fn kind(look: &FileStat) -> Kind {
     if look.is_executable { Kind::Executable } else { Kind::File }
 }

@@ -21,7 +21,7 @@ use rustix::{
 use super::place::system_path;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use super::place::too_long;
-use super::place::{FileType, Place, Root};
+use super::place::{FileType, PathAt, RootDir};
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
 use crate::model::fingerprint::Digest;
@@ -34,16 +34,16 @@ pub(crate) struct Directory {
     /// Its identity before it was read.
     pub(crate) stat: StatIdentity,
     /// Its entries in git's order, which is that of the paths of everything below it.
-    pub(crate) entries: Arc<Vec<Entry>>,
+    pub(crate) entries: Arc<Vec<DirEntry>>,
 }
 
 /// A name in a directory, and the type of the file there.
-pub(crate) struct Entry {
+pub(crate) struct DirEntry {
     pub(crate) name: BString,
     pub(crate) file_type: FileType,
 }
 
-impl Entry {
+impl DirEntry {
     pub(crate) fn is_directory(&self) -> bool {
         self.file_type == FileType::Directory
     }
@@ -51,7 +51,7 @@ impl Entry {
 
 impl Directory {
     /// Reads the directory at the path `below` the root; none if it is gone, or is no directory any more.
-    pub(crate) fn read(root: &Root, below: &BStr) -> Result<Option<Self>> {
+    pub(crate) fn read(root: &RootDir, below: &BStr) -> Result<Option<Self>> {
         let path = root.on_disk(below)?;
         match read(&root.place(below)?, &path) {
             Ok(read) => Ok(Some(read.into_directory(path))),
@@ -62,7 +62,7 @@ impl Directory {
 
     /// Returns the digest of the names and types of its entries.
     pub(crate) fn names(&self) -> Digest {
-        let kind = |entry: &Entry| match entry.file_type {
+        let kind = |entry: &DirEntry| match entry.file_type {
             FileType::Directory => b'd',
             FileType::Symlink => b'l',
             FileType::Regular => b'f',
@@ -77,7 +77,7 @@ impl Directory {
         Digest::of(bytes)
     }
 
-    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, name: &str) -> Option<&DirEntry> {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
@@ -85,19 +85,19 @@ impl Directory {
         &self.path
     }
 
-    pub(crate) fn path_of(&self, entry: &Entry) -> PathBuf {
+    pub(crate) fn path_of(&self, entry: &DirEntry) -> PathBuf {
         self.path.join(gix::path::from_bstr(entry.name.as_bstr()).unwrap_or_default())
     }
 
     #[cfg(unix)]
-    pub(crate) fn place_of<'a>(&'a self, entry: &'a Entry) -> io::Result<Place<'a>> {
-        Ok(Place::in_directory(self.open.as_fd(), system_path(entry.name.as_bstr())))
+    pub(crate) fn place_of<'a>(&'a self, entry: &'a DirEntry) -> io::Result<PathAt<'a>> {
+        Ok(PathAt::in_directory(self.open.as_fd(), system_path(entry.name.as_bstr())))
     }
 
     #[cfg(not(unix))]
-    pub(crate) fn place_of(&self, entry: &Entry) -> io::Result<Place<'_>> {
+    pub(crate) fn place_of(&self, entry: &DirEntry) -> io::Result<PathAt<'_>> {
         let name = gix::path::from_bstr(entry.name.as_bstr()).map_err(io::Error::other)?;
-        Ok(Place::at(self.path.join(name)))
+        Ok(PathAt::at(self.path.join(name)))
     }
 }
 
@@ -116,7 +116,7 @@ struct Read {
     #[cfg(unix)]
     open: OwnedFd,
     stat: StatIdentity,
-    entries: Vec<Entry>,
+    entries: Vec<DirEntry>,
 }
 
 impl Read {
@@ -134,23 +134,23 @@ impl Read {
 }
 
 /// Compares in git's order: a directory sorts as if its name ended in a slash, as in the paths of everything below it.
-fn in_git_order(a: &Entry, b: &Entry) -> Ordering {
+fn in_git_order(a: &DirEntry, b: &DirEntry) -> Ordering {
     let common = a.name.len().min(b.name.len());
-    let next = |entry: &Entry| entry.name.get(common).copied().or_else(|| entry.is_directory().then_some(b'/'));
+    let next = |entry: &DirEntry| entry.name.get(common).copied().or_else(|| entry.is_directory().then_some(b'/'));
     a.name[..common].cmp(&b.name[..common]).then_with(|| next(a).cmp(&next(b)))
 }
 
 #[cfg(unix)]
-fn read(place: &Place<'_>, path: &Path) -> io::Result<Read> {
+fn read(place: &PathAt<'_>, path: &Path) -> io::Result<Read> {
     let open = place.open_directory()?;
-    let stat = super::place::Look::of(&open)?.identity;
+    let stat = super::place::FileStat::of(&open)?.identity;
     let entries = names(&open, path)?;
     Ok(Read { open, stat, entries })
 }
 
 /// Reads the names from `open`. std would open the directory by its path, and so look it up once more.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn names(open: &OwnedFd, _: &Path) -> io::Result<Vec<Entry>> {
+fn names(open: &OwnedFd, _: &Path) -> io::Result<Vec<DirEntry>> {
     use rustix::fs::RawDir;
     let mut buffer = Vec::with_capacity(NAMES_BYTES);
     let mut listing = RawDir::new(open, buffer.spare_capacity_mut());
@@ -164,7 +164,7 @@ fn names(open: &OwnedFd, _: &Path) -> io::Result<Vec<Entry>> {
         let file_type = match entry.file_type() {
             // Some file systems do not keep the type with the name.
             rustix::fs::FileType::Unknown => {
-                match Place::in_directory(open.as_fd(), system_path(name.as_bstr())).look(false) {
+                match PathAt::in_directory(open.as_fd(), system_path(name.as_bstr())).look(false) {
                     Ok(look) => look.file_type,
                     Err(error) if is_gone(&error) => continue,
                     Err(error) => return Err(error),
@@ -172,7 +172,7 @@ fn names(open: &OwnedFd, _: &Path) -> io::Result<Vec<Entry>> {
             }
             known => known.into(),
         };
-        entries.push(Entry { name: name.into(), file_type });
+        entries.push(DirEntry { name: name.into(), file_type });
     }
     Ok(entries)
 }
@@ -182,18 +182,18 @@ fn names(open: &OwnedFd, _: &Path) -> io::Result<Vec<Entry>> {
 const NAMES_BYTES: usize = 32 * 1024;
 
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
-fn names(_: &OwnedFd, path: &Path) -> io::Result<Vec<Entry>> {
+fn names(_: &OwnedFd, path: &Path) -> io::Result<Vec<DirEntry>> {
     names_by_path(path)
 }
 
 #[cfg(not(unix))]
-fn read(place: &Place<'_>, path: &Path) -> io::Result<Read> {
+fn read(place: &PathAt<'_>, path: &Path) -> io::Result<Read> {
     let stat = place.look(false)?.identity;
     Ok(Read { stat, entries: names_by_path(path)? })
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn names_by_path(path: &Path) -> io::Result<Vec<Entry>> {
+fn names_by_path(path: &Path) -> io::Result<Vec<DirEntry>> {
     if let Some(error) = too_long(path.as_os_str().as_encoded_bytes()) {
         return Err(error);
     }
@@ -202,7 +202,7 @@ fn names_by_path(path: &Path) -> io::Result<Vec<Entry>> {
         let entry = entry?;
         let name = gix::path::os_string_into_bstring(entry.file_name()).map_err(io::Error::other)?;
         match entry.file_type() {
-            Ok(file_type) => entries.push(Entry { name, file_type: file_type.into() }),
+            Ok(file_type) => entries.push(DirEntry { name, file_type: file_type.into() }),
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }

@@ -35,7 +35,7 @@ pub(crate) enum FileType {
 }
 
 /// What one look at a file tells.
-pub(crate) struct Look {
+pub(crate) struct FileStat {
     pub(crate) file_type: FileType,
     pub(crate) identity: StatIdentity,
     /// In bytes.
@@ -45,13 +45,13 @@ pub(crate) struct Look {
 }
 
 /// The root of a checkout.
-pub(crate) struct Root {
+pub(crate) struct RootDir {
     path: PathBuf,
     #[cfg(unix)]
     open: OwnedFd,
 }
 
-impl Root {
+impl RootDir {
     /// The directory at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         Ok(Self {
@@ -72,20 +72,20 @@ impl Root {
 
     /// What is at the path `below` this; nothing of it for the root itself.
     #[cfg(unix)]
-    pub(crate) fn place<'a>(&'a self, below: &'a BStr) -> Result<Place<'a>> {
+    pub(crate) fn place<'a>(&'a self, below: &'a BStr) -> Result<PathAt<'a>> {
         let path = if below.is_empty() { Path::new(".") } else { system_path(below) };
-        Ok(Place::in_directory(self.open.as_fd(), path))
+        Ok(PathAt::in_directory(self.open.as_fd(), path))
     }
 
     /// What is at the path `below` this; nothing of it for the root itself.
     #[cfg(not(unix))]
-    pub(crate) fn place(&self, below: &BStr) -> Result<Place<'_>> {
-        self.on_disk(below).map(Place::at)
+    pub(crate) fn place(&self, below: &BStr) -> Result<PathAt<'_>> {
+        self.on_disk(below).map(PathAt::at)
     }
 }
 
 #[cfg(unix)]
-impl AsFd for Root {
+impl AsFd for RootDir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.open.as_fd()
     }
@@ -130,13 +130,13 @@ pub(crate) fn too_long(_: &[u8]) -> Option<io::Error> {
     None
 }
 
-pub(crate) struct Place<'a> {
+pub(crate) struct PathAt<'a> {
     path: Cow<'a, Path>,
     #[cfg(unix)]
     directory: BorrowedFd<'a>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> PathAt<'a> {
     pub(crate) fn at(path: impl Into<Cow<'a, Path>>) -> Self {
         Self {
             path: path.into(),
@@ -147,13 +147,13 @@ impl<'a> Place<'a> {
 }
 
 #[cfg(unix)]
-impl<'a> Place<'a> {
+impl<'a> PathAt<'a> {
     pub(crate) fn in_directory(directory: BorrowedFd<'a>, name: &'a Path) -> Self {
         Self { path: Cow::Borrowed(name), directory }
     }
 
     /// Looks at what is there, or, to `follow` links, at what it leads to.
-    pub(crate) fn look(&self, follow: bool) -> io::Result<Look> {
+    pub(crate) fn look(&self, follow: bool) -> io::Result<FileStat> {
         let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
         Ok(rustix::fs::statat(self.directory, &*self.path, flags).map_err(|error| self.told(error))?.into())
     }
@@ -189,7 +189,7 @@ impl<'a> Place<'a> {
 }
 
 #[cfg(unix)]
-impl Look {
+impl FileStat {
     /// Of what is open.
     pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
         Ok(rustix::fs::fstat(file)?.into())
@@ -197,7 +197,7 @@ impl Look {
 }
 
 #[cfg(unix)]
-impl From<Stat> for Look {
+impl From<Stat> for FileStat {
     fn from(stat: Stat) -> Self {
         let identity = StatIdentity::of_stat(&stat);
         let file_type = rustix::fs::FileType::from_raw_mode(stat.st_mode).into();
@@ -218,9 +218,9 @@ impl From<rustix::fs::FileType> for FileType {
 }
 
 #[cfg(not(unix))]
-impl Place<'_> {
+impl PathAt<'_> {
     /// Looks at what is there, or, to `follow` links, at what it leads to.
-    pub(crate) fn look(&self, follow: bool) -> io::Result<Look> {
+    pub(crate) fn look(&self, follow: bool) -> io::Result<FileStat> {
         let metadata = if follow { self.path.metadata()? } else { self.path.symlink_metadata()? };
         Ok(metadata.into())
     }
@@ -236,7 +236,7 @@ impl Place<'_> {
 }
 
 #[cfg(not(unix))]
-impl Look {
+impl FileStat {
     /// Of what is open.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         Ok(file.metadata()?.into())
@@ -244,7 +244,7 @@ impl Look {
 }
 
 #[cfg(not(unix))]
-impl From<std::fs::Metadata> for Look {
+impl From<std::fs::Metadata> for FileStat {
     fn from(metadata: std::fs::Metadata) -> Self {
         let identity = StatIdentity::of(&metadata);
         Self { file_type: metadata.file_type().into(), identity, size: metadata.len(), is_executable: false }

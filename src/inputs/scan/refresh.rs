@@ -18,13 +18,13 @@ use rustix::io::Errno;
 
 use super::content::{self, Content, content_below};
 use super::directory::{Directory, is_gone};
-use super::place::{Root, open_to_look_from};
+use super::place::{RootDir, open_to_look_from};
 use super::records::{DirectoryRecord, FileRecord};
 use super::snapshot::Snapshot;
 use super::threads;
 use crate::error::{Error, Result};
 use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::remember::seen::Seen;
+use crate::inputs::remember::dependency::WatchedPath;
 use crate::model::cancellation::Cancellation;
 use crate::model::tree::Kind;
 
@@ -52,11 +52,11 @@ pub(crate) enum Refreshed {
 /// Brings `snapshot` of the checkout at `root` up to date.
 pub(crate) fn refresh(
     mut snapshot: Arc<Snapshot>,
-    root: &Root,
+    root: &RootDir,
     stamp: &Stamp,
     cancellation: &Cancellation,
 ) -> Result<Refreshed> {
-    if !snapshot.seen().iter().all(Seen::holds) {
+    if !snapshot.seen().iter().all(WatchedPath::holds) {
         return Ok(Refreshed::Outdated(snapshot));
     }
     let mut worth_keeping = false;
@@ -111,11 +111,11 @@ pub(crate) fn refresh(
 }
 
 /// The directories, and behind them the files, that are not as they were, in order.
-fn differing(snapshot: &Snapshot, root: &Root, cancellation: &Cancellation) -> Result<Vec<usize>> {
+fn differing(snapshot: &Snapshot, root: &RootDir, cancellation: &Cancellation) -> Result<Vec<usize>> {
     let visits = snapshot.visits();
     let next = AtomicUsize::new(0);
     let look = || -> Result<Vec<usize>> {
-        let mut look = Look { snapshot, root, directory: None, path: Vec::new(), found: Vec::new() };
+        let mut look = Checker { snapshot, root, directory: None, path: Vec::new(), found: Vec::new() };
         loop {
             let start = next.fetch_add(PATHS_AT_ONCE, Ordering::Relaxed);
             if start >= visits.len() {
@@ -132,9 +132,9 @@ fn differing(snapshot: &Snapshot, root: &Root, cancellation: &Cancellation) -> R
 }
 
 /// One thread's part of a look.
-struct Look<'a> {
+struct Checker<'a> {
     snapshot: &'a Snapshot,
-    root: &'a Root,
+    root: &'a RootDir,
     /// The directory at hand: its number, and itself if looking from it pays and can be done.
     directory: Option<(usize, Option<OwnedFd>)>,
     /// Scratch space.
@@ -142,7 +142,7 @@ struct Look<'a> {
     found: Vec<usize>,
 }
 
-impl Look<'_> {
+impl Checker<'_> {
     fn at(&mut self, range: Range<usize>) -> Result<()> {
         let (directories, files, visits) = (self.snapshot.directories(), self.snapshot.files(), self.snapshot.visits());
         for at in range {

@@ -29,7 +29,7 @@ use super::records::{
 };
 use crate::fs::identity::StatIdentity;
 use crate::inputs::git::index::Index;
-use crate::inputs::remember::seen::Seen;
+use crate::inputs::remember::dependency::WatchedPath;
 use crate::inputs::remember::stat_cache::Settled;
 use crate::model::fingerprint::Digest;
 use crate::model::tree::{DirectoryDigest, FileInput, Heads, Kind, Tree, TreePath, digest_of_tree, split};
@@ -39,7 +39,7 @@ use crate::model::tree::{DirectoryDigest, FileInput, Heads, Kind, Tree, TreePath
 struct About {
     heads: Heads,
     branch: Option<String>,
-    seen: Vec<Seen>,
+    seen: Vec<WatchedPath>,
     indices: Vec<Index>,
 }
 
@@ -186,7 +186,7 @@ impl Snapshot {
     }
 
     /// Files that decide what counts.
-    pub(crate) fn seen(&self) -> &[Seen] {
+    pub(crate) fn seen(&self) -> &[WatchedPath] {
         &self.about.seen
     }
 

@@ -15,7 +15,7 @@ use gix::bstr::{BStr, ByteSlice};
 
 use super::content::{self, Content, content_below, content_in};
 use super::listing::{Listed, Listing};
-use super::place::Root;
+use super::place::RootDir;
 #[cfg(unix)]
 use super::refresh::{Refreshed, refresh};
 use super::snapshot::Snapshot;
@@ -24,13 +24,13 @@ use super::threads;
 use super::walk::{self, Files};
 use crate::error::Result;
 use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::remember::memo::Memo;
+use crate::inputs::remember::process_cache::ProcessCache;
 use crate::inputs::remember::stat_cache::{StatCache, Unsaved};
 use crate::model::cancellation::Cancellation;
 use crate::model::tree::{Tree, TreePath, split};
 
 /// The last looks that found nothing new. Several can be of one checkout, and each may take megabytes.
-static SNAPSHOTS: Memo<Arc<Snapshot>> = Memo::new(4);
+static SNAPSHOTS: ProcessCache<Arc<Snapshot>> = ProcessCache::new(4);
 
 /// What a sweep found.
 pub struct Swept {
@@ -48,7 +48,7 @@ pub struct Swept {
 /// [`crate::error::Error::InputUnreadable`] for any other file.
 pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation) -> Result<Swept> {
     let stamp = Stamp::now();
-    let root = Root::open(&subject.root)?;
+    let root = RootDir::open(&subject.root)?;
     let cache = StatCache::new(&subject.root, subject.key(), stat_caches);
     let known = SNAPSHOTS.take(&cache.id(), &stamp).or_else(|| {
         let (bytes, start) = cache.load(&stamp)?;
@@ -100,7 +100,7 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Reads what stands at paths, or takes it from the last look where that still holds.
 struct Reader<'a> {
-    root: &'a Root,
+    root: &'a RootDir,
     known: Option<Known<'a>>,
     stamp: &'a Stamp,
     cancellation: &'a Cancellation,

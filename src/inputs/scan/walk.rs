@@ -18,7 +18,7 @@ use super::cachedir;
 use super::directory::Directory;
 use super::exclude::Exclude;
 use super::listing::{Listed, ListedDirectory, Listing};
-use super::place::{FileType, Root, too_long};
+use super::place::{FileType, RootDir, too_long};
 use super::selection::{MANIFEST, Selection};
 use super::subject::Subject;
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ use crate::inputs::git::index::Index;
 use crate::inputs::git::repository::{self, unusable};
 use crate::inputs::git::tracked::Tracked;
 use crate::inputs::git::worktree::{self, Worktree};
-use crate::inputs::remember::seen::Seen;
+use crate::inputs::remember::dependency::WatchedPath;
 use crate::model::cancellation::Cancellation;
 use crate::model::tree::{Heads, TreePath};
 use crate::request::Environment;
@@ -48,7 +48,7 @@ pub(crate) struct Files {
 /// of them out in the end.
 pub(crate) fn list(
     subject: &Subject,
-    root: &Root,
+    root: &RootDir,
     cancellation: &Cancellation,
     found: &dyn Fn(Files),
 ) -> Result<Listing> {
@@ -65,7 +65,7 @@ pub(crate) fn list(
     };
     let (selection, full) = (selection.as_ref(), BString::default());
     let mut walk = Walk { root, exclude, git, selection, cancellation, found, full, slots: 0, listing };
-    let around = Around { ignored: false, belongs: selection.is_none(), parent: None };
+    let around = ParentState { ignored: false, belongs: selection.is_none(), parent: None };
     walk.listing.seen.extend(worktree::seen(root.path()));
     match worktree::around(root.path()) {
         Some(Worktree { top, lead }) => {
@@ -90,7 +90,7 @@ pub(crate) fn list(
 }
 
 struct Walk<'a> {
-    root: &'a Root,
+    root: &'a RootDir,
     exclude: Exclude,
     git: &'a Environment,
     selection: Option<&'a Selection>,
@@ -133,7 +133,7 @@ struct Repository<'a> {
 
 /// Facts about a directory that follow from the directories above it.
 #[derive(Clone, Copy)]
-struct Around {
+struct ParentState {
     ignored: bool,
     /// True if the directory above it counts.
     belongs: bool,
@@ -144,7 +144,7 @@ struct Around {
 impl Walk<'_> {
     /// Walks the current path as a part of `repository`. The worktree has its `top` at this path or above; `lead` is the
     /// path between them.
-    fn repository(&mut self, repository: &gix::Repository, top: &Path, lead: &Path, around: Around) -> Result<()> {
+    fn repository(&mut self, repository: &gix::Repository, top: &Path, lead: &Path, around: ParentState) -> Result<()> {
         let at = self.full.clone();
         let head = repository::head(repository).map_err(|error| unusable(top, error))?;
         let config = GitConfig::of(repository, head.branch(), top, self.git).map_err(|error| unusable(top, error))?;
@@ -170,10 +170,10 @@ impl Walk<'_> {
         let prefix = if self.full.is_empty() { 0 } else { self.full.len() + 1 };
         let all = tracked.all();
         let mut inside = Repository { prefix, root: top.to_owned(), rules, tracked };
-        self.directory(&mut inside, all, Around { ignored, ..around })?;
+        self.directory(&mut inside, all, ParentState { ignored, ..around })?;
         for path in inside.rules.not_fetched() {
             // git may fetch it without a change to any file that is watched here.
-            self.listing.seen.push(Seen::never());
+            self.listing.seen.push(WatchedPath::never());
             let mut full = at.clone();
             push_name(&mut full, path.0.as_bstr());
             self.listing.rules_not_fetched.push(TreePath(full));
@@ -182,14 +182,19 @@ impl Walk<'_> {
     }
 
     /// Walks the root without a repository: all that its own ignore files do not name counts.
-    fn plain(&mut self, around: Around) -> Result<()> {
+    fn plain(&mut self, around: ParentState) -> Result<()> {
         let root = self.root.path().to_owned();
         let mut inside = Repository { prefix: 0, root, rules: Rules::none(), tracked: Tracked::none() };
         self.directory(&mut inside, 0..0, around)
     }
 
     /// Walks the directory at the current path, in which git tracks `tracked`.
-    fn directory(&mut self, repository: &mut Repository<'_>, mut tracked: Range<usize>, around: Around) -> Result<()> {
+    fn directory(
+        &mut self,
+        repository: &mut Repository<'_>,
+        mut tracked: Range<usize>,
+        around: ParentState,
+    ) -> Result<()> {
         self.cancellation.check()?;
         let Some(directory) = Directory::read(self.root, self.full.as_bstr())? else {
             let Some(parent) = around.parent else {
@@ -207,18 +212,18 @@ impl Walk<'_> {
                 Ok(nested) if nested.workdir().is_some() => {
                     self.not_there(repository, tracked);
                     let top = self.root.on_disk(self.full.as_bstr())?;
-                    return self.repository(&nested, &top, Path::new(""), Around { ignored: false, ..around });
+                    return self.repository(&nested, &top, Path::new(""), ParentState { ignored: false, ..around });
                 }
                 Err(problem) if problem.is_known => return Err(unusable(directory.path(), problem)),
                 // It may become a repository without a change to any file that is watched here.
                 _ => {
                     cachedir::out_of_descriptors(&directory.path().join(".git"))?;
-                    self.listing.seen.push(Seen::never());
+                    self.listing.seen.push(WatchedPath::never());
                 }
             }
         }
         for name in [cachedir::TAG, GITIGNORE].into_iter().filter(|name| has(name)) {
-            self.listing.seen.push(Seen::at(&directory.path().join(name)));
+            self.listing.seen.push(WatchedPath::at(&directory.path().join(name)));
         }
         let number = self.listing.directories.len();
         let (stat, names) = (directory.stat, directory.names());
@@ -294,7 +299,7 @@ impl Walk<'_> {
                     self.listing.paths.push(Listed { path, directory: Some(number), slot, tracked: is_tracked });
                 }
                 Counts::Below(below) => {
-                    let around = Around { ignored: only_tracked, belongs, parent: Some(number) };
+                    let around = ParentState { ignored: only_tracked, belongs, parent: Some(number) };
                     self.subdirectory(repository, below, around)?;
                 }
             }
@@ -307,7 +312,12 @@ impl Walk<'_> {
 
     /// Walks the directory at the current path, if it can count. `around` is known from the directory that holds it; git
     /// tracks `below` in it.
-    fn subdirectory(&mut self, repository: &mut Repository<'_>, below: Range<usize>, around: Around) -> Result<()> {
+    fn subdirectory(
+        &mut self,
+        repository: &mut Repository<'_>,
+        below: Range<usize>,
+        around: ParentState,
+    ) -> Result<()> {
         let path = self.full[repository.prefix..].as_bstr();
         let holds_tracked = !below.is_empty() || repository.tracked.is_submodule(path);
         let is_outside = |selection: &Selection| !around.belongs && !selection.leads_to(self.full.as_bstr());
@@ -319,7 +329,7 @@ impl Walk<'_> {
             self.not_there(repository, below);
             return Ok(());
         }
-        self.directory(repository, below, Around { ignored, ..around })
+        self.directory(repository, below, ParentState { ignored, ..around })
     }
 
     /// Adds the paths of `tracked` that count to the listing. The walk does not come past them.

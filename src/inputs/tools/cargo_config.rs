@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::fs::files;
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 use crate::inputs::scan::directory::is_gone;
 use crate::model::fingerprint::Digest;
 use crate::model::maps::map_of;
@@ -122,8 +122,8 @@ pub(crate) const COMMAND_LINE: &str = "--config";
 /// Returns every configuration file that a cargo started in `root` reads, the most important one first.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>
-pub(crate) fn cargo_configs(root: &Path, env: &Environment, watch: &Watch) -> Result<Vec<CargoConfig>> {
-    let mut chain = Chain { root, watch, found: Vec::new(), seen: HashSet::new() };
+pub(crate) fn cargo_configs(root: &Path, env: &Environment, recorder: &Recorder) -> Result<Vec<CargoConfig>> {
+    let mut chain = Chain { root, recorder, found: Vec::new(), seen: HashSet::new() };
     for value in env.configuration().iter().rev() {
         chain.of_command_line(value)?;
     }
@@ -144,7 +144,7 @@ pub(crate) fn cargo_configs(root: &Path, env: &Environment, watch: &Watch) -> Re
 ///
 /// [`Error::InputUnreadable`] for a configuration file that cannot be read.
 pub fn target_directory(root: &Path, env: &Environment) -> Result<PathBuf> {
-    Ok(target_directory_of(&cargo_configs(root, env, &Watch::default())?, root, env))
+    Ok(target_directory_of(&cargo_configs(root, env, &Recorder::default())?, root, env))
 }
 
 /// Does what [`target_directory`] does, if the configuration is known.
@@ -168,7 +168,7 @@ pub(crate) const TARGET_DIRECTORY: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD
 ///
 /// [`Error::InputUnreadable`] for a configuration file that cannot be read.
 pub fn configured_targets(root: &Path, env: &Environment) -> Result<Vec<String>> {
-    let configs = cargo_configs(root, env, &Watch::default())?;
+    let configs = cargo_configs(root, env, &Recorder::default())?;
     let named: Vec<&toml::Value> =
         configs.iter().filter_map(|config| config.table.get("build")?.get("target")).collect();
     let variable = env.get("CARGO_BUILD_TARGET").and_then(OsStr::to_str);
@@ -193,7 +193,7 @@ pub fn configured_targets(root: &Path, env: &Environment) -> Result<Vec<String>>
 ///
 /// [`Error::InputUnreadable`] for a configuration file that cannot be read.
 pub fn configured_profiles(root: &Path, env: &Environment, asked: &str) -> Result<BTreeSet<String>> {
-    let configs = cargo_configs(root, env, &Watch::default())?;
+    let configs = cargo_configs(root, env, &Recorder::default())?;
     let tables = configs.iter().filter_map(|config| config.table.get("profile")?.as_table());
     let prefix = format!("CARGO_PROFILE_{}_", asked.to_uppercase().replace('-', "_"));
     let is_asked = env.iter().any(|(name, _)| name.to_str().is_some_and(|name| name.starts_with(&prefix)));
@@ -219,7 +219,7 @@ pub struct Configured {
 /// [`Error::InputUnreadable`] for a configuration file that cannot be read.
 pub fn configured_variables(root: &Path, env: &Environment) -> Result<BTreeMap<String, Configured>> {
     let mut variables = BTreeMap::new();
-    for config in cargo_configs(root, env, &Watch::default())? {
+    for config in cargo_configs(root, env, &Recorder::default())? {
         let Some(table) = config.table.get("env").and_then(toml::Value::as_table) else { continue };
         for (name, value) in table {
             let is_forced = value.get("force").and_then(toml::Value::as_bool).unwrap_or(false);
@@ -234,7 +234,7 @@ pub fn configured_variables(root: &Path, env: &Environment) -> Result<BTreeMap<S
 
 struct Chain<'a> {
     root: &'a Path,
-    watch: &'a Watch,
+    recorder: &'a Recorder,
     found: Vec<CargoConfig>,
     seen: HashSet<PathBuf>,
 }
@@ -261,7 +261,7 @@ impl Chain<'_> {
     }
 
     fn read(&mut self, path: &Path) -> Result<bool> {
-        self.watch.at(path);
+        self.recorder.at(path);
         let bytes = match files::read(path) {
             Ok(bytes) => bytes,
             Err(error) if is_gone(&error) || path.is_dir() => return Ok(false),

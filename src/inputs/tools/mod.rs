@@ -8,6 +8,7 @@
 pub(crate) mod cargo_config;
 pub(crate) mod flags;
 pub(crate) mod named;
+pub(crate) mod program_search;
 pub(crate) mod recognition;
 pub(crate) mod remapping;
 pub(crate) mod rustup;

@@ -22,7 +22,7 @@ use super::remapping;
 use super::texts;
 use crate::error::Result;
 use crate::fs::files;
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 use crate::inputs::scan::content::{content, file_input};
 use crate::model::inventory::NamedFile;
 use crate::model::portable_path::PortablePath;
@@ -51,9 +51,9 @@ pub(crate) fn named(
     env: &Environment,
     exclude: &[String],
     root: &Path,
-    watch: &Watch,
+    recorder: &Recorder,
 ) -> Result<Named> {
-    followed(flags::mentioned(configs, env, root).into(), configs, env, exclude, root, watch)
+    followed(flags::mentioned(configs, env, root).into(), configs, env, exclude, root, recorder)
 }
 
 /// Reads what the mentions in `ahead` name, and what those files name in turn.
@@ -63,7 +63,7 @@ fn followed(
     env: &Environment,
     exclude: &[String],
     root: &Path,
-    watch: &Watch,
+    recorder: &Recorder,
 ) -> Result<Named> {
     if ahead.is_empty() {
         return Ok(Named::default());
@@ -71,7 +71,7 @@ fn followed(
     let patterns =
         gix::ignore::Search::from_overrides(exclude, gix::ignore::search::Ignore { support_precious: false });
     let target = cargo_config::target_directory_of(configs, root, env);
-    let mut reader = Reader { root, watch, patterns, target, found: BTreeMap::new(), scripts: HashSet::new() };
+    let mut reader = Reader { root, recorder, patterns, target, found: BTreeMap::new(), scripts: HashSet::new() };
     let (mut linkers, mut remapped) = (Vec::new(), Vec::new());
     while let Some(mention) = ahead.pop_front() {
         match mention.used {
@@ -94,11 +94,11 @@ fn followed(
 /// Returns the files that flags name to a rustc that is started in `directory`, as cargo starts it for packages outside the
 /// workspace at `root`.
 pub(crate) fn named_in(directory: &Path, root: &Path, env: &Environment) -> Result<Vec<PathBuf>> {
-    let watch = Watch::default();
-    let configs = cargo_config::cargo_configs(root, env, &watch)?;
+    let recorder = Recorder::default();
+    let configs = cargo_config::cargo_configs(root, env, &recorder)?;
     let from_here = flags::mentioned(&configs, env, root).into_iter().filter(|mention| mention.base == root);
     let mentions = from_here.map(|mention| Mention { base: directory.to_owned(), ..mention }).collect();
-    let Named { files, .. } = followed(mentions, &configs, env, &[], root, &watch)?;
+    let Named { files, .. } = followed(mentions, &configs, env, &[], root, &recorder)?;
     Ok(files.into_iter().map(|named| PortablePath(named.file.path).on_disk(root)).collect())
 }
 
@@ -110,7 +110,7 @@ fn linker(mention: &Mention) -> PathBuf {
 
 struct Reader<'a> {
     root: &'a Path,
-    watch: &'a Watch,
+    recorder: &'a Recorder,
     patterns: gix::ignore::Search,
     /// cargo's target directory, with links resolved.
     target: PathBuf,
@@ -138,7 +138,7 @@ impl Reader<'_> {
         if self.is_excluded(&name) {
             return Ok(false);
         }
-        self.watch.at(path);
+        self.recorder.at(path);
         if let Some(known) = self.found.get_mut(&name) {
             known.links_only &= links_only;
             return Ok(known.file.kind != Kind::Absent);
@@ -158,7 +158,7 @@ impl Reader<'_> {
 
     /// Adds the files that a search for libraries can find in `directory`. Linkers do not search below it.
     fn search(&mut self, directory: &Path) -> Result<()> {
-        self.watch.with_target(directory);
+        self.recorder.with_target(directory);
         let Ok(real) = dunce::canonicalize(directory) else { return Ok(()) };
         if !self.is_near(&real) {
             return Ok(());

@@ -6,10 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::toolchain::Look;
+use super::program_search::ProgramSearch;
 use crate::fs::files;
 use crate::fs::identity::StatIdentity;
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 
 /// The triple this addon was built for; the build script passes it on.
 const HOST: &str = env!("DEV_BIN_HOST");
@@ -18,7 +18,7 @@ const HOST: &str = env!("DEV_BIN_HOST");
 pub(crate) struct Rustup<'a> {
     home: PathBuf,
     settings: toml::Table,
-    look: Look<'a>,
+    search: ProgramSearch<'a>,
 }
 
 pub(crate) struct Toolchain {
@@ -44,16 +44,16 @@ enum FileSays {
 }
 
 impl<'a> Rustup<'a> {
-    pub(crate) fn behind(cargo: &Path, look: Look<'a>) -> Option<Self> {
-        if !is_proxy(cargo, look.watch) {
+    pub(crate) fn behind(cargo: &Path, search: ProgramSearch<'a>) -> Option<Self> {
+        if !is_proxy(cargo, search.recorder) {
             return None;
         }
-        let home = match look.env.non_empty("RUSTUP_HOME") {
+        let home = match search.env.non_empty("RUSTUP_HOME") {
             Some(home) => PathBuf::from(home),
-            None => look.env.home()?.join(".rustup"),
+            None => search.env.home()?.join(".rustup"),
         };
-        let settings = table(&home.join("settings.toml"), look.watch);
-        Some(Self { home, settings, look })
+        let settings = table(&home.join("settings.toml"), search.recorder);
+        Some(Self { home, settings, search })
     }
 
     /// rustup's rules: `RUSTUP_TOOLCHAIN`; then, from the working directory upwards, an override set for the directory
@@ -61,11 +61,11 @@ impl<'a> Rustup<'a> {
     ///
     /// <https://rust-lang.github.io/rustup/overrides.html>
     pub(crate) fn toolchain(&self) -> Toolchain {
-        if let Some(name) = self.look.env.word("RUSTUP_TOOLCHAIN") {
+        if let Some(name) = self.search.env.word("RUSTUP_TOOLCHAIN") {
             return self.named(name);
         }
         let overrides = self.settings.get("overrides").and_then(toml::Value::as_table);
-        for directory in self.look.root.ancestors() {
+        for directory in self.search.root.ancestors() {
             let name = directory.to_str().and_then(|directory| overrides?.get(directory)?.as_str());
             if let Some(name) = name {
                 return self.named(name);
@@ -76,7 +76,7 @@ impl<'a> Rustup<'a> {
                 FileSays::This(toolchain) => return toolchain,
             }
         }
-        let fallback = || table(Path::new("/etc/rustup/settings.toml"), self.look.watch);
+        let fallback = || table(Path::new("/etc/rustup/settings.toml"), self.search.recorder);
         let default = |settings: &toml::Table| Some(settings.get("default_toolchain")?.as_str()?.to_owned());
         let name = default(&self.settings).or_else(|| default(&fallback()));
         self.named(name.as_deref().unwrap_or("stable"))
@@ -86,7 +86,7 @@ impl<'a> Rustup<'a> {
     fn of_file(&self, directory: &Path) -> FileSays {
         let read = |name| {
             let path = directory.join(name);
-            self.look.watch.at(&path);
+            self.search.recorder.at(&path);
             files::read_to_string(&path)
         };
         let Ok(text) = read("rust-toolchain").or_else(|_| read("rust-toolchain.toml")) else {
@@ -107,7 +107,7 @@ impl<'a> Rustup<'a> {
         }
         let toolchains = self.home.join("toolchains");
         let exact = toolchains.join(name);
-        self.look.watch.at(&exact);
+        self.search.recorder.at(&exact);
         if exact.is_dir() {
             return Toolchain { name: name.to_owned(), directory: exact };
         }
@@ -118,20 +118,20 @@ impl<'a> Rustup<'a> {
 }
 
 /// True if a program is rustup under another name: a link to it, or a hard link beside it.
-pub(crate) fn is_proxy(program: &Path, watch: &Watch) -> bool {
+pub(crate) fn is_proxy(program: &Path, recorder: &Recorder) -> bool {
     let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
-    watch.with_target(program);
+    recorder.with_target(program);
     let is_rustup = |path: &Path| path.file_name().is_some_and(|found| found == name.as_str());
     if dunce::canonicalize(program).is_ok_and(|target| is_rustup(&target)) {
         return true;
     }
     let beside = program.with_file_name(&name);
-    watch.at(&beside);
+    recorder.at(&beside);
     let (Ok(one), Ok(other)) = (fs::metadata(program), fs::metadata(beside)) else { return false };
     StatIdentity::of(&one) == StatIdentity::of(&other)
 }
 
-fn table(path: &Path, watch: &Watch) -> toml::Table {
-    watch.at(path);
+fn table(path: &Path, recorder: &Recorder) -> toml::Table {
+    recorder.at(path);
     files::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }

@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cargo_config::CargoConfig;
+use super::program_search::ProgramSearch;
 use super::rustup::{self, Rustup, Toolchain};
 use crate::error::{Error, Result};
 use crate::fs::files;
-use crate::fs::identity::StatIdentity;
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 use crate::model::inventory::Tool;
 use crate::request::{Builder, Environment, Request};
 
@@ -37,7 +37,7 @@ pub struct Shims {
 
 /// What programs that were asked say of the toolchain behind them.
 #[derive(Clone, Debug)]
-pub struct Behind {
+pub struct RealToolchain {
     /// The directory of the compiler.
     pub sysroot: PathBuf,
     /// The cargo that really builds, where cargo is a shim.
@@ -52,24 +52,24 @@ pub(crate) fn tools(
     env: &Environment,
     configs: &[CargoConfig],
     linkers: &[PathBuf],
-    watch: &Watch,
+    recorder: &Recorder,
 ) -> Result<(BTreeMap<String, Tool>, Option<Shims>)> {
-    let look = Look { env, root, watch };
+    let search = ProgramSearch { env, root, recorder };
     let mut tools = BTreeMap::new();
-    let cargo = look.find("cargo").ok_or_else(|| Error::ToolNotFound {
+    let cargo = search.find("cargo").ok_or_else(|| Error::ToolNotFound {
         what: "cargo is not on the PATH".into(),
         hint: "install Rust from https://rustup.rs, or put cargo's directory on the PATH".into(),
     })?;
-    let rustup = Rustup::behind(&cargo, look);
+    let rustup = Rustup::behind(&cargo, search);
     let toolchain = rustup.as_ref().map(Rustup::toolchain);
-    tools.insert("cargo".to_owned(), look.real(&cargo, toolchain.as_ref()));
+    tools.insert("cargo".to_owned(), real(search, &cargo, toolchain.as_ref()));
 
     let rustc = chosen(env, configs, &["RUSTC", "CARGO_BUILD_RUSTC"], "rustc");
     let rustc = rustc.map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
-    let located = look.located(&rustc);
-    tools.insert("rustc".to_owned(), look.real(&located, toolchain.as_ref()));
-    let driver = look.compiler_library(&tools["rustc"].path);
-    let shims = look.shims(&tools, driver.is_some()).map(|cargo| Shims {
+    let located = search.located(&rustc);
+    tools.insert("rustc".to_owned(), real(search, &located, toolchain.as_ref()));
+    let driver = compiler_library(search, &tools["rustc"].path);
+    let shims = shims(search, &tools, driver.is_some()).map(|cargo| Shims {
         rustc: if cargo { rustc } else { located },
         cargo,
         toolchain: toolchain.map(Toolchain::into_name),
@@ -86,11 +86,11 @@ pub(crate) fn tools(
         ),
     ] {
         if let Some(wrapper) = chosen(env, configs, &variables, key) {
-            tools.insert(role.to_owned(), look.tool(&look.located(Path::new(&wrapper)), None));
+            tools.insert(role.to_owned(), search.tool(&search.located(Path::new(&wrapper)), None));
         }
     }
     for linker in linkers {
-        let found = look.tool(&look.located(linker), None);
+        let found = search.tool(&search.located(linker), None);
         let count = tools.keys().filter(|role| role.starts_with(LINKER)).count();
         let role = if count == 0 { LINKER.to_owned() } else { format!("{LINKER} {}", count + 1) };
         if !tools.iter().any(|(role, known)| role.starts_with(LINKER) && known.path == found.path) {
@@ -98,7 +98,7 @@ pub(crate) fn tools(
         }
     }
     if request.builder == Builder::Zigbuild {
-        zig(request, look, &mut tools)?;
+        zig(request, search, &mut tools)?;
     }
     Ok((tools, shims))
 }
@@ -108,18 +108,18 @@ const LINKER: &str = "linker";
 
 /// Puts what is `behind` the `shims` among `tools` in their place. Whether the compiler is known then; otherwise nothing is
 /// changed.
-pub(crate) fn put_behind(
+pub(crate) fn replace_shims(
     tools: &mut BTreeMap<String, Tool>,
     shims: &Shims,
-    behind: &Behind,
+    behind: &RealToolchain,
     env: &Environment,
     root: &Path,
 ) -> bool {
-    let look = Look { env, root, watch: &Watch::default() };
+    let search = ProgramSearch { env, root, recorder: &Recorder::default() };
     let program = |name: &str| behind.sysroot.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let rustc = look.tool(&program("rustc"), None);
-    let Some(driver) = look.compiler_library(&rustc.path).filter(|_| rustc.stat.is_some()) else { return false };
-    let cargo = shims.cargo.then(|| look.tool(&behind.cargo.clone().unwrap_or_else(|| program("cargo")), None));
+    let rustc = search.tool(&program("rustc"), None);
+    let Some(driver) = compiler_library(search, &rustc.path).filter(|_| rustc.stat.is_some()) else { return false };
+    let cargo = shims.cargo.then(|| search.tool(&behind.cargo.clone().unwrap_or_else(|| program("cargo")), None));
     tools.insert("rustc driver".to_owned(), driver);
     for (role, tool) in [("rustc", Some(rustc)), ("cargo", cargo)] {
         let Some(tool) = tool else { continue };
@@ -154,79 +154,45 @@ fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &
     })
 }
 
-/// Where programs are looked for, and what takes down where.
-#[derive(Clone, Copy)]
-pub(crate) struct Look<'a> {
-    pub(crate) env: &'a Environment,
-    pub(crate) root: &'a Path,
-    pub(crate) watch: &'a Watch,
+/// `program` itself, or what stands behind it when it is a proxy of the rustup that chose `toolchain`.
+fn real(search: ProgramSearch<'_>, program: &Path, toolchain: Option<&Toolchain>) -> Tool {
+    match toolchain {
+        Some(toolchain) if rustup::is_proxy(program, search.recorder) => {
+            let name = program.file_name().unwrap_or(program.as_os_str());
+            search.tool(&toolchain.directory.join("bin").join(name), Some(&toolchain.name))
+        }
+        _ => search.tool(program, None),
+    }
 }
 
-impl Look<'_> {
-    /// Finds a program as a shell in the checkout would.
-    fn find(&self, name: &str) -> Option<PathBuf> {
-        let found = self.env.find_program(name, self.root);
-        self.watch.sought(name, found.as_deref());
-        found
-    }
+/// `librustc_driver`, which holds the compiler: `rustc` itself is a small program that a rebuild of the compiler
+/// leaves as it was.
+fn compiler_library(search: ProgramSearch<'_>, rustc: &str) -> Option<Tool> {
+    let installation = Path::new(rustc).parent()?.parent()?;
+    let driver = LIBRARIES.iter().find_map(|name| {
+        let directory = installation.join(name);
+        search.recorder.at(&directory);
+        let mut drivers: Vec<PathBuf> = fs::read_dir(directory)
+            .ok()?
+            .flatten()
+            .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains("rustc_driver-")))
+            .map(|entry| entry.path())
+            .collect();
+        drivers.sort();
+        drivers.into_iter().next()
+    });
+    driver.map(|driver| search.tool(&driver, None))
+}
 
-    fn located(&self, program: &Path) -> PathBuf {
-        program.to_str().and_then(|name| self.find(name)).unwrap_or_else(|| program.to_owned())
-    }
-
-    fn tool(&self, path: &Path, toolchain: Option<&str>) -> Tool {
-        self.watch.with_target(path);
-        let path = dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        Tool {
-            stat: fs::metadata(&path).ok().map(|metadata| StatIdentity::of(&metadata)),
-            path: path.to_string_lossy().into_owned(),
-            toolchain: toolchain.map(str::to_owned),
-            known_as: None,
-            version: None,
-        }
-    }
-
-    /// `program` itself, or what stands behind it when it is a proxy of the rustup that chose `toolchain`.
-    fn real(&self, program: &Path, toolchain: Option<&Toolchain>) -> Tool {
-        match toolchain {
-            Some(toolchain) if rustup::is_proxy(program, self.watch) => {
-                let name = program.file_name().unwrap_or(program.as_os_str());
-                self.tool(&toolchain.directory.join("bin").join(name), Some(&toolchain.name))
-            }
-            _ => self.tool(program, None),
-        }
-    }
-
-    /// `librustc_driver`, which holds the compiler: `rustc` itself is a small program that a rebuild of the compiler
-    /// leaves as it was.
-    fn compiler_library(&self, rustc: &str) -> Option<Tool> {
-        let installation = Path::new(rustc).parent()?.parent()?;
-        let driver = LIBRARIES.iter().find_map(|name| {
-            let directory = installation.join(name);
-            self.watch.at(&directory);
-            let mut drivers: Vec<PathBuf> = fs::read_dir(directory)
-                .ok()?
-                .flatten()
-                .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains("rustc_driver-")))
-                .map(|entry| entry.path())
-                .collect();
-            drivers.sort();
-            drivers.into_iter().next()
-        });
-        driver.map(|driver| self.tool(&driver, None))
-    }
-
-    /// Tells for a toolchain behind shims whether cargo is one. A program that is missing is none: to ask it
-    /// could be to install it.
-    fn shims(&self, tools: &BTreeMap<String, Tool>, has_driver: bool) -> Option<bool> {
-        let (cargo, rustc) = (&tools["cargo"], &tools["rustc"]);
-        let directory = |tool: &Tool| Path::new(&tool.path).parent().map(Path::to_owned);
-        let is_shim = |tool: &Tool, has_driver: bool| tool.stat.is_some() && (!has_driver || is_script(&tool.path));
-        let is_beside = directory(cargo) == directory(rustc);
-        let cargo_is =
-            is_shim(cargo, if is_beside { has_driver } else { self.compiler_library(&cargo.path).is_some() });
-        (cargo_is || is_shim(rustc, has_driver)).then_some(cargo_is)
-    }
+/// Tells for a toolchain behind shims whether cargo is one. A program that is missing is none: to ask it
+/// could be to install it.
+fn shims(search: ProgramSearch<'_>, tools: &BTreeMap<String, Tool>, has_driver: bool) -> Option<bool> {
+    let (cargo, rustc) = (&tools["cargo"], &tools["rustc"]);
+    let directory = |tool: &Tool| Path::new(&tool.path).parent().map(Path::to_owned);
+    let is_shim = |tool: &Tool, has_driver: bool| tool.stat.is_some() && (!has_driver || is_script(&tool.path));
+    let is_beside = directory(cargo) == directory(rustc);
+    let cargo_is = is_shim(cargo, if is_beside { has_driver } else { compiler_library(search, &cargo.path).is_some() });
+    (cargo_is || is_shim(rustc, has_driver)).then_some(cargo_is)
 }
 
 /// Where an installation keeps the compiler's library; distributions have ideas of their own.
@@ -247,13 +213,13 @@ fn is_script(path: &str) -> bool {
     read.is_ok() && start == *b"#!"
 }
 
-fn zig(request: &Request, look: Look<'_>, tools: &mut BTreeMap<String, Tool>) -> Result<()> {
-    let env = look.env;
+fn zig(request: &Request, search: ProgramSearch<'_>, tools: &mut BTreeMap<String, Tool>) -> Result<()> {
+    let env = search.env;
     let in_cargo_home = || {
         let name = format!("cargo-zigbuild{}", std::env::consts::EXE_SUFFIX);
         env.cargo_home().map(|home| home.join("bin").join(name)).filter(|path| path.is_file())
     };
-    let zigbuild = look.find("cargo-zigbuild").or_else(in_cargo_home).ok_or_else(|| Error::ToolNotFound {
+    let zigbuild = search.find("cargo-zigbuild").or_else(in_cargo_home).ok_or_else(|| Error::ToolNotFound {
         what: format!(
             "cargo-zigbuild is not on the PATH; building `{}`{} needs it",
             request.package,
@@ -261,13 +227,13 @@ fn zig(request: &Request, look: Look<'_>, tools: &mut BTreeMap<String, Tool>) ->
         ),
         hint: "install it and zig with `pip install cargo-zigbuild ziglang`, or `cargo install cargo-zigbuild` and zig from https://ziglang.org".into(),
     })?;
-    tools.insert("cargo-zigbuild".to_owned(), look.tool(&zigbuild, None));
+    tools.insert("cargo-zigbuild".to_owned(), search.tool(&zigbuild, None));
 
     let python = env.word("CARGO_ZIGBUILD_PYTHON_PATH").unwrap_or("python3");
     let zig = env.word("CARGO_ZIGBUILD_ZIG_PATH").unwrap_or("zig");
-    let beside = [Some(zigbuild), look.find(python)].into_iter().flatten().filter_map(|it| python_zig(&it));
-    for (index, path) in look.find(zig).into_iter().chain(beside).enumerate() {
-        let found = look.tool(&path, None);
+    let beside = [Some(zigbuild), search.find(python)].into_iter().flatten().filter_map(|it| python_zig(&it));
+    for (index, path) in search.find(zig).into_iter().chain(beside).enumerate() {
+        let found = search.tool(&path, None);
         if !tools.values().any(|known| known.path == found.path) {
             tools.insert(format!("zig {index}"), found);
         }

@@ -19,8 +19,8 @@ use super::recognition;
 use super::toolchain::{self, Shims};
 use crate::error::Result;
 use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::remember::memo::Memo;
-use crate::inputs::remember::seen::{Seen, Sought, Watch};
+use crate::inputs::remember::dependency::{ProgramLookup, Recorder, WatchedPath};
+use crate::inputs::remember::process_cache::ProcessCache;
 use crate::inputs::remember::stat_cache::{Id, Settled, StatCache, Unsaved};
 use crate::model::fingerprint::Digest;
 use crate::model::inventory::{NamedFile, Tool};
@@ -45,7 +45,7 @@ const VARIABLES: [&str; 11] = [
 
 /// Programs by role, digests of cargo's configuration files by path, and files that are named.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Surroundings {
+pub(crate) struct ToolsAndConfig {
     pub(crate) tools: BTreeMap<String, Tool>,
     pub(crate) configs: BTreeMap<String, Digest>,
     pub(crate) named: Vec<NamedFile>,
@@ -56,21 +56,25 @@ pub(crate) struct Surroundings {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Look {
-    surroundings: Surroundings,
+struct Remembered {
+    surroundings: ToolsAndConfig,
     /// The identities of the files that are named, which an inventory leaves out of its JSON.
     stats: Vec<StatIdentity>,
-    seen: Vec<Seen>,
-    sought: Vec<Sought>,
+    seen: Vec<WatchedPath>,
+    sought: Vec<ProgramLookup>,
 }
 
 /// For more environments and checkouts than one process asks with, by a wide margin.
-static KNOWN: Memo<Arc<Look>> = Memo::new(32);
+static KNOWN: ProcessCache<Arc<Remembered>> = ProcessCache::new(32);
 
 /// Those of `request` in the checkout at `root`, as they are now. The last look is taken from `stat_caches`.
-pub(crate) fn surroundings(request: &Request, root: &Path, stat_caches: &Path) -> Result<(Surroundings, Vec<Unsaved>)> {
+pub(crate) fn tools_and_config(
+    request: &Request,
+    root: &Path,
+    stat_caches: &Path,
+) -> Result<(ToolsAndConfig, Vec<Unsaved>)> {
     if request.builder == Builder::Zigbuild {
-        let mut surroundings = found(request, root, &request.env, &Watch::default())?;
+        let mut surroundings = found(request, root, &request.env, &Recorder::default())?;
         let unsaved = recognition::recognize(&mut surroundings.tools, stat_caches);
         return Ok((surroundings, unsaved));
     }
@@ -82,29 +86,29 @@ pub(crate) fn surroundings(request: &Request, root: &Path, stat_caches: &Path) -
     if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(|look| look.holds(&env, root)) {
         return Ok((look.surroundings.clone(), Vec::new()));
     }
-    let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
-    if let Some(look) = kept.map(Look::whole).filter(|look| look.holds(&env, root)) {
+    let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Remembered>(&bytes[start..]).ok());
+    if let Some(look) = kept.map(Remembered::whole).filter(|look| look.holds(&env, root)) {
         let surroundings = look.surroundings.clone();
         KNOWN.remember(cache.id(), stamp, Arc::new(look));
         return Ok((surroundings, Vec::new()));
     }
-    let watch = Watch::default();
-    let mut surroundings = found(request, root, &env, &watch)?;
+    let recorder = Recorder::default();
+    let mut surroundings = found(request, root, &env, &recorder)?;
     let mut unsaved = recognition::recognize(&mut surroundings.tools, stat_caches);
-    let (seen, sought) = watch.into_parts();
+    let (seen, sought) = recorder.into_parts();
     if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
         return Ok((surroundings, unsaved));
     }
     let stats = surroundings.named.iter().map(|named| named.file.stat).collect();
-    let look = Look { surroundings: surroundings.clone(), stats, seen, sought };
+    let look = Remembered { surroundings: surroundings.clone(), stats, seen, sought };
     let id = cache.id();
     unsaved.push(cache.unsaved(stamp, move |settled| look.settled(settled, id, stamp)));
     Ok((surroundings, unsaved))
 }
 
-impl Look {
+impl Remembered {
     fn holds(&self, env: &Environment, root: &Path) -> bool {
-        self.seen.iter().all(Seen::holds) && self.sought.iter().all(|sought| sought.holds(env, root))
+        self.seen.iter().all(WatchedPath::holds) && self.sought.iter().all(|sought| sought.holds(env, root))
     }
 
     /// As it was before it was kept.
@@ -124,13 +128,13 @@ impl Look {
     }
 }
 
-fn found(request: &Request, root: &Path, env: &Environment, watch: &Watch) -> Result<Surroundings> {
-    let configs = cargo_config::cargo_configs(root, env, watch)?;
-    let Named { files, linkers, remapped } = named::named(&configs, env, &request.excluded(), root, watch)?;
-    let (tools, shims) = toolchain::tools(request, root, env, &configs, &linkers, watch)?;
+fn found(request: &Request, root: &Path, env: &Environment, recorder: &Recorder) -> Result<ToolsAndConfig> {
+    let configs = cargo_config::cargo_configs(root, env, recorder)?;
+    let Named { files, linkers, remapped } = named::named(&configs, env, &request.excluded(), root, recorder)?;
+    let (tools, shims) = toolchain::tools(request, root, env, &configs, &linkers, recorder)?;
     let in_files = configs.into_iter().filter(|config| config.name != cargo_config::COMMAND_LINE);
     let configs = map_of(in_files.map(|config| (config.name, config.digest)));
-    Ok(Surroundings { tools, configs, named: files, remapped, shims })
+    Ok(ToolsAndConfig { tools, configs, named: files, remapped, shims })
 }
 
 fn key(root: &Path, env: &Environment, exclude: &[String]) -> Digest {

@@ -12,7 +12,7 @@ use gix::bstr::ByteSlice;
 
 use crate::error::Result;
 use crate::fs::files;
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 use crate::inputs::scan::selection::{directory_of_manifest, matches};
 use crate::inputs::tools::cargo_config::{CargoConfig, cargo_configs};
 use crate::model::portable_path::{PortablePath, normalized};
@@ -35,8 +35,8 @@ impl Workspace {
     ///
     /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields>
     pub(crate) fn of(tree: &Tree, root: &Path, env: &Environment) -> Result<Self> {
-        let watch = Watch::default();
-        let workspace = table(&root.join(MANIFEST), &watch);
+        let recorder = Recorder::default();
+        let workspace = table(&root.join(MANIFEST), &recorder);
         let listed = workspace.get("workspace").and_then(|workspace| workspace.get("members")?.as_array());
         let clean = |pattern: &str| PortablePath::of(&root.join(pattern), root).0.to_string();
         let members: BTreeSet<String> =
@@ -46,7 +46,7 @@ impl Workspace {
             directory.is_some_and(|directory| members.iter().any(|pattern| matches(pattern, directory)))
         };
         let found = tree.files().iter().filter(is_member).map(|file| PortablePath(file.path.clone()).on_disk(root));
-        let manifests = reached(found.chain(from_everywhere(root, env)?), &watch);
+        let manifests = reached(found.chain(from_everywhere(root, env)?), &recorder);
         Ok(Self { manifests, members })
     }
 }
@@ -62,7 +62,7 @@ impl Neighbours {
     /// Finds the neighbours that the packages in `directories` lead to.
     pub(crate) fn of(directories: impl Iterator<Item = PathBuf>, root: &Path, env: &Environment) -> Result<Self> {
         let starts = directories.filter(|directory| directory.starts_with(root)).map(|it| it.join(MANIFEST));
-        let manifests = reached(starts.chain(from_everywhere(root, env)?), &Watch::default());
+        let manifests = reached(starts.chain(from_everywhere(root, env)?), &Recorder::default());
         let directories = manifests.iter().filter_map(|manifest| manifest.parent()).filter(|it| it.starts_with(root));
         let ways = directories.map(|directory| (normalized(directory), directory.to_owned()));
         Ok(Self { ways: ways.filter(|(directory, _)| !directory.starts_with(root)).collect() })
@@ -78,7 +78,7 @@ impl Neighbours {
 /// Returns the manifests with which every search begins: the one at the root, and those that cargo's configuration names.
 fn from_everywhere(root: &Path, env: &Environment) -> Result<Vec<PathBuf>> {
     let mut manifests = vec![root.join(MANIFEST)];
-    for config in cargo_configs(root, env, &Watch::default())? {
+    for config in cargo_configs(root, env, &Recorder::default())? {
         manifests.extend(configured(&config).into_iter().map(|directory| config.base.join(directory).join(MANIFEST)));
     }
     Ok(manifests)
@@ -99,15 +99,15 @@ fn configured(config: &CargoConfig) -> Vec<String> {
 }
 
 /// Returns `starts` and all manifests that they lead to, each once, as far as they exist.
-pub(crate) fn reached(starts: impl Iterator<Item = PathBuf>, watch: &Watch) -> BTreeSet<PathBuf> {
+pub(crate) fn reached(starts: impl Iterator<Item = PathBuf>, recorder: &Recorder) -> BTreeSet<PathBuf> {
     let (mut ahead, mut seen): (Vec<_>, _) = (starts.collect(), BTreeSet::new());
     let mut found = BTreeSet::new();
     while let Some(manifest) = ahead.pop() {
-        watch.at(&manifest);
+        recorder.at(&manifest);
         if !manifest.is_file() || !seen.insert(normalized(&manifest)) {
             continue;
         }
-        let content = toml::Value::Table(table(&manifest, watch));
+        let content = toml::Value::Table(table(&manifest, recorder));
         let mut named = Vec::new();
         named_paths(&content, &mut named);
         let workspace = content.get("package").and_then(|package| package.get("workspace")?.as_str());
@@ -125,19 +125,19 @@ pub(crate) fn reached(starts: impl Iterator<Item = PathBuf>, watch: &Watch) -> B
 /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-workspace-section>
 #[must_use]
 pub fn workspace_around(directory: &Path) -> Option<PathBuf> {
-    workspace_from(directory, &Watch::default())
+    workspace_from(directory, &Recorder::default())
 }
 
 /// Does what [`workspace_around`] does, and adds the files that the answer depends on to `watch`.
-pub(crate) fn workspace_from(directory: &Path, watch: &Watch) -> Option<PathBuf> {
+pub(crate) fn workspace_from(directory: &Path, recorder: &Recorder) -> Option<PathBuf> {
     let is_there = |directory: &Path| {
         let manifest = directory.join(MANIFEST);
-        watch.at(&manifest);
+        recorder.at(&manifest);
         manifest.is_file()
     };
     let with_manifest = |from: &Path| from.ancestors().find(|it| is_there(it)).map(Path::to_owned);
     let nearest = with_manifest(directory)?;
-    let manifest = table(&nearest.join(MANIFEST), watch);
+    let manifest = table(&nearest.join(MANIFEST), recorder);
     if manifest.contains_key("workspace") {
         return Some(nearest);
     }
@@ -146,7 +146,7 @@ pub(crate) fn workspace_from(directory: &Path, watch: &Watch) -> Option<PathBuf>
     }
     let mut above = nearest.parent().and_then(with_manifest);
     while let Some(root) = above {
-        if let Some(workspace) = table(&root.join(MANIFEST), watch).get("workspace")
+        if let Some(workspace) = table(&root.join(MANIFEST), recorder).get("workspace")
             && !is_excluded(workspace, &root, &nearest)
         {
             return Some(root);
@@ -169,7 +169,7 @@ pub(crate) fn is_excluded(workspace: &toml::Value, root: &Path, package: &Path) 
 /// True if the manifest in `directory` is that of a package, and not of a workspace alone.
 #[must_use]
 pub fn is_package(directory: &Path) -> bool {
-    table(&directory.join(MANIFEST), &Watch::default()).contains_key("package")
+    table(&directory.join(MANIFEST), &Recorder::default()).contains_key("package")
 }
 
 /// Adds every `path` in a manifest to `found`: those of dependencies, patches and targets.
@@ -189,19 +189,20 @@ fn named_paths(value: &toml::Value, found: &mut Vec<String>) {
 ///
 /// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-exclude-and-include-fields>
 pub(crate) fn include_patterns(directory: &Path, root: &Path) -> Vec<String> {
-    let watch = Watch::default();
-    let manifest = table(&directory.join(MANIFEST), &watch);
+    let recorder = Recorder::default();
+    let manifest = table(&directory.join(MANIFEST), &recorder);
     let Some(package) = manifest.get("package") else { return Vec::new() };
     let own = package.get("include");
     let is_inherited = own.is_some_and(|own| own.get("workspace").is_some());
     let workspace = package.get("workspace").and_then(toml::Value::as_str).map(|path| directory.join(path));
-    let inherited = is_inherited.then(|| table(&workspace.unwrap_or_else(|| root.to_owned()).join(MANIFEST), &watch));
+    let inherited =
+        is_inherited.then(|| table(&workspace.unwrap_or_else(|| root.to_owned()).join(MANIFEST), &recorder));
     let inherited = inherited.as_ref().and_then(|it| it.get("workspace")?.get("package")?.get("include"));
     let patterns = if is_inherited { inherited } else { own }.and_then(toml::Value::as_array);
     patterns.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
 }
 
-pub(crate) fn table(manifest: &Path, watch: &Watch) -> toml::Table {
-    watch.at(manifest);
+pub(crate) fn table(manifest: &Path, recorder: &Recorder) -> toml::Table {
+    recorder.at(manifest);
     files::read_to_string(manifest).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }

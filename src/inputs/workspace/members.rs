@@ -12,7 +12,7 @@ use gix::bstr::ByteSlice;
 
 use super::manifests::{MANIFEST, is_excluded, reached, table, workspace_from};
 use super::targets::{Targets, entries, package_name};
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 use crate::inputs::scan::selection::matches;
 use crate::model::portable_path::normalized;
 
@@ -20,15 +20,15 @@ use crate::model::portable_path::normalized;
 pub(crate) struct Workspace<'w> {
     pub(crate) root: PathBuf,
     manifest: toml::Table,
-    watch: &'w Watch,
+    recorder: &'w Recorder,
 }
 
 impl<'w> Workspace<'w> {
     /// Finds the workspace that `directory` belongs to.
-    pub(crate) fn around(directory: &Path, watch: &'w Watch) -> Self {
-        let root = workspace_from(directory, watch).map_or_else(|| normalized(directory), |root| normalized(&root));
-        let manifest = table(&root.join(MANIFEST), watch);
-        Self { root, manifest, watch }
+    pub(crate) fn around(directory: &Path, recorder: &'w Recorder) -> Self {
+        let root = workspace_from(directory, recorder).map_or_else(|| normalized(directory), |root| normalized(&root));
+        let manifest = table(&root.join(MANIFEST), recorder);
+        Self { root, manifest, recorder }
     }
 
     /// Returns the package `name`, or, without a name, the default packages in `directory`.
@@ -74,7 +74,7 @@ impl<'w> Workspace<'w> {
     }
 
     fn table(&self, directory: &Path) -> toml::Table {
-        table(&directory.join(MANIFEST), self.watch)
+        table(&directory.join(MANIFEST), self.recorder)
     }
 
     /// Returns the directories of the root package and of the packages that `workspace.members` names.
@@ -111,7 +111,7 @@ impl<'w> Workspace<'w> {
         let Some(section) = self.section() else { return Vec::new() };
         let known: BTreeSet<PathBuf> = members.iter().map(|directory| normalized(directory)).collect();
         let starts = members.iter().cloned().chain(self.inherited(members)).map(|directory| directory.join(MANIFEST));
-        let reached = reached(starts, self.watch).into_iter();
+        let reached = reached(starts, self.recorder).into_iter();
         let directories = reached.filter_map(|manifest| Some(normalized(manifest.parent()?)));
         let is_member = |directory: &PathBuf| {
             directory.starts_with(&self.root)
@@ -130,7 +130,7 @@ impl<'w> Workspace<'w> {
         }
         let has_manifest = |directory: &PathBuf| {
             let manifest = directory.join(MANIFEST);
-            self.watch.at(&manifest);
+            self.recorder.at(&manifest);
             manifest.is_file()
         };
         found.retain(has_manifest);
@@ -159,14 +159,14 @@ impl<'w> Workspace<'w> {
     }
 
     fn directories_in(&self, directory: &Path) -> Vec<PathBuf> {
-        let mut found = entries(directory, self.watch);
+        let mut found = entries(directory, self.recorder);
         found.retain(|path| path.is_dir());
         found.sort();
         found
     }
 
     fn targets(&self, directory: &Path, manifest: &toml::Table) -> Option<Targets> {
-        Targets::of(directory, manifest, &self.manifest, self.watch)
+        Targets::of(directory, manifest, &self.manifest, self.recorder)
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn found(directory: &Path, name: Option<&str>) -> Vec<Targets> {
-        Workspace::around(directory, &Watch::default()).packages(directory, name)
+        Workspace::around(directory, &Recorder::default()).packages(directory, name)
     }
 
     fn package(name: &str, rest: &str) -> String {

@@ -13,8 +13,8 @@ use super::manifests::{MANIFEST, table, workspace_from};
 use super::members::Workspace;
 use super::targets::{Targets, package_name};
 use crate::fs::identity::Stamp;
-use crate::inputs::remember::memo::Memo;
-use crate::inputs::remember::seen::{Seen, Watch};
+use crate::inputs::remember::dependency::{Recorder, WatchedPath};
+use crate::inputs::remember::process_cache::ProcessCache;
 use crate::inputs::remember::stat_cache::{Id, Settled, StatCache, Unsaved};
 use crate::model::fingerprint::Digest;
 use crate::model::portable_path::normalized;
@@ -23,11 +23,11 @@ use crate::model::portable_path::normalized;
 #[derive(Serialize, Deserialize)]
 struct Look {
     found: Vec<Targets>,
-    seen: Vec<Seen>,
+    seen: Vec<WatchedPath>,
 }
 
 /// The last looks. There is room for more workspaces than one process asks about.
-static KNOWN: Memo<Arc<Look>> = Memo::new(32);
+static KNOWN: ProcessCache<Arc<Look>> = ProcessCache::new(32);
 
 /// The packages of a workspace that a caller asks about.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ pub fn packages(directory: &Path, asked: Asked<'_>, stat_caches: &Path) -> (Vec<
     };
     let key = Digest::of(serde_json::to_vec(&("packages", name)).expect("text always becomes JSON"));
     let (stamp, cache) = (Stamp::now(), StatCache::new(directory, key, stat_caches));
-    let holds = |look: &Arc<Look>| look.seen.iter().all(Seen::holds);
+    let holds = |look: &Arc<Look>| look.seen.iter().all(WatchedPath::holds);
     if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(holds) {
         return (look.found.clone(), None);
     }
@@ -60,9 +60,9 @@ pub fn packages(directory: &Path, asked: Asked<'_>, stat_caches: &Path) -> (Vec<
         KNOWN.remember(cache.id(), stamp, Arc::clone(&look));
         return (look.found.clone(), None);
     }
-    let watch = Watch::default();
-    let found = Workspace::around(directory, &watch).packages(directory, name);
-    let (seen, _) = watch.into_parts();
+    let recorder = Recorder::default();
+    let found = Workspace::around(directory, &recorder).packages(directory, name);
+    let (seen, _) = recorder.into_parts();
     if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
         return (found, None);
     }
@@ -83,8 +83,8 @@ impl Look {
 /// Returns the first manifest of the workspace in `directory` that is not TOML, and what is wrong with it.
 #[must_use]
 pub fn broken_manifest(directory: &Path) -> Option<(PathBuf, String)> {
-    let watch = Watch::default();
-    let workspace = Workspace::around(directory, &watch);
+    let recorder = Recorder::default();
+    let workspace = Workspace::around(directory, &recorder);
     let members = workspace.members();
     let manifests = std::iter::once(workspace.root.clone()).chain(members).map(|directory| directory.join(MANIFEST));
     manifests.into_iter().find_map(|manifest| {
@@ -98,8 +98,8 @@ pub fn broken_manifest(directory: &Path) -> Option<(PathBuf, String)> {
 #[must_use]
 pub fn package_around(directory: &Path) -> Option<String> {
     let nearest = directory.ancestors().find(|above| above.join(MANIFEST).is_file())?;
-    let watch = Watch::default();
-    let is_root = workspace_from(directory, &watch).is_none_or(|root| normalized(&root) == normalized(nearest));
-    let name = package_name(&table(&nearest.join(MANIFEST), &watch)).map(str::to_owned);
+    let recorder = Recorder::default();
+    let is_root = workspace_from(directory, &recorder).is_none_or(|root| normalized(&root) == normalized(nearest));
+    let name = package_name(&table(&nearest.join(MANIFEST), &recorder)).map(str::to_owned);
     name.filter(|_| !is_root)
 }

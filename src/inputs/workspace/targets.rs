@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 
 /// A package, and the names of what it can build.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,16 +39,21 @@ pub struct Library {
 
 impl Targets {
     /// What the package in `directory` can build, by its `manifest` and that of its `workspace`.
-    pub(crate) fn of(directory: &Path, manifest: &toml::Table, workspace: &toml::Table, watch: &Watch) -> Option<Self> {
+    pub(crate) fn of(
+        directory: &Path,
+        manifest: &toml::Table,
+        workspace: &toml::Table,
+        recorder: &Recorder,
+    ) -> Option<Self> {
         let name = package_name(manifest)?.to_owned();
         let package = manifest.get("package")?;
         let has = |path: &str| {
             let path = directory.join(path);
-            watch.at(&path);
+            recorder.at(&path);
             path.is_file()
         };
         let main = has("src/main.rs").then(|| (name.clone(), directory.join("src/main.rs")));
-        let bins = main.into_iter().chain(discovered(&directory.join("src/bin"), watch)).collect();
+        let bins = main.into_iter().chain(discovered(&directory.join("src/bin"), recorder)).collect();
         let found = Discovery { directory, manifest, edition: edition(package, workspace) };
         let lib = manifest.get("lib").and_then(toml::Value::as_table);
         let is_library = lib.is_some() || (has("src/lib.rs") && package.get("autolib") != Some(&false.into()));
@@ -60,7 +65,7 @@ impl Targets {
         });
         Some(Self {
             bins: found.names("bin", "autobins", bins),
-            examples: found.names("example", "autoexamples", discovered(&directory.join("examples"), watch)),
+            examples: found.names("example", "autoexamples", discovered(&directory.join("examples"), recorder)),
             library,
             default_run: package.get("default-run").and_then(toml::Value::as_str).map(str::to_owned),
             package: name,
@@ -74,11 +79,11 @@ pub(crate) fn package_name(manifest: &toml::Table) -> Option<&str> {
 }
 
 /// The targets in a directory that cargo finds by themselves: files, and directories with a `main.rs`; with their paths.
-fn discovered(directory: &Path, watch: &Watch) -> Vec<(String, PathBuf)> {
+fn discovered(directory: &Path, recorder: &Recorder) -> Vec<(String, PathBuf)> {
     let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let target = |path: PathBuf| {
         let main = path.join("main.rs");
-        watch.at(&main);
+        recorder.at(&main);
         let (named, path) = match path.extension() {
             Some(extension) if extension == "rs" && path.is_file() => (path.file_stem()?.to_owned(), path),
             _ if main.is_file() => (path.file_name()?.to_owned(), main),
@@ -86,12 +91,12 @@ fn discovered(directory: &Path, watch: &Watch) -> Vec<(String, PathBuf)> {
         };
         Some((named.to_str()?.to_owned(), path))
     };
-    entries(directory, watch).into_iter().filter(|path| !is_hidden(path)).filter_map(target).collect()
+    entries(directory, recorder).into_iter().filter(|path| !is_hidden(path)).filter_map(target).collect()
 }
 
 /// What is in a directory; nothing when it cannot be read.
-pub(crate) fn entries(directory: &Path, watch: &Watch) -> Vec<PathBuf> {
-    watch.at(directory);
+pub(crate) fn entries(directory: &Path, recorder: &Recorder) -> Vec<PathBuf> {
+    recorder.at(directory);
     fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 

@@ -26,20 +26,20 @@ static CALLS: Mutex<usize> = Mutex::new(0);
 static CALL_ENDED: Condvar = Condvar::new();
 
 /// The work of one call for the time after its answer.
-pub struct Afterwards {
+pub struct Background {
     brief: RefCell<Vec<Box<dyn FnOnce()>>>,
     lengthy: RefCell<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 /// Registers a call that begins, so that [`wait_for_all`] waits for it.
-impl Default for Afterwards {
+impl Default for Background {
     fn default() -> Self {
         *CALLS.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Self { brief: RefCell::default(), lengthy: RefCell::default() }
     }
 }
 
-impl Drop for Afterwards {
+impl Drop for Background {
     fn drop(&mut self) {
         *CALLS.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         CALL_ENDED.notify_all();
@@ -53,7 +53,7 @@ pub fn wait_for_all() {
     drop(CALL_ENDED.wait_while(calls, |calls| *calls > 0));
 }
 
-impl Afterwards {
+impl Background {
     pub(crate) fn add(&self, work: impl FnOnce() + 'static) {
         self.brief.borrow_mut().push(Box::new(work));
     }

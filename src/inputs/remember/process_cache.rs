@@ -11,12 +11,12 @@ use super::stat_cache::Id;
 use crate::fs::identity::Stamp;
 
 /// Values and the times at which they were seen, by the stat cache that keeps or would keep them.
-pub(crate) struct Memo<T> {
+pub(crate) struct ProcessCache<T> {
     known: LazyLock<Mutex<HashMap<Id, (Stamp, T)>>>,
     most: usize,
 }
 
-impl<T> Memo<T> {
+impl<T> ProcessCache<T> {
     /// Makes an empty memo with room for `most` values.
     pub(crate) const fn new(most: usize) -> Self {
         Self { known: LazyLock::new(Mutex::default), most }
@@ -40,7 +40,7 @@ impl<T> Memo<T> {
     }
 }
 
-impl<T: Clone> Memo<T> {
+impl<T: Clone> ProcessCache<T> {
     /// Returns the value under `id`.
     pub(crate) fn get(&self, id: &Id, stamp: &Stamp) -> Option<T> {
         let known = self.lock();

@@ -28,7 +28,7 @@ pub struct Library {
 
 /// Everything that has to be published beside an executable; empty for nearly all of them.
 #[derive(Clone, Debug, Default)]
-pub struct Shipment {
+pub struct Companions {
     /// Shared libraries and other binaries, each under another name.
     pub libraries: Vec<Library>,
     /// The changes to the executable by which it finds them beside it.

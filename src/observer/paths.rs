@@ -16,7 +16,7 @@ use crate::model::system_files::{is_of_kernel, is_of_system};
 
 /// The owner of a path, which says how the path counts.
 #[derive(Clone)]
-pub(super) enum Place {
+pub(super) enum Owner {
     /// The path does not count: the build made it, the kernel describes the system by it, or another input stands for it.
     Nowhere,
     /// A file of a user, by the path that a process used.
@@ -28,7 +28,7 @@ pub(super) enum Place {
 /// Facts about a path.
 #[derive(Clone)]
 pub(super) struct Known {
-    pub(super) place: Place,
+    pub(super) place: Owner,
     pub(super) kind: Kind,
 }
 
@@ -55,7 +55,7 @@ impl Kind {
 }
 
 /// All paths of a build.
-pub(super) struct Places {
+pub(super) struct Paths {
     /// Files that the build made, except those that it would read as they are if they were there.
     written: HashSet<PathBuf>,
     known: RefCell<HashMap<OsString, Known>>,
@@ -63,7 +63,7 @@ pub(super) struct Places {
     toolchains: RefCell<HashMap<OsString, Option<Rc<Path>>>>,
 }
 
-impl Places {
+impl Paths {
     /// Collects the paths that `processes` wrote, except those in `made`.
     pub(super) fn of(processes: &[Process], made: &BTreeSet<PathBuf>) -> Self {
         let events = processes.iter().flat_map(|process| &process.events);
@@ -98,24 +98,24 @@ impl Places {
 
     /// True if `path` counts and is no file of the system.
     pub(super) fn is_of_user(&self, path: &Path) -> bool {
-        matches!(self.known(path).place, Place::OfUser)
+        matches!(self.known(path).place, Owner::OfUser)
     }
 
     /// True if `path` counts.
     pub(super) fn counts(&self, path: &Path) -> bool {
-        !matches!(self.known(path).place, Place::Nowhere)
+        !matches!(self.known(path).place, Owner::Nowhere)
     }
 
-    fn place(&self, path: &Path) -> Place {
+    fn place(&self, path: &Path) -> Owner {
         if self.was_made(path) {
-            return Place::Nowhere;
+            return Owner::Nowhere;
         }
         if is_of_system(path) {
             // A link may lead from there to a directory of a user.
             let real = in_real_directory(path);
-            return if is_of_system(&real) { Place::OfSystem(real.into()) } else { Place::OfUser };
+            return if is_of_system(&real) { Owner::OfSystem(real.into()) } else { Owner::OfUser };
         }
-        if is_of_user(path) && !is_in_object_store(path) { Place::OfUser } else { Place::Nowhere }
+        if is_of_user(path) && !is_in_object_store(path) { Owner::OfUser } else { Owner::Nowhere }
     }
 
     /// True if the build made the file at `path`, or a directory around it that is gone.

@@ -23,12 +23,12 @@ use super::layout::{Layout, moved_out_dir, names_of, output_of, span_of, span_of
 use super::observation::{Observation, PackageReads, Run, Unobservable, Watched};
 use crate::error::Error;
 use crate::inputs::git::tracked::is_tracked;
-use crate::inputs::remember::seen::Watch;
+use crate::inputs::remember::dependency::Recorder;
 use crate::inputs::tools::named::named_in;
 use crate::inputs::workspace::manifests::{MANIFEST, Neighbours, include_patterns};
+use crate::model::build_units::{BuildDirectories, EXAMPLES, Package, Unit, Units};
 use crate::model::portable_path::{PortablePath, normalized};
 use crate::model::system_files::SystemFiles;
-use crate::model::units::{BuildDirectories, EXAMPLES, Package, Unit, Units};
 use crate::observer::{KnownReads, SeenRuns};
 use crate::request::Environment;
 
@@ -70,7 +70,7 @@ pub fn observe(
     let local = units.units.iter().filter(|unit| unit.package.is_local(home.as_deref()));
     let directories = local.map(|unit| unit.package.directory.clone());
     let neighbours = Neighbours::of(directories, root, env).map_err(|error| unobservable(root, &error))?;
-    let mut observer = Observer {
+    let mut collector = Collector {
         root,
         env,
         home,
@@ -81,24 +81,24 @@ pub fn observe(
         found: Observation::default(),
     };
     for unit in &units.units {
-        observer.unit(unit)?;
+        collector.unit(unit)?;
     }
-    observer.scripts(units)?;
-    observer.handed_out()?;
-    let Observer { mut found, output, .. } = observer;
+    collector.scripts(units)?;
+    collector.handed_out()?;
+    let Collector { mut found, output, .. } = collector;
     found.output = output.roots;
     Ok(found)
 }
 
 /// The extent to which a run was seen.
-struct WasSeen {
+struct Visibility {
     watched: Watched,
     /// The reason why the run is opaque, if it is.
     opaque: Option<String>,
     asking_for_directory: bool,
 }
 
-impl WasSeen {
+impl Visibility {
     fn of(seen: Option<KnownReads<'_>>) -> Self {
         let Some(KnownReads { reads, is_current: true }) = seen else {
             return Self {
@@ -118,7 +118,7 @@ impl WasSeen {
 
 /// Reads of a run for which there is no declaration.
 #[derive(Default)]
-struct Besides {
+struct UndeclaredReads {
     git_state: BTreeSet<PathBuf>,
     listed: BTreeSet<PathBuf>,
     links: BTreeSet<PathBuf>,
@@ -131,7 +131,7 @@ struct Besides {
     asks_undeclared: bool,
 }
 
-struct Observer<'a> {
+struct Collector<'a> {
     root: &'a Path,
     env: &'a Environment,
     /// cargo's home, where it keeps the crates that it fetched.
@@ -143,7 +143,7 @@ struct Observer<'a> {
     found: Observation,
 }
 
-impl<'a> Observer<'a> {
+impl<'a> Collector<'a> {
     fn unit(&mut self, unit: &Unit) -> Result<(), Unobservable> {
         let mut trace = Trace::default();
         let (dep_infos, wrote) = self.layout.traces_of(unit)?;
@@ -171,8 +171,8 @@ impl<'a> Observer<'a> {
         }
         let span = span_of_rustc(&wrote);
         let seen = self.seen_rustc(unit, &wrote);
-        let was_seen = WasSeen::of(seen);
-        let besides = self.seen_besides(seen, &unit.package, &mut files, &mut trace.variables);
+        let visibility = Visibility::of(seen);
+        let besides = self.undeclared_reads(seen, &unit.package, &mut files, &mut trace.variables);
         let is_final = self.output.asked_for.iter().any(|output| unit.files.contains(output));
         self.add(unit, is_local, |_| Run {
             wrote,
@@ -188,10 +188,10 @@ impl<'a> Observer<'a> {
             links: besides.links,
             system: besides.system,
             programs: besides.programs,
-            watched: was_seen.watched,
+            watched: visibility.watched,
             reads_undeclared: !besides.undeclared.is_empty(),
-            opaque: was_seen.opaque,
-            asked_for_directory: was_seen.asking_for_directory,
+            opaque: visibility.opaque,
+            asked_for_directory: visibility.asking_for_directory,
             reads_whole_package: false,
             variables: trace.variables,
         });
@@ -209,12 +209,12 @@ impl<'a> Observer<'a> {
             let Some(unit) = units.units.iter().find(|unit| unit.package.id == script.package_id) else { continue };
             let is_local = unit.package.is_local(self.home.as_deref());
             let seen = self.seen.script(&script.out_dir);
-            let was_seen = WasSeen::of(seen);
-            let reads_whole_package = declares_nothing && is_local && was_seen.opaque.is_some();
+            let visibility = Visibility::of(seen);
+            let reads_whole_package = declares_nothing && is_local && visibility.opaque.is_some();
             // cargo takes these paths relative to the package.
             let named = declared.files.into_iter().map(|file| unit.package.directory.join(file));
             let mut files = self.inputs(named, &unit.package);
-            let besides = self.seen_besides(seen, &unit.package, &mut files, &mut declared.variables);
+            let besides = self.undeclared_reads(seen, &unit.package, &mut files, &mut declared.variables);
             // Declaring nothing means to declare the whole package.
             let directory = normalized(&unit.package.directory);
             let is_declared = |path: &PathBuf| declares_nothing && normalized(path).starts_with(&directory);
@@ -227,7 +227,7 @@ impl<'a> Observer<'a> {
                 }
                 let directory = self.neighbours.reach(unit.package.directory.clone());
                 let is_output = |path: &Path| self.output.roots.contains(&normalized(path));
-                let included = Included::of(&include).below(&directory, &Watch::default(), &is_output);
+                let included = Included::of(&include).below(&directory, &Recorder::default(), &is_output);
                 files.extend(included.map_err(|error| unobservable(&directory, &error))?);
             }
             let (span, moved_from) = (span_of(&output), moved_out_dir(script));
@@ -248,10 +248,10 @@ impl<'a> Observer<'a> {
                     links: besides.links,
                     system: besides.system,
                     programs: besides.programs,
-                    watched: was_seen.watched,
+                    watched: visibility.watched,
                     reads_undeclared,
-                    opaque: was_seen.opaque,
-                    asked_for_directory: was_seen.asking_for_directory,
+                    opaque: visibility.opaque,
+                    asked_for_directory: visibility.asking_for_directory,
                     reads_whole_package,
                     variables,
                 }
@@ -266,14 +266,14 @@ impl<'a> Observer<'a> {
     }
 
     /// Adds the files and variables that a run was seen to read to those that it declared. Returns its other reads.
-    fn seen_besides(
+    fn undeclared_reads(
         &mut self,
         seen: Option<KnownReads<'_>>,
         package: &Package,
         files: &mut BTreeSet<PathBuf>,
         variables: &mut BTreeSet<String>,
-    ) -> Besides {
-        let Some(KnownReads { reads: seen, .. }) = seen else { return Besides::default() };
+    ) -> UndeclaredReads {
+        let Some(KnownReads { reads: seen, .. }) = seen else { return UndeclaredReads::default() };
         let of_cargo = |name: &String| FOR_RUSTC.has(name) || FOR_BUILD_SCRIPTS.has(name);
         let asked: Vec<_> = seen.variables.iter().filter(|name| !of_cargo(name)).cloned().collect();
         let asks_undeclared = asked.iter().any(|name| !variables.contains(name));
@@ -299,10 +299,10 @@ impl<'a> Observer<'a> {
         let undeclared = others.iter().chain(&listed).chain(&links);
         let undeclared = undeclared.filter(|path| is_near(path) && !is_declared(path)).cloned().collect();
         git_state.extend(listed_of_git);
-        self.found.seen_alone.extend(others.iter().chain(&git_state).cloned());
+        self.found.undeclared_files.extend(others.iter().chain(&git_state).cloned());
         files.extend(others);
         let (system, programs) = (seen.system.clone(), seen.programs.clone());
-        Besides { git_state, listed, links, system, programs, undeclared, asks_undeclared }
+        UndeclaredReads { git_state, listed, links, system, programs, undeclared, asks_undeclared }
     }
 
     /// Returns the `files` that are inputs of the build, by paths that lead to them from the checkout.

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use gix::bstr::ByteSlice;
 
 use super::output::Output;
-use crate::model::shipment::Shipment;
+use crate::model::companions::Companions;
 
 /// What an executable needs to be started.
 #[derive(Debug, Default)]
 pub(super) struct Libraries {
     /// Nothing.
-    pub(super) shipment: Shipment,
+    pub(super) companions: Companions,
     /// Libraries that are used where they are.
     pub(super) inputs: Vec<PathBuf>,
     /// Why it does not start from another place; none when it does.

@@ -1,6 +1,6 @@
 //! Telling later, with one `stat` each, whether what was looked at is still as it was.
 //!
-//! Promises: if every [`Seen`] of a look [`holds`](Seen::holds), and each was settled when it was taken, the same look
+//! Promises: if every [`WatchedPath`] of a look [`holds`](WatchedPath::holds), and each was settled when it was taken, the same look
 //! would find the same again. A path where nothing was counts as long as nothing is there.
 //! Does not promise: to see a link that leads to the same file by another way, except where its target counts.
 
@@ -19,7 +19,7 @@ use crate::request::Environment;
 
 /// A path, and what stood behind it when it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Seen {
+pub(crate) struct WatchedPath {
     path: TreePath,
     stat: Option<StatIdentity>,
     /// What the path leads to, where that counts by its name, too.
@@ -33,7 +33,7 @@ pub(crate) struct Seen {
     is_link: bool,
 }
 
-impl Seen {
+impl WatchedPath {
     /// What stands at `path`, or at what it leads to.
     pub(crate) fn at(path: &Path) -> Self {
         Self { path: bytes_of(path), stat: identity(path), target: None, place_only: false, is_link: false }
@@ -49,7 +49,7 @@ impl Seen {
         let found = fs::symlink_metadata(path).ok();
         let place_only = found.as_ref().is_some_and(fs::Metadata::is_dir);
         let stat = found.map(|found| StatIdentity::of(&found));
-        let stat = if place_only { stat.map(StatIdentity::place) } else { stat };
+        let stat = if place_only { stat.map(StatIdentity::file_id) } else { stat };
         Self { path: bytes_of(path), stat, target: None, place_only, is_link: true }
     }
 
@@ -57,7 +57,7 @@ impl Seen {
     pub(crate) fn place(path: &Path) -> Self {
         Self {
             path: bytes_of(path),
-            stat: identity(path).map(StatIdentity::place),
+            stat: identity(path).map(StatIdentity::file_id),
             target: None,
             place_only: true,
             is_link: false,
@@ -78,7 +78,7 @@ impl Seen {
     pub(crate) fn holds(&self) -> bool {
         self.on_disk().is_some_and(|path| {
             let now = if self.is_link { identity_of_link(&path) } else { identity(&path) };
-            let now = if self.place_only { now.map(StatIdentity::place) } else { now };
+            let now = if self.place_only { now.map(StatIdentity::file_id) } else { now };
             now == self.stat && (self.target.is_none() || target(&path) == self.target)
         })
     }
@@ -111,10 +111,10 @@ impl Seen {
 
 /// The same as `seen` with fewer looks: that nothing is in a directory, the directory tells, where several things are not in
 /// it. In the checkout at `root` directories change too often for that.
-pub(crate) fn gathered(seen: Vec<Seen>, root: &Path) -> Vec<Seen> {
+pub(crate) fn gathered(seen: Vec<WatchedPath>, root: &Path) -> Vec<WatchedPath> {
     /// Fewer are no gain.
     const GATHERED: usize = 3;
-    let (mut absent, mut rest): (BTreeMap<PathBuf, Vec<Seen>>, Vec<Seen>) = Default::default();
+    let (mut absent, mut rest): (BTreeMap<PathBuf, Vec<WatchedPath>>, Vec<WatchedPath>) = Default::default();
     for one in seen {
         let directory = one.on_disk().filter(|_| one.stat.is_none() && !one.is_link);
         match directory.as_deref().and_then(Path::parent).filter(|directory| !directory.starts_with(root)) {
@@ -126,7 +126,7 @@ pub(crate) fn gathered(seen: Vec<Seen>, root: &Path) -> Vec<Seen> {
         if within.len() < GATHERED {
             rest.extend(within);
         } else {
-            rest.push(Seen::at(&directory));
+            rest.push(WatchedPath::at(&directory));
         }
     }
     rest.sort_unstable_by(|one, other| one.path.cmp(&other.path));
@@ -136,12 +136,12 @@ pub(crate) fn gathered(seen: Vec<Seen>, root: &Path) -> Vec<Seen> {
 
 /// A program that was looked for, and where it was found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Sought {
+pub(crate) struct ProgramLookup {
     name: String,
     found: Option<TreePath>,
 }
 
-impl Sought {
+impl ProgramLookup {
     /// True if it is still found there, by a look for it in `root`.
     pub(crate) fn holds(&self, env: &Environment, root: &Path) -> bool {
         env.find_program(&self.name, root).map(|path| bytes_of(&path)) == self.found
@@ -150,33 +150,33 @@ impl Sought {
 
 /// Takes down what a look depends on, while it is made.
 #[derive(Default)]
-pub(crate) struct Watch {
-    seen: RefCell<Vec<Seen>>,
-    sought: RefCell<Vec<Sought>>,
+pub(crate) struct Recorder {
+    seen: RefCell<Vec<WatchedPath>>,
+    sought: RefCell<Vec<ProgramLookup>>,
 }
 
-impl Watch {
+impl Recorder {
     /// Before `path` is looked at in whatever way.
     pub(crate) fn at(&self, path: &Path) {
-        self.seen.borrow_mut().push(Seen::at(path));
+        self.seen.borrow_mut().push(WatchedPath::at(path));
     }
 
     /// Before it is read where the link at `path` leads.
     pub(crate) fn of_link(&self, path: &Path) {
-        self.seen.borrow_mut().push(Seen::of_link(path));
+        self.seen.borrow_mut().push(WatchedPath::of_link(path));
     }
 
     /// Before `path` is looked at, links to it are followed, and where they lead is part of what is found.
     pub(crate) fn with_target(&self, path: &Path) {
-        self.seen.borrow_mut().push(Seen::with_target(path));
+        self.seen.borrow_mut().push(WatchedPath::with_target(path));
     }
 
     /// After a program was looked for.
     pub(crate) fn sought(&self, name: &str, found: Option<&Path>) {
-        self.sought.borrow_mut().push(Sought { name: name.to_owned(), found: found.map(bytes_of) });
+        self.sought.borrow_mut().push(ProgramLookup { name: name.to_owned(), found: found.map(bytes_of) });
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<Seen>, Vec<Sought>) {
+    pub(crate) fn into_parts(self) -> (Vec<WatchedPath>, Vec<ProgramLookup>) {
         (self.seen.into_inner(), self.sought.into_inner())
     }
 }
