@@ -187,7 +187,7 @@ describe.skipIf(process.platform === 'win32')('monorepo', () => {
     }
   })
 
-  // What README lists as steering a build, and what says where things are.
+  // What docs/what-counts.md lists as steering a build, and what says where things are.
   const STEERING = `
     AR ARFLAGS AR_x86_64_unknown_linux_gnu BINDGEN_EXTRA_CLANG_ARGS CARGO_BUILD_RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_HOME
     CARGO_INCREMENTAL CARGO_NET_GIT_FETCH_WITH_CLI CARGO_PROFILE_DEV_DEBUG CARGO_REGISTRIES_OWN_TOKEN CARGO_TARGET_DIR
@@ -295,7 +295,7 @@ describe.skipIf(process.platform === 'win32')('tauri-sidecar', () => {
   })
 })
 
-// README's recipe for these has no example of its own. Elsewhere a linker wants to be told that Node has the symbols.
+// The recipe for these in docs/reference.md has no example of its own. Elsewhere a linker wants to be told that Node has the symbols.
 test.skipIf(process.platform !== 'linux')('a Node-API addon is loaded from where the copy is', async () => {
   const addon = (value: number) => `use std::ffi::{c_int, c_void};
 unsafe extern "C" {

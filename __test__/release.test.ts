@@ -247,7 +247,7 @@ describe('a release', () => {
     expect(() => notesOf('1.2.0', later)).toThrow('still lists changes as unreleased')
   })
 
-  test('has its notes once what is unreleased has its heading, as README.md says', () => {
+  test('has its notes once what is unreleased has its heading, as docs/releasing.md says', () => {
     const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
     const titles = [...changelog.matchAll(/^## (.*)$/gm)].map(([, title]) => title)
     expect(new Set(titles).size).toBe(titles.length)
@@ -261,12 +261,11 @@ describe('a release', () => {
   test('has packages for the same platforms wherever they are named', () => {
     expect(TARGETS.map(({ triple }) => triple).sort()).toEqual([...manifest.napi.targets].sort())
     const text = (file: string) => readFileSync(join(root, file), 'utf8')
-    const [loader, readme, deny, workflow] = ['load.js', 'README.md', 'deny.toml', '.github/workflows/release.yml'].map(
-      text,
-    )
+    const files = ['load.js', 'docs/reference.md', 'deny.toml', '.github/workflows/release.yml']
+    const [loader, reference, deny, workflow] = files.map(text)
     for (const target of TARGETS) {
       expect(loader).toContain(`'${target.platform}'`)
-      expect(readme).toContain(`\`${target.package}\``)
+      expect(reference).toContain(`\`${target.package}\``)
       expect(deny).toContain(`"${target.triple}"`)
       expect(workflow?.split(`target: ${target.triple},`).length).toBeGreaterThanOrEqual(3)
     }

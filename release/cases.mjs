@@ -111,11 +111,11 @@ export function withNoexecTemporaryDirectory(project, target, program) {
   return refusal && `nothing may be mounted here: ${refusal}`
 }
 
-/** The README's commands for another temporary directory, in a home that has no such directory yet. */
+/** The documents' commands for another temporary directory, in a home that has no such directory yet. */
 export function withAnotherTemporaryDirectory(project, target, program) {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8')
-  const commands = /^ *(mkdir -p .*\n *BUN_TMPDIR=.* launcher)$/m.exec(readme)?.[1]
-  assert.ok(commands, 'README.md does not say how to set BUN_TMPDIR')
+  const page = readFileSync(join(root, 'docs', 'compiled-programs.md'), 'utf8')
+  const commands = /^(mkdir -p .*\nBUN_TMPDIR=.* launcher)$/m.exec(page)?.[1]
+  assert.ok(commands, 'docs/compiled-programs.md does not say how to set BUN_TMPDIR')
   const home = join(project.directory, 'fresh-home')
   const env = { HOME: home, PATH: `${dirname(program)}:${process.env.PATH}` }
   const job = (script) => project.job(['sh', '-euc', script], { cwd: '/', env })

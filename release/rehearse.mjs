@@ -160,7 +160,7 @@ try {
       await tryStep(`${manager}: a temporary directory without execution`, () =>
         cases.withNoexecTemporaryDirectory(project, target, launcher),
       )
-      await step(`${manager}: another temporary directory, as README.md has it`, () =>
+      await step(`${manager}: another temporary directory, as docs/compiled-programs.md has it`, () =>
         cases.withAnotherTemporaryDirectory(project, target, launcher),
       )
     }

@@ -6,7 +6,7 @@
 //! Does not promise: to see all that a build reads outside the checkout. It sees the toolchain, cargo's configuration, the
 //! environment, everything that these name, and everything that a path set names. System libraries, the system's linker and
 //! programs that build scripts find on `PATH` are inputs only if a path set names them, as it does where builds are watched;
-//! README, "Limits", says so to users.
+//! docs/what-counts.md#limits says so to users.
 
 mod git;
 mod reads;

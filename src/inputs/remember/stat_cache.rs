@@ -15,7 +15,7 @@
 //! cache changes how fast an answer comes, and never what it is; but that a compiler is known again saves a build (see
 //! `recognition`). Files come into place whole, and many processes may write.
 //! Does not promise: to see what is written through a memory map that was written through shortly before, for which Linux
-//! notes no time (README, "Limits"). To be on disk after a power cut; it would be made anew.
+//! notes no time (docs/what-counts.md#limits). To be on disk after a power cut; it would be made anew.
 //!
 //! ccache's inode cache, git's racy entries and nx's `gathered_at` guard against the same.
 
