@@ -41,7 +41,11 @@ const OPTIONS = {
   builder: { value: 'NAME', complete: ['auto', 'cargo', 'zigbuild'], help: 'auto, cargo or zigbuild (default: auto)' },
   scope: { value: 'NAME', complete: ['crate', 'tree'], help: 'which files count: tree or crate (default: crate)' },
   exclude: { value: 'PATTERN', multiple: true, help: 'paths that no build reads, as in .gitignore' },
-  observe: { value: 'WHEN', complete: ['auto', 'off'], help: 'watch what builds read: auto or off (default: auto)' },
+  observe: {
+    value: 'WHEN',
+    complete: ['auto', 'off'],
+    help: 'watch what builds read: auto or off (default: DEV_BIN_OBSERVE, or else auto)',
+  },
   out: { value: 'PATH', help: 'put a copy there, when it differs; {target} and {exe} are filled in' },
   locked: { help: 'as in cargo: Cargo.lock must fit' },
   offline: { help: 'as in cargo: download nothing' },

@@ -9,7 +9,7 @@ const STATUSES = `Exit status:
   1    the build failed, or anything else did; for \`verify\`, a binary is not what it should be
   2    the command line or an option is wrong
   3    for \`why\`, a miss
-  141  whoever reads standard output has gone
+  141  the reader of standard output has gone
   \`run\` ends as the binary does; with 126 when the system cannot execute it, and 127 when something is missing.
   A command that is ended by a signal ends by that signal.`
 
@@ -17,6 +17,7 @@ const VARIABLES = `Environment:
   DEV_BIN_CACHE_DIR  where binaries are kept
   DEV_BIN_MAX_SIZE   what the cache may take on disk (default: 5GiB; none for no limit)
   DEV_BIN_MAX_AGE    how long a binary is kept after its last use (default: 30d; none for no limit)
+  DEV_BIN_OBSERVE    auto or off: if builds are watched, on Linux (default: auto)
   DEV_BIN_LOG        debug or trace: what goes on inside, and a stack with each error
   NO_COLOR           no colours`
 
