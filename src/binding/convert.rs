@@ -1,6 +1,6 @@
 //! Converts the core's types to those that travel to JavaScript.
 
-use super::{
+use super::types::{
     Change, ChangedPath, Compiling, Foreseen, Message, MissReason, NativeBinary, NativeEntry, NativeExplanation,
     NativeInput, NativeInputKind, NativeInputs, NativeOpaqueRun, NativeOutcome, NativePruning, NativeRemoval,
     NativeRequest, NativeVerdict, NativeVerification, NotReplaced, RemovalReason, ReportMode, WaitingOn,

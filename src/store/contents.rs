@@ -10,10 +10,14 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::directory::{Store, is_abandoned};
 use super::disk::{Ledger, OnDisk};
-use super::entry::{inputs_path, libraries_beside, look_at, manifest_path, read_manifest};
+use super::entry::{LookUp, look_at};
+use super::layout::{
+    binaries, directories_of_entries, holds_manifest, inputs_path, libraries_beside, manifest_path, read_manifest,
+};
+use super::manifest::{MANIFEST_FORMAT, Manifest};
 use super::running::Running;
-use super::{LookUp, MANIFEST_FORMAT, Manifest, Store, is_abandoned};
 use crate::model::fingerprint::Digest;
 
 /// An entry, and how it is used.
@@ -113,11 +117,6 @@ impl Store {
         })
     }
 
-    /// True if there is nothing yet that could be an entry.
-    pub(super) fn is_empty(&self) -> bool {
-        directories_of_entries(&self.root).next().is_none()
-    }
-
     pub(super) fn contents(&self) -> Contents {
         let mut contents = Contents::default();
         for directory in directories_of_entries(&self.root) {
@@ -207,51 +206,6 @@ impl Held {
     pub(super) fn files(&self) -> impl Iterator<Item = &OnDisk> {
         std::iter::once(&self.binary).chain(&self.rest)
     }
-}
-
-/// Every binary that a manifest is beside, with that.
-pub(super) fn manifests(root: &Path) -> impl Iterator<Item = (PathBuf, Manifest)> {
-    directories_of_entries(root).flat_map(|directory| {
-        let children = fs::read_dir(&directory).into_iter().flatten().flatten();
-        let names: Vec<_> = children.map(|child| child.file_name()).collect();
-        let read = |binary: PathBuf| Some((binary.clone(), read_manifest(&manifest_path(&binary))?));
-        binaries(&directory, &names).filter_map(read).collect::<Vec<_>>()
-    })
-}
-
-/// Directories whose name is the start of a fingerprint; no links to such.
-fn directories_of_entries(root: &Path) -> impl Iterator<Item = PathBuf> {
-    let children = fs::read_dir(root).into_iter().flatten().flatten();
-    children.map(|child| child.path()).filter(|path| is_directory_of_entry(path))
-}
-
-fn is_directory_of_entry(path: &Path) -> bool {
-    let is_named = path.file_name().is_some_and(|name| is_short(name.as_encoded_bytes()));
-    is_named && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
-}
-
-/// True if a name is made of 16 hex digits.
-pub(super) fn is_short(name: &[u8]) -> bool {
-    name.len() == 16 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// True if a directory is of an entry, by the manifest that is in it, or was before it was taken away.
-pub(super) fn holds_manifest(directory: &Path) -> bool {
-    let is_its_own = |path: &Path| {
-        let short = read_manifest(path).map(|manifest| manifest.fingerprint.short());
-        short.is_some_and(|short| directory.file_name().is_some_and(|name| name == short.as_str()))
-    };
-    is_directory_of_entry(directory)
-        && fs::read_dir(directory).into_iter().flatten().flatten().map(|file| file.path()).any(|path| {
-            let extension = path.extension();
-            extension.is_some_and(|extension| extension == "json" || extension == "removed") && is_its_own(&path)
-        })
-}
-
-/// The binaries that there are manifests of.
-fn binaries<'a>(directory: &'a Path, names: &'a [OsString]) -> impl Iterator<Item = PathBuf> + 'a {
-    let manifests = names.iter().filter_map(|name| name.to_str()?.strip_suffix(".json"));
-    manifests.filter(|name| !name.ends_with(".inputs")).map(|name| directory.join(name))
 }
 
 fn held(directory: &Path, binary: PathBuf) -> Option<Held> {

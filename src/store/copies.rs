@@ -11,9 +11,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{libraries_beside, owned_and_executable};
-use super::publish::{copy, sealed_in};
-use super::{Entry, Store};
+use super::directory::Store;
+use super::entry::Entry;
+use super::layout::libraries_beside;
+use super::staged::{copy, owned_and_executable, sealed_in};
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
 use crate::model::fingerprint::Digest;

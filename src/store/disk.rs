@@ -6,13 +6,12 @@
 //! clones of each other. Where the system tells no blocks (Windows), a file costs its length.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
 
+use crate::fs::identity::{FileId, bytes_on_disk};
 use crate::model::fingerprint::Digest;
-
-/// A file, whatever it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FileId(u64, u64);
 
 /// What one name in the cache stands for.
 #[derive(Clone, Copy, Debug)]
@@ -24,35 +23,10 @@ pub(super) struct OnDisk {
     pub(super) shared: Option<Digest>,
 }
 
-impl FileId {
-    #[cfg(unix)]
-    pub(super) fn of(metadata: &Metadata) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        Some(Self(metadata.dev(), metadata.ino()))
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn of(_: &Metadata) -> Option<Self> {
-        None
-    }
-}
-
 impl OnDisk {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        Self { id: FileId::of(metadata), bytes: blocks(metadata), shared: None }
+        Self { id: FileId::of(metadata), bytes: bytes_on_disk(metadata), shared: None }
     }
-}
-
-#[cfg(unix)]
-fn blocks(metadata: &Metadata) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    // Of 512 bytes each, whatever the file system's own are.
-    metadata.blocks().saturating_mul(512)
-}
-
-#[cfg(not(unix))]
-fn blocks(metadata: &Metadata) -> u64 {
-    metadata.len()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,4 +93,22 @@ impl Ledger {
             _ => file.id.map(Key::File),
         }
     }
+}
+
+/// True if a directory is surely not there; one that cannot be looked at may be.
+pub(super) fn is_gone(directory: &Path) -> bool {
+    fs::metadata(directory)
+        .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+}
+
+/// The file that has this name now.
+pub(super) fn current(path: &Path) -> Option<FileId> {
+    fs::symlink_metadata(path).ok().and_then(|metadata| FileId::of(&metadata))
+}
+
+/// What is in a directory; nothing of what is behind a link, which is not ours.
+pub(super) fn children(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let is_directory = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
+    let children = is_directory.then(|| fs::read_dir(directory).ok()).flatten().into_iter().flatten().flatten();
+    children.map(|child| child.path())
 }

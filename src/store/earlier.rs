@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::contents::manifests;
-use super::entry::inputs_path;
-use super::{MANIFEST_FORMAT, Manifest, Store};
+use super::directory::Store;
+use super::layout::{inputs_path, manifests};
+use super::manifest::{MANIFEST_FORMAT, Manifest};
 use crate::model::inventory::Inventory;
 use crate::request::Request;
 

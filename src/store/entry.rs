@@ -12,13 +12,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::disk::FileId;
+use super::directory::Store;
+use super::layout::{manifest_path, read_manifest};
 use super::lease;
 use super::lock::Lock;
-use super::publish::now_ms;
-use super::{MANIFEST_FORMAT, Manifest, PublishedLibrary, Store};
-use crate::fs::identity::StatIdentity;
-use crate::model::companions::can_be_called;
+use super::manifest::{MANIFEST_FORMAT, Manifest, PublishedLibrary, now_ms};
+use super::staged::owned_and_executable;
+use crate::fs::identity::{FileId, StatIdentity};
 use crate::model::fingerprint::{Digest, Fingerprint};
 
 /// How often the use of an entry is noted.
@@ -216,31 +216,6 @@ fn sound(path: PathBuf, manifest: Manifest) -> LookUp {
     LookUp::Hit(Box::new(Entry { path, manifest, stat, library_stats }))
 }
 
-pub(super) fn read_manifest(path: &Path) -> Option<Manifest> {
-    serde_json::from_slice(&crate::fs::files::read(path).ok()?).ok()
-}
-
-pub(super) fn manifest_path(binary: &Path) -> PathBuf {
-    with_suffix(binary, ".json")
-}
-
-pub(super) fn inputs_path(binary: &Path) -> PathBuf {
-    with_suffix(binary, ".inputs.json")
-}
-
-/// Where the libraries of the binary at `path` are.
-pub(super) fn libraries_beside(path: &Path, manifest: &Manifest) -> impl Iterator<Item = PathBuf> {
-    let names =
-        manifest.libraries.iter().map(|library| &library.name).filter(|name| can_be_called(name, &manifest.bin));
-    names.map(|name| path.with_file_name(name))
-}
-
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
 fn damaged(path: &Path, problem: &str) -> LookUp {
     LookUp::Damaged(format!("the cached `{}` {problem}", path.display()))
 }
@@ -273,23 +248,4 @@ fn soundness(path: &Path, sha256: &Digest, size: u64, published: &StatIdentity) 
         Ok(_) => Err("has other bytes than were published".into()),
         Err(error) => Err(format!("cannot be read: {error}")),
     }
-}
-
-#[cfg(unix)]
-pub(super) fn owned_and_executable(metadata: &Metadata) -> Result<(), String> {
-    use std::os::unix::fs::MetadataExt;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(format!("belongs to user {}", metadata.uid()));
-    }
-    let mode = metadata.mode() & 0o7777;
-    if mode == super::publish::MODE {
-        Ok(())
-    } else {
-        Err(format!("has mode {mode:03o} instead of {:03o}", super::publish::MODE))
-    }
-}
-
-#[cfg(not(unix))]
-pub(super) fn owned_and_executable(_: &Metadata) -> Result<(), String> {
-    Ok(())
 }

@@ -12,11 +12,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::contents::{Other, is_short};
-use super::disk::{FileId, OnDisk};
+use super::contents::Other;
+use super::directory::{RUBBISH_AFTER, Store, is_abandoned, is_unfinished};
+use super::disk::{OnDisk, children, current, is_gone};
+use super::layout::is_short;
+use super::owners;
 use super::owners::Owners;
+use super::pruning::Pruning;
 use super::running::Watch;
-use super::{Pruning, RUBBISH_AFTER, Store, is_abandoned, is_unfinished, owners};
 
 /// A file or directory beside the entries.
 pub(super) struct Beside {
@@ -120,26 +123,8 @@ impl Store {
     }
 }
 
-/// True if a directory is surely not there; one that cannot be looked at may be.
-pub(super) fn is_gone(directory: &Path) -> bool {
-    fs::metadata(directory)
-        .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
-}
-
-/// The file that has this name now.
-pub(super) fn current(path: &Path) -> Option<FileId> {
-    fs::symlink_metadata(path).ok().and_then(|metadata| FileId::of(&metadata))
-}
-
 fn age(path: &Path, now: SystemTime) -> Option<Duration> {
     now.duration_since(fs::symlink_metadata(path).ok()?.modified().ok()?).ok()
-}
-
-/// What is in a directory; nothing of what is behind a link, which is not ours.
-pub(super) fn children(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let is_directory = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
-    let children = is_directory.then(|| fs::read_dir(directory).ok()).flatten().into_iter().flatten().flatten();
-    children.map(|child| child.path())
 }
 
 /// A file, or a directory with all that is in it.

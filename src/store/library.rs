@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Store, create_private};
+use super::directory::{Store, create_private};
 use crate::error::{Error, Result};
 use crate::model::fingerprint::Digest;
 

@@ -10,8 +10,9 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Store;
+use super::directory::Store;
 use crate::error::{Error, Result};
+use crate::fs::identity::is_same_file;
 use crate::model::cancellation::Cancellation;
 use crate::model::event::{Event, WaitingFor};
 use crate::model::fingerprint::{Digest, Fingerprint};
@@ -236,17 +237,10 @@ fn holder(file: &mut File) -> Option<(u32, u64)> {
     Some((pid.parse().ok()?, since.parse().ok()?))
 }
 
-#[cfg(unix)]
+/// True if `file` stands at `path`, or may: the file of a lock is never removed on Windows.
 fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
     match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        _ => false,
+        (Ok(one), Ok(other)) => !cfg!(unix) || is_same_file(&one, &other),
+        _ => !cfg!(unix),
     }
-}
-
-/// The file of a lock is never removed on Windows.
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
-    true
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::publish::now_ms;
 use crate::fs::identity::StatIdentity;
 use crate::model::fingerprint::{Digest, Fingerprint};
 use crate::request::Request;
@@ -110,4 +110,10 @@ impl Manifest {
     pub fn knows(&self, checkout: &Path) -> bool {
         self.checkouts().any(|(known, _)| known == checkout)
     }
+}
+
+/// Returns the current time in milliseconds since 1970, UTC.
+pub(super) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

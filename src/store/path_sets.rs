@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::directory::Store;
 use crate::error::{Error, Result};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::path_set::PathSet;

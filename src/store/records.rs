@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::directory::Store;
 use crate::error::{Error, Result};
 use crate::model::fingerprint::Digest;
 

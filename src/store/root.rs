@@ -1,4 +1,4 @@
-//! Which directory may be a cache.
+//! Opens a cache, and tells which directory may be one.
 //!
 //! Promises: what is there already is taken for a cache only when it says so in its `CACHEDIR.TAG`, or holds an entry, or
 //! nothing but what a process that was killed had begun. So nobody's files get mixed up with those that are removed by
@@ -6,19 +6,108 @@
 //! Does not promise: to see what changes while it is used.
 
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use gix::bstr::ByteSlice;
 
-use super::contents::holds_manifest;
-use super::is_unfinished;
+use super::directory::{Store, create_private, is_abandoned, is_unfinished};
+use super::layout::{directories_of_entries, holds_manifest};
 use crate::error::{Error, Result};
 
 /// What a tag says that is ours.
 const PACKAGE: &str = "@openlock/dev-bin";
 
+/// Tells back-up programs, and this package's own look at a checkout, that everything here can be made again.
+///
+/// <https://bford.info/cachedir/>
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.\n";
+/// Explains the directory to a person who finds it.
+const README: &str = "\
+Binaries that @openlock/dev-bin built from Rust checkouts, kept so that they need not be built again. Everything here can be
+deleted at any time; what is needed is built again. Whatever was not used for long is removed by itself. `dev-bin list` shows
+what is here, and `dev-bin prune` makes room.
+";
+
+impl Store {
+    /// Looks at the cache directory, and creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when another user owns it or may write to it: what they put there would be run. And when it
+    /// holds files of another purpose.
+    pub fn open(root: &Path) -> Result<Self> {
+        match fs::symlink_metadata(root) {
+            Ok(metadata) if metadata.is_symlink() => return Err(linked(root)),
+            Ok(metadata) => {
+                private(root, &metadata)?;
+                ours(root)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::cache_io(root, &error)),
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Creates what a build needs, before it takes minutes to find out that it cannot be kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when the directories cannot be made, or not by this user alone.
+    pub fn prepare(&self) -> Result<()> {
+        let create =
+            |directory: PathBuf| create_private(&directory).map_err(|error| Error::cache_io(&directory, &error));
+        create(self.root.clone())?;
+        create(self.temporary())?;
+        let metadata = fs::metadata(&self.root).map_err(|error| Error::cache_io(&self.root, &error))?;
+        private(&self.root, &metadata)?;
+        let is_new = !self.root.join("CACHEDIR.TAG").exists() && directories_of_entries(&self.root).next().is_none();
+        // Before anything else, or a process that is killed here leaves a directory that is not known for a cache.
+        self.tag()?;
+        if is_new {
+            self.note_pruning();
+        }
+        for directory in [self.path_sets(), self.records(), self.locks()] {
+            create(directory)?;
+        }
+        self.prepare_stat_caches();
+        self.remove_rubbish();
+        Ok(())
+    }
+
+    /// Has the directory say that it is a cache, and what that is.
+    pub(super) fn tag(&self) -> Result<()> {
+        for (name, text) in [("CACHEDIR.TAG", TAG), ("README", README)] {
+            let path = self.root.join(name);
+            if !path.exists() {
+                self.write(&path, text.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what killed processes left unfinished. It is in nobody's way, so failing to is no error.
+    pub(super) fn remove_rubbish(&self) {
+        // The target of a link is not ours.
+        let is_directory = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+        let directories = [self.temporary(), self.stat_caches()].into_iter().filter(is_directory);
+        let entries = directories.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
+        let now = SystemTime::now();
+        for entry in entries.filter(|entry| is_unfinished(&entry.path())) {
+            if is_abandoned(&entry.path(), now) {
+                tracing::debug!(path = %entry.path().display(), "removing an unfinished file");
+                let _ = match entry.file_type() {
+                    Ok(file_type) if file_type.is_dir() => fs::remove_dir_all(entry.path()),
+                    _ => fs::remove_file(entry.path()),
+                };
+            }
+        }
+    }
+}
+
 /// Refuses what could lead to another place tomorrow, where things would be removed that are not ours.
-pub(super) fn linked(root: &Path) -> Error {
+fn linked(root: &Path) -> Error {
     let hint = match dunce::canonicalize(root) {
         Ok(real) => format!("name the directory that it leads to, `{}`, in `cacheDir`", real.display()),
         Err(_) => "name a directory in `cacheDir`".to_owned(),
@@ -27,7 +116,7 @@ pub(super) fn linked(root: &Path) -> Error {
 }
 
 /// Refuses a directory that is in use for something else.
-pub(super) fn ours(root: &Path) -> Result<()> {
+fn ours(root: &Path) -> Result<()> {
     if is_tagged(root) {
         return Ok(());
     }
@@ -66,7 +155,7 @@ fn is_beginning(path: &Path) -> bool {
 
 /// Refuses a directory in which someone else could put a binary for this user to run.
 #[cfg(unix)]
-pub(super) fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
     let refused = |problem: String, hint: String| Err(Error::CacheUnusable { path: path.to_owned(), problem, hint });
     let shown = path.display();
@@ -91,7 +180,7 @@ pub(super) fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
 
 /// On Windows, the profile's access list keeps others out of the default directory; another one is the caller's choice.
 #[cfg(not(unix))]
-pub(super) fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     if metadata.is_dir() {
         return Ok(());
     }

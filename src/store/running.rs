@@ -6,10 +6,9 @@
 //! interfaces, and Windows refuses to delete what it executes, which is noticed then. A process that runs goes on when
 //! its file is removed; it is starting it once more that would fail.
 
+use crate::fs::identity::FileId;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
-
-use super::disk::FileId;
 
 /// A look at all processes.
 pub(super) struct Running(Option<HashSet<FileId>>);

@@ -14,11 +14,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use super::Store;
 use super::contents::Listed;
-use super::disk::FileId;
-use super::entry::owned_and_executable;
-use super::publish::StagedFile;
+use super::directory::Store;
+use super::staged::{StagedFile, owned_and_executable};
+use crate::fs::identity::is_same_file;
 use crate::model::fingerprint::Digest;
 
 /// What equal binaries have in common.
@@ -54,7 +53,7 @@ impl Store {
         let old = fs::symlink_metadata(destination).ok();
         let is_old = |path: &Path| {
             let file = fs::symlink_metadata(path).ok();
-            path == destination || old.as_ref().zip(file).is_some_and(|(old, file)| same_file(old, &file))
+            path == destination || old.as_ref().zip(file).is_some_and(|(old, file)| is_same_file(old, &file))
         };
         for (equal, _) in published.iter().filter(|(path, digest)| *digest == staged.sha256 && !is_old(path)) {
             match self.shared_with(equal, staged) {
@@ -81,7 +80,7 @@ impl Store {
         }
         let link = |name: &Path| fs::hard_link(equal, name);
         let path = tempfile::Builder::new().make_in(self.temporary(), link)?.into_temp_path();
-        if same_file(&metadata, &fs::symlink_metadata(&path)?) {
+        if is_same_file(&metadata, &fs::symlink_metadata(&path)?) {
             Ok((path, Sharing::File))
         } else {
             Err(io::Error::other("it was replaced meanwhile"))
@@ -97,13 +96,5 @@ impl Store {
     #[cfg(not(target_os = "linux"))]
     fn clone_of(&self, _: &File) -> io::Result<TempPath> {
         Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-/// On Windows, where files have no numbers, what is said of them by name has to do.
-fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    match (FileId::of(one), FileId::of(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.len() == other.len(),
     }
 }

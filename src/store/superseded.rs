@@ -16,9 +16,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::contents::{Contents, Held};
-use super::leftovers::is_gone;
-use super::publish::now_ms;
-use super::{Earlier, Entry, Manifest, Store};
+use super::directory::Store;
+use super::disk::is_gone;
+use super::earlier::Earlier;
+use super::entry::Entry;
+use super::manifest::{Manifest, now_ms};
 use crate::request::Request;
 
 /// From the answer of a call to the start of what it answered with; in that time nothing is removed early, however fast builds

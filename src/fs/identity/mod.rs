@@ -6,20 +6,20 @@
 //! fall into one tick of a coarse clock. Code that relies on an identity checks [`StatIdentity::is_settled`] first. On
 //! Windows only size, attributes and modification time are compared, and no identity ever settles.
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 use std::fs::Metadata;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// The age, in nanoseconds, at which a stat identity settles. FAT keeps times in steps of two seconds, and no file system in
-/// use is coarser. ccache's inode cache waits as long.
-///
-/// <https://learn.microsoft.com/en-us/windows/win32/sysinfo/file-times>
 #[cfg(unix)]
-const SETTLES_AFTER_NS: i64 = 2_000_000_000;
-
-/// The bits of a mode, or of Windows' attributes, that tell a directory from a file.
-const FILE_TYPE: u32 = if cfg!(unix) { 0o170_000 } else { 0x10 };
+use unix as system;
+#[cfg(windows)]
+use windows as system;
 
 /// The tolerance for comparing two clocks, in nanoseconds, since they cannot be read at once. Setting a clock moves it
 /// further than this.
@@ -29,7 +29,6 @@ const CLOCKS_DIFFER_BY_NS: u64 = 10_000_000;
 /// cannot.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
-    #[cfg_attr(not(unix), expect(dead_code, reason = "no identity settles there"))]
     now_ns: i64,
     ahead_ns: i64,
 }
@@ -39,7 +38,7 @@ impl Stamp {
     #[must_use]
     pub fn now() -> Self {
         let now_ns = nanoseconds_since(UNIX_EPOCH, SystemTime::now());
-        Self { now_ns, ahead_ns: now_ns.saturating_sub(steady_ns()) }
+        Self { now_ns, ahead_ns: now_ns.saturating_sub(system::steady_ns()) }
     }
 
     /// Returns how far the clock that can be set is ahead of the other one, in nanoseconds.
@@ -60,27 +59,6 @@ fn nanoseconds_since(start: SystemTime, moment: SystemTime) -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// Reads a clock that cannot be set, and that goes on while the machine sleeps.
-#[cfg(unix)]
-fn steady_ns() -> i64 {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    const STEADY: rustix::time::ClockId = rustix::time::ClockId::Boottime;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    const STEADY: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
-    let time = rustix::time::clock_gettime(STEADY);
-    nanoseconds(time.tv_sec, time.tv_nsec)
-}
-
-#[cfg(not(unix))]
-fn steady_ns() -> i64 {
-    0
-}
-
-#[cfg(unix)]
-fn nanoseconds(seconds: i64, rest: i64) -> i64 {
-    seconds.saturating_mul(1_000_000_000).saturating_add(rest)
-}
-
 /// The stat identity of a file: device, number, mode, size and times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatIdentity {
@@ -97,47 +75,19 @@ impl StatIdentity {
     pub(crate) const BYTES: usize = 44;
 
     /// Reads the identity from metadata.
-    #[cfg(unix)]
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            mode: metadata.mode(),
-            size: metadata.size(),
-            modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-        }
+        system::identity(metadata)
     }
 
-    /// Reads the identity from the result of the system call.
-    #[cfg(unix)]
+    /// True if any write to the file from `stamp` on is certain to change this identity: its newest time is at least two
+    /// seconds before `stamp`. A time in the future never settles, and neither does the default identity, which stands for
+    /// none. On Windows no identity settles, since every time that it tells programs can be set.
     #[must_use]
-    #[allow(clippy::cast_lossless, clippy::unnecessary_cast, reason = "the widths differ between systems")]
-    pub(crate) fn of_stat(stat: &rustix::fs::Stat) -> Self {
-        Self {
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-            mode: stat.st_mode as u32,
-            size: stat.st_size as u64,
-            modified_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-            changed_ns: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-        }
-    }
-
-    /// Reads the identity from metadata.
-    #[cfg(windows)]
-    #[must_use]
-    pub fn of(metadata: &Metadata) -> Self {
-        use std::os::windows::fs::MetadataExt;
-        let hundreds_of_ns = i64::try_from(metadata.last_write_time()).unwrap_or(i64::MAX);
-        Self {
-            mode: metadata.file_attributes(),
-            size: metadata.file_size(),
-            modified_ns: hundreds_of_ns.saturating_mul(100),
-            ..Self::default()
-        }
+    pub fn is_settled(&self, stamp: &Stamp) -> bool {
+        let is_known = *self != Self::default();
+        let newest = self.modified_ns.max(self.changed_ns);
+        is_known && system::SETTLES_AFTER_NS.is_some_and(|age| newest <= stamp.now_ns.saturating_sub(age))
     }
 
     /// Returns the identity without the change time, which a further hard link to the file alters. cargo links a binary to
@@ -160,7 +110,7 @@ impl StatIdentity {
     /// included since another file may get the number of one that is gone.
     #[must_use]
     pub(crate) fn file_id(self) -> Self {
-        Self { device: self.device, inode: self.inode, mode: self.mode & FILE_TYPE, ..Self::default() }
+        Self { device: self.device, inode: self.inode, mode: self.mode & system::FILE_TYPE, ..Self::default() }
     }
 
     /// Returns the size in bytes.
@@ -184,23 +134,6 @@ impl StatIdentity {
         let (began, ended) = (nanoseconds_since(UNIX_EPOCH, began), nanoseconds_since(UNIX_EPOCH, ended));
         let last = self.modified_ns.max(self.changed_ns);
         *self != Self::default() && self.modified_ns >= began && last <= ended
-    }
-
-    /// True if any write to the file from `stamp` on is certain to change this identity: its newest time is at least two
-    /// seconds before `stamp`. A time in the future never settles, and neither does the default identity, which stands for
-    /// none.
-    #[cfg(unix)]
-    #[must_use]
-    pub fn is_settled(&self, stamp: &Stamp) -> bool {
-        let is_known = *self != Self::default();
-        is_known && self.modified_ns.max(self.changed_ns) <= stamp.now_ns.saturating_sub(SETTLES_AFTER_NS)
-    }
-
-    /// False: every time that Windows tells programs can be set.
-    #[cfg(not(unix))]
-    #[must_use]
-    pub fn is_settled(&self, _: &Stamp) -> bool {
-        false
     }
 
     /// Returns the device number of the file system that the file lies on.
@@ -251,4 +184,28 @@ impl StatIdentity {
         bytes[24..].copy_from_slice(&self.changed_ns.to_le_bytes());
         bytes
     }
+}
+
+/// The number of a file on its file system, whatever its names. Files with equal numbers are one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FileId(u64, u64);
+
+impl FileId {
+    /// Reads the number from metadata; none where the system does not tell it (Windows).
+    pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
+        system::file_id(metadata)
+    }
+}
+
+/// True if `one` and `other` are of the same file. Where files have no numbers, their lengths decide.
+pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    match (FileId::of(one), FileId::of(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.len() == other.len(),
+    }
+}
+
+/// Returns the number of bytes that a file takes on its file system; its length where the system does not tell (Windows).
+pub(crate) fn bytes_on_disk(metadata: &Metadata) -> u64 {
+    system::bytes_on_disk(metadata)
 }

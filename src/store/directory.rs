@@ -1,0 +1,121 @@
+//! The directory of a cache: where things lie in it, and how files come into being there.
+//!
+//! Promises: a file gets its name when it is complete and on disk, so that a reader needs no lock, and a kill at any
+//! instruction leaves whole files and rubbish under `tmp`.
+//! Does not promise: that the directory is there, or is a cache. `root` finds that out.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{Error, Result};
+
+/// An unfinished file of this age belongs to a process that is gone.
+pub(super) const RUBBISH_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// A cache directory.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(super) root: PathBuf,
+}
+
+impl Store {
+    /// Now, by the clock that stamps files: it ticks more coarsely than the system's, and may stand on another machine.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        let stamped = || tempfile::tempfile_in(self.temporary())?.metadata()?.modified();
+        stamped().unwrap_or_else(|_| SystemTime::now())
+    }
+
+    /// A directory that is gone when the answer is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when it cannot be made.
+    pub fn private_directory(&self) -> Result<tempfile::TempDir> {
+        tempfile::tempdir_in(self.temporary()).map_err(|error| Error::cache_io(&self.temporary(), &error))
+    }
+
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    pub(super) fn path_sets(&self) -> PathBuf {
+        self.root.join("path-sets")
+    }
+
+    pub(super) fn records(&self) -> PathBuf {
+        self.root.join("build-records")
+    }
+
+    /// Makes room for looks at checkouts, if there is a cache that says it is one: it may lie in a checkout, and must be no
+    /// part of what is looked at. Failing to costs the next look some time.
+    pub fn prepare_stat_caches(&self) {
+        if self.root.join("CACHEDIR.TAG").exists() && !self.stat_caches().exists() {
+            let _ = create_private(&self.stat_caches());
+        }
+    }
+
+    /// Where looks at checkouts are kept.
+    #[must_use]
+    pub fn stat_caches(&self) -> PathBuf {
+        self.root.join("stat-cache")
+    }
+
+    pub(super) fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
+    /// Gives `path` the content `bytes`, at once and for good, or leaves it as it was.
+    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.write_as_of(path, bytes, None)
+    }
+
+    /// The same as if it had been done at the time `modified`.
+    pub(super) fn write_as_of(&self, path: &Path, bytes: &[u8], modified: Option<SystemTime>) -> Result<()> {
+        let written = || -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(self.temporary())?;
+            file.write_all(bytes)?;
+            modified.map(|modified| file.as_file().set_modified(modified)).transpose()?;
+            file.as_file().sync_all()?;
+            make_way(path)?;
+            file.persist(path)?;
+            Ok(())
+        };
+        written().map_err(|error| Error::cache_io(path, &error))
+    }
+}
+
+/// True if nobody has written to a file, or to anything in a directory, for so long that nobody will: a build in a
+/// private directory takes its time, and writes deep down.
+pub(super) fn is_abandoned(path: &Path, now: SystemTime) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
+    let age = metadata.modified().ok().and_then(|modified| now.duration_since(modified).ok());
+    let mut below = metadata.is_dir().then(|| fs::read_dir(path).ok()).flatten().into_iter().flatten().flatten();
+    age.is_some_and(|age| age > RUBBISH_AFTER) && below.all(|entry| is_abandoned(&entry.path(), now))
+}
+
+/// Removes a directory that stands where a file belongs; a file is renamed over anything else.
+pub(super) fn make_way(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// True if a path has the name that files and directories of ours have until they are finished.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp"))
+}

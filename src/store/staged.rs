@@ -1,0 +1,187 @@
+//! Copies of a built binary that have no name in the cache yet.
+//!
+//! Promises: such a copy is complete, on disk, executable, and open for writing nowhere, so that it can be started as soon
+//! as it has its name.
+//! Does not promise: that it stays. A copy that gets no name goes with its value.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use gix::bstr::ByteSlice;
+use tempfile::{NamedTempFile, TempPath};
+
+use super::directory::Store;
+use super::manifest::Manifest;
+use crate::error::{Error, Result};
+use crate::model::fingerprint::Digest;
+
+/// Of every published binary.
+#[cfg(unix)]
+pub(super) const MODE: u32 = 0o755;
+
+const SEARCH_BYTES: usize = 1024 * 1024;
+
+/// How long a child between fork and exec may keep a copy of the descriptor that the binary was written through.
+const WRITER_GONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Copies of a built binary and of the libraries that go with it, complete and on disk, without a name yet.
+#[derive(Debug)]
+pub struct Staged {
+    pub(super) binary: StagedFile,
+    /// By name.
+    pub(super) libraries: Vec<(String, StagedFile)>,
+}
+
+/// One of these copies.
+#[derive(Debug)]
+pub(super) struct StagedFile {
+    pub(super) path: TempPath,
+    pub(super) sha256: Digest,
+    pub(super) size: u64,
+}
+
+impl Staged {
+    /// True if `bytes` stand anywhere in the binary or its libraries.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when a copy cannot be read.
+    pub fn holds(&self, bytes: &[u8]) -> Result<bool> {
+        let files = std::iter::once(&self.binary).chain(self.libraries.iter().map(|(_, file)| file));
+        files.map(|file| file.holds(bytes)).find(|holds| !matches!(holds, Ok(false))).unwrap_or(Ok(false))
+    }
+
+    /// Where the copies are.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&*self.binary.path).chain(self.libraries.iter().map(|(_, file)| &*file.path))
+    }
+
+    /// SHA-256 of the binary.
+    #[must_use]
+    pub fn sha256(&self) -> Digest {
+        self.binary.sha256
+    }
+
+    /// True if it is what the entry of `manifest` holds.
+    #[must_use]
+    pub fn is_same(&self, manifest: &Manifest) -> bool {
+        let libraries = self.libraries.iter().map(|(name, file)| (name, file.sha256));
+        let published = manifest.libraries.iter().map(|library| (&library.name, library.sha256));
+        self.binary.sha256 == manifest.sha256 && libraries.eq(published)
+    }
+
+    /// True if two builds gave the same.
+    #[must_use]
+    pub fn equals(&self, other: &Self) -> bool {
+        let digests = |staged: &Self| -> Vec<Digest> {
+            [&staged.binary]
+                .into_iter()
+                .chain(staged.libraries.iter().map(|(_, file)| file))
+                .map(|file| file.sha256)
+                .collect()
+        };
+        digests(self) == digests(other)
+    }
+}
+
+impl StagedFile {
+    fn holds(&self, bytes: &[u8]) -> Result<bool> {
+        let search = || -> io::Result<bool> {
+            let mut file = File::open(&self.path)?;
+            let mut buffer = vec![0; SEARCH_BYTES + bytes.len()];
+            let mut kept = 0;
+            loop {
+                let count = file.read(&mut buffer[kept..])?;
+                if count == 0 {
+                    return Ok(false);
+                }
+                let end = kept + count;
+                if buffer[..end].find(bytes).is_some() {
+                    return Ok(true);
+                }
+                // What may be the start of a match that the next piece completes.
+                kept = end.min(bytes.len().saturating_sub(1));
+                buffer.copy_within(end - kept..end, 0);
+            }
+        };
+        search().map_err(|error| Error::cache_io(&self.path, &error))
+    }
+}
+
+impl Store {
+    /// A new file in the cache's own directory that `write` fills.
+    pub(super) fn sealed(&self, write: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<TempPath> {
+        sealed_in(&self.temporary(), write)
+    }
+}
+
+/// A new file in `directory` that `write` fills: executable, on disk, and open for writing nowhere.
+pub(super) fn sealed_in(directory: &Path, write: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<TempPath> {
+    let target = NamedTempFile::new_in(directory)?;
+    // A lock lives as long as any copy of the descriptor, so it tells when the last one has been closed.
+    let locked = target.as_file().lock().is_ok();
+    write(target.as_file(), target.path())?;
+    make_executable(target.as_file())?;
+    target.as_file().sync_all()?;
+    let path = target.into_temp_path();
+    if locked {
+        await_writers(&File::open(&path)?);
+    }
+    Ok(path)
+}
+
+/// Linux shares the blocks where the file system can (`copy_file_range`), through the descriptor that is at hand.
+#[cfg(target_os = "linux")]
+pub(super) fn copy(from: &Path, mut to: &File, _: &Path) -> io::Result<()> {
+    io::copy(&mut File::open(from)?, &mut to).map(drop)
+}
+
+/// The standard library clones on APFS and ReFS.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn copy(from: &Path, _: &File, to: &Path) -> io::Result<()> {
+    fs::copy(from, to).map(drop)
+}
+
+#[cfg(unix)]
+fn make_executable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(MODE))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Waits until no process has the file open for writing, or Linux refuses to execute it (`ETXTBSY`): a process that was
+/// forked while it was written holds a copy of the descriptor until it executes something itself.
+///
+/// <https://github.com/rust-lang/rust/issues/114554>
+fn await_writers(file: &File) {
+    let deadline = std::time::Instant::now() + WRITER_GONE_WITHIN;
+    while matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)) {
+        if std::time::Instant::now() > deadline {
+            tracing::debug!("another process still holds the binary open for writing");
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn owned_and_executable(metadata: &Metadata) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(format!("belongs to user {}", metadata.uid()));
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode == MODE { Ok(()) } else { Err(format!("has mode {mode:03o} instead of {:03o}", MODE)) }
+}
+
+#[cfg(not(unix))]
+pub(super) fn owned_and_executable(_: &Metadata) -> Result<(), String> {
+    Ok(())
+}
