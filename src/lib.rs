@@ -9,14 +9,16 @@
 //! ```text
 //! binding ─ report
 //!    │
-//! resolve ── search, flight, reasons, freshness
+//! resolve ── search ── attempt ── guard ── publication                 the pipeline
+//!    │       explain  verify  known_inputs  out  defaults  flight      its other ends
 //!    │
-//! inputs   cargo   runtime   store          what a build reads │ running it │ what its binary needs │ keeping the result
-//!    │       │       │         │
-//! request  event  units  companions  inventory  tree  path_set  fingerprint  stat  cancellation  error  nearest  files
+//! inputs ── freshness ── observer   cargo   runtime   store            the rooms
+//!    │
+//! request   model   error   fs                                         the words, and the system
 //! ```
 //!
-//! [`resolve`] is the place to start reading.
+//! [`resolve`] is the place to start reading. `CONTRIBUTING.md` has the glossary, and `ARCHITECTURE.md` says where to change
+//! what.
 
 mod attempt;
 pub mod background;

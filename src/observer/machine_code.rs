@@ -120,16 +120,8 @@ fn length(code: &[u8]) -> Option<usize> {
         // Two of the eight instructions under each opcode have an immediate operand.
         0xf6 | 0xf7 => {
             let has_number = code.get(at)? & 0x38 <= 0x08;
-            (
-                true,
-                if !has_number {
-                    0
-                } else if opcode == 0xf6 {
-                    1
-                } else {
-                    word
-                },
-            )
+            let size = if opcode == 0xf6 { 1 } else { word };
+            (true, if has_number { size } else { 0 })
         }
         _ => (false, 0),
     };

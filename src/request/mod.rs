@@ -10,10 +10,10 @@ mod cargo_arguments;
 mod environment;
 pub mod limits;
 pub(crate) mod names;
+mod options;
 mod template;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use artifact::Kind;
@@ -22,58 +22,12 @@ pub(crate) use builder::HOST_TUPLE;
 pub use cargo_arguments::CargoArguments;
 pub use environment::Environment;
 pub(crate) use environment::SAID_OF_EVERY_PACKAGE;
+pub use options::Options;
 pub use template::Template;
 
 use crate::error::{Error, Result};
 use limits::Limits;
 use names::{bin_name, feature_name, glibc_version, package_name, profile_name, target_triple};
-
-/// The options of one call as they arrive, with names of the JavaScript surface and nothing checked.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// cargo package.
-    pub crate_name: Option<String>,
-    /// Name of the target; default: the package's.
-    pub bin: Option<String>,
-    /// `bin`, `cdylib`, `staticlib` or `example`; default: `bin`.
-    pub kind: Option<String>,
-    /// Other binaries of the package, to be put beside the first.
-    pub with: Vec<String>,
-    /// Rust target triple, for zigbuild with or without a glibc version behind it; default: the host's.
-    pub target: Option<String>,
-    /// Run cargo even when an entry exists.
-    pub rebuild: bool,
-    /// Root of the checkout.
-    pub repo: PathBuf,
-    /// Features to enable.
-    pub features: Vec<String>,
-    /// Leave the package's default features out.
-    pub no_default_features: bool,
-    /// cargo profile; default: `release`.
-    pub profile: Option<String>,
-    /// `auto`, `cargo` or `zigbuild`; default: `auto`.
-    pub builder: Option<String>,
-    /// `tree` or `crate`; default: `crate`.
-    pub scope: Option<String>,
-    /// Patterns in gitignore syntax, relative to `repo`, of paths that are no inputs.
-    pub exclude: Vec<String>,
-    /// `auto` or `off`; default: that of [`SWITCH`], else `auto`.
-    pub observe: Option<String>,
-    /// Where entries are kept.
-    pub cache_dir: PathBuf,
-    /// The caller's environment.
-    pub env: BTreeMap<OsString, OsString>,
-    /// Where a copy is wanted; `{target}` and `{exe}` are filled in.
-    pub out: Option<PathBuf>,
-    /// Where `out` starts from, if it is relative; absolute.
-    pub working_directory: PathBuf,
-    /// Further arguments for cargo.
-    pub cargo_args: Vec<String>,
-    /// What the cache may hold, as typed; default: see [`Limits`].
-    pub max_size: Option<String>,
-    /// How long it is kept after its last use, as typed; default: see [`Limits`].
-    pub max_age: Option<String>,
-}
 
 /// Says whether builds are watched, where the option does not.
 pub const SWITCH: &str = "DEV_BIN_OBSERVE";

@@ -28,6 +28,7 @@ use super::lease;
 use super::leftovers::Beside;
 use super::lock::Lock;
 use super::pruning::{Pruned, Pruning, Reason, Removed};
+use super::root::is_tagged;
 use super::running::Watch;
 use super::superseded::superseded;
 use crate::error::Result;
@@ -67,7 +68,7 @@ impl Store {
         let mut pruned = Pruned::default();
         let now = SystemTime::now();
         let contents = self.contents();
-        if !pruning.dry_run && !contents.entries.is_empty() && !super::root::is_tagged(&self.root) {
+        if !pruning.dry_run && !contents.entries.is_empty() && !is_tagged(&self.root) {
             // When its last entry is gone, nothing else will tell.
             let tagged = self.tag();
             pruned.problems.extend(tagged.err().map(|error| error.to_string()));
@@ -89,10 +90,7 @@ impl Store {
         let mut order: Vec<_> = contents.entries.iter().enumerate().collect();
         order.sort_unstable_by_key(|(index, held)| (held.listed.used, held.listed.manifest.published_ms, *index));
         pruned.kept = order.len();
-        for (index, held) in order {
-            if !go_on() {
-                break;
-            }
+        for (index, held) in order.into_iter().take_while(|_| go_on()) {
             let Some(reason) = reason(pruning, held, now, ledger.total()) else { continue };
             let may_go_early = reason == Reason::Size && superseded.contains(&index);
             let is_spared = is_recent(held.listed.used, now) && !may_go_early;

@@ -53,7 +53,9 @@ impl Question {
                 let reasons = (binary.outcome == Outcome::Built).then(|| format!("{:?}", binary.reasons));
                 Ok((reasons, binary.entry.path))
             }
-            Err(error @ (Error::BuildFailed { .. } | Error::NotACheckout { .. })) => Err(error.to_string()),
+            Err(error @ (Error::BuildFailed { .. } | Error::NotACheckout { .. } | Error::UnknownBin { .. })) => {
+                Err(error.to_string())
+            }
             Err(error) => panic!("scope {}: {error}", self.scope),
         }
     }

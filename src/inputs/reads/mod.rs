@@ -10,6 +10,7 @@ pub(crate) mod include;
 pub(crate) mod layout;
 pub(crate) mod observation;
 pub(crate) mod observe;
+pub(crate) mod output;
 pub(crate) mod path_sets;
 pub(crate) mod readers;
 pub(crate) mod system;

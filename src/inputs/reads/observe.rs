@@ -21,12 +21,13 @@ use super::dep_info::{Declared, FOR_BUILD_SCRIPTS, FOR_RUSTC, Trace};
 use super::include::Included;
 use super::layout::{Layout, moved_out_dir, names_of, output_of, span_of, span_of_rustc};
 use super::observation::{Observation, PackageReads, Run, Unobservable, Watched};
+use super::output::Output;
 use crate::error::Error;
 use crate::inputs::git::tracked::is_tracked;
 use crate::inputs::remember::dependency::Recorder;
 use crate::inputs::tools::named::named_in;
 use crate::inputs::workspace::manifests::{MANIFEST, Neighbours, include_patterns};
-use crate::model::build_units::{BuildDirectories, EXAMPLES, Package, Unit, Units};
+use crate::model::build_units::{BuildDirectories, Package, Unit, Units};
 use crate::model::portable_path::{PortablePath, normalized};
 use crate::model::system_files::SystemFiles;
 use crate::observer::{KnownReads, SeenRuns};
@@ -221,14 +222,8 @@ impl<'a> Collector<'a> {
             let reads_undeclared = besides.asks_undeclared || besides.undeclared.iter().any(|path| !is_declared(path));
             let mut include = Vec::new();
             if reads_whole_package {
-                include = include_patterns(&unit.package.directory, self.root);
-                if include.is_empty() && !is_tracked(&unit.package.directory.join(MANIFEST)) {
-                    include = WITHOUT_GIT.map(str::to_owned).to_vec();
-                }
-                let directory = self.neighbours.reach(unit.package.directory.clone());
-                let is_output = |path: &Path| self.output.roots.contains(&normalized(path));
-                let included = Included::of(&include).below(&directory, &Recorder::default(), &is_output);
-                files.extend(included.map_err(|error| unobservable(&directory, &error))?);
+                include = self.include(&unit.package.directory);
+                files.extend(self.included(&unit.package.directory, &include)?);
             }
             let (span, moved_from) = (span_of(&output), moved_out_dir(script));
             let variables = declared.variables;
@@ -258,6 +253,21 @@ impl<'a> Collector<'a> {
             });
         }
         Ok(())
+    }
+
+    /// Returns the patterns of the files that cargo takes as part of the package in `directory`.
+    fn include(&self, directory: &Path) -> Vec<String> {
+        let include = include_patterns(directory, self.root);
+        let is_without_git = include.is_empty() && !is_tracked(&directory.join(MANIFEST));
+        if is_without_git { WITHOUT_GIT.map(str::to_owned).to_vec() } else { include }
+    }
+
+    /// Returns the files of the package in `directory` that the patterns `include` match.
+    fn included(&self, directory: &Path, include: &[String]) -> Result<BTreeSet<PathBuf>, Unobservable> {
+        let directory = self.neighbours.reach(directory.to_owned());
+        let is_output = |path: &Path| self.output.roots.contains(&normalized(path));
+        let included = Included::of(include).below(&directory, &Recorder::default(), &is_output);
+        included.map_err(|error| unobservable(&directory, &error))
     }
 
     fn seen_rustc(&self, unit: &Unit, wrote: &Path) -> Option<KnownReads<'a>> {
@@ -387,48 +397,4 @@ fn is_git_state(path: &Path) -> bool {
         above.join("HEAD").is_file() && (above.join("refs").is_dir() || above.join("commondir").is_file())
     };
     path.components().any(|part| part.as_os_str() == ".git") || path.ancestors().any(is_git_directory)
-}
-
-/// The files and directories that a build writes. They are no inputs of it.
-struct Output {
-    asked_for: Vec<PathBuf>,
-    files: BTreeSet<PathBuf>,
-    /// The `OUT_DIR`s of build scripts.
-    out_dirs: BTreeSet<PathBuf>,
-    /// The target directory and the build directory, if a tag in them says so.
-    roots: BTreeSet<PathBuf>,
-}
-
-impl Output {
-    fn of(units: &Units, root: &Path) -> Self {
-        // Stops below the checkout, which may itself lie in a tagged cache: a target directory made by hand has no tag of
-        // its own.
-        let marked = |path: &Path| {
-            let mut above = path.ancestors().skip(1).take_while(|above| !root.starts_with(above));
-            above.find(|above| above.join("CACHEDIR.TAG").is_file()).map(Path::to_owned)
-        };
-        let out_dirs: BTreeSet<PathBuf> = units.scripts.iter().map(|script| normalized(&script.out_dir)).collect();
-        let files = units.units.iter().flat_map(|unit| unit.files.iter().map(|file| normalized(file))).collect();
-        let roots = [Some(&units.executable), units.scripts.first().map(|script| &script.out_dir)];
-        let roots = roots.into_iter().flatten().filter_map(|path| marked(path)).collect();
-        Self { asked_for: units.outputs().map(Path::to_owned).collect(), files, out_dirs, roots }
-    }
-
-    /// True if `path` lies where cargo and rustc keep intermediate results, of this build or an earlier one.
-    fn is_managed(&self, path: &Path) -> bool {
-        const OF_CARGO: [&str; 5] = [".fingerprint", "build", "deps", EXAMPLES, "incremental"];
-        let below = self.roots.iter().filter_map(|root| path.strip_prefix(root).ok());
-        let is_name = |name: std::path::Component<'_>| OF_CARGO.iter().any(|of_cargo| name.as_os_str() == *of_cargo);
-        let mut below = below.filter(|below| below.components().count() < 2 || below.components().any(is_name));
-        below.next().is_some()
-    }
-
-    /// True if the build wrote the file at `path`, or something in the directory there.
-    fn holds(&self, path: &Path) -> bool {
-        let is_below = |written: &PathBuf| written.starts_with(path);
-        let is_within_root = self.roots.iter().any(|root| path.starts_with(root));
-        self.out_dirs.iter().any(|directory| path.starts_with(directory))
-            || self.files.contains(path)
-            || (is_within_root && self.out_dirs.iter().chain(&self.files).any(is_below))
-    }
 }

@@ -6,6 +6,7 @@
 //! that may depend on where its checkout lies is bound to that checkout.
 //! Does not promise: to know which member moves a dependency. Every member counts.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -60,52 +61,66 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
     };
     let workspace = Workspace::of(tree, root, &request.env)?;
     let manifests: BTreeSet<PortablePath> = workspace.manifests.iter().map(|manifest| place(manifest)).collect();
-    let of_crate;
     let covered = match request.scope {
-        Scope::Tree => tree,
+        Scope::Tree => Cow::Borrowed(tree),
         Scope::Crate => {
             let in_tree = manifests.iter().filter(|manifest| tree.file(&manifest.0).is_some()).cloned();
             let all: Vec<_> = observation.local().map(|reads| place(&reads.package.directory)).collect();
             let all = all.iter().filter(|place| place.is_inside()).map(|place| place.0.0.as_bstr());
-            let above = above(all);
-            set.manifests = in_tree.chain(above.into_iter().map(PortablePath)).collect();
+            set.manifests = in_tree.chain(above(all).into_iter().map(PortablePath)).collect();
             set.members = workspace.members;
-            of_crate = narrowed(tree, &Selection::of(&set));
-            &of_crate
+            Cow::Owned(narrowed(tree, &Selection::of(&set)))
         }
     };
+    let appearing = observation.local().flat_map(|reads| appearing_in(reads, &whole, request, root));
+    let appearing: Vec<PortablePath> = appearing.map(|path| place(&path)).collect();
+    // A build script or a macro may ask git for the branch, as it may for the commit.
+    set.branch = request.scope == Scope::Tree && observation.local().any(may_read_more);
+    add_reads(&mut set, observation, &covered, request.scope, root);
+    for place in manifests.into_iter().chain(appearing) {
+        add_file(&mut set, place, &covered);
+    }
+    let read_whole = observation.local().filter(|reads| reads.is_read_whole());
+    for place in read_whole.flat_map(|reads| links_in(reads, tree, root)) {
+        add_file(&mut set, place, &covered);
+    }
+    set.bound_by = bonds(observation, &set, root);
+    Ok(set)
+}
+
+/// Adds the reads of all runs to `set`, except those that `covered` has.
+fn add_reads(set: &mut PathSet, observation: &Observation, covered: &Tree, scope: Scope, root: &Path) {
+    let place = |path: &Path| PortablePath::of(path, root);
     let read = observation.packages.values().flat_map(|reads| reads.files.iter().map(|file| place(file)));
     let runs = || observation.packages.values().flat_map(|reads| &reads.runs);
     // In scope `crate`, no commit counts, unless a run declares that it reads one.
     let git_state: BTreeSet<&PathBuf> =
-        runs().filter(|_| request.scope == Scope::Tree).flat_map(|run| &run.git_state).collect();
+        runs().filter(|_| scope == Scope::Tree).flat_map(|run| &run.git_state).collect();
     // The commit and the branch at HEAD count by themselves.
     let of_head = head_and_branch(root);
     let (of_head, git_state): (Vec<_>, Vec<_>) =
         git_state.into_iter().partition(|path| of_head.contains(&normalized(path)));
+    // A run that reads these has asked for the branch.
+    set.branch |= !of_head.is_empty();
     let git_state = git_state.into_iter().map(|path| place(path));
-    let links = observation.local().filter(|reads| reads.is_read_whole());
-    let links = links.flat_map(|reads| links_in(reads, tree, root));
-    let appearing = observation.local().flat_map(|reads| appearing_in(reads, &whole, request, root));
-    let appearing = appearing.map(|path| place(&path));
     let above_root = roots_above(root).into_iter().map(|path| place(&path));
-    for place in read.chain(git_state).chain(links).chain(above_root).chain(manifests).chain(appearing) {
-        // In the tree, a link counts by the path in it. Here, it counts by the file that it leads to, over any number of
-        // links.
-        let is_file = |file: &FileInput| matches!(file.kind, Kind::File | Kind::Executable);
-        if !covered.file(&place.0).is_some_and(is_file) {
-            set.files.insert(place);
-        }
+    for place in read.chain(git_state).chain(above_root) {
+        add_file(set, place, covered);
     }
     set.names = runs().flat_map(|run| run.listed.iter().map(|directory| place(directory))).collect();
     let is_link = |place: &PortablePath| covered.file(&place.0).is_some_and(|file| file.kind == Kind::Symlink);
     set.links = runs().flat_map(|run| run.links.iter().map(|link| place(link))).filter(|it| !is_link(it)).collect();
     set.system = SystemFiles::union(runs().map(|run| &run.system));
     set.programs = runs().flat_map(|run| run.programs.iter().cloned()).collect();
-    set.bound_by = bonds(observation, &set, root);
-    // A build script or a macro may ask git for the branch, as it may for the commit.
-    set.branch = !of_head.is_empty() || request.scope == Scope::Tree && observation.local().any(may_read_more);
-    Ok(set)
+}
+
+/// Adds a file to `set`, unless `covered` has it. In the tree, a link counts by the path in it. Here, it counts by the file
+/// that it leads to, over any number of links.
+fn add_file(set: &mut PathSet, place: PortablePath, covered: &Tree) {
+    let is_file = |file: &FileInput| matches!(file.kind, Kind::File | Kind::Executable);
+    if !covered.file(&place.0).is_some_and(is_file) {
+        set.files.insert(place);
+    }
 }
 
 /// Returns what `run` was seen to read besides files, as a path set of a checkout at `root`.

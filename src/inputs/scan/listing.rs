@@ -38,7 +38,7 @@ pub(crate) struct ListedDirectory {
 impl ListedDirectory {
     /// Forces this directory to be read again the next time: something in it vanished between listing and reading. Its stat
     /// identity and names would match again if that came back.
-    pub(crate) fn doubt(&mut self) {
+    pub(crate) fn invalidate(&mut self) {
         (self.stat, self.names) = (StatIdentity::default(), Digest::default());
     }
 }

@@ -22,3 +22,4 @@ pub(crate) mod sweep;
 #[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
 pub(crate) mod threads;
 pub(crate) mod walk;
+pub(crate) mod walk_state;

@@ -114,8 +114,8 @@ struct Found {
 }
 
 impl Reader<'_> {
-    /// All of `subject`, and what stands at each path, sorted. Other threads read while this one walks.
-    fn everything(&self, subject: &Subject) -> Result<(Listing, Vec<(Listed, Found)>)> {
+    /// Lists `subject`. Returns with the listing what stands in each of its slots. Other threads read while this one walks.
+    fn walk(&self, subject: &Subject) -> Result<(Listing, Vec<Option<Found>>)> {
         let found = Mutex::new(Vec::new());
         let read = |share: Vec<Files>| {
             let mut read = Vec::new();
@@ -144,7 +144,7 @@ impl Reader<'_> {
             read(share.take().0);
             listing
         };
-        let mut listing = match threads::pool() {
+        let listing = match threads::pool() {
             Some(pool) => pool.in_place_scope(|scope| find(&|share| scope.spawn(|_| read(share))))?,
             None => find(&read)?,
         };
@@ -154,6 +154,12 @@ impl Reader<'_> {
         for (slot, found) in found {
             by_slot[slot] = Some(found?);
         }
+        Ok((listing, by_slot))
+    }
+
+    /// Returns all of `subject`, and what stands at each path, sorted.
+    fn everything(&self, subject: &Subject) -> Result<(Listing, Vec<(Listed, Found)>)> {
+        let (mut listing, mut by_slot) = self.walk(subject)?;
         let with_found = |listed: Listed| {
             let found = listed.slot.and_then(|slot| by_slot[slot].take());
             (listed, found)
@@ -183,7 +189,7 @@ impl Reader<'_> {
         for number in
             paths.iter().filter(|(_, found)| found.content.is_none()).filter_map(|(listed, _)| listed.directory)
         {
-            listing.directories[number].doubt();
+            listing.directories[number].invalidate();
         }
         Ok((listing, paths))
     }

@@ -9,7 +9,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -21,6 +21,7 @@ use super::listing::{Listed, ListedDirectory, Listing};
 use super::place::{FileType, RootDir, too_long};
 use super::selection::{MANIFEST, Selection};
 use super::subject::Subject;
+use super::walk_state::{Counts, ParentState, Repository, State, Visit};
 use crate::error::{Error, Result};
 use crate::inputs::git::config::GitConfig;
 use crate::inputs::git::ignore::{GITIGNORE, Rules};
@@ -41,8 +42,11 @@ pub(crate) struct Files {
     pub(crate) path: TreePath,
     pub(crate) directory: Directory,
     /// The numbers of the files in the directory's entries, each with its [`Listed::slot`].
-    pub(crate) slots: Vec<(usize, usize)>,
+    pub(crate) slots: Slots,
 }
+
+/// The numbers of files in their directory's entries, each with its [`Listed::slot`].
+type Slots = Vec<(usize, usize)>;
 
 /// Lists what `subject` has on disk. Passes files that count to `found` during the walk, unless a selection may leave some
 /// of them out in the end.
@@ -101,44 +105,6 @@ struct Walk<'a> {
     /// The number of files that were passed on so far.
     slots: usize,
     listing: Listing,
-}
-
-/// One entry of a directory, during the walk through it.
-struct Visit {
-    /// Tracked paths that sort before it and are not on disk.
-    gone: Range<usize>,
-    entry: usize,
-    counts: Counts,
-}
-
-/// The part of an entry that counts.
-enum Counts {
-    Nothing,
-    File {
-        slot: Option<usize>,
-        is_tracked: bool,
-    },
-    /// Everything in the directory that counts; git tracks these paths in it.
-    Below(Range<usize>),
-}
-
-/// One repository during the walk. Paths in it are relative to its own worktree.
-struct Repository<'a> {
-    /// The length of the path from the checkout's root to its worktree, with the slash behind it.
-    prefix: usize,
-    root: PathBuf,
-    rules: Rules<'a>,
-    tracked: Tracked<'a>,
-}
-
-/// Facts about a directory that follow from the directories above it.
-#[derive(Clone, Copy)]
-struct ParentState {
-    ignored: bool,
-    /// True if the directory above it counts.
-    belongs: bool,
-    /// The number of the directory that holds it; none for the root.
-    parent: Option<usize>,
 }
 
 impl Walk<'_> {
@@ -200,38 +166,25 @@ impl Walk<'_> {
             let Some(parent) = around.parent else {
                 return Err(Error::unreadable(self.root.path(), io::ErrorKind::NotFound.into()));
             };
-            self.listing.directories[parent].doubt();
+            self.listing.directories[parent].invalidate();
             self.not_there(repository, tracked);
             return Ok(());
         };
         let relative = BString::from(self.full.get(repository.prefix..).unwrap_or_default());
         let is_root = relative.is_empty();
-        let has = |name: &str| directory.entry(name).is_some();
-        if !is_root && has(".git") {
-            match repository::open(directory.path()) {
-                Ok(nested) if nested.workdir().is_some() => {
-                    self.not_there(repository, tracked);
-                    let top = self.root.on_disk(self.full.as_bstr())?;
-                    return self.repository(&nested, &top, Path::new(""), ParentState { ignored: false, ..around });
-                }
-                Err(problem) if problem.is_known => return Err(unusable(directory.path(), problem)),
-                // It may become a repository without a change to any file that is watched here.
-                _ => {
-                    cachedir::out_of_descriptors(&directory.path().join(".git"))?;
-                    self.listing.seen.push(WatchedPath::never());
-                }
-            }
+        if !is_root
+            && directory.entry(".git").is_some()
+            && let Some(nested) = self.nested(&directory)?
+        {
+            self.not_there(repository, tracked);
+            let top = self.root.on_disk(self.full.as_bstr())?;
+            return self.repository(&nested, &top, Path::new(""), ParentState { ignored: false, ..around });
         }
-        for name in [cachedir::TAG, GITIGNORE].into_iter().filter(|name| has(name)) {
-            self.listing.seen.push(WatchedPath::at(&directory.path().join(name)));
-        }
-        let number = self.listing.directories.len();
-        let (stat, names) = (directory.stat, directory.names());
-        self.listing.directories.push(ListedDirectory { path: TreePath(self.full.clone()), stat, names });
+        let number = self.listed(&directory);
         let has_rules = directory.entry(GITIGNORE).is_some_and(|entry| entry.file_type == FileType::Regular);
-        let tag = if has(cachedir::TAG) { Some(cachedir::start_of_tag(directory.path())?) } else { None };
+        let tag = directory.entry(cachedir::TAG).map(|_| cachedir::start_of_tag(directory.path())).transpose()?;
         let only_tracked = around.ignored || (!is_root && tag.as_deref().is_some_and(cachedir::marks));
-        let unfinished_tag = tag.is_some_and(|tag| tag.is_empty());
+        let has_unfinished_tag = tag.is_some_and(|tag| tag.is_empty());
         let outside = repository
             .rules
             .enter(&repository.root, directory.path(), relative.as_bstr(), has_rules)
@@ -241,47 +194,8 @@ impl Walk<'_> {
             Some(selection) if selection.is_package(self.full.as_bstr()) => true,
             Some(_) => around.belongs && !self.begins_package(repository, &directory, relative.as_bstr(), only_tracked),
         };
-        let length = self.full.len();
-        let mut slots = Vec::new();
-        let mut visits = Vec::with_capacity(directory.entries.len());
-        for (at, entry) in directory.entries.iter().enumerate() {
-            if entry.name == ".git" {
-                continue;
-            }
-            self.full.truncate(length);
-            push_name(&mut self.full, entry.name.as_bstr());
-            if entry.is_directory() {
-                self.full.push(b'/');
-                let path = self.full[repository.prefix..].as_bstr();
-                let gone = repository.tracked.take_before(&mut tracked, path);
-                let below = repository.tracked.take_below(&mut tracked, path);
-                visits.push(Visit { gone, entry: at, counts: Counts::Below(below) });
-                continue;
-            }
-            let path = self.full[repository.prefix..].as_bstr();
-            let gone = repository.tracked.take_before(&mut tracked, path);
-            let is_tracked = repository.tracked.take_file(&mut tracked, path);
-            // cargo makes its target directory under another name, which nothing ignores, and renames it when the tag is
-            // written. A sweep at that moment must not take the tag for an input.
-            let is_unfinished_tag = unfinished_tag && entry.name == cachedir::TAG;
-            let counts = if is_tracked {
-                self.tracked_counts()
-            } else {
-                !is_unfinished_tag && !only_tracked && self.untracked_counts(repository, belongs)
-            };
-            // The file can be read from its directory now, but its path from the root is too long for a later look.
-            if let Some(error) = too_long(&self.full).filter(|_| counts) {
-                return Err(Error::unreadable(self.root.on_disk(self.full.as_bstr())?, error));
-            }
-            let slot = (counts && self.selection.is_none()).then_some(self.slots);
-            if let Some(slot) = slot {
-                self.slots += 1;
-                slots.push((at, slot));
-            }
-            let counts = if counts { Counts::File { slot, is_tracked } } else { Counts::Nothing };
-            visits.push(Visit { gone, entry: at, counts });
-        }
-        self.full.truncate(length);
+        let state = State { only_tracked, has_unfinished_tag, belongs };
+        let (visits, slots) = self.visits(repository, &directory, &mut tracked, state)?;
         // The receiver closes the directory after reading its files, so that it is not open while the walk is below it.
         let entries = Arc::clone(&directory.entries);
         if slots.is_empty() {
@@ -289,6 +203,7 @@ impl Walk<'_> {
         } else {
             (self.found)(Files { path: TreePath(self.full.clone()), directory, slots });
         }
+        let length = self.full.len();
         for Visit { gone, entry, counts } in visits {
             self.not_there(repository, gone);
             push_name(&mut self.full, entries[entry].name.as_bstr());
@@ -308,6 +223,81 @@ impl Walk<'_> {
         self.not_there(repository, tracked);
         repository.rules.leave(outside);
         Ok(())
+    }
+
+    /// Returns the repository that has its worktree in `directory`, which holds a `.git`; none if that is no repository.
+    fn nested(&mut self, directory: &Directory) -> Result<Option<gix::Repository>> {
+        match repository::open(directory.path()) {
+            Ok(nested) if nested.workdir().is_some() => Ok(Some(nested)),
+            Err(problem) if problem.is_known => Err(unusable(directory.path(), problem)),
+            // It may become a repository without a change to any file that is watched here.
+            _ => {
+                cachedir::out_of_descriptors(&directory.path().join(".git"))?;
+                self.listing.seen.push(WatchedPath::never());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Adds `directory`, which is at the current path, to the listing, with the files in it that decide what counts. Returns
+    /// its number.
+    fn listed(&mut self, directory: &Directory) -> usize {
+        for name in [cachedir::TAG, GITIGNORE].into_iter().filter(|name| directory.entry(name).is_some()) {
+            self.listing.seen.push(WatchedPath::at(&directory.path().join(name)));
+        }
+        let (path, stat, names) = (TreePath(self.full.clone()), directory.stat, directory.names());
+        self.listing.directories.push(ListedDirectory { path, stat, names });
+        self.listing.directories.len() - 1
+    }
+
+    /// Decides for each entry of `directory`, which is at the current path, whether it counts. Takes the paths in it out of
+    /// `tracked`. Returns the entries in their order, and the files among them that are passed on now.
+    fn visits(
+        &mut self,
+        repository: &mut Repository<'_>,
+        directory: &Directory,
+        tracked: &mut Range<usize>,
+        state: State,
+    ) -> Result<(Vec<Visit>, Slots)> {
+        let length = self.full.len();
+        let mut slots = Vec::new();
+        let mut visits = Vec::with_capacity(directory.entries.len());
+        for (at, entry) in directory.entries.iter().enumerate().filter(|(_, entry)| entry.name != ".git") {
+            self.full.truncate(length);
+            push_name(&mut self.full, entry.name.as_bstr());
+            if entry.is_directory() {
+                self.full.push(b'/');
+                let path = self.full[repository.prefix..].as_bstr();
+                let gone = repository.tracked.take_before(tracked, path);
+                let below = repository.tracked.take_below(tracked, path);
+                visits.push(Visit { gone, entry: at, counts: Counts::Below(below) });
+                continue;
+            }
+            let path = self.full[repository.prefix..].as_bstr();
+            let gone = repository.tracked.take_before(tracked, path);
+            let is_tracked = repository.tracked.take_file(tracked, path);
+            // cargo makes its target directory under another name, which nothing ignores, and renames it when the tag is
+            // written. A sweep at that moment must not take the tag for an input.
+            let is_unfinished_tag = state.has_unfinished_tag && entry.name == cachedir::TAG;
+            let counts = if is_tracked {
+                self.tracked_counts()
+            } else {
+                !is_unfinished_tag && !state.only_tracked && self.untracked_counts(repository, state.belongs)
+            };
+            // The file can be read from its directory now, but its path from the root is too long for a later look.
+            if let Some(error) = too_long(&self.full).filter(|_| counts) {
+                return Err(Error::unreadable(self.root.on_disk(self.full.as_bstr())?, error));
+            }
+            let slot = (counts && self.selection.is_none()).then_some(self.slots);
+            if let Some(slot) = slot {
+                self.slots += 1;
+                slots.push((at, slot));
+            }
+            let counts = if counts { Counts::File { slot, is_tracked } } else { Counts::Nothing };
+            visits.push(Visit { gone, entry: at, counts });
+        }
+        self.full.truncate(length);
+        Ok((visits, slots))
     }
 
     /// Walks the directory at the current path, if it can count. `around` is known from the directory that holds it; git
