@@ -76,14 +76,22 @@ fn on_disk(bytes: &[u8]) -> PathBuf {
     gix::path::from_bstr(bytes.as_bstr()).map(|path| path.into_owned()).unwrap_or_default()
 }
 
-/// True if `path` lies where the system's package manager puts files.
+/// True if `path` lies where the system's package manager puts files. Of `/usr`, these are the directories that the
+/// Filesystem Hierarchy Standard gives to packages, and those of cross compilers. People work in others, as in `/usr/src`.
 ///
-/// <https://refspecs.linuxfoundation.org/FHS_3.0/fhs/index.html>
+/// <https://refspecs.linuxfoundation.org/FHS_3.0/fhs/ch04.html>
 #[must_use]
 pub fn is_of_system(path: &Path) -> bool {
-    const OF_SYSTEM: [&str; 7] = ["/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin"];
-    let is_local = || path.starts_with("/usr/local");
-    OF_SYSTEM.iter().any(|directory| path.starts_with(directory)) && !is_local()
+    const AT_ROOT: [&str; 6] = ["/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin"];
+    const IN_USR: [&str; 9] = ["bin", "games", "include", "lib", "lib32", "lib64", "libexec", "sbin", "share"];
+    if AT_ROOT.iter().any(|directory| path.starts_with(directory)) {
+        return true;
+    }
+    let Ok(below) = path.strip_prefix("/usr") else { return false };
+    let Some(name) = below.components().next() else { return true };
+    let name = name.as_os_str().to_string_lossy();
+    let is_of_cross_compiler = || ["-linux-gnu", "-linux-musl", "-mingw32"].iter().any(|triple| name.contains(triple));
+    IN_USR.contains(&&*name) || name == "libx32" || is_of_cross_compiler()
 }
 
 /// True if `path` is one by which the kernel describes the system, and no stored file. Files in shared memory are stored
@@ -124,7 +132,11 @@ mod tests {
         for (path, is_so) in [
             ("/usr/include/zlib.h", true),
             ("/lib/x86_64-linux-gnu/libc.so.6", true),
+            ("/usr", true),
+            ("/usr/aarch64-linux-gnu/include/stdio.h", true),
             ("/usr/local/include/own.h", false),
+            ("/usr/src/app/src/main.rs", false),
+            ("/usr/app/build.rs", false),
             ("/usrlocal/x", false),
             ("/opt/x/include/x.h", false),
             ("/home/me/usr/include/x.h", false),

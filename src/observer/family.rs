@@ -103,26 +103,34 @@ impl<'p> Family<'p> {
         runs
     }
 
-    /// Returns the files that exist, and that a build script made when they did not: defaults that it writes once, and reads
-    /// as they are later.
+    /// Returns the files and directories that exist, and that a run made when they did not: defaults that it makes once, and
+    /// reads as they are later. A file is one, too, if a directory around it was made so, as a tree that is unpacked once.
     pub(super) fn made_in_absence(&self) -> BTreeSet<PathBuf> {
-        let mut made = BTreeSet::new();
-        let (scripts, compilations): (Vec<_>, Vec<_>) =
-            self.runs().into_iter().partition(|(first, _)| self.is_script(*first));
+        let runs = self.runs();
         // Files in the build's own directories are no defaults, since a linker looks for what it writes, too. rustc writes
         // to `target/release/deps`.
-        let output: BTreeSet<_> = compilations.iter().filter_map(|(_, key)| key.parent()?.parent()).collect();
-        for (first, _) in scripts {
-            let processes: Vec<&Process> = self.with_descendants(first).map(|index| &self.processes[index]).collect();
-            let paths = |which: fn(&Event) -> Option<&PathBuf>| {
-                processes.iter().flat_map(|process| &process.events).filter_map(which).map(|path| lexical(path))
-            };
-            let absent: HashSet<PathBuf> =
-                paths(|event| if let Event::FoundAbsent(path) = event { Some(path) } else { None }).collect();
-            let written = paths(|event| if let Event::Wrote(path) = event { Some(path) } else { None });
-            let is_output = |path: &PathBuf| output.iter().any(|directory| path.starts_with(directory));
-            let is_made = |path: &PathBuf| absent.contains(path) && !is_output(path) && is_of_user(path);
-            made.extend(written.filter(|path| is_made(path) && path.is_file()));
+        let (scripts, compilations): (Vec<_>, Vec<_>) = runs.iter().partition(|(first, _)| self.is_script(*first));
+        let output = compilations.iter().filter_map(|(_, key)| key.parent()?.parent());
+        let output: BTreeSet<_> = output
+            .flat_map(|directory| [Some(directory.to_owned()), dunce::canonicalize(directory).ok()])
+            .flatten()
+            .collect();
+        let is_output = |path: &Path| output.iter().any(|directory| path.starts_with(directory));
+        let mut made = BTreeSet::new();
+        for (first, _) in scripts.iter().chain(&compilations) {
+            let events = || self.with_descendants(*first).flat_map(|index| &self.processes[index].events);
+            let absent = events().filter_map(|event| match event {
+                Event::FoundAbsent(path) => Some(lexical(path)),
+                _ => None,
+            });
+            let absent: HashSet<PathBuf> = absent.collect();
+            let is_made = |path: &PathBuf| path.ancestors().any(|path| absent.contains(path)) || path.is_dir();
+            let written = events().filter_map(|event| match event {
+                Event::Wrote(path) => Some(lexical(path)),
+                _ => None,
+            });
+            let counts = |path: &PathBuf| !is_output(path) && is_of_user(path);
+            made.extend(written.filter(|path| counts(path) && is_made(path) && path.exists()));
         }
         made
     }

@@ -56,8 +56,11 @@ impl Kind {
 
 /// All paths of a build.
 pub(super) struct Paths {
-    /// Files that the build made, except those that it would read as they are if they were there.
+    /// Files that the build made, except those that it would read as they are if they were there; each by its path, and by
+    /// that of its real directory.
     written: HashSet<PathBuf>,
+    /// The real path of each directory.
+    real: RefCell<HashMap<PathBuf, Option<PathBuf>>>,
     known: RefCell<HashMap<OsString, Known>>,
     /// The Rust installation around each directory, if there is one.
     toolchains: RefCell<HashMap<OsString, Option<Rc<Path>>>>,
@@ -71,7 +74,17 @@ impl Paths {
             Event::Wrote(path) => Some(lexical(path)).filter(|path| !made.contains(path)),
             _ => None,
         });
-        Self { written: written.collect(), known: RefCell::default(), toolchains: RefCell::default() }
+        let mut paths = Self {
+            written: HashSet::new(),
+            real: RefCell::default(),
+            known: RefCell::default(),
+            toolchains: RefCell::default(),
+        };
+        for path in written {
+            paths.written.extend(paths.in_real_directory(&path));
+            paths.written.insert(path);
+        }
+        paths
     }
 
     pub(super) fn known(&self, path: &Path) -> Known {
@@ -112,16 +125,29 @@ impl Paths {
         }
         if is_of_system(path) {
             // A link may lead from there to a directory of a user.
-            let real = in_real_directory(path);
+            let real = self.in_real_directory(&normalized(path)).unwrap_or_else(|| normalized(path));
             return if is_of_system(&real) { Owner::OfSystem(real.into()) } else { Owner::OfUser };
         }
         if is_of_user(path) && !is_in_object_store(path) { Owner::OfUser } else { Owner::Nowhere }
+    }
+
+    /// Returns `path` with the real path of its directory, if that exists. A directory with several names, such as `/lib` and
+    /// `/usr/lib`, would cost a look for each.
+    fn in_real_directory(&self, path: &Path) -> Option<PathBuf> {
+        let (directory, name) = (path.parent()?, path.file_name()?);
+        if let Some(known) = self.real.borrow().get(directory) {
+            return known.as_ref().map(|real| real.join(name));
+        }
+        let real = dunce::canonicalize(directory).ok();
+        self.real.borrow_mut().insert(directory.to_owned(), real.clone());
+        real.map(|real| real.join(name))
     }
 
     /// True if the build made the file at `path`, or a directory around it that is gone.
     fn was_made(&self, path: &Path) -> bool {
         let path = lexical(path);
         self.written.contains(&path)
+            || self.in_real_directory(&path).is_some_and(|real| self.written.contains(&real))
             || path.ancestors().skip(1).take_while(|above| !above.exists()).any(|above| self.written.contains(above))
     }
 }
@@ -146,14 +172,6 @@ pub(super) fn has_rustlib(prefix: &Path) -> bool {
 
 pub(super) fn is_rustup_name(name: &str) -> bool {
     ["cargo", "rustc", "rustdoc", "rustup"].contains(&name)
-}
-
-/// Returns `path` with the real path of its directory. A directory with several names, such as `/lib` and `/usr/lib`, would
-/// cost a look for each.
-fn in_real_directory(path: &Path) -> PathBuf {
-    let path = normalized(path);
-    let directory = path.parent().and_then(|directory| dunce::canonicalize(directory).ok());
-    directory.zip(path.file_name()).map_or(path.clone(), |(directory, name)| directory.join(name))
 }
 
 /// True if `path` is one of git's objects. An object never changes under its name, and packing changes no object.
