@@ -1,9 +1,10 @@
-//! Measures in Rust what `npm run bench` compares: a task a line on stdin, an answer a line on stdout.
+//! Measures in Rust the tasks that `npm run bench` compares. It reads a task on each line of stdin, and writes an answer to
+//! a line of stdout.
 //!
-//! Promises: only the work itself is timed; lists of paths are read, and made into what the system takes, before.
-//! `lstat` is the system call and nothing else, which is why it is the floor of a hit. `hash` and `walk` share no code
-//! with the package but the digest's implementation.
-//! Does not promise: statistics; the script that asks makes those.
+//! Promises: only the work itself is timed. Lists of paths are read and converted before. `lstat` is the system call alone,
+//! which makes it the lower bound of a hit. `hash` and `walk` share no code with the package except the digest's
+//! implementation.
+//! Does not promise: statistics. The script that asks computes them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -31,15 +32,15 @@ const BUFFER_BYTES: usize = 128 * 1024;
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "camelCase")]
 enum Task {
-    /// Looks at every path of a list, on one thread or more.
+    /// Calls `lstat` on every path of a list, on one thread or more.
     Lstat { paths: PathBuf, threads: usize },
     /// Reads and digests every regular file of a list, on all cores.
     Hash { paths: PathBuf },
-    /// The same, with a look at each file before and after, and a listing of every directory.
+    /// Does the same, with an `lstat` of each file before and after, and lists every directory.
     Walk { paths: PathBuf },
     /// Finds a binary in the cache.
     Hit { options: Wanted },
-    /// Tells a fingerprint.
+    /// Computes a fingerprint.
     Fingerprint { options: Wanted },
 }
 
@@ -106,7 +107,7 @@ fn system_path(path: PathBuf) -> Result<SystemPath, Failure> {
     Ok(path)
 }
 
-/// True if something is there; a path may be tracked and deleted.
+/// True if the path exists. A path may be tracked and deleted.
 #[cfg(unix)]
 fn is_there(path: &SystemPath) -> bool {
     rustix::fs::lstat(path.as_c_str()).is_ok()
@@ -121,7 +122,7 @@ fn count(paths: &[SystemPath]) -> usize {
     paths.iter().filter(|path| is_there(path)).count()
 }
 
-/// Runs one share on this thread and each of the others on a thread of its own.
+/// Runs one share on this thread, and each other share on a thread of its own.
 fn lstat(paths: &[SystemPath], threads: usize) -> usize {
     let mut shares = paths.chunks(paths.len().div_ceil(threads.max(1)).max(1));
     let own = shares.next().unwrap_or_default();
@@ -131,7 +132,7 @@ fn lstat(paths: &[SystemPath], threads: usize) -> usize {
     })
 }
 
-/// Digests what is left to read of `file`; how many bytes that was.
+/// Digests the rest of `file`. Returns its number of bytes.
 fn digest(mut file: &File, buffer: &mut [u8]) -> io::Result<u64> {
     let mut hasher = Sha256::new();
     let mut bytes = 0;
@@ -167,7 +168,7 @@ fn walk(paths: &Paths) -> io::Result<u64> {
     names.and(bytes)
 }
 
-/// The request as the addon would get it, with this process's environment.
+/// Makes the request that the addon would get, with this process's environment.
 fn request(wanted: Wanted, env: &BTreeMap<OsString, OsString>) -> openlock_dev_bin::error::Result<Request> {
     Request::try_from(Options {
         crate_name: Some(wanted.crate_name),
@@ -195,7 +196,7 @@ impl Probe {
         Ok(&self.lists[&path])
     }
 
-    /// Milliseconds that the task took, and what it came to: a number of paths or bytes.
+    /// Performs a task. Returns the milliseconds that it took, and its number of paths or bytes.
     fn perform(&mut self, task: Task) -> Result<(f64, u64), Failure> {
         match task {
             Task::Lstat { paths, threads } => {

@@ -1,8 +1,8 @@
-//! The Rust core by itself: sweeping a tree and telling its fingerprint, beside reading and digesting the same bytes.
+//! Measures the Rust core by itself: a sweep and a fingerprint, beside reading and digesting the same bytes.
 //!
-//! Promises: every tree is made here, in a temporary directory, and is older than two seconds when it is measured, so
-//! that whatever may be remembered of it is.
-//! Does not promise: comparisons with git, or figures of the published surface; `npm run bench` makes those.
+//! Promises: each tree is made in a temporary directory, and is older than two seconds when it is measured, so that all of
+//! it may be in a stat cache.
+//! Does not promise: comparisons with git, or figures of the published surface. `npm run bench` makes those.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ const FILES: [usize; 2] = [300, 3_000];
 const FILES_IN_A_DIRECTORY: usize = 10;
 const FILE_BYTES: usize = 4_096;
 
-/// Files that were written this recently are read again at each look, since another edit might leave no trace.
+/// The age at which a file settles. A younger one is read again at each look, since another write might leave no trace.
 const SETTLED: Duration = Duration::from_millis(2_100);
 
 struct Tree {
@@ -73,7 +73,7 @@ fn git(directory: &Path, arguments: &[&str]) {
     assert!(status.success(), "git {arguments:?} failed");
 }
 
-/// What is left to do afterwards is not a part of what is measured.
+/// Computes the fingerprint. Returns the work for after the answer, which is not measured.
 fn fingerprint(request: &Request) -> Background {
     let (cancellation, afterwards) = (Cancellation::default(), Background::default());
     let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &|_| {}, afterwards: &afterwards };

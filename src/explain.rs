@@ -19,9 +19,9 @@ use crate::store::{Entry, LookUp};
 /// A forecast of what [`crate::resolve::get_dev_binary`] would do now.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// cargo package.
+    /// The cargo package.
     pub package: String,
-    /// Name of the target.
+    /// The name of the target.
     pub bin: String,
     /// The entry that it would return.
     pub entry: Option<Entry>,

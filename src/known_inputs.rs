@@ -63,9 +63,9 @@ pub struct OpaqueRun {
 /// The inputs of a binary.
 #[derive(Clone, Debug)]
 pub struct KnownInputs {
-    /// cargo package.
+    /// The cargo package.
     pub package: String,
-    /// Name of the target.
+    /// The name of the target.
     pub bin: String,
     /// The fingerprint of the build that they are known from.
     pub fingerprint: Fingerprint,

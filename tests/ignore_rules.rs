@@ -1,4 +1,4 @@
-//! Which files count, compared with what git itself says on random trees; and that no rewrite goes unnoticed.
+//! Tests which files count, compared with git's own answer on random trees, and that no rewrite goes unnoticed.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -21,7 +21,7 @@ fn sweep(root: &Path) -> Tree {
     sweep_with(root, &[])
 }
 
-/// As for a git that has these variables, and none besides.
+/// Sweeps as for a git that has these variables alone.
 fn sweep_with(root: &Path, variables: &[(&str, &str)]) -> Tree {
     let variables: BTreeMap<OsString, OsString> =
         variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
@@ -34,12 +34,12 @@ fn sweep_with(root: &Path, variables: &[(&str, &str)]) -> Tree {
     tree
 }
 
-/// git in `root`, without variables that redirect it.
+/// Runs git in `root`, without variables that redirect it.
 fn git(root: &Path, arguments: &[&str]) -> Vec<u8> {
     git_with(root, &[], arguments)
 }
 
-/// git in `root`, with these variables and none that say where configuration is.
+/// Runs git in `root`, with these variables and with none that name its configuration.
 fn git_with(root: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Vec<u8> {
     let mut command = Command::new("git");
     let is_ours = |name: &str| name.starts_with("GIT_") || ["HOME", "XDG_CONFIG_HOME"].contains(&name);
@@ -64,12 +64,12 @@ fn what_git_lists(root: &Path, variables: &[(&str, &str)]) -> BTreeSet<String> {
     paths
 }
 
-/// What may stand at a path of a random tree.
+/// The content of a path in a random tree.
 #[derive(Clone, Copy, Debug)]
 enum Leaf {
     Untracked,
     Tracked,
-    /// Tracked, and not on disk.
+    /// The path is tracked, and does not exist on disk.
     Deleted,
     /// An untracked link to the root, which is a directory.
     Link,
@@ -84,7 +84,7 @@ struct Repository {
     excludes_file: Vec<String>,
 }
 
-/// Few names, so that patterns meet paths.
+/// There are few names, so that patterns often match paths.
 const NAMES: &[&str] = &["a", "b", "ab", "B", "c.txt", "d.log", "x y", "ü", "target", "#", "!a", "a[b", "-"];
 
 fn directory() -> impl Strategy<Value = String> {
@@ -150,7 +150,7 @@ fn create(root: &Path, repository: &Repository) {
     let git_directory = root.join(".git");
     assert!(place(&git_directory.join("info/exclude"), &lines(&repository.info_exclude)));
     assert!(place(&git_directory.join("excludes"), &lines(&repository.excludes_file)));
-    // Also keeps the settings of whoever runs the test out of it.
+    // This also keeps out the settings of the user who runs the test.
     git(root, &["config", "core.excludesFile", &git_directory.join("excludes").to_string_lossy()]);
 
     let mut tracked = vec!["add".to_owned(), "--force".to_owned(), "--".to_owned()];
@@ -181,7 +181,7 @@ fn create(root: &Path, repository: &Repository) {
     for path in deleted {
         fs::remove_file(path).unwrap();
     }
-    // Last, since git adds nothing that lies behind a link.
+    // Links come last, since git adds nothing that lies behind a link.
     for path in links {
         link(root, &path);
     }
@@ -242,7 +242,7 @@ proptest! {
     }
 }
 
-/// One bracket expression, whole or not, between other parts of a pattern.
+/// Returns one bracket expression, whole or not, between other parts of a pattern.
 fn bracket_pattern() -> impl Strategy<Value = String> {
     let part = select(&[
         "a",
@@ -282,12 +282,12 @@ fn bracket_pattern() -> impl Strategy<Value = String> {
     (before, start, inside, end).prop_map(|(before, start, inside, end)| format!("{before}{start}{inside}{end}"))
 }
 
-/// More in a longer search: `PROPTEST_CASES=5000 cargo test --test ignore_rules`.
+/// Returns the number of cases. A longer search: `PROPTEST_CASES=5000 cargo test --test ignore_rules`.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
 }
 
-/// A repository with these files, of which nothing is tracked.
+/// Makes a repository with these files, none of which is tracked.
 fn with_files(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
     let (guard, root) = temporary();
     git(&root, &["init", "--quiet", "--template="]);
@@ -368,7 +368,7 @@ fn the_users_configuration_is_where_the_variables_say() {
     ] {
         let variables: Vec<_> =
             variables.into_iter().map(|(name, path)| (name, path.as_str())).chain([system]).collect();
-        // What `~` is without a home, or a broken link to a file, is no matter of the test: all paths are there.
+        // The meaning of `~` without a home and of a broken link do not matter here: all paths exist.
         let expected: Vec<_> = ["a", "b", "c", "d", "e"].into_iter().filter(|name| *name != ignored).collect();
         is_as_a_git_has_it_with(&root, &variables, &expected);
     }
@@ -468,7 +468,7 @@ fn a_rewrite_with_the_same_size_in_the_same_tick_is_noticed() {
             fs::write(root.join(".git/new"), &content).unwrap();
             fs::rename(root.join(".git/new"), &path).unwrap();
         }
-        // Whatever tick the clock is in, the time of the last change does not tell.
+        // The time of the last write is set back, so that it does not reveal the write in any tick of the clock.
         File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
         assert_eq!(digest(), Digest::of(&content), "round {round}");
     }

@@ -1,4 +1,4 @@
-//! Publication beside whoever empties the cache.
+//! Tests publication while another process empties the cache.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -47,7 +47,7 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
             }
             removed
         });
-        // The inputs of all rounds are the same, so that each publishes where another one is removed.
+        // All rounds have the same inputs, so that each publishes where another one is removed.
         let published: Vec<_> = (0..ROUNDS)
             .map(|_| {
                 let staged = store.stage(&executable, &stat, &Companions::default()).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! A look at a checkout with a stat cache finds what a look without one finds, whatever happened in between.
+//! Tests that a sweep with a stat cache finds the same as a sweep without one, whatever happened in between.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![cfg(unix)]
@@ -68,7 +68,7 @@ impl Checkout {
         Subject { root: self.root.clone(), exclude: Vec::new(), selection, git: Environment::default() }
     }
 
-    /// With what the cache has, which then has this; what this process remembers must not be anything else.
+    /// Sweeps with the stat cache, which then holds the result. The memory of this process must give the same.
     fn warm(&self) -> Tree {
         self.warm_of(None)
     }
@@ -82,7 +82,7 @@ impl Checkout {
         swept.tree
     }
 
-    /// Of what can be read of it, under a path that this process remembers nothing of.
+    /// Copies the cache to a path of which this process remembers nothing.
     fn copy_of_cache(&self) -> PathBuf {
         let copy = tempfile::tempdir_in(self.cache.parent().unwrap()).unwrap().keep();
         let files = fs::read_dir(&self.cache).into_iter().flatten().map(|file| file.unwrap().path());
@@ -101,7 +101,7 @@ impl Checkout {
         inputs::sweep(&self.subject(selection), &nowhere, &Cancellation::default()).unwrap().tree
     }
 
-    /// Waits until nothing in the checkout is younger than two seconds, so that all of it may be kept.
+    /// Waits until everything in the checkout is older than two seconds, so that all of it has settled.
     fn settle(&self) {
         let newest = newest_change(&self.root);
         while SystemTime::now() <= newest + Duration::from_millis(2_050) {
@@ -138,7 +138,7 @@ fn git_in(directory: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// All of a tree, in a form that says where two differ.
+/// Returns all of a tree, in a form that shows where two differ.
 fn described(tree: &Tree) -> Vec<String> {
     let heads = tree.heads().iter().map(|(path, head)| format!("HEAD of {path:?}: {head:?}"));
     let files = tree.files().iter().map(|file| format!("{} {:?} {}", file.path, file.kind, file.digest));
@@ -159,10 +159,10 @@ fn set_modified(path: &Path, time: SystemTime) {
 
 const LONG_AGO: SystemTime = UNIX_EPOCH;
 
-/// What somebody does, and how.
+/// A change to a checkout, and its description.
 type Change = (&'static str, fn(&Checkout));
 
-/// Everything that somebody may do between two looks.
+/// Every change that a user may make between two sweeps.
 const CHANGES: &[Change] = &[
     ("nothing", |_| {}),
     ("an edit", |it| it.write("src/a.rs", "changed")),
@@ -332,7 +332,7 @@ fn with_everything() -> Checkout {
     it
 }
 
-/// As cargo writes it.
+/// The beginning of a tag, as cargo writes it.
 const TAG: &str =
     "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.\n";
 
@@ -347,7 +347,7 @@ fn whatever_changes_a_warm_look_finds_what_a_cold_one_finds() {
         assert_same(&checkout.warm(), &cold, what);
         assert_same(&checkout.warm(), &cold, &format!("{what}, again"));
     }
-    // What was not kept, since it was too young, is now.
+    // Files that were too young to be kept have settled now.
     checkouts.iter().for_each(Checkout::settle);
     for (checkout, (what, _)) in checkouts.iter().zip(CHANGES) {
         let cold = checkout.cold();
@@ -502,7 +502,7 @@ fn the_look_at_one_checkout_says_nothing_of_another() {
     other.settle();
     other.warm();
     one.warm();
-    // As if both had the same short name.
+    // The copy stands for two subjects with the same short name.
     fs::copy(one.cache_file(), other.cache_file()).unwrap();
     assert_same(&other.warm(), &other.cold(), "another checkout's file");
 }
@@ -520,7 +520,7 @@ fn a_rewrite_with_the_same_size_in_the_same_tick_is_noticed() {
             fs::write(checkout.at(".git/new"), &content).unwrap();
             fs::rename(checkout.at(".git/new"), &path).unwrap();
         }
-        // Whatever tick the clock is in, the time of the last change does not tell.
+        // The time of the last write is set back, so that it does not reveal the write in any tick of the clock.
         set_modified(&path, LONG_AGO);
         assert_eq!(checkout.warm().files()[0].digest, Digest::of(&content), "round {round}");
     }

@@ -1,12 +1,12 @@
-//! The Node-API surface: one call, `start`, and the switch that stops it; the signals that JavaScript must leave alone; and,
-//! for the command line alone, `replaceProcess` and the workspace and package around a directory.
+//! The Node-API surface: one call, `start`, and the switch that stops it; the signals that JavaScript must leave alone;
+//! and, for the command line alone, `replaceProcess` and the workspace and package around a directory.
 //!
 //! Promises: `start` returns at once, and the work happens on a thread of its own. Events and exactly one terminal message
 //! travel through one threadsafe function, so they arrive in order. The function is released when the work after the answer
-//! is done, and this module does not keep the process alive from then on. That takes milliseconds or, when the cache is
-//! pruned, a tenth of a second at most. The cache is pruned once a day, and after a build alone. A process that cannot wait
-//! may exit: the cache is valid at any moment. A panic becomes a terminal message. A call ends when the JavaScript that
-//! could end it is gone, as when a worker thread is terminated.
+//! is done, and this module does not keep the process alive from then on. That work takes milliseconds, and longer if the
+//! cache is pruned. Only a build prunes it, once a day or when it is over its size. A process that cannot wait may exit:
+//! the cache is valid at any moment. A panic becomes a terminal message. A call ends when the JavaScript that could end it
+//! is gone, as when a worker thread is terminated.
 //! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
 //!
 //! Only this module and its `types` use napi. Its `convert` turns the core's types into those of `types`.

@@ -41,10 +41,10 @@ pub enum ReportMode {
 pub struct NativeRequest {
     /// The task.
     pub task: Task,
-    /// cargo package.
+    /// The cargo package.
     #[napi(js_name = "crate")]
     pub crate_name: Option<String>,
-    /// Name of the target.
+    /// The name of the target.
     pub bin: Option<String>,
     /// The kind of the target.
     pub kind: Option<String>,
@@ -61,13 +61,13 @@ pub struct NativeRequest {
     pub cargo_args: Option<Vec<String>>,
     /// True to run cargo even if an entry exists.
     pub rebuild: Option<bool>,
-    /// Root of the checkout, absolute.
+    /// The root of the checkout, absolute.
     pub repo: Option<String>,
     /// Features to enable.
     pub features: Option<Vec<String>>,
     /// True to leave default features out.
     pub no_default_features: Option<bool>,
-    /// cargo profile.
+    /// The cargo profile.
     pub profile: Option<String>,
     /// The builder.
     pub builder: Option<String>,
@@ -163,7 +163,7 @@ pub enum WaitingOn {
 pub struct Compiling {
     /// The unit's name, as cargo shows it.
     pub unit: String,
-    /// Milliseconds.
+    /// Milliseconds that the build took.
     pub elapsed_ms: f64,
 }
 
@@ -174,10 +174,10 @@ pub struct NativeBinary {
     pub path: String,
     /// The path of the copy, if one was requested.
     pub out: Option<String>,
-    /// cargo package.
+    /// The cargo package.
     #[napi(js_name = "crate")]
     pub crate_name: String,
-    /// Name of the target.
+    /// The name of the target.
     pub bin: String,
     /// Its origin.
     pub outcome: NativeOutcome,
@@ -187,7 +187,7 @@ pub struct NativeBinary {
     pub sha256: String,
     /// Bytes.
     pub size: f64,
-    /// Milliseconds.
+    /// Milliseconds that the build took.
     pub elapsed_ms: f64,
     /// The reasons why it was built.
     pub reasons: Vec<MissReason>,
@@ -205,10 +205,10 @@ pub enum NativeOutcome {
 /// A forecast of what a call for a binary would do.
 #[napi(object, object_from_js = false)]
 pub struct NativeExplanation {
-    /// cargo package.
+    /// The cargo package.
     #[napi(js_name = "crate")]
     pub crate_name: String,
-    /// Name of the target.
+    /// The name of the target.
     pub bin: String,
     /// The outcome.
     pub outcome: Foreseen,
@@ -229,10 +229,10 @@ pub struct NativeExplanation {
 /// The inputs of a binary.
 #[napi(object, object_from_js = false)]
 pub struct NativeInputs {
-    /// cargo package.
+    /// The cargo package.
     #[napi(js_name = "crate")]
     pub crate_name: String,
-    /// Name of the target.
+    /// The name of the target.
     pub bin: String,
     /// The fingerprint of the build that they are known from, 64 hex digits.
     pub fingerprint: String,
@@ -327,9 +327,9 @@ pub struct NativeEntry {
     pub path: String,
     /// Its name.
     pub bin: String,
-    /// Target triple, if one was named.
+    /// The target triple, if the request named one.
     pub target: Option<String>,
-    /// cargo package.
+    /// The cargo package.
     #[napi(js_name = "crate")]
     pub crate_name: String,
     /// The checkout that built it.
@@ -352,7 +352,7 @@ pub struct NativeEntry {
     pub damage: Option<String>,
 }
 
-/// Why an entry was removed.
+/// The reason why an entry was removed.
 #[napi(string_enum = "lowercase")]
 pub enum RemovalReason {
     /// Not used for long.

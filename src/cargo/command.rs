@@ -1,11 +1,14 @@
-//! cargo's command line and environment.
+//! Makes cargo's command lines and environment.
+//!
+//! Promises: cargo runs in the checkout with the request's variables, and with none of this process's own.
+//! Does not promise: that cargo accepts the arguments.
 
 use std::path::Path;
 
 use crate::model::build_units::Package;
 use crate::request::{Kind, Request};
 
-/// Wide enough that cargo lists everything that compiles on a machine with many cores.
+/// The width of the progress line: enough for every unit that compiles on a machine with many cores.
 const PROGRESS_WIDTH: &str = "400";
 
 pub(super) fn arguments(request: &Request) -> Vec<String> {
@@ -37,7 +40,7 @@ pub(super) fn metadata_arguments(request: &Request) -> Vec<String> {
 
 pub(super) fn clean_arguments(request: &Request, packages: &[Package]) -> Vec<String> {
     let mut arguments = vec!["clean".to_owned()];
-    // `cargo clean` takes ids, warns that it does not heed what is in them, and cleans by name.
+    // `cargo clean` takes IDs, warns that it ignores parts of them, and cleans by name.
     arguments.extend(packages.iter().flat_map(|package| ["-p".to_owned(), package.name().to_owned()]));
     arguments.extend(profile(request));
     if let Some(target) = &request.target {
@@ -55,13 +58,14 @@ fn profile(request: &Request) -> Vec<String> {
     }
 }
 
-/// The command line as one would type it to see the same result: without the message format, which only programs read.
+/// Returns the command line that a person would type for the same result. The message format is left out: only programs
+/// read it.
 pub(super) fn shown(arguments: &[String]) -> String {
     let typed = arguments.iter().filter(|argument| !argument.starts_with("--message-format")).map(String::as_str);
     std::iter::once("cargo").chain(typed).collect::<Vec<_>>().join(" ")
 }
 
-/// cargo in the checkout, with the caller's environment and nothing of this process's own.
+/// Prepares to run cargo in the checkout, with the environment of the request alone.
 pub(super) fn cargo(request: &Request, root: &Path) -> std::process::Command {
     let program = request.env.find_program("cargo", root).unwrap_or_else(|| "cargo".into());
     let mut command = std::process::Command::new(&program);
@@ -70,7 +74,7 @@ pub(super) fn cargo(request: &Request, root: &Path) -> std::process::Command {
         .current_dir(root)
         .env_clear()
         .envs(request.env.iter())
-        // The progress line is read, so it must be there and uncoloured whatever the caller's taste.
+        // The progress line is read, so it must be there and without colours, whatever the caller has configured.
         // https://doc.rust-lang.org/cargo/reference/config.html#term
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
         .env("CARGO_TERM_PROGRESS_WIDTH", PROGRESS_WIDTH)
@@ -82,7 +86,7 @@ pub(super) fn cargo(request: &Request, root: &Path) -> std::process::Command {
     command
 }
 
-/// rustup goes by the name that it is called by, and wants text.
+/// Calls a program by its plain name if its path is not text. rustup goes by that name, and accepts text alone.
 #[cfg(unix)]
 fn named_as_typed(command: &mut std::process::Command, program: &Path) {
     use std::os::unix::process::CommandExt;

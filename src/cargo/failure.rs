@@ -1,8 +1,10 @@
-//! Why cargo failed, in terms of what the caller asked for.
+//! Explains why cargo failed, in terms of the request.
 //!
-//! cargo's exit status is 101 for almost everything, so its words are read where they are the only witness: a missing
-//! toolchain, target, subcommand or zig. Which packages, binaries and features exist is asked of `cargo metadata` instead.
-//! Whatever is not understood is handed on in cargo's own words.
+//! cargo's exit status is 101 for almost every failure. So its words are read where nothing else tells: for a missing
+//! toolchain, target, subcommand or zig. `cargo metadata` tells which packages, binaries and features exist.
+//!
+//! Promises: a failure that is not understood is reported in cargo's own words.
+//! Does not promise: to understand the words of every version of cargo.
 
 use std::path::Path;
 
@@ -67,7 +69,7 @@ fn missing_tool(request: &Request, said: &str, errors: &[String]) -> Option<Erro
     None
 }
 
-/// What cargo found nothing of before it compiled anything, if that is the reason.
+/// Returns the part of the request that does not exist, if cargo refused it before it compiled anything.
 fn refused(request: &Request, root: &Path, said: &str, cancellation: &Cancellation) -> Option<Error> {
     let unknown = ["could not find specification for target", "error loading target specification"];
     if let Some(triple) = request.triple().filter(|_| unknown.iter().any(|text| said.contains(text))) {

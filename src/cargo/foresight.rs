@@ -1,9 +1,9 @@
-//! What a build would be refused for, told without one.
+//! Foresees what cargo would refuse, without a build.
 //!
-//! Promises: nothing is built, fetched or installed, and no file is written. What is refused here, cargo would refuse in the
-//! same words; where cargo does not tell of its workspace, nothing is.
-//! Does not promise: to see all that cargo refuses. A package that others depend on is built by name, too, and only cargo
-//! knows what is in it.
+//! Promises: nothing is built, fetched or installed, and no file is written. An error from here is the one that a build
+//! would give. If cargo does not describe its workspace, nothing about packages and profiles is foreseen.
+//! Does not promise: to foresee every refusal. A dependency of another package can be built by its name, too, and only
+//! cargo knows its targets.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,20 +15,20 @@ use crate::error::{Error, Result};
 use crate::model::cancellation::Cancellation;
 use crate::request::{Builder, HOST_TUPLE, Request};
 
-/// What is known of a workspace that cargo does not tell in brief.
+/// Facts about a workspace that `cargo metadata --no-deps` does not tell.
 pub struct Known<'k> {
-    /// The toolchain that rustup would run, if it does not have it.
+    /// The toolchain that rustup would run, if it is not installed.
     pub missing_toolchain: Option<&'k str>,
-    /// Profiles that configuration and variables define.
+    /// The profiles that configuration and variables define.
     pub profiles: BTreeSet<String>,
-    /// True if the lock file names the package that is asked for.
+    /// True if the lock file names the requested package.
     pub is_locked: bool,
 }
 
-/// What cargo-zigbuild alone takes for a target.
+/// A target that only cargo-zigbuild knows.
 const UNIVERSAL: &str = "universal2-apple-darwin";
 
-/// What a build of `request` would fail with before it compiles anything, as far as that can be told.
+/// Returns the error with which a build of `request` would fail before it compiles anything, as far as that can be told.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub fn foreseen_failure(
     if refused.is_some() {
         return Ok(refused);
     }
-    // A target that is specified in a file is found in a directory of such.
+    // With `RUST_TARGET_PATH`, a file in one of its directories may specify the target.
     let is_rustcs =
         |triple: &&str| *triple != HOST_TUPLE && (*triple != UNIVERSAL || request.builder == Builder::Cargo);
     let triple = request.triple().filter(is_rustcs);
@@ -73,7 +73,7 @@ fn named(request: &Request, root: &Path, known: &Known<'_>, metadata: &Metadata)
         return (!is_dependency).then(|| refusal::unknown_crate(request, root, metadata));
     };
     let at_root = metadata.root_package().filter(|at_root| at_root.id != package.id);
-    // Before resolver 2, features without a package before them are those of the package at the root.
+    // Before resolver 2, a feature without the name of a package belongs to the package at the root.
     let of_root = |feature: &String| at_root.is_some_and(|package| package.features.contains_key(feature));
     let features = request.features.iter().filter(|feature| !of_root(feature)).cloned().collect();
     let of_package = Request { features, ..request.clone() };

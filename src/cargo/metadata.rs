@@ -1,4 +1,7 @@
 //! Asks cargo about its workspace.
+//!
+//! Promises: nothing is fetched for dependencies, which are left out.
+//! Does not promise: an answer. cargo may fail.
 
 use std::path::Path;
 
@@ -10,7 +13,7 @@ use crate::model::build_units::BuildDirectories;
 use crate::model::cancellation::Cancellation;
 use crate::request::Request;
 
-/// The workspace at `root` without its dependencies; none where cargo does not tell.
+/// Returns the workspace at `root` without its dependencies; none if cargo does not tell.
 pub(super) fn metadata(request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Option<Metadata>> {
     let mut cargo = command::cargo(request, root);
     cargo.args(command::metadata_arguments(request));
@@ -18,7 +21,8 @@ pub(super) fn metadata(request: &Request, root: &Path, cancellation: &Cancellati
     Ok(printed.and_then(|json| MetadataCommand::parse(std::str::from_utf8(&json).ok()?).ok()))
 }
 
-/// Where cargo writes; none where it does not tell. One older than 1.91 has a single directory.
+/// Returns the directories that cargo writes to; none if cargo does not tell. A cargo before 1.91 has one directory for
+/// both.
 #[must_use]
 pub fn directories(request: &Request, root: &Path, cancellation: &Cancellation) -> Option<BuildDirectories> {
     let metadata = metadata(request, root, cancellation).ok()??;

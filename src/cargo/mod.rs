@@ -1,12 +1,12 @@
-//! Running cargo.
+//! Runs cargo.
 //!
-//! Promises: the artifact is the file that cargo itself names, with its `stat` at that moment; cargo and everything in
-//! its process group are gone when a call was aborted; what the compiler said reaches the caller as events and, on
+//! Promises: the artifact is the file that cargo itself names, with its stat identity at that moment. When a call is
+//! aborted, cargo and its whole process group are ended. The compiler's messages reach the caller as events and, after a
 //! failure, in the error.
-//! Does not promise: that cargo built anything. What cargo holds to be fresh, it reports as fresh.
+//! Does not promise: that cargo compiled anything. It reports a fresh unit as fresh.
 //!
-//! cargo is asked for JSON messages with the compiler's rendering in them, rather than for rendered text on stderr: so
-//! a diagnostic is known to be one, and can be shown with colours here and without them there.
+//! cargo prints JSON messages, each with the compiler's rendered text, instead of rendered text on stderr. So a diagnostic
+//! can be told from other output, and can be shown with or without colours.
 
 mod command;
 mod failure;
@@ -37,33 +37,33 @@ use process::Transcript;
 pub use shims::{cargo_and_sysroot, sysroot};
 pub use version::{host, name_versions};
 
-/// More executables would not be read.
+/// The number of executables that an error names.
 const MOST_LISTED: usize = 10;
 
-/// What a successful run of cargo left.
+/// The result of a successful build.
 #[derive(Debug)]
 pub struct Built {
-    /// What was asked for, where cargo put it.
+    /// The requested file, where cargo put it.
     pub executable: PathBuf,
-    /// Its `stat` when cargo named it, while cargo still held its lock.
+    /// Its stat identity when cargo named it, while cargo still held its lock.
     pub stat: StatIdentity,
-    /// Other binaries of the package that were asked for.
+    /// Other requested binaries of the package.
     pub siblings: Vec<Library>,
-    /// What went into it.
+    /// Everything that went into it.
     pub units: Units,
-    /// Milliseconds.
+    /// Milliseconds that the build took.
     pub elapsed_ms: u64,
 }
 
 impl Built {
-    /// The directory of the profile in the target directory.
+    /// Returns the directory of the profile in the target directory.
     #[must_use]
     pub fn output_directory(&self) -> &Path {
         self.units.profile_directory()
     }
 }
 
-/// Makes cargo forget what it built of `packages`, with the profile and target of `request`.
+/// Removes what cargo built of `packages`, with the profile and target of `request`.
 ///
 /// # Errors
 ///
@@ -86,7 +86,8 @@ pub fn clean(
     Err(Error::BuildFailed { command, status, report })
 }
 
-/// The one of `files` that cargo named for the target `name`. Of several, none is more right than the others.
+/// Returns the one file that cargo named for the target `name`. Several files are an error, since none of them is the right
+/// one.
 fn only(mut files: BTreeMap<PathBuf, StatIdentity>, name: &str) -> Result<(PathBuf, StatIdentity)> {
     if files.len() > 1 {
         let all: Vec<_> = files.keys().map(|path| path.display().to_string()).collect();
@@ -97,8 +98,8 @@ fn only(mut files: BTreeMap<PathBuf, StatIdentity>, name: &str) -> Result<(PathB
     files.pop_first().ok_or_else(|| Error::option("kind", format!("cargo makes no program of `{name}`")))
 }
 
-/// Builds the binary of `request` in `root` with the `cargo` at hand, and with `variables` besides those of the request; the last
-/// time that took `expected`.
+/// Builds the binary of `request` in `root`, with `variables` added to those of the request. `expected` is how long the
+/// last such build took.
 ///
 /// # Errors
 ///
@@ -126,7 +127,7 @@ pub fn build(
     if request.kind.is_library() && outputs.is_empty() {
         return Err(refusal::crate_type(request, root, cancellation));
     }
-    // A library is asked for by no name, and is the only one.
+    // A library is requested without a name, and is the only output.
     let first = if request.kind.is_library() { outputs.pop_first() } else { outputs.remove_entry(&request.bin) };
     let (executable, stat) = only(first.map(|(_, files)| files).unwrap_or_default(), &request.bin)?;
     let sibling = |bin: &String| {

@@ -1,7 +1,7 @@
-//! How fast a build goes: what takes longest, and how long the rest may take.
+//! Tells how a build goes: which unit takes longest, and how long the rest may take.
 //!
-//! Promises: times are measured here, from what cargo says as it says it. What is left is the last build's time less what
-//! has passed; once that is used up, and where no build is known that was asked for in the same way, nothing is said.
+//! Promises: times are measured here, when cargo's messages arrive. The rest is the duration of the last build of the same
+//! kind, less the time since the beginning. There is none if no such build is known, or if that duration has passed.
 //! Does not promise: that a build takes as long as the last one.
 
 use std::collections::HashMap;
@@ -17,19 +17,19 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A build that begins now, and would take as long as `expected` if it were like the last one.
+    /// Starts the clock of a build whose predecessor took `expected`.
     pub(super) fn new(expected: Option<Duration>) -> Self {
         Self { began: Instant::now(), expected, since: HashMap::new() }
     }
 
-    /// What cargo's progress line means at this moment.
+    /// Turns cargo's progress line into an event.
     pub(super) fn progress(&mut self, done: u32, total: u32, compiling: Vec<String>) -> Event {
         let now = Instant::now();
         self.since.retain(|unit, _| compiling.contains(unit));
         for unit in &compiling {
             self.since.entry(unit.clone()).or_insert(now);
         }
-        // Of several that began together, the one that cargo names first.
+        // If several units began together, the one that cargo names first counts.
         let began = |unit: &&String| self.since.get(*unit).copied().unwrap_or(now);
         let slowest = compiling.iter().min_by_key(began);
         let slowest = slowest.map(|unit| Compiling { unit: unit.clone(), elapsed: now - began(&unit) });

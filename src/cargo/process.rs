@@ -1,7 +1,8 @@
-//! One cargo process: its pipes, its messages, its end.
+//! Runs one cargo process, and reads its messages until it ends.
 //!
-//! cargo leads a process group of its own (on Windows, a job), so that ending the group ends compilers and build
-//! scripts with it. The cost is that a terminal's Ctrl-C does not reach it; the JavaScript wrapper passes that on.
+//! Promises: cargo leads a process group of its own (a job on Windows), so that ending the group also ends compilers and
+//! build scripts.
+//! Does not promise: that a terminal's Ctrl-C reaches cargo. The JavaScript wrapper passes it on.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,19 +25,19 @@ use crate::model::cancellation::Cancellation;
 use crate::model::event::Event;
 use crate::request::{Kind, Request};
 
-/// How long the pipes of an ended cargo may stay open in a process that it left behind.
+/// How long the pipes may stay open after cargo has ended, in a process that it left behind.
 const PIPES_AFTER_EXIT: Duration = Duration::from_millis(500);
-/// A failing build repeats itself; this much of it is enough to act on.
+/// The size from which on a report takes no further messages. A failing build repeats itself.
 const REPORT_BYTES: usize = 64 * 1024;
 
-/// What one run of cargo said.
+/// The output of one run of cargo.
 pub(super) struct Transcript {
     pub(super) status: ExitStatus,
-    /// Every file that cargo named for the targets that were asked for, by the target's name: one for each triple that it
+    /// The files that cargo named for the requested targets, by the target's name. There is one for each triple that it
     /// built for.
     pub(super) outputs: BTreeMap<String, BTreeMap<PathBuf, StatIdentity>>,
     pub(super) units: Units,
-    /// The compiler's rendered errors, uncoloured.
+    /// The compiler's rendered errors, without colours.
     pub(super) errors: Vec<String>,
     /// cargo's own messages.
     pub(super) messages: Vec<String>,
@@ -71,11 +72,11 @@ pub(super) fn run(
     })
 }
 
-/// What another program prints, if it succeeds.
+/// Returns the output of another program, if it succeeds, and none if it fails.
 ///
 /// # Errors
 ///
-/// [`Error::Aborted`]; a program that fails is no error, and prints nothing.
+/// [`Error::Aborted`], and the error of a program that cannot be started.
 pub(super) fn capture(mut command: std::process::Command, cancellation: &Cancellation) -> Result<Option<Vec<u8>>> {
     runtime()?.block_on(async {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -155,7 +156,8 @@ impl<'a> Listener<'a> {
         }
     }
 
-    /// Listens until both pipes and the process have ended; a pipe that a stray process keeps open is let go.
+    /// Reads until both pipes and the process have ended. It does not wait for a pipe that a process keeps open which cargo
+    /// left behind.
     async fn follow(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(io::Error::other("its output is not captured"));
@@ -193,10 +195,10 @@ impl<'a> Listener<'a> {
         Ok(())
     }
 
-    /// The file of `artifact` that was asked for, if one was.
+    /// Returns the requested file of `artifact`, if it has one.
     fn wanted(&self, package: &Package, artifact: &Artifact) -> Option<PathBuf> {
         let (request, target) = (self.request, &artifact.target);
-        // A binary that a package depends on as an artifact may be called the same.
+        // A package may depend on a binary of the same name (artifact dependencies).
         if package.name() != request.package {
             return None;
         }
@@ -204,7 +206,7 @@ impl<'a> Listener<'a> {
         match request.kind {
             Kind::Bin if target.is_bin() && request.bins().any(|bin| bin == target.name) => executable(),
             Kind::Example if target.is_example() && target.name == request.bin => executable(),
-            // A package has one library, which cargo asks for by no name.
+            // A package has one library, which is requested without a name.
             Kind::Cdylib | Kind::Staticlib
                 if target.crate_types.iter().any(|it| it.to_string() == request.kind.name()) =>
             {
@@ -230,7 +232,7 @@ impl<'a> Listener<'a> {
                     files: artifact.filenames.into_iter().map(Into::into).collect(),
                 });
                 if let Some(output) = wanted {
-                    // One that has gone already has no identity that any file has, and is not taken.
+                    // A file that is gone already gets the default identity, which no file has. So it is not taken.
                     let stat = std::fs::metadata(&output).map(|found| StatIdentity::of(&found)).unwrap_or_default();
                     self.outputs.entry(artifact.target.name).or_default().insert(output, stat);
                 }
@@ -305,7 +307,8 @@ mod group {
         command.process_group(0).kill_on_drop(true).spawn()
     }
 
-    /// Ends the group that `child` leads. The group keeps its number for as long as the child has not been waited for.
+    /// Returns a function that ends the group that `child` leads. The group keeps its number until the child has been
+    /// waited for.
     pub(super) fn ending(child: &Child) -> Result<impl Fn() + Send + use<>> {
         let leader = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
         let leader = leader.ok_or_else(|| Error::Internal("cargo ended before it was started".into()))?;
@@ -327,7 +330,7 @@ mod group {
         tokio::process::Command::from(command).kill_on_drop(true).spawn()
     }
 
-    /// Ends the job that `child` was put into, by closing its only handle.
+    /// Returns a function that ends the job of `child`, by closing its only handle.
     pub(super) fn ending(child: &Child) -> Result<impl Fn() + Send + use<>> {
         let failed = |error: win32job::JobError| Error::Internal(format!("cannot put cargo into a job: {error}"));
         let mut limits = win32job::ExtendedLimitInfo::new();

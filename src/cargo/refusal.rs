@@ -1,8 +1,8 @@
-//! What cargo refuses, in terms of what it would take.
+//! Makes the errors for parts of a request that do not exist.
 //!
-//! Promises: of a package, a binary, a profile, a feature or a target that there is not, the error names those that there
-//! are, the nearest first.
-//! Does not promise: to name profiles that variables define; once cargo has refused one, nor those of its configuration.
+//! Promises: the error for an unknown package, binary, profile, feature or target names existing ones, the nearest first.
+//! Does not promise: to name profiles that variables define, or, after cargo has refused a profile, those that its
+//! configuration defines.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,10 +18,12 @@ use crate::fs::files;
 use crate::model::cancellation::Cancellation;
 use crate::request::{Kind, Request};
 
+/// The profiles that cargo itself defines.
+///
 /// <https://doc.rust-lang.org/cargo/reference/profiles.html#default-profiles>
 const PROFILES: [&str; 4] = ["dev", "release", "test", "bench"];
 
-/// A toolchain that rustup would run and does not have.
+/// Returns the error for a toolchain that rustup does not have.
 pub(super) fn toolchain(name: &str) -> Error {
     Error::ToolNotFound {
         what: format!("the toolchain `{name}` is not installed"),
@@ -29,12 +31,12 @@ pub(super) fn toolchain(name: &str) -> Error {
     }
 }
 
-/// The package that is asked for, if it is a member of the workspace.
+/// Returns the requested package, if it is a member of the workspace.
 pub(super) fn package<'m>(request: &Request, metadata: &'m Metadata) -> Option<&'m Package> {
     metadata.workspace_packages().into_iter().find(|package| *package.name == request.package)
 }
 
-/// A package that is no member of the workspace, with those that have binaries.
+/// Returns the error for a package that is no member of the workspace. It names the members that have binaries.
 pub(super) fn unknown_crate(request: &Request, root: &Path, metadata: &Metadata) -> Error {
     let members = metadata.workspace_packages().into_iter();
     let mut names: Vec<_> =
@@ -44,7 +46,7 @@ pub(super) fn unknown_crate(request: &Request, root: &Path, metadata: &Metadata)
     Error::UnknownCrate { name: request.package.clone(), workspace: root.to_owned(), available }
 }
 
-/// The first binary or example of `request` that `package` does not have.
+/// Returns the error for the first requested binary or example that `package` does not have.
 pub(super) fn bin(request: &Request, package: &Package) -> Option<Error> {
     let known = match request.kind {
         Kind::Bin => binaries(package),
@@ -64,7 +66,7 @@ fn binaries(package: &Package) -> Vec<String> {
     package.targets.iter().filter(|target| target.is_bin()).map(|target| target.name.clone()).collect()
 }
 
-/// cargo's own profiles and those of the workspace's manifest.
+/// Returns cargo's own profiles and those of the workspace's manifest.
 pub(super) fn profiles(metadata: &Metadata) -> Vec<String> {
     let manifest = files::read_to_string(metadata.workspace_root.join("Cargo.toml").as_std_path()).unwrap_or_default();
     let manifest: toml::Table = manifest.parse().unwrap_or_default();
@@ -73,17 +75,18 @@ pub(super) fn profiles(metadata: &Metadata) -> Vec<String> {
     PROFILES.map(str::to_owned).into_iter().chain(defined).collect()
 }
 
-/// A profile that cargo does not take, of which there are the `known` ones.
+/// Returns the error for a profile that cargo does not accept. It names the `known` ones.
 pub(super) fn profile(name: &str, mut known: Vec<String>) -> Error {
-    // A manifest may define one that is reserved.
+    // A manifest may define a profile with a reserved name.
     known.retain(|profile| profile != name);
     Error::option("profile", format!("cargo knows no profile `{name}` here; {}", offered(&known, name, "there are")))
 }
 
-/// The first of `request`'s features that `package` does not have.
+/// Returns the error for the first requested feature that `package` does not have. `said` holds cargo's words, if it has
+/// refused.
 pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package, said: &str) -> Option<Error> {
     let refused = |problem: String| Some(Error::option("features", problem));
-    // cargo names what the target lacks between the first backquotes behind these words.
+    // After these words, cargo names the features that the target lacks.
     if let Some((_, rest)) = said.split_once("requires the features: ") {
         let needed = rest.lines().next().unwrap_or(rest).trim();
         let named = said.split_once("target `").and_then(|(_, rest)| rest.split_once('`'));
@@ -122,7 +125,7 @@ pub(super) fn feature(request: &Request, metadata: &Metadata, package: &Package,
                 format!("package `{}` has no dependency `{dependency}` for `{feature}`; {names}", package.name)
             });
         }
-        // Only cargo can tell which version of a package is meant, and its features.
+        // Only cargo knows which version of a dependency is meant, and its features.
         if said.contains("does not have") && said.contains(&format!("`{of_dependency}`")) {
             return refused(format!(
                 "`{dependency}` has no feature `{of_dependency}`; cargo says:\n\n{}",
@@ -139,7 +142,7 @@ fn no_feature(package: &Package, feature: &str) -> String {
     format!("package `{}` has no feature `{feature}`; {has}", package.name)
 }
 
-/// What is wrong where the library of the package is not made in the form that `request` asks for.
+/// Returns the error for a library that is not made in the requested form.
 pub(super) fn crate_type(request: &Request, root: &Path, cancellation: &Cancellation) -> Error {
     let metadata = match metadata(request, root, cancellation) {
         Err(aborted) => return aborted,
@@ -156,8 +159,8 @@ fn not_of_kind(request: &Request, found: Option<&Package>) -> Error {
     Error::option("kind", problem)
 }
 
-/// What `request` asks of `package` that its manifest rules out: a form in which the library is not made, or a target whose
-/// required features are not enabled.
+/// Returns the error for a request that the manifest of `package` rules out: a form in which its library is not made, or a
+/// target whose required features are not enabled.
 pub(super) fn ruled_out(request: &Request, package: &Package) -> Option<Error> {
     if request.kind.is_library() {
         let is_made = |target: &Target| target.crate_types.iter().any(|it| it.to_string() == request.kind.name());
@@ -194,14 +197,14 @@ fn enabled_features<'p>(request: &'p Request, package: &'p Package) -> BTreeSet<
     let mut enabled = BTreeSet::new();
     while let Some(feature) = ahead.pop() {
         if enabled.insert(feature) {
-            // One may require the feature of a dependency, too.
+            // A feature may enable a feature of a dependency, too.
             ahead.extend(package.features.get(feature).into_iter().flatten().map(String::as_str));
         }
     }
     enabled
 }
 
-/// Every target that rustc knows; none where it does not tell.
+/// Returns every target that rustc knows; none if it does not tell.
 pub(super) fn targets(request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Vec<String>> {
     let program = request.env.find_program("rustc", root).unwrap_or_else(|| "rustc".into());
     let mut rustc = Command::new(program);
@@ -210,7 +213,7 @@ pub(super) fn targets(request: &Request, root: &Path, cancellation: &Cancellatio
     Ok(String::from_utf8_lossy(&printed).lines().map(str::to_owned).collect())
 }
 
-/// A target that is none of the `known` ones, with those for the same processor.
+/// Returns the error for a target that is not among the `known` ones. It names those for the same processor.
 pub(super) fn target(triple: &str, known: &[String]) -> Error {
     let processor = |target: &str| target.split('-').next().map(str::to_owned);
     let of_processor: Vec<_> = known.iter().filter(|target| processor(target) == processor(triple)).cloned().collect();

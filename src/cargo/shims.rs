@@ -1,9 +1,9 @@
-//! Which toolchain is behind programs that choose it by rules of their own.
+//! Asks programs that choose a toolchain by rules of their own for that toolchain.
 //!
-//! Promises: the answer is that of the very programs that a build runs, in its directory and with its environment. A
-//! cargo that is a shim is asked by way of a subcommand, so that rustc runs with whatever the shim gives to cargo.
-//! Does not promise: an answer; on Windows, where no script can be a subcommand, a cargo that is a shim gives none. A shim
-//! that chooses by the subcommand is believed.
+//! Promises: the asked programs are the ones that a build runs, in its directory and with its environment. A cargo that is
+//! a shim is asked through a subcommand, so that rustc runs with the variables that the shim gives to cargo.
+//! Does not promise: an answer. On Windows, where no script can be a subcommand, a cargo that is a shim gives none. To
+//! notice a shim that chooses by the name of the subcommand.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::model::cancellation::Cancellation;
 use crate::request::Request;
 
-/// The sysroot of `rustc`, run as by the cargo of a rustup `toolchain` where there is one; none if it does not tell.
+/// Returns the sysroot of `rustc`, run as the cargo of the rustup `toolchain` would run it, if there is one; none if it
+/// does not tell.
 ///
 /// # Errors
 ///
@@ -31,7 +32,7 @@ pub fn sysroot(
     Ok(lines(command, cancellation)?.pop())
 }
 
-/// The cargo that the one at hand comes to in the end, and the sysroot of what that runs as `rustc`; none if it does not
+/// Returns the cargo that runs in the end, and the sysroot of the program that it runs as `rustc`; none if it does not
 /// tell.
 ///
 /// # Errors
@@ -45,17 +46,17 @@ pub fn cargo_and_sysroot(
     cancellation: &Cancellation,
 ) -> Result<Option<(PathBuf, PathBuf)>> {
     let Ok(directory) = subcommand() else { return Ok(None) };
-    // Last, so that it hides nothing.
+    // The directory comes last, so that it hides no other program.
     let path = request.env.get("PATH").into_iter().flat_map(std::env::split_paths);
     let Ok(path) = std::env::join_paths(path.chain([directory.path().to_owned()])) else { return Ok(None) };
     let mut command = super::command::cargo(request, root);
-    // A cargo that runs in another one takes that for itself.
+    // A cargo that is started by another one would report that one.
     command.arg(SUBCOMMAND).arg(rustc).env("PATH", path).env_remove("CARGO");
     let mut lines = lines(command, cancellation)?.into_iter();
     Ok(lines.next().zip(lines.next()))
 }
 
-/// The cargo that the one at hand comes to in the end, and the sysroot of what that runs as `rustc`; never known.
+/// Returns none: on Windows, no script can be a subcommand.
 ///
 /// # Errors
 ///
@@ -68,7 +69,8 @@ pub fn cargo_and_sysroot(_: &Path, _: &Request, _: &Path, _: &Cancellation) -> R
 #[cfg(unix)]
 const SUBCOMMAND: &str = "openlock-dev-bin-toolchain";
 
-/// cargo runs it with its own name and what stands behind that. What a shim sets comes before what is known from outside.
+/// The subcommand. cargo runs it with its own path in `CARGO`, and the arguments after its name. Variables that a shim sets
+/// come before the `rustc` that is known from outside.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/external-tools.html#custom-subcommands>
 #[cfg(unix)]
@@ -77,7 +79,7 @@ printf '%s\n' "$CARGO"
 exec "${RUSTC:-${CARGO_BUILD_RUSTC:-$2}}" --print sysroot
 "#;
 
-/// A directory with the subcommand in it, which is gone when it is dropped.
+/// Makes a directory with the subcommand in it, which is removed when the returned value is dropped.
 #[cfg(unix)]
 fn subcommand() -> std::io::Result<tempfile::TempDir> {
     use std::io::Write;
@@ -89,7 +91,7 @@ fn subcommand() -> std::io::Result<tempfile::TempDir> {
     Ok(directory)
 }
 
-/// What a program prints, by line; nothing if it fails.
+/// Returns the lines that a program prints; none if it fails.
 fn lines(command: Command, cancellation: &Cancellation) -> Result<Vec<PathBuf>> {
     let printed = match process::capture(command, cancellation) {
         Err(Error::Aborted) => return Err(Error::Aborted),

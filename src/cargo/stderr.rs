@@ -1,11 +1,14 @@
-//! Reading what cargo writes to stderr.
+//! Reads cargo's output to stderr.
 //!
-//! Three kinds of line arrive there: the progress line, which ends in a carriage return; status lines, whose verb ends
-//! in the twelfth column; and everything else, which is a message to a person.
+//! There are three kinds of lines: the progress line, which ends in a carriage return; status lines, whose verb ends in the
+//! twelfth column; and everything else, which is a message to a person.
+//!
+//! Promises: a message stays whole, with its line breaks.
+//! Does not promise: to recognize the lines of every version of cargo.
 
 use crate::model::event::{Event, WaitingFor};
 
-/// Splits the stream into lines and says what each of them means.
+/// Splits the stream into lines, and tells the meaning of each.
 #[derive(Default)]
 pub(super) struct Reader {
     pending: Vec<u8>,
@@ -13,7 +16,7 @@ pub(super) struct Reader {
     progress: String,
 }
 
-/// The numbers and names of a progress line.
+/// The numbers and names in a progress line.
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) done: u32,
@@ -21,12 +24,12 @@ pub(super) struct Progress {
     pub(super) compiling: Vec<String>,
 }
 
-/// What stderr said.
+/// The meaning of one or more lines.
 #[derive(Debug)]
 pub(super) enum Said {
     Event(Event),
     Progress(Progress),
-    /// A message to a person, whole, with its line breaks.
+    /// A whole message to a person, with its line breaks.
     Message(String),
 }
 
@@ -43,7 +46,7 @@ impl Reader {
         }
     }
 
-    /// What is left when the stream ends.
+    /// Reports the rest when the stream ends.
     pub(super) fn finish(mut self, mut say: impl FnMut(Said)) {
         let line = String::from_utf8_lossy(&self.pending).into_owned();
         self.line(&line, false, &mut say);
@@ -51,7 +54,7 @@ impl Reader {
     }
 
     fn line(&mut self, line: &str, returned: bool, say: &mut impl FnMut(Said)) {
-        // cargo clears the progress line with spaces or an escape sequence before it prints anything else.
+        // cargo clears the progress line with spaces or an escape sequence before it prints another line.
         let line = console::strip_ansi_codes(line);
         let line = line.trim_end();
         if let Some(progress) = progress(line) {
@@ -99,7 +102,7 @@ fn progress(line: &str) -> Option<Progress> {
     })
 }
 
-/// `   Compiling serde v1.0.0`: a verb that is padded to end in the twelfth column.
+/// Parses a line such as `   Compiling serde v1.0.0`: a verb that is padded to end in the twelfth column.
 fn status(line: &str) -> Option<(&str, &str)> {
     let verb_and_rest = line.trim_start();
     let (verb, rest) = verb_and_rest.split_once(' ')?;
@@ -116,7 +119,7 @@ mod tests {
     fn said(text: &str) -> Vec<String> {
         let mut heard = Vec::new();
         let mut reader = Reader::default();
-        // In pieces, since a pipe gives no lines.
+        // A pipe splits the stream anywhere.
         for piece in text.as_bytes().chunks(7) {
             reader.feed(piece, |said| heard.push(format!("{said:?}")));
         }

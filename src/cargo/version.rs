@@ -1,7 +1,7 @@
-//! What the programs that build call themselves.
+//! Asks the programs that build for their versions.
 //!
-//! Promises: a program is run at most once as long as it stays the same: what it said is kept with what it built.
-//! Does not promise: a text for every program. Libraries and wrappers are not asked.
+//! Promises: a program runs at most once for this while it stays the same, since the answer is kept with the entry.
+//! Does not promise: a version for every program. Libraries and wrappers are not asked.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::model::cancellation::Cancellation;
 use crate::model::inventory::Tool;
 use crate::request::Request;
 
-/// Fills in the versions of `tools`, from `known` where that has the same program.
+/// Fills in the versions of `tools`. It takes them from `known` for programs that are the same.
 pub fn name_versions(
     tools: &mut BTreeMap<String, Tool>,
     known: &BTreeMap<String, Tool>,
@@ -28,7 +28,7 @@ pub fn name_versions(
     }
 }
 
-/// The triple that `rustc` compiles for when it is told none; none if it does not tell.
+/// Returns the triple that `rustc` compiles for by default; none if it does not tell.
 ///
 /// # Errors
 ///
@@ -53,7 +53,7 @@ fn ask(role: &str, tool: &Tool, request: &Request, root: &Path, cancellation: &C
 fn printed(tool: &Tool, argument: &str, request: &Request, root: &Path, cancellation: &Cancellation) -> Option<String> {
     let mut command = Command::new(&tool.path);
     command.arg(argument).current_dir(root).env_clear().envs(request.env.iter());
-    // An abort meanwhile is noticed by the next step; a program that does not answer has no version.
+    // The next step notices an abort. A program that does not answer has no version.
     let printed = process::capture(command, cancellation).ok()??;
     Some(String::from_utf8_lossy(&printed).into_owned())
 }

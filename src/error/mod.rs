@@ -142,7 +142,7 @@ pub enum Error {
     /// No build of the requested target is known.
     #[error("no build of `{bin}` in `{}` is known", checkout.display())]
     NotBuilt {
-        /// Name of the target.
+        /// The name of the target.
         bin: String,
         /// The root of the checkout.
         checkout: PathBuf,

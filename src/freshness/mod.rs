@@ -1,23 +1,33 @@
-//! Catches cargo where it takes something for fresh that is not.
+//! Finds runs whose earlier results cargo kept as fresh though an input has changed.
 //!
-//! cargo compares times: a changed file whose time of modification is not newer than the last build is "fresh" to it
-//! (rust-lang/cargo#8100, #7982, #9312, #5918). It does not follow `[env]` of its own configuration into `option_env!`
-//! and build scripts (#10358, #13280). A target directory that two checkouts share can hand out the other's build
-//! (#17312, #7740). It looks at no program but rustc's version (#9348), and at nothing that a build script, a procedural
-//! macro or a linker reads without saying so (#12502).
+//! cargo compares times: a changed file counts as fresh if its modification time is not newer than the last build
+//! (rust-lang/cargo#8100, #7982, #9312, #5918). It does not follow `[env]` of its own configuration into `option_env!` and
+//! build scripts (#10358, #13280). From a target directory that two checkouts share, it can take the other one's build
+//! (#17312, #7740). Of programs, it looks at rustc's version alone (#9348). It does not see an undeclared read of a build
+//! script, a procedural macro or a linker (#12502).
 //!
-//! Promises: a run of rustc or of a build script whose results cargo took as they were is doubted when something differs
-//! from what it was then: anything that the run reads; a program that builds; a variable that steers builds, unless a run
-//! declares it; where the package has a build script or depends on a procedural macro, a file of the package that no run
-//! names. In scope `tree` a commit and any other file that no run names count for such packages, too. After each build that is
-//! recorded, with the `stat` of what the run wrote. Where builds are watched, a local package is doubted, too, when a run of it
-//! that reads what it does not declare was made since in a build that was not, or one that may was never watched. Where the
-//! record does not vouch for that file, since another program
-//! built it, the change times of the inputs do, which no program can set: what was changed after the run began is
-//! doubted, and so is everything in a target directory outside the checkout. So is what was built for a local package
-//! before its target directory was moved, everything where the last cargo there ran another rustc or wrapper, and a library that another package has written over. A build script is doubted, too, when an input was written
-//! to while it ran in an earlier build of the same call.
-//! Does not promise: to doubt what does not count as an input.
+//! A record of each build tells what every run read. It vouches for a run as long as the file that the run wrote keeps its
+//! stat identity.
+//!
+//! Promises: a run that cargo kept is doubted in each of these cases:
+//!
+//! - Its record vouches, and differs from now in anything that the run reads, in a program that builds, in a file that
+//!   configuration or flags name, or in a variable that steers builds, unless a run declares it. If the run is a build
+//!   script, or its package may read undeclared files, only a declaration of its own package counts.
+//! - Its record vouches, the run is opaque, and a file of its package that no run names has changed. In scope `tree`, this
+//!   extends to all files that no run names and to the commits at HEAD.
+//! - Its record vouches, the scope is `tree`, and the run was seen to read git's state, which has changed.
+//! - No record vouches, since another program built it, and an input was changed when the run began or later, by the change
+//!   time, which no program can set. The same holds if the target directory lies outside the checkout, or if another rustc
+//!   or wrapper ran there last.
+//! - No record vouches, builds are watched, and the run may have read more than it declares since it was last watched.
+//! - It belongs to a local package, and the target directory has been moved since it ran.
+//! - The run of another package has overwritten the library that it wrote.
+//! - The record says that nothing in the target directory can be relied on, as after a verification that found a stale
+//!   binary.
+//! - It is a build script, and an input was written to while it ran in an earlier build of the same call.
+//!
+//! Does not promise: to doubt a run for the change of something that is no input.
 
 mod record;
 mod undeclared;
@@ -37,16 +47,16 @@ use crate::model::portable_path::{PortablePath, normalized};
 use crate::model::tree::TreePath;
 use crate::request::Scope;
 
-/// Programs, by their role, that cargo asks for no version.
+/// The roles of programs whose version cargo does not ask for.
 const UNVERSIONED: [&str; 3] = ["rustc wrapper", "workspace wrapper", "linker"];
 
-/// What cargo took for fresh and must not be.
+/// Packages that cargo took for fresh and that have to be built again.
 pub(crate) struct Doubt {
-    /// What is to be built again.
+    /// The packages.
     pub(crate) packages: Vec<Package>,
-    /// True if that is all of the build.
+    /// True if these are all packages of the build.
     pub(crate) is_everything: bool,
-    /// What differs.
+    /// The reason, as the second half of a sentence.
     pub(crate) reason: String,
 }
 
@@ -56,7 +66,7 @@ impl Doubt {
         vec![Self { packages, is_everything: true, reason }]
     }
 
-    /// One sentence for a person.
+    /// Returns one sentence for a person.
     pub(crate) fn summary(&self) -> String {
         match self.packages.as_slice() {
             [package] if !self.is_everything => {
@@ -73,15 +83,15 @@ impl Doubt {
     }
 }
 
-/// One build, to be doubted.
+/// A finished build, and everything that tells whether it can be relied on.
 pub(crate) struct Audit<'a> {
     pub(crate) record: &'a BuildRecord,
     pub(crate) observation: &'a Observation,
     pub(crate) present: &'a Present<'a>,
     pub(crate) began: SystemTime,
-    /// Paths that are known to have changed, to name one.
+    /// The paths that are known to have changed, to name one in a reason.
     pub(crate) changed: &'a [String],
-    /// True if the cargo that ran in the target directory before ran another rustc, or another wrapper of it.
+    /// True if the cargo that last ran in the target directory ran another rustc, or another wrapper of it.
     pub(crate) is_other_rustc: bool,
     /// True if builds are watched.
     pub(crate) is_watching: bool,
@@ -90,7 +100,7 @@ pub(crate) struct Audit<'a> {
 }
 
 impl Audit<'_> {
-    /// Everything that cargo called fresh, or a part of it, though it is not.
+    /// Returns a doubt for each package that cargo took for fresh wrongly.
     pub(crate) fn doubts(&self) -> Vec<Doubt> {
         if let Some(why) = &self.record.distrusted {
             return Doubt::of_all(self.observation, why.clone());
@@ -111,12 +121,12 @@ impl Audit<'_> {
         self.observation.packages.values().filter_map(doubt).collect()
     }
 
-    /// The record of a run, if what the run wrote is still that.
+    /// Returns the record of `run`, if the file that the run wrote has kept its stat identity.
     fn vouching(&self, run: &Run, now: &RunRecord) -> Option<&RunRecord> {
         self.record.runs.get(&run.wrote).filter(|then| then.wrote == now.wrote)
     }
 
-    /// Why a run that cargo kept would be another one now, whatever it reads.
+    /// Returns the reason to doubt all packages, if a run that cargo kept would be another one now whatever it reads.
     fn steered_otherwise(&self, run: &Run) -> Option<String> {
         let wrote = crate::fs::identity::StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links();
         let then = self.record.runs.get(&run.wrote).filter(|then| then.wrote == wrote);
@@ -126,7 +136,7 @@ impl Audit<'_> {
             }
             let written = modified(&run.wrote)?;
             let changed = |path: &str| changed_after(Path::new(path), written);
-            // rustc has a version, which cargo looks at.
+            // rustc is left out: it has a version, which cargo asks for.
             let mut tools = UNVERSIONED.into_iter().filter_map(|role| self.present.known.tools.get_key_value(role));
             let role = tools.find(|(_, tool)| changed(&tool.path)).map(|(role, _)| format!("the {role}"));
             let mut files = self.present.surroundings.files.keys();
@@ -173,7 +183,7 @@ impl Audit<'_> {
         }
     }
 
-    /// Why it is not known what a run has read since it was watched. It will tell when it is made again.
+    /// Returns the reason if a run without a record may have read more than is known. Built again, it is watched.
     fn unwatched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
         let names_files_for_linker = || self.present.linked(run).next().is_some();
         let may_read_more = || self.present.undeclared.in_package(&reads.package.id).digest.is_some();
@@ -186,15 +196,15 @@ impl Audit<'_> {
             .then(|| "another program built it, and nothing tells all that it read".to_owned())
     }
 
-    /// True if a build script may have read a file, declared or not, before it was written to. A file that is gone, or
-    /// a script whose time is not known, counts as one.
+    /// True if a build script may have read the file at `path` before it was written to, whether it declares that read or
+    /// not. A file that is gone counts, and so does each file if the time of the script is unknown.
     fn is_written_during(&self, path: &TreePath, run: &Run) -> bool {
         let path = PortablePath(path.clone()).on_disk(self.present.root);
         let during = |(began, ended)| !changed_after(&path, ended) && changed_after(&path, began);
         run.is_script && (!path.exists() || run.span.is_none_or(during))
     }
 
-    /// What a run may have read without saying so, and is not what it was.
+    /// Returns the reason if an input has changed that a run may have read without declaring it.
     fn may_have_read(&self, run: &Run, reads: &PackageReads, then: &RunRecord, now: &RunRecord) -> Option<String> {
         let unsaid = |what: String| format!("{what}, and nothing tells whether it was read");
         if run.opaque.is_some() && then.undeclared != now.undeclared {
@@ -225,7 +235,7 @@ impl Audit<'_> {
         (is_opaque && then.heads != now.heads).then(|| unsaid("HEAD moved".to_owned()))
     }
 
-    /// One of `files` that changed.
+    /// Describes a change of `files`, with the name of one that is known to have changed.
     fn named(&self, files: &Files) -> String {
         let root = self.present.root;
         let known = self.changed.iter().find(|path| files.paths.contains(&root.join(path)));
@@ -233,17 +243,17 @@ impl Audit<'_> {
         known.map_or_else(|| "a file changed".to_owned(), |path| format!("{path} changed"))
     }
 
-    /// Why a run is not to be relied on that this package knows nothing of.
+    /// Returns the reason to doubt a run for which no record vouches.
     fn unvouched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
         let root = self.present.root;
-        // By its real place: `target` may be a link to a directory that others build in.
+        // Links are resolved: `target` may be a link to a directory in which other checkouts build.
         let wrote = dunce::canonicalize(&run.wrote).unwrap_or_else(|_| run.wrote.clone());
         if !wrote.starts_with(root) {
             let directory = wrote.parent().unwrap_or(&wrote);
             return Some(format!("another checkout may have built in `{}`", directory.display()));
         }
         let written = modified(&run.wrote)?;
-        // What changed while it ran may have been read before.
+        // The run may have read a file early and written its output late. So changes count from its beginning.
         let began = run.span.map_or(written, |(began, _)| began);
         let changed = |path: &Path| changed_within(path, began) || self.was_moved(path, reads, written);
         let linked = self.present.linked(run).map(|(place, _)| place);
@@ -266,7 +276,7 @@ impl Audit<'_> {
         self.configured_since(run)
     }
 
-    /// The same of what counts in scope `tree` alone: files of others, and commits.
+    /// Returns the reason in scope `tree`: a file of another package that no run names, or a commit.
     fn unvouched_in_tree(
         &self,
         reads: &PackageReads,
@@ -285,9 +295,9 @@ impl Audit<'_> {
         has_moved.then(|| "HEAD may have moved after the last build, and nothing tells whether it was read".to_owned())
     }
 
-    /// True if a file came after `written` with a directory that it was moved with.
+    /// True if `path` came to its place at `written` or later, together with a directory that was moved.
     fn was_moved(&self, path: &Path, reads: &PackageReads, written: SystemTime) -> bool {
-        // A directory that was moved here has files whose own times are old.
+        // Moving a directory leaves the times of the files in it as they were.
         let (root, directory) = (self.present.root, normalized(&reads.package.directory));
         let path = normalized(path);
         let is_ours = |above: &Path| above != root && (above.starts_with(&directory) || above.starts_with(root));
@@ -304,18 +314,18 @@ impl Audit<'_> {
     }
 }
 
-/// The variables that steer otherwise.
+/// Returns the steering variables that differ.
 fn steering<'s>(then: &'s Surroundings, now: &'s Surroundings) -> impl Iterator<Item = &'s String> {
     let names: BTreeSet<_> = then.variables.keys().chain(now.variables.keys()).collect();
     names.into_iter().filter(|name| then.variables.get(*name) != now.variables.get(*name))
 }
 
-/// The first of what two maps do not agree on.
+/// Returns the first key for which two maps differ.
 fn differing<'m, K: Ord, V: PartialEq>(one: &'m BTreeMap<K, V>, other: &'m BTreeMap<K, V>) -> Option<&'m K> {
     one.keys().chain(other.keys()).find(|key| one.get(key) != other.get(key))
 }
 
-/// In words: something other than a file changed, which has that path among inputs.
+/// Describes a change of the input at `path`, which is not only a file.
 fn changed_besides(path: &TreePath) -> String {
     let name = unmarked(path);
     match Marked::of(path) {
@@ -346,13 +356,13 @@ fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
 }
 
-/// True if a file or, in a directory, anything was changed later than `moment`.
+/// True if a file, or anything in a directory, was changed at `moment` or later.
 fn changed_within(path: &Path, moment: SystemTime) -> bool {
     let below = || std::fs::read_dir(path).into_iter().flatten().flatten();
     changed_after(path, moment) || (path.is_dir() && below().any(|entry| changed_within(&entry.path(), moment)))
 }
 
-/// True if a file or directory was changed later than `moment`, by the one time that cannot be set.
+/// True if a file or directory was changed at `moment` or later, by its change time, which no program can set.
 #[cfg(unix)]
 fn changed_after(path: &Path, moment: SystemTime) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -364,7 +374,7 @@ fn changed_after(path: &Path, moment: SystemTime) -> bool {
     })
 }
 
-/// Windows tells programs no such time; there, the record alone vouches.
+/// False: Windows tells programs no change time. Only records are used there.
 #[cfg(not(unix))]
 fn changed_after(_: &Path, _: SystemTime) -> bool {
     false

@@ -1,7 +1,7 @@
-//! What is in a target directory, and what it was built from when this package last built there.
+//! Records what each run in a target directory read, when this package last built there.
 //!
-//! Promises: a record vouches for a file that a run wrote as long as the file is the same. It holds digests and no values.
-//! Does not promise: to name a file that no run names; of those, one digest for each package is kept.
+//! Promises: a record vouches for a run as long as the file that the run wrote is the same. It holds digests and no values.
+//! Does not promise: to name the files that no run names. It has one digest of them for each package.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,54 +26,55 @@ use crate::request::{Environment, Scope};
 pub struct BuildRecord {
     /// By the file that the run wrote.
     pub(super) runs: BTreeMap<PathBuf, RunRecord>,
-    /// What steered the runs, by its digest.
+    /// The surroundings of the runs, by their digest.
     pub(super) surroundings: BTreeMap<String, Surroundings>,
-    /// Files that build scripts were seen to write again and again, by the output of the script.
+    /// Files that build scripts were seen to write in each of several builds, by the output of the script.
     generated: BTreeMap<PathBuf, BTreeSet<PortablePath>>,
-    /// What runs were seen to read; kept of the whole target directory, since a build that failed tells no profile.
+    /// The reads that runs were seen to make. There is one list for the whole target directory, since a build that failed
+    /// does not tell its profile.
     pub(crate) seen: SeenRuns,
-    /// Why nothing that is there may be taken as it is.
+    /// The reason why nothing in the target directory can be relied on.
     pub(super) distrusted: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RunRecord {
-    /// The checkout that it was built in; none for a run that is the same in any.
+    /// The checkout that the run was for; none for a run that is the same in every checkout.
     pub(super) checkout: Option<PathBuf>,
     pub(super) wrote: StatIdentity,
     pub(super) files: BTreeMap<PortablePath, Option<Digest>>,
     pub(super) variables: BTreeMap<String, Option<Digest>>,
-    /// What the linker of the binary reads by name.
+    /// The files that the linker of the binary reads by name.
     #[serde(default)]
     pub(super) linked: BTreeMap<PortablePath, Digest>,
-    /// Of the files of its package that no run names.
+    /// The digest of the files of its package, and of others that its package may read, that no run names.
     #[serde(default)]
     pub(super) undeclared: Option<Digest>,
-    /// Of all files that no run names.
+    /// The digest of all files that no run names.
     #[serde(default)]
     pub(super) everywhere: Option<Digest>,
-    /// Of the commits at HEAD.
+    /// The digest of the commits and the branch at HEAD.
     #[serde(default)]
     pub(super) heads: Option<Digest>,
-    /// What it was seen to read in git's directories; none where scope `tree` has not looked.
+    /// The digests of what it was seen to read in git's directories; none if no build in scope `tree` has looked.
     #[serde(default)]
     pub(super) git_state: Option<BTreeMap<PortablePath, Option<Digest>>>,
-    /// Of what it was seen to read besides files: names in directories, links, the system's files, where programs were.
+    /// The digests of its other reads: names in directories, links, the system's files, the places of programs.
     #[serde(default)]
     pub(super) seen: BTreeMap<PortablePath, Option<Digest>>,
-    /// The digest of what steered it.
+    /// The digest of its surroundings.
     #[serde(default)]
     pub(super) surroundings: String,
 }
 
-/// What steers every run of a build and that none of them declares.
+/// Inputs that steer every run of a build, and that no run declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Surroundings {
-    /// Programs by their role.
+    /// Programs by role.
     pub(super) programs: BTreeMap<String, Option<Digest>>,
     pub(super) variables: BTreeMap<String, Digest>,
-    /// Files that configuration and flags name, but for those that only a linker reads.
+    /// Files that configuration and flags name, except those that only a linker reads.
     pub(super) files: BTreeMap<PortablePath, Digest>,
 }
 
@@ -93,13 +94,13 @@ impl Surroundings {
     }
 }
 
-/// Files that configuration and flags name: those that only a linker reads, or all others.
+/// Returns the files that configuration and flags name: those that only a linker reads, or all others.
 fn named(inventory: &Inventory, links_only: bool) -> impl Iterator<Item = (PortablePath, Digest)> {
     let named = inventory.named.iter().filter(move |named| named.links_only == links_only);
     named.map(|NamedFile { file, .. }| (PortablePath(file.path.clone()), file.digest))
 }
 
-/// True if cargo builds again when a variable changes, or the variable names a program.
+/// True if cargo itself builds again when the variable `name` changes, or if the variable names a program.
 ///
 /// <https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html#fingerprints-and-unithashs>
 fn cargo_heeds(name: &str) -> bool {
@@ -121,7 +122,7 @@ fn cargo_heeds(name: &str) -> bool {
     EXACTLY.contains(&name) || name.starts_with("CARGO_PROFILE_") || of_target
 }
 
-/// What is there now, to compare records with.
+/// The present state of the inputs, with which records are compared.
 pub(crate) struct Present<'a> {
     pub(super) root: &'a Path,
     tree: &'a Tree,
@@ -129,7 +130,7 @@ pub(crate) struct Present<'a> {
     pub(super) scope: Scope,
     /// All inputs but files.
     pub(super) known: &'a Inventory,
-    /// Variables that cargo's configuration sets.
+    /// The variables that cargo's configuration sets.
     pub(super) configured: BTreeMap<String, Configured>,
     pub(super) undeclared: Undeclared,
     output: BTreeSet<PortablePath>,
@@ -140,7 +141,8 @@ pub(crate) struct Present<'a> {
 }
 
 impl<'a> Present<'a> {
-    /// `known` and `tree` as they are for the builds of `observation`, with what the files of the `system` hold.
+    /// Reads the state of all inputs of `observation`. `known` and `tree` are of now, and `system` holds the contents of
+    /// system files.
     pub(crate) fn of(
         observation: &Observation,
         known: &'a Inventory,
@@ -149,7 +151,7 @@ impl<'a> Present<'a> {
         system: &'a SystemContents,
     ) -> crate::error::Result<Self> {
         let surroundings = Surroundings::of(known);
-        // With the branch: a build script may ask git for that, too.
+        // The branch is included, since a build script may ask git for it, too.
         let heads = serde_json::to_vec(&(tree.heads().iter().collect::<Vec<_>>(), tree.branch()));
         Ok(Self {
             root,
@@ -167,12 +169,12 @@ impl<'a> Present<'a> {
         })
     }
 
-    /// The files that change when a commit or the branch does.
+    /// Returns the files that change when a commit or the branch does.
     pub(super) fn head_files(&self) -> Vec<PathBuf> {
         inputs::head_files(self.tree, self.root)
     }
 
-    /// The places that a run for `reads` looks at.
+    /// Returns the places of the files that `run`, which is of `reads`, reads by name.
     pub(super) fn places(&self, run: &Run, reads: &PackageReads) -> BTreeSet<PortablePath> {
         let files = run.files.iter().flat_map(|file| [Some(file.clone()), inputs::twin(file)]).flatten();
         let mut places: BTreeSet<PortablePath> = files.map(|file| PortablePath::of(&file, self.root)).collect();
@@ -190,15 +192,15 @@ impl<'a> Present<'a> {
         places
     }
 
-    /// The files that configuration and flags name for the linker of `run`.
+    /// Returns the files that configuration and flags name for the linker of `run`.
     pub(super) fn linked(&self, run: &Run) -> impl Iterator<Item = (PortablePath, Digest)> {
         named(self.known, true).filter(|_| run.is_final)
     }
 
-    /// What `run` would read now.
+    /// Returns the record that `run` would have if it ran now.
     pub(super) fn record(&self, run: &Run, reads: &PackageReads) -> Option<RunRecord> {
         let id = &reads.package.id;
-        // rustc alone has no way to tell.
+        // rustc alone cannot tell more of a file than its bytes. A script or a macro can.
         let sees_more_than_bytes = run.is_script || self.undeclared.in_package(id).digest.is_some();
         let variable = |name: &String| {
             let configured = self.configured.get(name).map(|configured| configured.digest);
@@ -227,13 +229,14 @@ impl<'a> Present<'a> {
 }
 
 impl BuildRecord {
-    /// Takes down what everything in `observation` was built from, in a build that `began` then.
+    /// Records what every run of `observation`, a build that `began` then, has read.
     pub(crate) fn update(&mut self, observation: &Observation, present: &Present<'_>, began: SystemTime) {
         self.distrusted = None;
         for reads in observation.packages.values() {
             for run in &reads.runs {
                 let Some(mut now) = present.record(run, reads) else { continue };
-                // Scope `crate` has not looked whether these still hold for a run that cargo kept.
+                // In scope `crate`, the build did not check these for a run that cargo kept. So the earlier record of them
+                // stays.
                 if present.scope == Scope::Crate && !run.ran_since(began) {
                     let then = self.runs.get(&run.wrote).filter(|then| then.wrote == now.wrote);
                     now.everywhere = then.and_then(|then| then.everywhere);
@@ -250,27 +253,27 @@ impl BuildRecord {
         self.surroundings.retain(|digest, _| steered_by.contains(digest));
     }
 
-    /// The files that a build script is known to write.
+    /// Returns the files that a build script is known to write.
     pub(crate) fn generated_by(&self, output: &Path) -> Option<&BTreeSet<PortablePath>> {
         self.generated.get(output)
     }
 
-    /// Takes down that a build script writes `places`.
+    /// Records that a build script writes `places`.
     pub(crate) fn note_generated(&mut self, output: PathBuf, places: impl IntoIterator<Item = PortablePath>) {
         self.generated.entry(output).or_default().extend(places);
     }
 
-    /// The same with what runs were seen to read.
+    /// Returns the same record with the reads that runs were seen to make.
     pub(crate) fn with_seen(self, seen: SeenRuns) -> Self {
         Self { seen, ..self }
     }
 
-    /// A record that vouches for nothing, for the reason given.
+    /// Returns a record that vouches for nothing, for the reason `why`.
     pub(crate) fn distrusting(why: String) -> Self {
         Self { distrusted: Some(why), ..Self::default() }
     }
 
-    /// True if it is such a record.
+    /// True if the record vouches for nothing, for a reason.
     pub(crate) fn is_distrusted(&self) -> bool {
         self.distrusted.is_some()
     }

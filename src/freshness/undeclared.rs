@@ -1,9 +1,10 @@
-//! Files that count and that no run names.
+//! Lists the files that count and that no run names.
 //!
-//! Promises: every file of a package is either named by a run, and then cargo or its record tells that it changed, or it is
-//! told here as one digest for its package. Build scripts and procedural macros may read such files without saying so. A
-//! script that declares nothing is taken to name all of them.
-//! Does not promise: to know whether they do.
+//! Promises: if a package has an opaque run, and a build script or a procedural macro among its dependencies, each file
+//! that it may read is either named by a run or part of one digest for the package. A build script that declares nothing
+//! counts as naming every file of its package, as it does for cargo. A package without opaque runs is skipped: all that it
+//! read is known.
+//! Does not promise: to know whether a listed file is read.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,14 +16,14 @@ use crate::model::fingerprint::{Digest, FingerprintBuilder};
 use crate::model::portable_path::PortablePath;
 use crate::model::tree::{FileInput, Kind, Tree, TreePath, split};
 
-/// At the root of a workspace, in both scopes: cargo and rustup heed them, and a build script may read more of them.
+/// Files at the root of a workspace. cargo and rustup read them in both scopes, and a build script may read more in them.
 const AT_ROOT: [&str; 4] = ["Cargo.lock", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
 
-/// Files that no run names, by the id of the package that may read them.
+/// The files that no run names, by the ID of the package that may read them.
 #[derive(Default)]
 pub(super) struct Undeclared {
     by_package: BTreeMap<String, Files>,
-    /// All of the tree.
+    /// All files of the tree that no run names.
     everywhere: Files,
     empty: Files,
 }
@@ -45,7 +46,8 @@ impl Files {
 }
 
 impl Undeclared {
-    /// Those of the local packages in `observation` that have a build script or depend on a procedural macro.
+    /// Lists the files for each local package in `observation` that has an opaque run, and a build script or a procedural
+    /// macro among its dependencies.
     pub(super) fn of(observation: &Observation, tree: &Tree, root: &Path) -> Self {
         let lock_file = LockFile::of(root);
         let runs = observation.packages.values().flat_map(|reads| reads.files.iter());
@@ -54,7 +56,7 @@ impl Undeclared {
         let read_whole: BTreeSet<_> =
             read_whole.map(|reads| PortablePath::of(&reads.package.directory, root).0).collect();
         let owners = Owners::of(tree, root);
-        // A directory is read with everything in it.
+        // A directory that a run names counts with everything in it.
         let is_named = |path: &TreePath| {
             let parents = path.0.rfind_iter("/").map(|slash| path.0[..slash].as_bstr());
             let all = [path.0.as_bstr(), b"".as_bstr()].into_iter().chain(parents);
@@ -75,7 +77,8 @@ impl Undeclared {
             let files: Vec<&FileInput> = if owners.packages.contains(&place.0.0) {
                 let concerns = |file: &&FileInput| {
                     let owner = owners.of_path(file.path.0.as_bstr());
-                    // No run of their own can read the files of a package that has neither.
+                    // The files of a package that is skipped are added: its own runs do not read them undeclared, but
+                    // others may.
                     owner.is_some_and(|owner| owner == place.0.0 || without.contains(owner))
                         || AT_ROOT.iter().any(|name| file.path.0 == *name)
                 };
@@ -94,18 +97,19 @@ impl Undeclared {
         found
     }
 
-    /// The files of the package `id`, and those at the root, that no run names; none where nothing can read them.
+    /// Returns the files that no run names and that the package `id` may read: its own, the ones at the root, and those of
+    /// packages that are skipped; none if it can read no undeclared file.
     pub(super) fn in_package(&self, id: &str) -> &Files {
         self.by_package.get(id).unwrap_or(&self.empty)
     }
 
-    /// All files that no run names, if the package `id` may read them.
+    /// Returns all files that no run names, if the package `id` may read undeclared files.
     pub(super) fn everywhere(&self, id: &str) -> &Files {
         if self.by_package.contains_key(id) { &self.everywhere } else { &self.empty }
     }
 }
 
-/// Which package a file of the tree belongs to.
+/// Tells which package a file of the tree belongs to.
 struct Owners {
     packages: HashSet<BString>,
 }

@@ -1,4 +1,8 @@
 //! The units that cargo reported, as data between running cargo and looking at what the build read.
+//!
+//! Promises: each run of rustc and of a build script that went into the requested binary is listed, whether it ran now or
+//! earlier.
+//! Does not promise: the times of the runs. `inputs` reads those from the files that they wrote.
 
 use std::path::{Path, PathBuf};
 

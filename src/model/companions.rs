@@ -1,4 +1,7 @@
 //! The files that go into the cache with an executable, as data between finding them and copying them.
+//!
+//! Promises: [`can_be_called`] refuses the names of the cache's own files.
+//! Does not promise: that a file is still as it was found. The store checks that when it copies the file.
 
 use std::path::PathBuf;
 

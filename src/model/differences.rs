@@ -1,4 +1,7 @@
 //! Says why a binary was built: the differences between the inputs now and those of the last build.
+//!
+//! Promises: options come first, then files, configuration, variables, programs and HEADs.
+//! Does not promise: to list every path. A long list ends with the number of all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -94,7 +94,7 @@ pub struct Inventory {
 /// A run of rustc or of a build script, and the inputs that it read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reader {
-    /// cargo package.
+    /// The cargo package.
     pub package: String,
     /// True if the run is the package's build script, and not rustc.
     pub is_script: bool,

@@ -3,6 +3,7 @@
 //! Promises: a path set names things, never their content. The same set over the same content gives the same fingerprint. A
 //! lost or wrong path set may cost a build, and never serves a stale binary: an entry is published under the set that its
 //! own build was seen to read, and found only by a set that gives the same fingerprint.
+//! Does not promise: that the next build reads the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,8 @@
-//! The one line of a terminal that changes.
+//! Draws the lines of a terminal that change.
 //!
-//! Promises: it fits into the terminal's width as it is at each drawing, since a line that wraps cannot be taken back; and
-//! it is taken back before anything else is written.
+//! Promises: a line fits into the width that the terminal has when it is drawn, since a line that wraps cannot be erased.
+//! It is erased before anything else is written.
+//! Does not promise: anything if stderr is no terminal.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,17 +14,17 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use crate::model::event::Compiling;
 
 const TICK: Duration = Duration::from_millis(200);
-/// Less than this cannot be told from nothing.
+/// The shortest rest of a build that is shown.
 pub(super) const LEAST_LEFT: Duration = Duration::from_secs(1);
-/// Below this, the line does without what the terminal has no room for.
+/// The width from which on a line shows everything.
 const WIDE: u16 = 70;
 
-/// What the line of a build says besides its counts.
+/// The part of a build's line besides its counts.
 #[derive(Clone, Default)]
 struct Now {
-    /// The unit that compiles for the longest time, and since when.
+    /// The unit that has been compiling longest, and its beginning.
     slowest: Option<(String, Instant)>,
-    /// When the build would end if it took as long as the last one.
+    /// The time at which the build would end if it took as long as the last one.
     end: Option<Instant>,
 }
 
@@ -62,7 +63,7 @@ impl Build {
     }
 }
 
-/// A line that says what is waited for, and for how long.
+/// Draws a line that names the holder of a lock, and how long the call has waited for it.
 pub(super) fn wait(lines: &MultiProgress, whom: String) -> ProgressBar {
     let line = move |state: &ProgressState, out: &mut dyn Write| {
         let _ = out.write_str(&fitted(&format!("Waiting {} {whom}", duration(state.elapsed()))));
@@ -93,7 +94,7 @@ fn filled(cells: usize, done: u64, total: u64) -> String {
     format!("{:<cells$}", format!("{}{tip}", "=".repeat(share)))
 }
 
-/// The last column stays empty: some terminals wrap when it is written.
+/// Shortens `text` to the width. The last column stays empty, since some terminals wrap when it is written.
 fn fitted(text: &str) -> String {
     let most = usize::from(columns()).saturating_sub(1);
     if measure_text_width(text) <= most { text.to_owned() } else { truncate_str(text, most, "…").into_owned() }
@@ -103,7 +104,7 @@ fn columns() -> u16 {
     Term::stderr().size().1
 }
 
-/// `1m 20s`; a build knows no smaller unit.
+/// Formats a time as in `1m 20s`, in whole seconds.
 pub(super) fn duration(time: Duration) -> String {
     humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
 }

@@ -1,7 +1,9 @@
-//! What a person sees on stderr; stdout is never written.
+//! Shows the progress of a call on stderr; stdout is never written.
 //!
-//! Promises: on a terminal one live line that warnings do not tear, at any width; elsewhere plain lines and a sign of life
-//! every ten seconds of a build. `NO_COLOR` and a `dumb` terminal are respected. Output that cannot be written is no error.
+//! Promises: on a terminal, there is one live line, which warnings do not tear at any width. Elsewhere, there are plain
+//! lines, and one more for every ten seconds of a build. `NO_COLOR` and a `dumb` terminal are respected. A failure to write
+//! is no error.
+//! Does not promise: that all events are shown.
 
 mod live;
 
@@ -19,10 +21,10 @@ use live::duration;
 use crate::model::event::{Compiling, Event, MissReason, WaitingFor};
 use crate::request::Environment;
 
-/// How often a build without a live line says that it goes on.
+/// The interval at which a build without a live line says that it goes on.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
-/// Writes what this crate does to stderr, for those who maintain it, when `DEV_BIN_LOG` asks for it (`debug`, `trace`).
+/// Writes a log of this crate to stderr, for its maintainers, if `DEV_BIN_LOG` names a level (`debug`, `trace`).
 pub fn log_as_asked(env: &Environment) {
     let Some(level) =
         env.word("DEV_BIN_LOG").and_then(|level| level.parse::<tracing::level_filters::LevelFilter>().ok())
@@ -30,11 +32,11 @@ pub fn log_as_asked(env: &Environment) {
         return;
     };
     let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).finish();
-    // A process has one; the first call that asks decides.
+    // A process has one log. The first call that asks for it decides.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// What to draw.
+/// The form of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// A live line on a terminal, plain lines elsewhere.
@@ -46,13 +48,13 @@ pub enum Mode {
     Silent,
 }
 
-/// One for all calls of the process, so that their lines do not overwrite each other.
+/// The live lines of all calls of the process, so that they do not overwrite each other.
 static LINES: LazyLock<MultiProgress> = LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
 
-/// How many calls of the process draw live lines.
+/// The number of calls of the process that draw live lines.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Draws the events of one call.
+/// Shows the events of one call.
 pub struct Report {
     silent: bool,
     colour: bool,
@@ -69,7 +71,7 @@ struct State {
 }
 
 impl Report {
-    /// A report to this process's stderr.
+    /// Makes a report to this process's stderr.
     #[must_use]
     pub fn new(mode: Mode, env: &Environment) -> Self {
         let terminal = mode != Mode::Silent && Term::stderr().is_term();
@@ -84,7 +86,7 @@ impl Report {
         }
     }
 
-    /// Draws what `event` tells.
+    /// Shows `event`.
     pub fn draw(&self, event: &Event) {
         if self.silent {
             return;
@@ -132,7 +134,7 @@ impl Report {
     }
 
     fn waiting(&self, state: &mut State, on: WaitingFor, pid: Option<u32>, since_ms: Option<u64>) {
-        // The call of this process that builds there has a line already.
+        // The call of this process that builds in the checkout shows a line already.
         if on == WaitingFor::Checkout && self.live && LIVE.load(Ordering::Relaxed) > 1 {
             return;
         }
@@ -155,7 +157,7 @@ impl Report {
         if !self.live {
             return self.line(state, &format!("Waiting {text}"));
         }
-        // Under the line of a build that cargo waits within, too.
+        // cargo may wait within a build. Then this line appears below the line of the build.
         if let Some(wait) = state.wait.replace(live::wait(&LINES, text)) {
             wait.finish_and_clear();
             LINES.remove(&wait);

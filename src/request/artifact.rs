@@ -1,8 +1,11 @@
-//! What of a package is asked for.
+//! Defines the kinds of targets that can be requested.
+//!
+//! Promises: the names of files are those that cargo gives them on the platform of the target.
+//! Does not promise: that a package has a target of the kind.
 
 use crate::error::{Error, Result};
 
-/// The kind of what is asked for.
+/// The kind of the requested target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// A binary.
@@ -10,9 +13,9 @@ pub enum Kind {
     Bin,
     /// An example that is a binary.
     Example,
-    /// The library, as one that programs of any language load: for Node-API and other foreign functions.
+    /// The library, in the form that programs of any language load, such as for Node-API.
     Cdylib,
-    /// The library, as one that is linked into programs of any language.
+    /// The library, in the form that is linked into programs of any language.
     Staticlib,
 }
 
@@ -24,7 +27,7 @@ impl Kind {
         known.ok_or_else(|| Error::option("kind", format!("{name:?} is not `bin`, `cdylib`, `staticlib` or `example`")))
     }
 
-    /// Its name, which for libraries is cargo's name of the crate type.
+    /// Returns its name, which for libraries is the crate type.
     ///
     /// <https://doc.rust-lang.org/reference/linkage.html>
     #[must_use]
@@ -43,7 +46,7 @@ impl Kind {
         matches!(self, Self::Cdylib | Self::Staticlib)
     }
 
-    /// The file name of the target `name`, built for `target` or else for this machine.
+    /// Returns the file name of the target `name`, built for `target`, or for this machine without one.
     pub(super) fn file_name(self, name: &str, target: Option<&str>) -> String {
         let platform = Platform::of(target);
         let of_target = target.map(|target| format!("-{target}")).unwrap_or_default();
@@ -51,12 +54,12 @@ impl Kind {
         format!("{prefix}{name}{of_target}{suffix}")
     }
 
-    /// How names of files of this kind end.
+    /// Returns the end of the file names of this kind.
     pub(super) fn suffix(self, target: Option<&str>) -> &'static str {
         self.affixes(Platform::of(target)).1
     }
 
-    /// What stands before and behind the name of a file of this kind.
+    /// Returns the parts before and after the name of a file of this kind.
     ///
     /// <https://doc.rust-lang.org/cargo/reference/build-cache.html>
     fn affixes(self, platform: Platform) -> (&'static str, &'static str) {
@@ -72,8 +75,8 @@ impl Kind {
         }
     }
 
-    /// True if a file that cargo names for a target of this kind is of this kind: cargo names debug symbols and import
-    /// libraries, too, and the library in the other forms that it has.
+    /// True if `file`, which cargo named for a target of this kind, is of this kind. cargo also names debug symbols, import
+    /// libraries, and the other forms of a library.
     #[must_use]
     pub fn is_of(self, file: &std::path::Path) -> bool {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -88,7 +91,7 @@ impl Kind {
     }
 }
 
-/// What decides how files are called.
+/// The part of a target that decides how files are named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Platform {
     WindowsMsvc,

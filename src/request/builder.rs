@@ -1,14 +1,18 @@
-//! Which program builds, and for which targets it has to be another one than cargo.
+//! Chooses the program that builds.
+//!
+//! Promises: cargo-zigbuild is chosen for a target that cargo alone cannot link for: another operating system, another
+//! architecture, or a certain glibc version.
+//! Does not promise: that the program is installed.
 
 use crate::error::{Error, Result};
 use crate::request::names::glibc_version;
 
-/// cargo's own name for the host's target.
+/// cargo's name for the target of the host.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
 pub(crate) const HOST_TUPLE: &str = "host-tuple";
 
-/// Which program builds.
+/// The program that builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Builder {
     /// `cargo build`
@@ -18,7 +22,7 @@ pub enum Builder {
 }
 
 impl Builder {
-    /// The cargo subcommand.
+    /// Returns the cargo subcommand.
     #[must_use]
     pub fn subcommand(self) -> &'static str {
         match self {
@@ -27,7 +31,7 @@ impl Builder {
         }
     }
 
-    /// The one that was named, or else the one that can link for `target`.
+    /// Returns the builder called `name`, or, without a name, the one that can link for `target`.
     pub(super) fn chosen(name: Option<&str>, target: Option<&str>) -> Result<Self> {
         match (name, target) {
             (Some("zigbuild"), _) => Ok(Self::Zigbuild),
@@ -47,7 +51,7 @@ impl Builder {
     }
 }
 
-/// True if a target's operating system or architecture is not this machine's.
+/// True if the operating system or the architecture of `target` is not this machine's.
 fn is_foreign(target: &str) -> bool {
     if target == HOST_TUPLE {
         return false;

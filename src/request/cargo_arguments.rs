@@ -1,8 +1,9 @@
-//! Arguments that are handed on to cargo.
+//! Checks arguments that are passed on to cargo.
 //!
-//! Promises: what reaches cargo is known to be its option and leaves the build one that can be followed: for one binary, in
-//! the form of messages that are read, in a target directory that is known. What can change a binary counts.
-//! Does not promise: to check values; cargo does.
+//! Promises: each argument is a known option of cargo. With them, the build stays one that can be followed: it makes the
+//! requested targets, prints messages that are read, and writes to a known target directory. An argument that can change a
+//! binary is an input.
+//! Does not promise: to check values. cargo does.
 //!
 //! <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
 
@@ -11,17 +12,17 @@ use crate::error::{Error, Result};
 /// Arguments for cargo, each with its value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CargoArguments {
-    /// What every command of cargo takes: configuration, unstable features, and what may be downloaded.
+    /// Arguments for every command of cargo: configuration, unstable features, and limits on downloads.
     pub everywhere: Vec<String>,
-    /// What only a build takes.
+    /// Arguments for a build alone.
     pub of_build: Vec<String>,
-    /// The values of `--config`, in the order given.
+    /// The values of `--config`, in the given order.
     pub configuration: Vec<String>,
-    /// Those that can change a binary, in the order given.
+    /// The arguments that can change a binary, in the given order.
     pub counting: Vec<String>,
 }
 
-/// How an argument that is handed on is treated.
+/// An argument that may be passed on.
 struct Known {
     names: &'static [&'static str],
     takes_value: bool,
@@ -45,7 +46,7 @@ const KNOWN: [Known; 9] = [
     known(&["-j", "--jobs"], true, false, false),
 ];
 
-/// What has an option here, and what to do instead of handing it on.
+/// Arguments that are refused, each with the remedy. Most have an option of their own.
 const REFUSED: [(&[&str], &str); 11] = [
     (&["-p", "--package"], "name the package in `crate`"),
     (&["--bin", "--bins"], "name the binary in `bin`"),
@@ -83,7 +84,7 @@ const REFUSED_KEYS: [(&str, &str); 3] = [
 ];
 
 impl CargoArguments {
-    /// `given`, one argument each or with the value behind it.
+    /// Checks the arguments `given`. The value of an option is joined to it or is the next argument.
     pub(super) fn of(given: Vec<String>) -> Result<Self> {
         let mut arguments = Self::default();
         let mut given = given.into_iter();
@@ -122,7 +123,7 @@ impl CargoArguments {
     }
 }
 
-/// An option with the value that is joined to it: `--config=x`, `-j4`, `-Zx`.
+/// Splits an option from the value that is joined to it: `--config=x`, `-j4`, `-Zx`.
 fn split(argument: &str) -> (&str, Option<&str>) {
     if argument.starts_with("--") {
         return argument.split_once('=').map_or((argument, None), |(name, value)| (name, Some(value)));
@@ -136,7 +137,7 @@ fn split(argument: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Tables of the configuration that say how cargo downloads and what it understands, and never what it builds.
+/// Tables of the configuration that say how cargo downloads and which commands it has, and never what it builds.
 const NOISE: [&str; 7] = ["alias", "cache", "future-incompat-report", "http", "net", "registries", "registry"];
 
 /// True if a piece of configuration cannot change a binary.
@@ -145,7 +146,7 @@ fn is_noise(value: &str) -> bool {
     !table.is_empty() && table.keys().all(|key| NOISE.contains(&key.as_str()))
 }
 
-/// Keys are as in TOML, so that spaces and quotes may stand around them.
+/// Refuses some keys of the configuration. They are parsed as TOML, which allows spaces and quotes around them.
 fn configuration(value: &str) -> Result<()> {
     let Ok(table) = value.parse::<toml::Table>() else { return Ok(()) };
     let has = |key: &str| match key.split_once('.') {

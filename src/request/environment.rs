@@ -1,11 +1,11 @@
-//! The variables of a build.
+//! Holds the variables of a build.
 //!
-//! Promises: names and values are the bytes that the system has, text or not. What git says to its hooks about their own
-//! repository, and what cargo says to a build script or a program about the package that this belongs to, is not handed
-//! on: it would make another build answer for another repository, or for another package's features. All that asks for a
-//! variable asks here, so a fingerprint and its build see the same.
-//! Does not promise: to know what a caller got from `cargo run` by `cargo::rustc-env` of its own build script, and the
-//! directories that cargo put into the loader's search path: they look like those of the user.
+//! Promises: names and values are the system's bytes, even if they are not text. Two kinds of variables are left out, since
+//! they are about another build: those that git gives its hooks about their own repository, and those that cargo gives a
+//! build script or a program about its package. All code takes variables from here, so that a fingerprint and its build see
+//! the same.
+//! Does not promise: to recognize variables that `cargo run` passes from `cargo::rustc-env`, or the directories that cargo
+//! adds to the loader's search path. They look like the user's own.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,11 +13,10 @@ use std::path::{Path, PathBuf};
 
 use crate::model::maps::map_of;
 
-/// Says which repository a git command is about, and is in the environment of hooks, of aliases and of
-/// `git rebase --exec`.
+/// Variables that say which repository a git command is about. Hooks, aliases and `git rebase --exec` have them.
 ///
-/// The list is that of `git rev-parse --local-env-vars`, with what older versions had there and what a receiving
-/// repository adds: <https://github.com/git/git/blob/v2.50.0/environment.c#L94-L112>
+/// The list is that of `git rev-parse --local-env-vars`, with those of older versions and those that a receiving repository
+/// adds: <https://github.com/git/git/blob/v2.50.0/environment.c#L94-L112>
 const OF_ANOTHER_REPOSITORY: &[&str] = &[
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -38,10 +37,10 @@ const OF_ANOTHER_REPOSITORY: &[&str] = &[
     "GIT_WORK_TREE",
 ];
 
-/// What `GIT_CONFIG_COUNT` counts.
+/// The beginnings of the variables that `GIT_CONFIG_COUNT` counts.
 const OF_ANOTHER_REPOSITORY_PREFIXES: &[&str] = &["GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"];
 
-/// Has no other meaning than that cargo gave it to what it runs.
+/// Variables that always come from cargo.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-crates>
 const OF_ANOTHER_PACKAGE: &[&str] = &[
@@ -59,7 +58,8 @@ const OF_ANOTHER_PACKAGE: &[&str] = &[
 
 const OF_ANOTHER_PACKAGE_PREFIXES: &[&str] = &["CARGO_BIN_EXE_", "CARGO_CFG_", "CARGO_FEATURE_", "DEP_"];
 
-/// Cargo says this to rustc, to build scripts and to programs alike. Names that only begin like these are the caller's.
+/// Variables that cargo gives rustc, build scripts and programs alike. Other names with the same beginning are the
+/// caller's.
 pub(crate) const SAID_OF_EVERY_PACKAGE: &[&str] = &[
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
@@ -79,12 +79,12 @@ pub(crate) const SAID_OF_EVERY_PACKAGE: &[&str] = &[
     "CARGO_PKG_README",
 ];
 
-/// Marks a build script's environment: a program that cargo runs has a manifest at most.
+/// Variables that are all set in a build script. A program that cargo runs has at most the manifest's directory.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-build-scripts>
 const MARKS_OF_A_BUILD_SCRIPT: &[&str] = &["CARGO_MANIFEST_DIR", "HOST", "OUT_DIR", "TARGET"];
 
-/// Comes from cargo in a build script, and may come from the user elsewhere.
+/// Variables that cargo sets in a build script, and that elsewhere may come from the user.
 const OF_A_BUILD_SCRIPT: &[&str] = &[
     "CARGO_ENCODED_RUSTFLAGS",
     "DEBUG",
@@ -100,7 +100,7 @@ const OF_A_BUILD_SCRIPT: &[&str] = &[
     "TARGET",
 ];
 
-/// Variables by name, and what the command line adds to cargo's configuration.
+/// The variables of a build, and the values of `--config` on cargo's command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
@@ -114,7 +114,7 @@ impl From<BTreeMap<OsString, OsString>> for Environment {
 }
 
 impl Environment {
-    /// What a build has of its caller's variables.
+    /// Returns the variables that a build takes from its caller's.
     #[must_use]
     pub fn of_build(caller: BTreeMap<OsString, OsString>) -> Self {
         let mut env = Self::from(caller);
@@ -126,13 +126,13 @@ impl Environment {
         env
     }
 
-    /// The same with values of `--config` on cargo's command line.
+    /// Returns the same environment with values of `--config`.
     #[must_use]
     pub fn configured(self, configuration: &[String]) -> Self {
         Self { configuration: configuration.to_vec(), ..self }
     }
 
-    /// The values of `--config`, the most important one last.
+    /// Returns the values of `--config`. Later ones override earlier ones.
     ///
     /// <https://doc.rust-lang.org/cargo/reference/config.html#command-line-overrides>
     #[must_use]
@@ -140,7 +140,7 @@ impl Environment {
         &self.configuration
     }
 
-    /// The value of `name`; on Windows, names differ by more than case.
+    /// Returns the value of `name`. On Windows, the case of the name does not matter.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         let exact = self.variables.get(OsStr::new(name));
@@ -152,24 +152,24 @@ impl Environment {
         found.map(OsString::as_os_str)
     }
 
-    /// The value of `name` unless it is empty, for variables where empty means unset.
+    /// Returns the value of `name` unless it is empty, for variables where empty means unset.
     #[must_use]
     pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// The value of `name` where it is text and not empty, for variables that hold words.
+    /// Returns the value of `name` if it is text and not empty, for variables that hold words.
     #[must_use]
     pub fn word(&self, name: &str) -> Option<&str> {
         self.non_empty(name).and_then(OsStr::to_str)
     }
 
-    /// Every variable, by name.
+    /// Returns every variable, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Those variables alone, with the configuration.
+    /// Returns these variables alone, with the values of `--config`.
     #[must_use]
     pub fn only(&self, names: &[&str]) -> Self {
         let variable = |name: &&str| Some(((*name).into(), self.get(name)?.to_owned()));
@@ -182,14 +182,14 @@ impl Environment {
         self.variables.insert(name.into(), value.to_owned());
     }
 
-    /// The home directory: `HOME`, on Windows `USERPROFILE`, else the account's.
+    /// Returns the home directory: `HOME`, or `USERPROFILE` on Windows, or else the account's.
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
         let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         self.non_empty(variable).map(PathBuf::from).or_else(std::env::home_dir)
     }
 
-    /// cargo's home: `CARGO_HOME`, else `.cargo` in the home directory.
+    /// Returns cargo's home: `CARGO_HOME`, or else `.cargo` in the home directory.
     ///
     /// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
     #[must_use]
@@ -197,7 +197,7 @@ impl Environment {
         self.non_empty("CARGO_HOME").map(PathBuf::from).or_else(|| self.home().map(|home| home.join(".cargo")))
     }
 
-    /// The directories in which a shell in `directory` looks for programs, in this order.
+    /// Returns the directories in which a shell in `directory` looks for programs, in order.
     pub(crate) fn search_path(&self, directory: &Path) -> impl Iterator<Item = PathBuf> {
         let path = self.get("PATH").into_iter().flat_map(std::env::split_paths);
         path.map(|on_path| directory.join(on_path))
@@ -210,8 +210,8 @@ impl Environment {
     }
 }
 
-/// `path`, a search path, without the directory that git puts first in it for hooks, aliases and `git rebase --exec`; none
-/// where that is not there. A program would be found there by git alone.
+/// Returns the search path `path` without the directory of git's own programs, which git puts first for hooks, aliases and
+/// `git rebase --exec`; none if it is not there. Outside of git, programs are not looked for in it.
 ///
 /// <https://github.com/git/git/blob/v2.50.0/exec-cmd.c#L342-L360>
 fn without_programs_of_git(path: &OsStr) -> Option<OsString> {
@@ -220,7 +220,7 @@ fn without_programs_of_git(path: &OsStr) -> Option<OsString> {
     std::env::join_paths(std::env::split_paths(path).skip_while(is_of_git)).ok()
 }
 
-/// True if `name` says something about another repository or package than the one that is built.
+/// True if `name` is about another repository or package than the one that is built.
 fn is_of_another(name: &str, of_build_script: bool) -> bool {
     let upper = cfg!(windows).then(|| name.to_ascii_uppercase());
     let name = upper.as_deref().unwrap_or(name);

@@ -1,8 +1,8 @@
-//! What was asked for, validated.
+//! Validates the options of a call.
 //!
-//! Promises: a [`Request`] that exists holds only names that cargo would accept, none of which can leave the cache
-//! directory when it becomes part of a path or turn into an option when it becomes an argument. Validation does no I/O.
-//! Does not promise: that the package, binary or target exists; only the build can tell.
+//! Promises: each name in a [`Request`] is one that cargo would accept. As part of a path, it cannot lead out of the cache
+//! directory. As an argument, it cannot become an option. Validation does no I/O.
+//! Does not promise: that the package, binary or target exists. Only the build can tell.
 
 mod artifact;
 mod builder;
@@ -29,20 +29,20 @@ use crate::error::{Error, Result};
 use limits::Limits;
 use names::{bin_name, feature_name, glibc_version, package_name, profile_name, target_triple};
 
-/// Says whether builds are watched, where the option does not.
+/// The variable that says if builds are watched, where the option does not.
 pub const SWITCH: &str = "DEV_BIN_OBSERVE";
 
-/// Which files count as inputs.
+/// The files that count as inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The whole checkout.
+    /// All files of the checkout that git would track.
     Tree,
-    /// What an earlier build of the crate was seen to read.
+    /// The files that an earlier build of the crate was seen to read.
     Crate,
 }
 
 impl Scope {
-    /// The scope of that name.
+    /// Returns the scope of that name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         [Self::Tree, Self::Crate].into_iter().find(|scope| scope.name() == name)
     }
@@ -55,47 +55,47 @@ impl Scope {
     }
 }
 
-/// A request whose every part can be relied on.
+/// A request whose every part is valid.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// cargo package.
+    /// The cargo package.
     pub package: String,
-    /// Name of the target.
+    /// The name of the target.
     pub bin: String,
-    /// What the target is, and in which form it is wanted.
+    /// The kind of the target.
     pub kind: Kind,
-    /// Other binaries of the package that are put beside the first, sorted, each once.
+    /// Other binaries of the package, which are put beside the first, sorted and without duplicates.
     pub with: Vec<String>,
-    /// Rust target triple, if one was named.
+    /// The Rust target triple, if one was named.
     pub target: Option<String>,
-    /// Run cargo even when an entry exists.
+    /// True to run cargo even if an entry exists.
     pub rebuild: bool,
-    /// Root of the checkout, absolute.
+    /// The root of the checkout, absolute.
     pub repo: PathBuf,
-    /// Features, sorted, each once: cargo takes them as a set.
+    /// Features, sorted and without duplicates: cargo takes them as a set.
     pub features: Vec<String>,
-    /// Leave the package's default features out.
+    /// True to leave the package's default features out.
     pub no_default_features: bool,
-    /// cargo profile.
+    /// The cargo profile.
     pub profile: String,
-    /// Who builds.
+    /// The program that builds.
     pub builder: Builder,
-    /// Which files count as inputs.
+    /// The files that count as inputs.
     pub scope: Scope,
-    /// Patterns of paths that are no inputs, in the order given.
+    /// Patterns of paths that are no inputs, in the given order.
     pub exclude: Vec<String>,
-    /// True if builds are watched where the system allows it. It changes what is known of a build, and never its result.
+    /// True if builds are watched where the system allows it. This changes how much is known of a build, and never its
+    /// result.
     pub observe: bool,
-    /// Where entries are kept, absolute.
+    /// The directory of the cache, absolute.
     pub cache_dir: PathBuf,
-    /// Where a copy is wanted.
+    /// The path of a copy.
     pub out: Option<Template>,
     /// Further arguments for cargo.
     pub cargo: CargoArguments,
     /// The environment of the build.
     pub env: Environment,
-    /// What is left of the cache when it is pruned; or what is wrong with the variables that say so, which is no reason
-    /// not to build.
+    /// The limits for pruning, or the problem with the variables that set them. That problem does not prevent a build.
     pub limits: Result<Limits, String>,
 }
 
@@ -168,13 +168,13 @@ fn observe(option: Option<&str>, env: &Environment) -> Result<bool> {
     }
 }
 
-/// The name of a target by that of its file, as people write it on Windows.
+/// Removes the suffix of a file name on Windows, where people write it after the name of a target.
 fn without_suffix(name: String, target: Option<&str>) -> String {
     let is_for_windows = target.map_or(cfg!(windows), |target| target.contains("windows"));
     name.strip_suffix(".exe").filter(|_| is_for_windows).map_or(name.clone(), str::to_owned)
 }
 
-/// The names of binaries that lie beside `bin`.
+/// Checks the names of binaries that lie beside `bin`.
 fn siblings(names: Vec<String>, bin: &str, kind: Kind) -> Result<Vec<String>> {
     if !names.is_empty() && kind != Kind::Bin {
         return Err(Error::option("with", format!("other binaries lie beside a binary, not beside a {}", kind.name())));
@@ -192,13 +192,15 @@ fn limits(max_size: Option<&str>, max_age: Option<&str>, env: &Environment) -> R
 }
 
 impl Request {
-    /// The file name of the binary in its entry: `<bin>[-<target>]`, with what the target's system wants before and behind.
+    /// Returns the file name of the binary in its entry: `<bin>[-<target>]`, with the parts that the target's system adds
+    /// before and after it.
     #[must_use]
     pub fn binary_name(&self) -> String {
         self.kind.file_name(&self.bin, self.target.as_deref())
     }
 
-    /// The file name that the binary `bin` of `with` has in the entry: the one that the first looks for beside itself.
+    /// Returns the file name in the entry of `bin`, one of the binaries in `with`. It has no target in it, since the first
+    /// binary looks for it by this name.
     #[must_use]
     pub fn sibling_name(&self, bin: &str) -> String {
         let name = Kind::Bin.file_name(bin, self.target.as_deref());
@@ -206,14 +208,14 @@ impl Request {
         of_target.and_then(|prefix| Some(format!("{bin}{}", name.strip_prefix(&prefix)?))).unwrap_or(name)
     }
 
-    /// Patterns of paths that are no inputs: those that were given, and what is written to `out`.
+    /// Returns patterns of paths that are no inputs: the given ones, and one for the copies at `out`.
     #[must_use]
     pub fn excluded(&self) -> Vec<String> {
         let own = self.out.as_ref().and_then(|out| out.pattern(&self.repo));
         self.exclude.iter().cloned().chain(own).collect()
     }
 
-    /// The triple of the target that was named, without the glibc version that only zigbuild knows.
+    /// Returns the triple of the named target, without the glibc version, which only zigbuild understands.
     #[must_use]
     pub fn triple(&self) -> Option<&str> {
         self.target.as_deref().map(|target| match glibc_version(target) {
@@ -222,18 +224,18 @@ impl Request {
         })
     }
 
-    /// Every binary that is asked for, the first one first.
+    /// Returns the names of all requested binaries, the first one first.
     pub fn bins(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.bin).chain(&self.with).map(String::as_str)
     }
 
-    /// The same request for `target` alone, whatever cargo's configuration names.
+    /// Returns the same request for `target` alone, whatever targets cargo's configuration names.
     #[must_use]
     pub fn building_for(&self, target: String) -> Self {
         Self { target: Some(target), ..self.clone() }
     }
 
-    /// The same request with another target directory.
+    /// Returns the same request with another target directory.
     #[must_use]
     pub fn building_in(&self, target_directory: &Path) -> Self {
         let mut other = self.clone();
@@ -243,7 +245,7 @@ impl Request {
         other
     }
 
-    /// The same request for a cargo that is only asked: it installs no toolchain and fetches nothing.
+    /// Returns the same request for a cargo that is only asked: it installs no toolchain and fetches nothing.
     #[must_use]
     pub fn asking(&self) -> Self {
         let mut other = self.clone();
@@ -253,7 +255,7 @@ impl Request {
         other
     }
 
-    /// What counts of the request, by the name of the option; the rest says where things are, not what they are.
+    /// Returns the options that are inputs, by name. The other options say where things are, and not what they are.
     #[must_use]
     pub fn inputs(&self) -> BTreeMap<String, String> {
         [
@@ -276,7 +278,7 @@ impl Request {
     }
 }
 
-/// A path that a process can be in another directory for.
+/// Makes a path absolute, so that it stays valid when the working directory changes.
 pub(crate) fn absolute(option: &'static str, path: &Path) -> Result<PathBuf> {
     let text = path.to_string_lossy();
     if text.is_empty() || text.contains('\0') {

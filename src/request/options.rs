@@ -6,28 +6,28 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The options of one call as they arrive, with names of the JavaScript surface and nothing checked.
+/// The options of one call as they arrive, by their names in JavaScript, and unchecked.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// cargo package.
+    /// The cargo package.
     pub crate_name: Option<String>,
-    /// Name of the target; default: the package's.
+    /// The name of the target; default: the package's.
     pub bin: Option<String>,
     /// `bin`, `cdylib`, `staticlib` or `example`; default: `bin`.
     pub kind: Option<String>,
-    /// Other binaries of the package, to be put beside the first.
+    /// Other binaries of the package, which are put beside the first.
     pub with: Vec<String>,
-    /// Rust target triple, for zigbuild with or without a glibc version behind it; default: the host's.
+    /// The Rust target triple, for zigbuild optionally followed by a glibc version; default: the host's.
     pub target: Option<String>,
-    /// Run cargo even when an entry exists.
+    /// True to run cargo even if an entry exists.
     pub rebuild: bool,
-    /// Root of the checkout.
+    /// The root of the checkout.
     pub repo: PathBuf,
     /// Features to enable.
     pub features: Vec<String>,
-    /// Leave the package's default features out.
+    /// True to leave the package's default features out.
     pub no_default_features: bool,
-    /// cargo profile; default: `release`.
+    /// The cargo profile; default: `release`.
     pub profile: Option<String>,
     /// `auto`, `cargo` or `zigbuild`; default: `auto`.
     pub builder: Option<String>,
@@ -35,20 +35,20 @@ pub struct Options {
     pub scope: Option<String>,
     /// Patterns in gitignore syntax, relative to `repo`, of paths that are no inputs.
     pub exclude: Vec<String>,
-    /// `auto` or `off`; default: that of [`super::SWITCH`], else `auto`.
+    /// `auto` or `off`; default: the value of [`super::SWITCH`], or else `auto`.
     pub observe: Option<String>,
-    /// Where entries are kept.
+    /// The directory of the cache.
     pub cache_dir: PathBuf,
     /// The caller's environment.
     pub env: BTreeMap<OsString, OsString>,
-    /// Where a copy is wanted; `{target}` and `{exe}` are filled in.
+    /// The path of a copy, in which `{target}` and `{exe}` are filled in.
     pub out: Option<PathBuf>,
-    /// Where `out` starts from, if it is relative; absolute.
+    /// The directory that a relative `out` starts from, absolute.
     pub working_directory: PathBuf,
     /// Further arguments for cargo.
     pub cargo_args: Vec<String>,
-    /// What the cache may hold, as typed; default: see [`super::limits::Limits`].
+    /// The size limit of the cache, as text; default: see [`super::limits::Limits`].
     pub max_size: Option<String>,
-    /// How long it is kept after its last use, as typed; default: see [`super::limits::Limits`].
+    /// The age limit of entries since their last use, as text; default: see [`super::limits::Limits`].
     pub max_age: Option<String>,
 }

@@ -1,25 +1,25 @@
-//! Where a copy is wanted: a path with names in braces that are filled in when they are known.
+//! Reads the path of a copy, in which names in braces are filled in later.
 //!
-//! Promises: a path that passes names a file and has no other braces. Only what was written is filled in, not what it is
-//! relative to.
-//! Does not promise: that anything can be written there.
+//! Promises: an accepted path names a file and has no other braces. Braces are filled in only in the given text, and not in
+//! the directory that it is relative to.
+//! Does not promise: that the path can be written.
 
 use std::path::{Path, PathBuf};
 
 use super::artifact::Kind;
 use crate::error::{Error, Result};
 
-/// The triple that is built for.
+/// Stands for the triple that is built for.
 const TARGET: &str = "{target}";
-/// How the names of programs end.
+/// Stands for the end of the file names of programs.
 const EXE: &str = "{exe}";
 
-/// A path that is known when it is known what is built for.
+/// A path that is complete once the target is known.
 #[derive(Clone, Debug)]
 pub struct Template {
-    /// As it was written.
+    /// The given text.
     text: String,
-    /// Where it starts from, if it is relative.
+    /// The directory that a relative path starts from.
     base: PathBuf,
 }
 
@@ -41,22 +41,22 @@ impl Template {
         Ok(Self { text: text.to_owned(), base: base.to_owned() })
     }
 
-    /// True if the triple has to be known.
+    /// True if the path contains the triple.
     #[must_use]
     pub fn asks_for_target(&self) -> bool {
         self.text.contains(TARGET)
     }
 
-    /// The path of what was built for `triple`, or for this machine where that is empty.
+    /// Returns the path for a binary that was built for `triple`; an empty triple is this machine.
     #[must_use]
     pub fn filled_in(&self, triple: &str) -> PathBuf {
         let target = Some(triple).filter(|triple| !triple.is_empty());
         self.base.join(self.text.replace(TARGET, triple).replace(EXE, Kind::Bin.suffix(target)))
     }
 
-    /// The pattern in gitignore syntax of everything that it may come to; none outside `repo`.
+    /// Returns a gitignore pattern for every path that this one can become; none outside `repo`.
     pub(super) fn pattern(&self, repo: &Path) -> Option<String> {
-        /// No path has it, so it marks what is filled in.
+        /// Marks the parts that are filled in. No path contains it.
         const FILLED_IN: &str = "\0";
         let marked = self.text.replace(TARGET, FILLED_IN).replace(EXE, FILLED_IN);
         let path = gix::path::normalize(self.base.join(marked).into(), repo)?.into_owned();
@@ -66,7 +66,7 @@ impl Template {
     }
 }
 
-/// A character of a path as it stands in a pattern.
+/// Returns a character of a path as it is written in a pattern.
 fn escaped(character: char) -> impl Iterator<Item = char> {
     let special = "\\*?[]{}!# ".contains(character).then_some('\\');
     special.into_iter().chain([character])

@@ -1,7 +1,7 @@
-//! What the dynamic section of an ELF file says, and changing a string of it where it stands.
+//! Reads the dynamic section of an ELF file, and replaces a string in it.
 //!
-//! Promises: an edit has the length of what it replaces and touches no string that anything else in the file names, so
-//! that nothing moves: neither segments nor debug information, whatever linker or `strip` made the file.
+//! Promises: an edit has the length of the string that it replaces, and changes no string that anything else in the file
+//! names. So nothing moves, neither segments nor debug information, whatever linker or `strip` made the file.
 //! Does not promise: to make room. A string that is too short for the new one stays as it is.
 //!
 //! <https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html>
@@ -19,31 +19,31 @@ use object::{Endian, Endianness};
 
 use crate::model::companions::Edit;
 
-/// Symbols by which a program loads what it names itself.
+/// Functions by which a program loads a library that it names itself.
 const LOADERS: [&[u8]; 2] = [b"dlopen", b"dlmopen"];
 
 /// An executable or a shared library.
 #[derive(Debug)]
 pub(super) struct Image {
-    /// What it runs on; others' libraries are passed over.
+    /// The machine that it is for. Loaders pass over libraries for other machines.
     pub(super) machine: Machine,
     /// The libraries that it is linked with, in order.
     pub(super) needed: Vec<Text>,
     /// Its own name as a library.
     pub(super) soname: Option<Vec<u8>>,
-    /// Where it has libraries looked for.
+    /// The directories in which its libraries are looked for.
     pub(super) run_path: Option<RunPath>,
-    /// True if it loads libraries by itself, too.
+    /// True if it also loads libraries by itself.
     pub(super) loads: bool,
-    /// True if its loader knows `$ORIGIN` in the name of a library: musl's does not.
+    /// True if its loader expands `$ORIGIN` in the name of a library. musl's does not.
     pub(super) expands_names: bool,
-    /// The parts of the file that a process has in its memory.
+    /// The ranges of the file that a process has in memory.
     pub(super) loaded: Vec<Range<u64>>,
-    /// Where strings begin that anything in the file names; those that several name are in here as often.
+    /// The offsets of all strings that anything in the file names, as often as they are named.
     starts: Vec<u64>,
 }
 
-/// Class, byte order and processor.
+/// The class, the byte order and the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Machine(bool, bool, u16);
 
@@ -51,22 +51,22 @@ pub(super) struct Machine(bool, bool, u16);
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) bytes: Vec<u8>,
-    /// Where it begins in the file.
+    /// Its offset in the file.
     at: u64,
-    /// True if it is no end of a longer one.
+    /// True if it is not the end of a longer string.
     is_whole: bool,
 }
 
-/// `DT_RPATH` or `DT_RUNPATH`; the latter where there are both, as loaders have it.
+/// `DT_RUNPATH`, or `DT_RPATH` if that is missing. Loaders have the same order.
 #[derive(Clone, Debug)]
 pub(super) struct RunPath {
     pub(super) text: Text,
-    /// `DT_RPATH` also holds for what was loaded from it.
+    /// True for `DT_RPATH`, which also applies to the libraries that are loaded from it.
     pub(super) is_inherited: bool,
 }
 
 impl Image {
-    /// What the file at `path` says; none when it is no ELF file, or not one that can be understood.
+    /// Reads the file at `path`; none if it is no ELF file, or one that cannot be understood.
     pub(super) fn read(path: &Path) -> io::Result<Option<Self>> {
         let data = ReadCache::new(File::open(path)?);
         let image = match FileKind::parse(&data) {
@@ -169,7 +169,7 @@ impl Image {
         Ok(())
     }
 
-    /// Puts `new` in the place of `text`, if it fits and nothing else in the file uses `text`.
+    /// Returns the edit that replaces `text` by `new`, if `new` fits and nothing else in the file uses `text`.
     pub(super) fn edit(&self, text: &Text, new: &[u8]) -> Option<Edit> {
         let place = text.range();
         let users = self.starts.iter().filter(|start| place.contains(start)).count();
@@ -180,7 +180,7 @@ impl Image {
 }
 
 impl Text {
-    /// Where it stands in the file.
+    /// Returns its range in the file.
     pub(super) fn range(&self) -> Range<u64> {
         self.at..self.at + self.bytes.len() as u64
     }
@@ -189,7 +189,7 @@ impl Text {
 /// The string table of the dynamic section.
 struct Strings<'data> {
     bytes: &'data [u8],
-    /// Where it begins in the file.
+    /// Its offset in the file.
     offset: u64,
 }
 

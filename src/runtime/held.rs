@@ -1,9 +1,9 @@
-//! Paths of the build's output that a binary holds, and may read when it runs.
+//! Finds paths of the build's output in a binary, which the binary may read when it runs.
 //!
-//! Promises: wherever the start of such a path stands in what a process has in its memory, it is followed as far as there
-//! is something of that name. The names of generated sources, which are there for panics to tell, and search paths of
-//! what loads no libraries by itself, are no reads; neither is debug information.
-//! Does not promise: to see a path that a program puts together from its own.
+//! Promises: each place in the loaded parts of a file at which such a path begins is found. The path is followed as far as
+//! files of its name exist. Three kinds do not count: the names of generated sources, which panics print; the run paths of
+//! a binary that loads no libraries by itself; and debug information.
+//! Does not promise: to find a path that a program puts together.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,14 +15,14 @@ use gix::bstr::ByteSlice;
 
 use super::output::Output;
 
-/// Extensions of files whose names are compiled in, for panics and assertions to tell.
+/// The extensions of files whose names are compiled in, since panics and assertions print them.
 const SOURCES: [&str; 15] = ["rs", "c", "cc", "cpp", "cxx", "C", "h", "hh", "hpp", "hxx", "inc", "m", "mm", "S", "s"];
 
-/// How much is read at once, and how much of it once more: no path is longer.
+/// The number of bytes that are read at once, and of those that are read again with the next piece. No path is longer.
 const PIECE: usize = 1024 * 1024;
 const LONGEST_PATH: usize = 4096;
 
-/// Files and directories of `output` that are named in the loaded parts of `files`.
+/// Returns the files and directories of `output` that the loaded parts of `files` name.
 pub(super) fn of<'f>(files: impl Iterator<Item = &'f Path>, output: &Output) -> io::Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
     let files = files.map(|file| Ok((file, Parts::of(file)?))).collect::<io::Result<Vec<_>>>()?;
@@ -44,8 +44,8 @@ pub(super) fn of<'f>(files: impl Iterator<Item = &'f Path>, output: &Output) -> 
     Ok(found)
 }
 
-/// Shows a part of a file to `look`: where a piece stands in the file, its bytes, and how many of them a path may begin
-/// with that is not shown again.
+/// Calls `look` for each piece of a part of a file, with the offset of the piece in the file, its bytes, and the number of
+/// them at which a path may begin. A path that begins later is in the next piece, too.
 fn pieces(mut file: &File, part: &Range<u64>, mut look: impl FnMut(u64, &[u8], usize)) -> io::Result<()> {
     file.seek(SeekFrom::Start(part.start))?;
     let mut rest = file.take(part.end - part.start);
@@ -69,8 +69,8 @@ fn pieces(mut file: &File, part: &Range<u64>, mut look: impl FnMut(u64, &[u8], u
     }
 }
 
-/// What a path names that begins with `root` and goes on with `rest`, where the end is not marked. A file that a build
-/// script left stands for its directory: what names one of its neighbours may be in it.
+/// Returns the path that begins with `root` and continues with `rest`; the end of the path is not marked. A file in an
+/// `OUT_DIR` stands for its directory, since the program may go from it to its neighbours.
 fn named(root: &Path, rest: &[u8], output: &Output) -> Option<PathBuf> {
     let (mut path, mut rest) = (root.to_owned(), rest);
     while let Some((b'/' | b'\\', after)) = rest.split_first() {
@@ -88,7 +88,7 @@ fn named(root: &Path, rest: &[u8], output: &Output) -> Option<PathBuf> {
     if is_scripts && path.is_file() { path.parent().map(Path::to_owned) } else { Some(path) }
 }
 
-/// The parts of a file that are read.
+/// The parts of a file that are read, and the parts of them that are run paths.
 struct Parts {
     loaded: Vec<Range<u64>>,
     run_paths: Vec<Range<u64>>,

@@ -1,8 +1,10 @@
-//! The shared libraries that an ELF executable is started with.
+//! Finds the shared libraries that an ELF executable is started with.
 //!
-//! Promises: a library is looked for as glibc looks for it, from the place where cargo put the executable. One that lies
-//! in the build's output, in a toolchain, or was reached from the executable's own place goes with it; all others stay.
-//! Does not promise: to know `LD_LIBRARY_PATH` of those who start the binary, nor what it loads by itself.
+//! Promises: a library is looked for as glibc does, from the place where cargo put the executable. A library goes along
+//! with the executable if it lies in the build's output or in a toolchain, or was reached from the executable's own place.
+//! All others stay.
+//! Does not promise: to know the `LD_LIBRARY_PATH` under which the binary is started, or the libraries that it loads by
+//! itself.
 //!
 //! <https://man7.org/linux/man-pages/man8/ld.so.8.html>
 
@@ -19,49 +21,49 @@ use super::output::{Output, RUSTLIB, is_of_a_toolchain};
 use crate::fs::identity::StatIdentity;
 use crate::model::companions::{Companions, Edit, Library, can_be_called};
 
-/// How a run path names the directory of the file that it stands in.
+/// The name, in a run path, of the directory of the file with that run path.
 const ORIGIN: &str = "$ORIGIN";
-/// Where the system's own libraries are, and those of package managers that never change one.
+/// The directories of the system's libraries, and of package managers that never change a library.
 const OF_THE_SYSTEM: [&str; 8] =
     ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/nix/store", "/gnu/store"];
-/// Where the system notes what else it has.
+/// The loader's list of further libraries of the system.
 const SYSTEM_CACHE: &str = "/etc/ld.so.cache";
 
-/// What an executable needs to be started.
+/// The needs of an executable when it is started.
 #[derive(Debug, Default)]
 pub(super) struct Libraries {
-    /// What goes with it.
+    /// The libraries that go along with it, and its edits.
     pub(super) companions: Companions,
-    /// Libraries that are used where they are, and others that were not built by this build.
+    /// Libraries that are used where they are, and libraries that go along but were not made by this build.
     pub(super) inputs: Vec<PathBuf>,
-    /// Why it does not start from another place; none when it does.
+    /// The reason why it does not start from another place; none if it does.
     pub(super) refusal: Option<String>,
 }
 
-/// A file of the process that is to be.
+/// A file that the process loads.
 struct Loaded {
     path: PathBuf,
     stat: StatIdentity,
     image: Image,
-    /// By which name it was looked for; none for the executable.
+    /// The name by which it was looked up; none for the executable.
     name: Option<Vec<u8>>,
-    /// Which one it was loaded for.
+    /// The number of the file that it was loaded for.
     by: usize,
-    /// True if it goes with the executable, as that does itself.
+    /// True if it goes along with the executable. The executable itself goes, too.
     goes: bool,
 }
 
-/// Where a library was found.
+/// The place at which a library was found.
 struct FoundAt {
     path: PathBuf,
     image: Image,
-    /// True if it was reached from the place of something that goes with the executable.
+    /// True if it was reached from the place of a file that goes along.
     is_relative: bool,
-    /// True if what has it found stays where it is, and finds it there.
+    /// True if the file that needs it stays in its place, and so finds it there.
     stays_found: bool,
 }
 
-/// The libraries of the executable at `path`; none when it is no ELF file.
+/// Returns the libraries of the executable at `path`; none if it is no ELF file.
 pub(super) fn of(path: &Path, output: &Output) -> io::Result<Option<Libraries>> {
     let stat = StatIdentity::of(&fs::metadata(path)?);
     let Some(image) = Image::read(path)? else { return Ok(None) };
@@ -75,9 +77,9 @@ pub(super) fn of(path: &Path, output: &Output) -> io::Result<Option<Libraries>> 
 struct Process {
     /// In the order in which they are loaded.
     loaded: Vec<Loaded>,
-    /// What only `cargo run` finds.
+    /// The names of libraries that only `cargo run` finds.
     unreached: Vec<String>,
-    /// True if the executable's own place leads to any.
+    /// True if a library was reached from the executable's own place.
     is_relative: bool,
     inputs: Vec<PathBuf>,
 }
@@ -113,7 +115,7 @@ impl Process {
         Ok(())
     }
 
-    /// True if a library of this name is there already, under which no other one is loaded then.
+    /// True if a library of this name is loaded already. A loader loads no second one under the name.
     fn is_loaded(&self, name: &[u8]) -> bool {
         let is_it =
             |loaded: &Loaded| loaded.name.as_deref() == Some(name) || loaded.image.soname.as_deref() == Some(name);
@@ -140,7 +142,8 @@ impl Process {
         None
     }
 
-    /// Whose run paths hold for what `by` needs. A `DT_RUNPATH` holds for its own file alone, and puts an end to all others.
+    /// Returns the run paths that apply to the libraries that `by` needs. A `DT_RUNPATH` applies to its own file alone, and
+    /// then no other run path does.
     fn run_paths(&self, by: usize) -> Vec<(usize, &RunPath)> {
         let own = |index: usize| self.loaded[index].image.run_path.as_ref().map(|run_path| (index, run_path));
         if let Some((index, run_path)) = own(by).filter(|(_, run_path)| !run_path.is_inherited) {
@@ -157,13 +160,13 @@ impl Process {
         }
     }
 
-    /// What stands at `path`, if it is a library for the same machine.
+    /// Reads the file at `path`, if it is a library for the same machine.
     fn fitting(&self, path: &Path) -> Option<Image> {
         let image = path.is_file().then(|| Image::read(path).ok().flatten()).flatten();
         image.filter(|image| image.machine == self.loaded[0].image.machine)
     }
 
-    /// Notes a library that no path leads to, unless the system has it.
+    /// Notes a library that no path leads to, unless the system finds it.
     fn miss(&mut self, name: &[u8], output: &Output) {
         let Ok(name) = std::str::from_utf8(name) else { return };
         if output.found_by_cargo_run(name).is_some() && !system_has(name) {
@@ -196,7 +199,7 @@ impl Process {
         }
     }
 
-    /// What goes, changed so that each finds the others beside it; or what is in the way.
+    /// Returns the files that go along, with edits by which each finds the others beside it, or the obstacle.
     fn companions(&self, output: &Output) -> Result<Companions, String> {
         let loads = self.loaded.iter().any(|loaded| loaded.image.loads);
         let bin = self.loaded[0].path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -248,8 +251,8 @@ impl Process {
     }
 }
 
-/// The run path of a file that goes: its own directory takes the place of those that its libraries come from. Where the
-/// process loads more by itself, that may be in the build's output, so that this stays, too.
+/// Returns the run path of a file that goes along. Its own directory replaces those that its libraries come from. If the
+/// process loads libraries by itself, a directory of the build's output stays, too, since they may lie there.
 fn run_path_from(old: &[u8], file: &Path, loads: bool, output: &Output) -> Vec<u8> {
     let mut kept = vec![ORIGIN.as_bytes()];
     let mut is_as_it_was = true;
@@ -266,8 +269,8 @@ fn run_path_from(old: &[u8], file: &Path, loads: bool, output: &Output) -> Vec<u
     if is_as_it_was { old.to_vec() } else { kept.join(&b':') }
 }
 
-/// The directory that an entry of a run path in `file` names, and whether relatively to that; none where it depends on
-/// the machine or the working directory.
+/// Returns the directory that an entry of a run path in `file` names, with true if it is relative to the file; none if it
+/// depends on the machine or the working directory.
 fn directory_of(entry: &[u8], file: &Path) -> Option<(PathBuf, bool)> {
     let text = std::ffi::OsStr::from_bytes(entry);
     let of_origin = entry.strip_prefix(b"$ORIGIN").or_else(|| entry.strip_prefix(b"${ORIGIN}"));
@@ -288,7 +291,7 @@ fn is_of_the_system(directory: &Path) -> bool {
     !is_rusts && OF_THE_SYSTEM.iter().any(|system| directory.starts_with(system))
 }
 
-/// True if the system finds a library of this name by itself.
+/// True if the system finds a library of this name.
 fn system_has(name: &str) -> bool {
     let cache = fs::read(SYSTEM_CACHE).unwrap_or_default();
     cache.find([b"\0", name.as_bytes(), b"\0"].concat()).is_some()

@@ -1,8 +1,8 @@
-//! The shared libraries of the build that an executable of macOS or Windows names.
+//! Finds the shared libraries of the build that an executable of macOS or Windows names.
 //!
-//! Promises: a binary that names one beside which it would not find it in the cache is refused. It is enough that the name
-//! stands in the file: the load commands of the one and the import table of the other hold it as it is.
-//! Does not promise: to put any library into the cache. To change where one is looked for would break a signature.
+//! Promises: a binary is refused if it looks for a library of the build beside its own file, where the cache has none. The
+//! search is for the name alone, since the load commands of macOS and the import table of Windows hold it as it is.
+//! Does not promise: to put a library into the cache. An edit of the place where it is looked for would break a signature.
 
 use std::fs;
 use std::io;
@@ -13,23 +13,23 @@ use gix::bstr::ByteSlice;
 use super::output::Output;
 use crate::model::companions::Companions;
 
-/// What an executable needs to be started.
+/// The needs of an executable when it is started.
 #[derive(Debug, Default)]
 pub(super) struct Libraries {
     /// Nothing.
     pub(super) companions: Companions,
     /// Libraries that are used where they are.
     pub(super) inputs: Vec<PathBuf>,
-    /// Why it does not start from another place; none when it does.
+    /// The reason why it does not start from another place; none if it does.
     pub(super) refusal: Option<String>,
 }
 
-/// How a name of the toolchain's own library begins.
+/// The beginning of the name of the toolchain's standard library.
 const OF_THE_TOOLCHAIN: &[u8] = if cfg!(windows) { b"\0std-" } else { b"@rpath/libstd-" };
-/// What stands before a name that is looked for beside the executable.
+/// The beginnings of names that are looked for beside the executable.
 const BESIDE: [&[u8]; 3] = [b"@rpath/", b"@loader_path/", b"@executable_path/"];
 
-/// The libraries of the executable at `path`.
+/// Returns the libraries of the executable at `path`.
 pub(super) fn of(path: &Path, output: &Output) -> io::Result<Option<Libraries>> {
     let bytes = fs::read(path)?;
     let mut libraries = Libraries::default();
@@ -37,7 +37,7 @@ pub(super) fn of(path: &Path, output: &Output) -> io::Result<Option<Libraries>> 
     for library in output.libraries(if cfg!(windows) { "dll" } else { "dylib" }) {
         let whole = library.as_os_str().as_encoded_bytes();
         let name = library.file_name().unwrap_or_default().as_encoded_bytes();
-        // A name that is linked with ends with a zero, and begins after another one's, or after a directory.
+        // The name of a linked library ends with a NUL. It begins after another name's, or after a directory.
         for at in bytes.find_iter(&[name, b"\0"].concat()) {
             let before = &bytes[..at];
             if cfg!(windows) && before.ends_with(b"\0") || BESIDE.iter().any(|beside| before.ends_with(beside)) {

@@ -1,9 +1,9 @@
-//! What a binary needs of its build when it runs, so that it can be handed out later and from another place.
+//! Finds what a binary needs of its build when it runs, so that it can be run later and from another place.
 //!
-//! Promises: shared libraries of the build go into the cache with the binary, which finds them there before all others.
-//! What cannot go binds the entry: it is served as long as that is as it was when the binary was built. A binary that
-//! would not start from the cache is not put there.
-//! Does not promise: to know what a program puts together from the path of its own file, or loads by a name that it
+//! Promises: shared libraries of the build go into the cache with the binary, which finds them there before all others. A
+//! file that cannot go binds the entry, and the entry is served as long as that file is unchanged. A binary that would not
+//! start from the cache is not put there.
+//! Does not promise: to know the files that a program finds by the path of its own file, or loads by a name that it
 //! computes.
 
 #[cfg(all(unix, not(target_vendor = "apple")))]
@@ -29,21 +29,22 @@ use crate::model::inventory::Inventory;
 use crate::model::path_set::PathSet;
 use crate::model::portable_path::PortablePath;
 
-/// What a binary needs when it runs.
+/// The needs of a binary when it runs.
 #[derive(Debug)]
 pub struct Needs {
-    /// What goes into the cache with it.
+    /// The files that go into the cache with it.
     pub companions: Companions,
-    /// Why it would not start from there, or not find what it needs; none when it does.
+    /// The reason why it would not start from there, or not find a file that it needs; none if it would.
     pub refusal: Option<String>,
-    /// What else it reads, there or not.
+    /// The files that it reads in their place, there or not.
     reads: BTreeSet<PathBuf>,
     executable: PathBuf,
     output: Output,
 }
 
 impl Needs {
-    /// What the executable of `units`, built in the checkout at `root`, is linked with, and its `siblings`, which go with it.
+    /// Returns the needs of the executable of `units`, built in the checkout at `root`, and of its `siblings`, which go
+    /// with it.
     ///
     /// # Errors
     ///
@@ -66,7 +67,7 @@ impl Needs {
         Ok(Self { companions, refusal, reads: inputs.into_iter().collect(), executable, output })
     }
 
-    /// Takes in what `files`, as they are published, name of the build's output: an `OUT_DIR` counts whole.
+    /// Adds the paths of the build's output that `files`, the ones to be published, contain. An `OUT_DIR` counts whole.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl Needs {
         Ok(())
     }
 
-    /// `set` for a binary in the checkout at `root` that needs all this: what stays behind has to be as it was.
+    /// Adds to `set` the files that stay in place, and a bond if one lies in the target directory.
     #[must_use]
     pub fn binding(&self, mut set: PathSet, root: &Path) -> PathSet {
         if self.reads.iter().any(|path| self.output.holds(path)) {
@@ -86,7 +87,8 @@ impl Needs {
         set
     }
 
-    /// `inventory` without what the build itself wrote and the binary reads: to write it was no disturbance of the build.
+    /// Returns `inventory` without the output that the binary reads, since the build wrote it itself: that is no
+    /// disturbance.
     #[must_use]
     pub fn but_for_output(&self, mut inventory: Inventory, root: &Path) -> Inventory {
         let own: Vec<PortablePath> =
@@ -100,7 +102,7 @@ impl Needs {
     }
 }
 
-/// An executable that is gone was replaced by another cargo, which staging it finds out.
+/// Ignores that an executable is gone. Another cargo has replaced it then, which staging notices.
 fn gone(error: io::Error) -> io::Result<Option<Libraries>> {
     if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) }
 }

@@ -1,37 +1,38 @@
-//! The directories that a build writes to.
+//! Knows the directories that a build writes to.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::model::build_units::Units;
 
-/// The directory of each toolchain that holds its libraries by target.
+/// The directory of a toolchain with its libraries for each target.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 pub(super) const RUSTLIB: &str = "rustlib";
 
-/// The build's own output, and the toolchain's libraries beside it.
+/// The output of a build.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Output {
-    /// Target and build directories, as they are named and with links resolved.
+    /// The target and build directories, by the names that cargo uses and with links resolved.
     pub(super) roots: Vec<PathBuf>,
-    /// `OUT_DIR` of each build script that was run.
+    /// The `OUT_DIR` of each build script that ran.
     pub(super) out_dirs: Vec<PathBuf>,
-    /// Files that cargo named.
+    /// The files that cargo reported.
     files: Vec<PathBuf>,
-    /// Where `cargo run` has libraries looked for.
+    /// The directories in which `cargo run` lets libraries be looked for.
     ///
     /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html#dynamic-library-paths>
     searched: Vec<PathBuf>,
 }
 
 impl Output {
-    /// What the build that left `units`, in the checkout at `root`, wrote to.
+    /// Returns the output of the build that left `units`, in the checkout at `root`.
     pub(super) fn of(units: &Units, root: &Path) -> Self {
         let out_dirs: Vec<PathBuf> = units.scripts.iter().map(|script| script.out_dir.clone()).collect();
         let files: Vec<PathBuf> =
             units.units.iter().flat_map(|unit| unit.files.clone()).chain(units.outputs().map(Path::to_owned)).collect();
         let profile = Some(units.profile_directory().to_owned());
-        // Not the checkout itself, which may be in a cache: a directory made by hand has no tag of its own.
+        // The search stops below the checkout, which may itself lie in a cache. A target directory that was made by hand
+        // has no tag.
         let marked = |path: &PathBuf| {
             let mut above = path.ancestors().take_while(|above| !root.starts_with(above));
             above.find(|above| above.join("CACHEDIR.TAG").is_file()).map(Path::to_owned)
@@ -40,7 +41,7 @@ impl Output {
         roots.extend(out_dirs.iter().cloned().chain(profile.clone()));
         roots.extend(roots.clone().iter().filter_map(|path| dunce::canonicalize(path).ok()));
         roots.sort();
-        // A directory comes before what is in it.
+        // A directory is sorted before the paths in it.
         roots.dedup_by(|below, above| below.starts_with(above));
         let mut output = Self { roots, out_dirs, files, searched: Vec::new() };
         output.searched.extend(profile.into_iter().flat_map(|profile| [profile.join("deps"), profile]));
@@ -57,12 +58,12 @@ impl Output {
         is_in(path) || dunce::canonicalize(path).is_ok_and(|path| is_in(&path))
     }
 
-    /// True if a directory holds cargo's own files alone, and none that a binary reads when it runs.
+    /// True if `directory` holds files of cargo. It is not one that a binary reads when it runs.
     pub(super) fn is_cargos_own(&self, directory: &Path) -> bool {
         self.files.iter().chain(&self.out_dirs).any(|path| path != directory && path.starts_with(directory))
     }
 
-    /// The libraries that `cargo run` would find, whether they are needed or not.
+    /// Returns the libraries that `cargo run` would find, needed or not.
     #[cfg(any(windows, target_vendor = "apple"))]
     pub(super) fn libraries(&self, extension: &str) -> Vec<PathBuf> {
         let files = self.searched.iter().filter_map(|directory| fs::read_dir(directory).ok()).flatten().flatten();
@@ -70,20 +71,20 @@ impl Output {
         files.map(|file| file.path()).filter(is_library).collect()
     }
 
-    /// Where `cargo run` would find the library `name`.
+    /// Returns the path at which `cargo run` would find the library `name`.
     #[cfg(all(unix, not(target_vendor = "apple")))]
     pub(super) fn found_by_cargo_run(&self, name: &str) -> Option<PathBuf> {
         self.searched.iter().map(|directory| directory.join(name)).find(|path| path.is_file())
     }
 }
 
-/// True if a directory holds libraries of a toolchain: `lib` of one, or `lib/rustlib/<target>/lib`.
+/// True if a directory holds libraries of a toolchain: its `lib`, or a `lib/rustlib/<target>/lib`.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 pub(super) fn is_of_a_toolchain(directory: &Path) -> bool {
     directory.components().any(|part| part.as_os_str() == RUSTLIB) || directory.join(RUSTLIB).is_dir()
 }
 
-/// The search paths that the build script of `out_dir` printed.
+/// Returns the search paths that the build script of `out_dir` printed.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/build-scripts.html#rustc-link-search>
 fn printed_by(out_dir: &Path) -> Vec<PathBuf> {

@@ -1,7 +1,7 @@
-//! What the cache holds, for people and for pruning.
+//! Lists the entries of the cache, for people and for pruning.
 //!
-//! Promises: takes no lock and writes nothing. What is just coming or going is left out; what is half there, and would not be if
-//! everybody had finished, is told apart from entries.
+//! Promises: it takes no lock and writes nothing. An entry that is being published or removed is left out. A directory that
+//! is incomplete though no process works on it is listed as broken.
 //! Does not promise: that a listed entry is sound. [`Store::damage`] reads it to the last byte.
 
 use std::collections::HashSet;
@@ -20,29 +20,29 @@ use super::manifest::{MANIFEST_FORMAT, Manifest};
 use super::running::Running;
 use crate::model::fingerprint::Digest;
 
-/// An entry, and how it is used.
+/// An entry, and its use.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// The binary.
+    /// The path of the binary.
     pub path: PathBuf,
-    /// What is known of it.
+    /// The manifest of the entry.
     pub manifest: Manifest,
-    /// When it was last served, to within an hour.
+    /// The time at which it was last served, to within an hour.
     pub used: SystemTime,
-    /// Bytes on disk, those that it shares with other entries included.
+    /// Bytes on disk, including those that it shares with other entries.
     pub disk: u64,
     /// True if a process runs it; none where the system does not tell.
     pub running: Option<bool>,
 }
 
-/// What stands in the place of an entry and cannot be one.
+/// A directory in an entry's place that holds no sound entry.
 #[derive(Clone, Debug)]
 pub struct Broken {
-    /// Where the binary is or should be.
+    /// The path at which the binary is or should be.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The problem, in words.
     pub problem: String,
-    /// When a file was last put there or taken away.
+    /// The time at which a file was last added or removed.
     pub changed: SystemTime,
     /// Bytes on disk.
     pub disk: u64,
@@ -53,11 +53,11 @@ pub struct Broken {
 pub struct Listing {
     /// Entries, the last used first.
     pub entries: Vec<Listed>,
-    /// What should be one, by path.
+    /// Broken ones, by path.
     pub broken: Vec<Broken>,
 }
 
-/// An entry with the files that it is made of.
+/// An entry, and its files.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) listed: Listed,
@@ -66,7 +66,7 @@ pub(super) struct Held {
     pub(super) rest: Vec<OnDisk>,
 }
 
-/// Everything in the directories that belong to entries.
+/// All directories with the name of an entry's.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) entries: Vec<Held>,
@@ -78,12 +78,12 @@ pub(super) struct Contents {
 pub(super) struct Other {
     pub(super) directory: PathBuf,
     names: Vec<OsString>,
-    /// What is in it, and the directory.
+    /// The files in it, and the directory.
     pub(super) files: Vec<OnDisk>,
 }
 
 impl Store {
-    /// What there is.
+    /// Lists the cache.
     #[must_use]
     pub fn list(&self) -> Listing {
         let contents = self.contents();
@@ -95,7 +95,7 @@ impl Store {
         Listing { entries, broken }
     }
 
-    /// What is wrong with an entry, digest included; none for a sound one.
+    /// Returns the damage of an entry, for which its digest is computed; none if it is sound.
     #[must_use]
     pub fn damage(&self, listed: &Listed) -> Option<String> {
         let name = listed.path.file_name()?.to_str()?;
@@ -128,10 +128,10 @@ impl Store {
                 contents.others.extend(Other::of(directory, names));
             }
         }
-        // Not before: see `prune`.
+        // Processes are listed after the times of use were read: see `prune`.
         let running = Running::now();
         for held in &mut contents.entries {
-            // Another binary of the package may run alone.
+            // A process may run another binary of the package, which lies beside this one.
             let ids = std::iter::once(held.binary.id).chain(held.rest.iter().map(|file| file.id));
             held.listed.running =
                 ids.map(|id| running.executes(id)).find(|it| *it != Some(false)).unwrap_or(Some(false));
@@ -148,7 +148,7 @@ impl Other {
         directory.is_dir().then_some(Self { directory, names, files })
     }
 
-    /// True if it can be told to be what this package leaves when it is killed or its files are damaged.
+    /// True if its names tell that this package left it when it was killed, or when its files were damaged.
     pub(super) fn is_ours(&self) -> bool {
         let is_directory = |name: &OsString| self.directory.join(name).is_dir();
         let names_inputs = |name: &OsString| name.to_str().is_some_and(|name| name.ends_with(".inputs.json"));
@@ -156,7 +156,8 @@ impl Other {
             && (self.names.is_empty() || self.names.iter().any(names_inputs) || holds_manifest(&self.directory))
     }
 
-    /// Its files, those that tell what it is last.
+    /// Returns its files. The ones that tell its origin come last, so that it can still be told if the removal is
+    /// interrupted.
     pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> {
         let tells = |name: &OsString| {
             name.to_str().is_some_and(|name| name.ends_with(".inputs.json") || name.ends_with(".removed"))
@@ -165,7 +166,7 @@ impl Other {
         plain.into_iter().chain(telling).map(|name| self.directory.join(name))
     }
 
-    /// What is wrong with it; none for what is just coming or going, and for entries of other versions.
+    /// Returns the problem; none for a directory that is being published or removed, and for entries of other versions.
     fn broken(&self, now: SystemTime) -> Option<Broken> {
         let told = |path: PathBuf| match look_at(path.clone(), |_| true) {
             LookUp::Damaged(problem) => Some((path, problem)),
@@ -186,7 +187,7 @@ impl Other {
 }
 
 impl Contents {
-    /// What all of it costs.
+    /// Adds up the disk space of everything.
     pub(super) fn ledger(&self) -> Ledger {
         let manifests = self.entries.iter().map(|held| &held.listed.manifest);
         let binaries = manifests.clone().map(|manifest| (manifest.cloned, manifest.sha256));

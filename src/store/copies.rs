@@ -1,9 +1,8 @@
-//! Copies of published files at paths of the caller's own.
+//! Copies published files to paths that the caller chose.
 //!
-//! Promises: a copy has the bytes that were published, is put in place whole, and is left alone when it has them already:
-//! then it keeps its time, so that what watches it sees no change. A copy that was not touched since is told by its `stat`
-//! and not read.
-//! Does not promise: to remove a copy, ever.
+//! Promises: a copy has the published bytes and is put into place whole. A file that has these bytes already keeps its
+//! times, so that a program which watches it sees no change. A copy is not read if its stat identity is unchanged.
+//! Does not promise: to remove a copy. It never does.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
 use crate::model::fingerprint::Digest;
 
-/// What is known of the file at a path.
+/// The record of a copy: its digest, and its stat identity.
 #[derive(Default, Serialize, Deserialize)]
 struct Copied {
     sha256: Option<Digest>,
@@ -27,7 +26,7 @@ struct Copied {
 }
 
 impl Store {
-    /// Puts a copy of the binary of `entry` at `path`, and copies of what goes with it beside that.
+    /// Copies the binary of `entry` to `path`, and the files that go with it into the same directory.
     ///
     /// # Errors
     ///
@@ -41,7 +40,7 @@ impl Store {
         let manifest = &entry.manifest;
         let libraries = libraries_beside(&entry.path, manifest).zip(&manifest.libraries);
         let beside = libraries.map(|(from, library)| (from, directory.join(&library.name), library.sha256));
-        // First, so that the binary never stands there without what it needs.
+        // The other files come first, so that the binary is never there without them.
         for (from, to, sha256) in beside.chain([(entry.path.clone(), path.to_owned(), manifest.sha256)]) {
             self.copy(&from, &to, sha256).map_err(|error| failed(&to, &error))?;
         }

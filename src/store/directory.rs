@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
 
-/// An unfinished file of this age belongs to a process that is gone.
+/// The age at which an unfinished file belongs to a process that is gone.
 pub(super) const RUBBISH_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A cache directory.
@@ -21,14 +21,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// Now, by the clock that stamps files: it ticks more coarsely than the system's, and may stand on another machine.
+    /// Returns the present time by the clock of the cache's file system, which may be coarser than the system's clock, and
+    /// on another machine.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         let stamped = || tempfile::tempfile_in(self.temporary())?.metadata()?.modified();
         stamped().unwrap_or_else(|_| SystemTime::now())
     }
 
-    /// A directory that is gone when the answer is dropped.
+    /// Makes a directory that is removed when the returned value is dropped.
     ///
     /// # Errors
     ///
@@ -49,15 +50,15 @@ impl Store {
         self.root.join("build-records")
     }
 
-    /// Makes room for looks at checkouts, if there is a cache that says it is one: it may lie in a checkout, and must be no
-    /// part of what is looked at. Failing to costs the next look some time.
+    /// Creates the directory of stat caches, if the cache has its tag. Without the tag, a cache in a checkout would count
+    /// as a part of that checkout. A failure costs the next sweep some time.
     pub fn prepare_stat_caches(&self) {
         if self.root.join("CACHEDIR.TAG").exists() && !self.stat_caches().exists() {
             let _ = create_private(&self.stat_caches());
         }
     }
 
-    /// Where looks at checkouts are kept.
+    /// Returns the directory of stat caches.
     #[must_use]
     pub fn stat_caches(&self) -> PathBuf {
         self.root.join("stat-cache")
@@ -67,12 +68,12 @@ impl Store {
         self.root.join("locks")
     }
 
-    /// Gives `path` the content `bytes`, at once and for good, or leaves it as it was.
+    /// Writes `bytes` to `path`, whole and durably, or leaves it as it was.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         self.write_as_of(path, bytes, None)
     }
 
-    /// The same as if it had been done at the time `modified`.
+    /// Does the same, and sets the modification time to `modified`.
     pub(super) fn write_as_of(&self, path: &Path, bytes: &[u8], modified: Option<SystemTime>) -> Result<()> {
         let written = || -> io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(self.temporary())?;
@@ -87,8 +88,8 @@ impl Store {
     }
 }
 
-/// True if nobody has written to a file, or to anything in a directory, for so long that nobody will: a build in a
-/// private directory takes its time, and writes deep down.
+/// True if no file in a directory, or the file itself, was written to for so long that none will be. A build in a private
+/// directory writes deep down, so all of it is looked at.
 pub(super) fn is_abandoned(path: &Path, now: SystemTime) -> bool {
     let Ok(metadata) = fs::symlink_metadata(path) else { return false };
     let age = metadata.modified().ok().and_then(|modified| now.duration_since(modified).ok());
@@ -96,7 +97,7 @@ pub(super) fn is_abandoned(path: &Path, now: SystemTime) -> bool {
     age.is_some_and(|age| age > RUBBISH_AFTER) && below.all(|entry| is_abandoned(&entry.path(), now))
 }
 
-/// Removes a directory that stands where a file belongs; a file is renamed over anything else.
+/// Removes a directory in the place of a file. A file can be renamed over anything else.
 pub(super) fn make_way(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
@@ -115,7 +116,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// True if a path has the name that files and directories of ours have until they are finished.
+/// True if a path has the name of an unfinished file or directory.
 pub(super) fn is_unfinished(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp"))
 }

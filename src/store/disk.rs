@@ -1,9 +1,9 @@
-//! What files cost, and which of them are one.
+//! Computes how much disk space files take, and recognizes names of one file.
 //!
-//! Promises: blocks are what the file system says it has given to a file, so that a sparse file costs what it fills; a
-//! file with several names costs once.
-//! Does not promise: to know what file systems share below the files. Entries say in their manifests whether they are
-//! clones of each other. Where the system tells no blocks (Windows), a file costs its length.
+//! Promises: a file counts with the blocks that the file system gave it, so that a sparse file counts with its filled part.
+//! A file with several names counts once.
+//! Does not promise: to see blocks that several files share. Manifests tell which entries are clones. Where the system
+//! tells no blocks, which is Windows, a file counts with its length.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use crate::fs::identity::{FileId, bytes_on_disk};
 use crate::model::fingerprint::Digest;
 
-/// What one name in the cache stands for.
+/// The file behind one name in the cache.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OnDisk {
-    /// Where the system tells.
+    /// None where the system does not tell.
     pub(super) id: Option<FileId>,
     pub(super) bytes: u64,
-    /// The content, for a file that shares its blocks with every other one of that content.
+    /// The digest of the content, if files of equal content may share their blocks.
     pub(super) shared: Option<Digest>,
 }
 
@@ -35,7 +35,7 @@ enum Key {
     Content(Digest),
 }
 
-/// A sum over files in which what is shared counts once.
+/// A sum of disk space in which shared blocks count once.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// Contents of which at least one file is a clone.
@@ -54,7 +54,7 @@ impl std::fmt::Debug for Key {
 }
 
 impl Ledger {
-    /// An empty sum for files of which some are clones of one of the contents `cloned`.
+    /// Makes an empty sum. Files with one of the contents `cloned` share their blocks.
     pub(super) fn new(cloned: HashSet<Digest>) -> Self {
         Self { cloned, ..Self::default() }
     }
@@ -63,7 +63,7 @@ impl Ledger {
         self.total
     }
 
-    /// Adds a file, and says what that adds to the sum.
+    /// Adds a file. Returns by how much the sum grows.
     pub(super) fn add(&mut self, file: &OnDisk) -> u64 {
         let is_first = self.key(file).is_none_or(|key| {
             let users = self.users.entry(key).or_default();
@@ -75,7 +75,7 @@ impl Ledger {
         added
     }
 
-    /// Takes a file away that was added, and says what that takes from the sum.
+    /// Removes a file that was added. Returns by how much the sum shrinks.
     pub(super) fn remove(&mut self, file: &OnDisk) -> u64 {
         let was_last = self.key(file).is_none_or(|key| {
             let users = self.users.entry(key).or_default();
@@ -95,18 +95,18 @@ impl Ledger {
     }
 }
 
-/// True if a directory is surely not there; one that cannot be looked at may be.
+/// True if a directory does not exist. A directory that cannot be looked at may exist.
 pub(super) fn is_gone(directory: &Path) -> bool {
     fs::metadata(directory)
         .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
 }
 
-/// The file that has this name now.
+/// Returns the file that has this name now.
 pub(super) fn current(path: &Path) -> Option<FileId> {
     fs::symlink_metadata(path).ok().and_then(|metadata| FileId::of(&metadata))
 }
 
-/// What is in a directory; nothing of what is behind a link, which is not ours.
+/// Returns the paths in a directory; none for a link, whose target is not the cache's own.
 pub(super) fn children(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let is_directory = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
     let children = is_directory.then(|| fs::read_dir(directory).ok()).flatten().into_iter().flatten().flatten();

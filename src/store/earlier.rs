@@ -1,8 +1,8 @@
-//! What earlier builds left, for a request to be compared with.
+//! Finds the entries of earlier builds, to compare a request with them.
 //!
-//! Promises: entries of the same package and binary, whatever else was asked for; those that the checkout built or was served
-//! come first, then those that were asked for in the same way, as far as they were, then the newest.
-//! Does not promise: that an entry is whole, nor that it has to do with the checkout: another one may have the same names
+//! Promises: it finds all entries of the same package and binary, whatever their other options. Entries that the checkout
+//! built or was served come first. Then come the ones with fewer different options, then the newer ones.
+//! Does not promise: that an entry is whole, or that it belongs to the checkout. Another checkout may have the same names
 //! in it.
 
 use std::cmp::Reverse;
@@ -16,19 +16,19 @@ use super::manifest::{MANIFEST_FORMAT, Manifest};
 use crate::model::inventory::Inventory;
 use crate::request::Request;
 
-/// Options of a request that a build takes another time for, besides those that name the binary.
+/// Options, apart from the names of package and binary, that change how long a build takes.
 const TAKE_TIME: [&str; 5] = ["target", "profile", "features", "noDefaultFeatures", "builder"];
 
-/// An entry that an earlier build left.
+/// An entry of an earlier build.
 #[derive(Clone, Debug)]
 pub struct Earlier {
     pub(super) binary: PathBuf,
-    /// What is known of it.
+    /// The manifest of the entry.
     pub manifest: Manifest,
 }
 
 impl Earlier {
-    /// What its build read, if that is known.
+    /// Returns the inputs of its build, if they are known.
     #[must_use]
     pub fn inventory(&self) -> Option<Inventory> {
         serde_json::from_slice(&crate::fs::files::read(&inputs_path(&self.binary)).ok()?).ok()
@@ -36,7 +36,7 @@ impl Earlier {
 }
 
 impl Store {
-    /// What there is of earlier builds, the nearest to `request` in `checkout` first.
+    /// Returns the entries of earlier builds, the nearest to `request` in `checkout` first.
     #[must_use]
     pub fn earlier(&self, request: &Request, checkout: &Path) -> Vec<Earlier> {
         let asked = request.inputs();
@@ -53,12 +53,11 @@ impl Store {
         earlier
     }
 
-    /// How long the last build took that `request` asked for as it is: another profile or other features take another
-    /// time.
+    /// Returns how long the nearest earlier build took, with the same profile, features, target and builder.
     #[must_use]
     pub fn nearest_build(&self, request: &Request, checkout: &Path) -> Option<Duration> {
         let asked = request.inputs();
-        // Which files count makes no difference to cargo.
+        // The scope is not compared, since it makes no difference to cargo.
         let is_alike =
             |manifest: &Manifest| TAKE_TIME.iter().all(|option| manifest.request.get(*option) == asked.get(*option));
         let earlier = self.earlier(request, checkout);
@@ -67,7 +66,7 @@ impl Store {
     }
 }
 
-/// In how many options two requests differ.
+/// Returns the number of options in which two requests differ.
 fn differences(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> usize {
     let missing = one.keys().filter(|option| !other.contains_key(*option)).count();
     missing + other.iter().filter(|(option, value)| one.get(*option) != Some(value)).count()

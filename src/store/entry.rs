@@ -1,11 +1,14 @@
-//! Looking an entry up.
+//! Looks an entry up, and records its use.
 //!
-//! An entry is served when its manifest parses and carries the whole fingerprint, and the binary is a regular file of
-//! this user's with the mode and size it was published with and the same `stat` identity, or else the same bytes.
+//! An entry is served if its manifest parses and has the whole fingerprint, and its binary and libraries are regular files
+//! of this user with the published mode and size. Each of them must also have the published stat identity, or else the
+//! published bytes.
 //!
-//! Promises: [`Store::look_up`] takes no lock and writes nothing. [`Store::claim`], which comes before an entry is served,
-//! notes its use once an hour, in the time of the manifest; and once after the binary's identity has changed, as another
-//! name for the same file changes it, it notes the new one, so that the bytes are read once and not each time.
+//! Promises: [`Store::look_up`] takes no lock and writes nothing. The caller calls [`Store::claim`] before it serves an
+//! entry. This records the use in the manifest's modification time: once an hour, or each time for a superseded entry.
+//! Another hard link to the binary changes its identity. Then `claim` also writes the new identity to the manifest, so that
+//! the bytes are read once, and not each time.
+//! Does not promise: that an entry stays after it was looked up and before it was claimed.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -21,48 +24,49 @@ use super::staged::owned_and_executable;
 use crate::fs::identity::{FileId, StatIdentity};
 use crate::model::fingerprint::{Digest, Fingerprint};
 
-/// How often the use of an entry is noted.
+/// How often the use of an entry is recorded.
 pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60 * 60);
-/// Where clocks are coarse, a file may be written to once more within this time and look the same.
+/// The age at which an identity may be recorded. With a coarse clock, a second write within this time may leave the
+/// identity unchanged.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// A binary that can be served.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Where it is.
+    /// The path of the binary.
     pub path: PathBuf,
-    /// What is known of it.
+    /// The manifest of the entry.
     pub manifest: Manifest,
-    /// Its `stat` when it was looked up.
+    /// The stat identity of the binary when it was looked up.
     pub(super) stat: StatIdentity,
-    /// Those of its libraries then.
+    /// The stat identities of its libraries at that time.
     pub(super) library_stats: Vec<StatIdentity>,
 }
 
-/// What became of the wish to serve an entry.
+/// The result of claiming an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// It is there, and will be for another hour.
+    /// The entry is there, and stays for another hour.
     Granted,
-    /// It is there, and its use was noted for the first time in an hour.
+    /// The entry is there, and its use was recorded just now.
     Noted,
-    /// It has been removed since it was looked up.
+    /// The entry has been removed since it was looked up.
     Gone,
 }
 
-/// What stands in an entry's place.
+/// The result of looking an entry up.
 #[derive(Debug)]
 pub enum LookUp {
     /// An entry as it was published.
     Hit(Box<Entry>),
-    /// Nothing.
+    /// No entry.
     Absent,
-    /// Something that must not be served, and why.
+    /// Files that must not be served, and the reason.
     Damaged(String),
 }
 
 impl Entry {
-    /// What was just put at `path`, as `manifest` has it.
+    /// Makes the entry that was just published at `path` with `manifest`.
     pub(super) fn of(path: PathBuf, manifest: Manifest) -> Self {
         let library_stats = manifest.libraries.iter().map(|library| library.stat).collect();
         Self { path, stat: manifest.stat, library_stats, manifest }
@@ -70,24 +74,24 @@ impl Entry {
 }
 
 impl Store {
-    /// The entry of `fingerprint`, if there is a sound one. Takes no lock and writes nothing.
+    /// Returns the entry of `fingerprint`, if there is a sound one. It takes no lock and writes nothing.
     #[must_use]
     pub fn look_up(&self, fingerprint: &Fingerprint, name: &str) -> LookUp {
         look_at(self.entry_directory(fingerprint).join(name), |manifest| manifest.fingerprint == *fingerprint)
     }
 
-    /// Makes sure that `entry` stays, so that it can be served: pruning leaves alone what was used within the last hour, or, of
-    /// what is superseded, just now.
-    /// A cache that cannot be written to is never pruned.
+    /// Makes sure that `entry` stays, so that it can be served. Pruning spares an entry that was used within the last hour,
+    /// and a superseded one that was used just now. A cache that cannot be written to is never pruned, so its entries are
+    /// granted.
     #[must_use]
     pub fn claim(&self, entry: &Entry) -> Claim {
         self.settle(entry);
-        // Before the manifest is looked at: who prunes takes it away before looking whether the binary is held.
+        // The lease comes before the look at the manifest: pruning takes the manifest away before it looks for leases.
         lease::hold(&entry.path, &entry.stat);
         let path = manifest_path(&entry.path);
         let now = SystemTime::now();
         let noted = fs::metadata(&path).and_then(|metadata| metadata.modified());
-        // One that is superseded may go before its hour is over.
+        // Pruning may remove a superseded entry before its hour is over.
         let is_safe = entry.manifest.superseded_ms.is_none();
         let is_recent = |noted: SystemTime| is_safe && now.duration_since(noted).is_ok_and(|since| since < NOTED_EVERY);
         match noted {
@@ -100,11 +104,12 @@ impl Store {
             manifest.set_modified(now)?;
             manifest.metadata()
         };
-        // In this order: who prunes takes the manifest away before looking at its time once more. See `prune`.
+        // The time is recorded before this check. Pruning takes the manifest away before it checks the time again: see
+        // `prune`.
         let is_there =
             |noted: &Metadata| fs::metadata(&path).is_ok_and(|there| FileId::of(&there) == FileId::of(noted));
         let first = note();
-        // It may have been written anew meanwhile.
+        // Another process may have written the manifest anew meanwhile.
         let noted = if first.as_ref().is_ok_and(|noted| !is_there(noted)) { note() } else { first };
         match noted {
             Ok(noted) if is_there(&noted) => Claim::Noted,
@@ -117,7 +122,7 @@ impl Store {
         }
     }
 
-    /// Has the manifest tell the identity that the binary has now, after its bytes were found to be those published.
+    /// Writes the current identities to the manifest, after the bytes were found to be the published ones.
     fn settle(&self, entry: &Entry) {
         let settled = SystemTime::now().checked_sub(SETTLED_AFTER);
         let known = entry.manifest.libraries.iter().map(|library| library.stat);
@@ -134,7 +139,8 @@ impl Store {
         });
     }
 
-    /// Has the manifest tell that `checkout` was served what another one built. It is nothing that a call depends on.
+    /// Records in the manifest that `checkout` was served an entry that another one built. A failure is only logged, since
+    /// no call depends on it.
     pub fn note_served(&self, entry: &Entry, checkout: &Path) {
         self.amend(&entry.path, true, |mut there| {
             if there.knows(checkout) {
@@ -146,8 +152,9 @@ impl Store {
         });
     }
 
-    /// Writes the manifest of `binary` anew, unless `change` has nothing to say, or the entry is being published or removed;
-    /// which may be a use of it, and then is noted as one.
+    /// Writes the manifest of `binary` anew, with the result of `change`. It does nothing if `change` returns none, or if
+    /// the entry is being published or removed. The manifest gets the present time if `is_use` is true, and keeps its time
+    /// otherwise.
     pub(super) fn amend(&self, binary: &Path, is_use: bool, change: impl FnOnce(Manifest) -> Option<Manifest>) {
         let path = manifest_path(binary);
         let Some(directory) = binary.parent().and_then(Path::file_name).and_then(|name| name.to_str()) else { return };
@@ -161,7 +168,8 @@ impl Store {
             tracing::debug!(%error, "a manifest stays as it is");
             return;
         }
-        // A use that was noted meanwhile was noted in the file that is gone. Pruning waits for the lock, and sees it.
+        // A use that another process recorded meanwhile is in the replaced file. Pruning waits for the lock, and so sees it
+        // here.
         if let Some(now) = used().filter(|now| Some(*now) != then) {
             let noted = File::options().write(true).open(&path).and_then(|manifest| manifest.set_modified(now));
             if let Err(error) = noted {
@@ -175,9 +183,9 @@ impl Store {
     }
 }
 
-/// What stands at `path`, if its manifest is that of what `is_wanted`.
+/// Returns the entry at `path`, if `is_wanted` accepts its manifest.
 pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) -> LookUp {
-    // The target of a link is not ours: it is neither listed nor pruned.
+    // A directory behind a link is not the cache's own: it is neither listed nor pruned.
     if path.parent().is_some_and(Path::is_symlink) {
         return damaged(&path, "is behind a link");
     }
@@ -199,7 +207,7 @@ pub(super) fn look_at(path: PathBuf, is_wanted: impl FnOnce(&Manifest) -> bool) 
     }
 }
 
-/// The entry of `manifest`, if its binary and all of its libraries may be served.
+/// Returns the entry of `manifest`, if its binary and all of its libraries may be served.
 fn sound(path: PathBuf, manifest: Manifest) -> LookUp {
     let stat = match soundness(&path, &manifest.sha256, manifest.size, &manifest.stat) {
         Ok(stat) => stat,
@@ -220,8 +228,8 @@ fn damaged(path: &Path, problem: &str) -> LookUp {
     LookUp::Damaged(format!("the cached `{}` {problem}", path.display()))
 }
 
-/// The identity of a published file, if it may be served: it was published with these bytes, and had the identity
-/// `published` then.
+/// Returns the identity of a published file, if the file may be served. The file had the identity `published` when it was
+/// published.
 fn soundness(path: &Path, sha256: &Digest, size: u64, published: &StatIdentity) -> Result<StatIdentity, String> {
     let metadata = fs::symlink_metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "is missing".to_owned(),
@@ -243,7 +251,8 @@ fn soundness(path: &Path, sha256: &Digest, size: u64, published: &StatIdentity) 
         Ok((digest, StatIdentity::of(&file.metadata()?)))
     });
     match read {
-        // One that was written to meanwhile is read again next time.
+        // A file that was written to while it was read keeps the old identity here, so that the next look-up reads it
+        // again.
         Ok((digest, after)) if digest == *sha256 => Ok(if after == stat { stat } else { *published }),
         Ok(_) => Err("has other bytes than were published".into()),
         Err(error) => Err(format!("cannot be read: {error}")),

@@ -23,7 +23,7 @@ pub(super) fn inputs_path(binary: &Path) -> PathBuf {
     with_suffix(binary, ".inputs.json")
 }
 
-/// Where the libraries of the binary at `path` are.
+/// Returns the paths of the libraries of the binary at `path`.
 pub(super) fn libraries_beside(path: &Path, manifest: &Manifest) -> impl Iterator<Item = PathBuf> {
     let names =
         manifest.libraries.iter().map(|library| &library.name).filter(|name| can_be_called(name, &manifest.bin));
@@ -36,7 +36,7 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Every binary that a manifest is beside, with that.
+/// Returns every binary that has a manifest, with that manifest.
 pub(super) fn manifests(root: &Path) -> impl Iterator<Item = (PathBuf, Manifest)> {
     directories_of_entries(root).flat_map(|directory| {
         let children = fs::read_dir(&directory).into_iter().flatten().flatten();
@@ -46,7 +46,7 @@ pub(super) fn manifests(root: &Path) -> impl Iterator<Item = (PathBuf, Manifest)
     })
 }
 
-/// Directories whose name is the start of a fingerprint; no links to such.
+/// Returns the directories that are named like the start of a fingerprint. Links are left out.
 pub(super) fn directories_of_entries(root: &Path) -> impl Iterator<Item = PathBuf> {
     let children = fs::read_dir(root).into_iter().flatten().flatten();
     children.map(|child| child.path()).filter(|path| is_directory_of_entry(path))
@@ -57,12 +57,12 @@ fn is_directory_of_entry(path: &Path) -> bool {
     is_named && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// True if a name is made of 16 hex digits.
+/// True if a name consists of 16 hex digits.
 pub(super) fn is_short(name: &[u8]) -> bool {
     name.len() == 16 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// True if a directory is of an entry, by the manifest that is in it, or was before it was taken away.
+/// True if a directory belongs to an entry, as a manifest in it tells, or one that was renamed for removal.
 pub(super) fn holds_manifest(directory: &Path) -> bool {
     let is_its_own = |path: &Path| {
         let short = read_manifest(path).map(|manifest| manifest.fingerprint.short());
@@ -75,7 +75,7 @@ pub(super) fn holds_manifest(directory: &Path) -> bool {
         })
 }
 
-/// The binaries that there are manifests of.
+/// Returns the binaries that manifests are named after.
 pub(super) fn binaries<'a>(directory: &'a Path, names: &'a [OsString]) -> impl Iterator<Item = PathBuf> + 'a {
     let manifests = names.iter().filter_map(|name| name.to_str()?.strip_suffix(".json"));
     manifests.filter(|name| !name.ends_with(".inputs")).map(|name| directory.join(name))

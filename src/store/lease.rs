@@ -1,9 +1,9 @@
-//! Keeping what this process was just told of, until it has had the time to start it.
+//! Holds the binaries that this process was served, so that it has the time to start them.
 //!
-//! Promises: while a process that was served an entry lives, the entry is not removed for [`HELD_FOR`] at least, and longer
-//! where the process asks for no other. That costs two system calls an entry and writes nothing: the lock is the kernel's, on
-//! the binary itself, and goes with the process.
-//! Does not promise: that where the system has no such locks; there, times alone decide.
+//! Promises: while a process that was served an entry lives, the entry is not removed for at least [`HELD_FOR`], and longer
+//! if the process is served no other. A lease costs two system calls and writes nothing. It is a lock of the kernel on the
+//! binary itself, and ends with the process.
+//! Does not promise: to hold anything where the system has no such locks. There, only the times of use decide.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::fs::identity::StatIdentity;
 
-/// How long after an answer its file is held by those who get others meanwhile.
+/// How long a lease is kept at least. It ends when the process is served another entry after this time.
 const HELD_FOR: Duration = Duration::from_secs(60);
 
 /// A binary that this process holds.
@@ -25,7 +25,7 @@ struct Held {
 
 static HELD: Mutex<Vec<Held>> = Mutex::new(Vec::new());
 
-/// Holds the binary at `path`, which has the identity `stat`, for this process. One that cannot be held is not.
+/// Holds the binary at `path`, which has the identity `stat`, for this process. A failure is ignored.
 pub(super) fn hold(path: &Path, stat: &StatIdentity) {
     let now = Instant::now();
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);

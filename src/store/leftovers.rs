@@ -1,11 +1,11 @@
-//! Removes what lies beside the entries and is not needed any more.
+//! Removes files beside the entries that are not needed any more.
 //!
-//! Promises: only what has a name of ours goes: unfinished files that were not written to for an hour; path sets, build
-//! records and stat caches of checkouts and target directories that are gone; locks that no process holds; and directories
-//! that can be told to be of an entry, and hold none. Where all entries are to go, so does what was learned about checkouts
-//! that none is left of; an entry that stays is found by its path set. Whatever else somebody put into a cache stays. What
-//! is in nobody's way may fail to be removed, which is no error.
-//! Does not promise: to see what a killed process has left within the hour.
+//! Promises: only files with a name of this package's are removed. These are unfinished files that were not written to for
+//! an hour; path sets, build records and stat caches of checkouts and target directories that are gone; locks that no
+//! process holds; and directories of entries that hold no entry. When all entries are removed, path sets, records and stat
+//! caches go too, except for the checkouts of entries that stay: an entry is found by its path set. All other files in a
+//! cache stay. A file that cannot be removed does no harm, so this is no error.
+//! Does not promise: to find files that a process left within the last hour when it was killed.
 
 use std::fs;
 use std::io;
@@ -25,9 +25,9 @@ use super::running::Watch;
 pub(super) struct Beside {
     path: PathBuf,
     kind: Kind,
-    /// All that it is made of.
+    /// Its files, and itself.
     pub(super) files: Vec<OnDisk>,
-    /// True if nothing needs it.
+    /// True if it is not needed.
     pub(super) is_left_over: bool,
 }
 
@@ -36,12 +36,12 @@ enum Kind {
     Plain,
     /// A path set, build record or stat cache.
     Learned,
-    /// Who holds it is known to the system alone.
+    /// A lock. Only the system knows which process holds it.
     Lock,
 }
 
 impl Beside {
-    /// True if it was learned about other checkouts than these, and target directories elsewhere.
+    /// True if it is about other checkouts than `checkouts`, or about target directories outside them.
     pub(super) fn is_learned_elsewhere(&self, checkouts: &[PathBuf]) -> bool {
         let is_within = |owner: &PathBuf| checkouts.iter().any(|checkout| owner.starts_with(checkout));
         self.kind == Kind::Learned
@@ -50,7 +50,7 @@ impl Beside {
 }
 
 impl Store {
-    /// Everything beside the entries that takes room.
+    /// Lists everything beside the entries that takes disk space.
     pub(super) fn beside(&self, pruning: &Pruning, now: SystemTime) -> Vec<Beside> {
         let is_old = |path: &Path| age(path, now).is_some_and(|age| age > RUBBISH_AFTER);
         let beside = |kind: fn() -> Kind, is_left_over: &dyn Fn(&Path) -> bool, path: PathBuf| Beside {
@@ -74,7 +74,7 @@ impl Store {
             .collect()
     }
 
-    /// Removes what is left over; says whether it is gone, or in a dry run whether it would be.
+    /// Removes a leftover. Returns whether it is gone, or, in a dry run, whether it would be.
     pub(super) fn remove_beside(&self, beside: &Beside, dry_run: bool) -> bool {
         match fs::symlink_metadata(&beside.path) {
             _ if beside.kind == Kind::Lock => self.remove_lock(beside.path.clone(), dry_run),
@@ -84,8 +84,8 @@ impl Store {
         }
     }
 
-    /// Removes the directory of an entry that was not finished within an hour; says whether it is gone, or in a dry
-    /// run whether it would be.
+    /// Removes the directory of an entry that was not finished within an hour. Returns whether it is gone, or, in a dry
+    /// run, whether it would be.
     pub(super) fn remove_unfinished(&self, other: &Other, dry_run: bool, now: SystemTime, watch: &mut Watch) -> bool {
         if !other.is_ours() {
             return false;
@@ -108,12 +108,13 @@ impl Store {
         true
     }
 
-    /// True if a path set, build record or stat cache belongs to checkouts or build directories that are gone.
+    /// True if a path set, build record or stat cache belongs to checkouts or build directories that are gone, or is too
+    /// old.
     fn is_of_no_use(&self, path: &Path, pruning: &Pruning, now: SystemTime) -> bool {
         let is_older = |limit: Duration| age(path, now).is_some_and(|age| age > limit);
         let is_old = || pruning.limits.max_age.is_some_and(|most| is_older(most.max(RUBBISH_AFTER)));
         match owners::of(path) {
-            // A stat cache says when it was written, and not when it was of use; it is soon made anew.
+            // The time of a stat cache tells when it was written, and not when it was used. It is soon made again.
             Owners::Known(owners) => {
                 owners.iter().all(|owner| is_gone(owner)) || (path.starts_with(self.stat_caches()) && is_old())
             }
@@ -127,7 +128,7 @@ fn age(path: &Path, now: SystemTime) -> Option<Duration> {
     now.duration_since(fs::symlink_metadata(path).ok()?.modified().ok()?).ok()
 }
 
-/// A file, or a directory with all that is in it.
+/// Returns a file, or a directory with everything in it.
 fn below(path: &Path) -> Vec<OnDisk> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Vec::new() };
     let mut files = vec![OnDisk::of(&metadata)];

@@ -1,4 +1,7 @@
-//! A library that programs of a build load.
+//! Writes a library that the programs of a build load.
+//!
+//! Promises: the library is written whole or not at all.
+//! Does not promise: to remove an old one, since a running program may have it open.
 
 use std::path::PathBuf;
 
@@ -7,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::fingerprint::Digest;
 
 impl Store {
-    /// A file with these bytes, which stays as long as the cache: programs that run may have it open.
+    /// Returns a file with `bytes`, in the directory `purpose` of the cache.
     ///
     /// # Errors
     ///
@@ -15,7 +18,7 @@ impl Store {
     pub fn library(&self, purpose: &str, bytes: &[u8]) -> Result<PathBuf> {
         let directory = self.root.join(purpose);
         let path = directory.join(format!("{}.so", &Digest::of(bytes).to_string()[..16]));
-        // Written whole or not at all.
+        // The file is written whole or not at all, and its name is its digest. So its size is enough.
         if path.metadata().is_ok_and(|metadata| metadata.len() == bytes.len() as u64) {
             return Ok(path);
         }

@@ -1,9 +1,9 @@
 //! Locks between processes.
 //!
-//! Promises: the kernel frees a lock when its holder ends, however it ends; whoever waits knows for whom, and stops
-//! waiting when its call is aborted. A lock's file is gone when no process holds it.
-//! Does not promise: exclusion where the file system has no locks. The work goes on there with a warning; publishing
-//! is safe without locks, which only keep two processes from doing the same work twice.
+//! Promises: the kernel releases a lock when its holder ends, in whatever way. A waiting call reports the process that it
+//! waits for, and stops waiting when it is aborted. On Unix, the file of a lock is removed when the lock is released.
+//! Does not promise: exclusion on a file system without locks. The work goes on there, with a warning. Publishing is safe
+//! without locks, which only keep two processes from doing the same work twice.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -19,27 +19,27 @@ use crate::model::fingerprint::{Digest, Fingerprint};
 
 const POLL: Duration = Duration::from_millis(20);
 
-/// What is locked.
+/// The name of a lock.
 #[derive(Clone, Copy, Debug)]
 pub enum LockName {
     /// The right to build one entry.
     Entry(Fingerprint),
-    /// The right to run cargo with one target directory, until what it built there is copied.
+    /// The right to run cargo with one target directory, until the result is copied.
     Output(Digest),
-    /// The right to run zig: two at once trip over each other's cache.
+    /// The right to run zig. Two at once damage each other's cache.
     ///
     /// <https://github.com/rust-cross/cargo-zigbuild/issues/348>
     Zigbuild,
 }
 
-/// A lock that is held, or the knowledge that there is none to be had.
+/// A lock that is held, or a stand-in on a file system without locks.
 #[derive(Debug)]
 pub struct Lock {
     held: Option<(File, PathBuf)>,
 }
 
 impl Store {
-    /// Takes the lock `name`, waiting for whoever holds it and for whoever comes first after that.
+    /// Takes the lock `name`. Waits as long as other processes hold it.
     ///
     /// # Errors
     ///
@@ -52,8 +52,8 @@ impl Store {
         }
     }
 
-    /// Takes the lock `name`, or waits until its holder has let go of it and takes nothing: what all who wait are
-    /// waiting for may be there now, and they need no lock to look, nor have to be told of each other.
+    /// Takes the lock `name`. If another process holds it, waits for its release and returns none: the caller looks again
+    /// first, since the result may be there. Looking needs no lock, so that all waiting calls look at the same time.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Store {
         loop {
             cancellation.check()?;
             let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-            // What is to be writable is the directory, and not this file.
+            // The error is about the directory, which must be writable, and not about this file.
             let refused = |error| {
                 let problem = format!("`{}` cannot be made: {error}", path.display());
                 Error::cache_doing(&self.root, problem, &error)
@@ -95,7 +95,7 @@ impl Store {
                     let holder = holder(&mut file);
                     match (told, holder) {
                         (Some(Some(before)), Some(now)) if before != now => return Ok(None),
-                        // Not told of yet, or told of before it had signed.
+                        // The event is sent when the wait begins, and again once the holder has signed the lock.
                         (None, _) | (Some(None), Some(_)) => {
                             let (pid, since_ms) = holder.unzip();
                             emit(Event::Waiting { on, pid, since_ms });
@@ -118,8 +118,8 @@ impl Store {
         }
     }
 
-    /// Takes the lock of the directory `short`, or the one called `short`, if nobody has it; waits for nobody. Where
-    /// there are no locks, there is nobody to heed either.
+    /// Takes the lock called `short`, if no other process holds it. It does not wait. On a file system without locks, it
+    /// returns a stand-in.
     pub(super) fn try_lock(&self, short: &str) -> Option<Lock> {
         let path = self.lock_file(short);
         let Ok(file) = File::options().read(true).write(true).create(true).truncate(false).open(&path) else {
@@ -136,13 +136,14 @@ impl Store {
         }
     }
 
-    /// Keeps everybody else from changing what is in the directory `short`, if nobody does so now. It is held for moments,
-    /// and whoever holds it waits for no other lock; whether the entry is being built is for its own lock to tell.
+    /// Takes the lock that keeps other processes from changing files in the directory `short`, if none holds it. A process
+    /// holds it for moments, and never waits for another lock meanwhile. It does not tell whether the entry is being built;
+    /// [`LockName::Entry`] does.
     pub(super) fn try_lock_directory(&self, short: &str) -> Option<Lock> {
         self.try_lock(&directory_lock(short))
     }
 
-    /// As [`Store::try_lock_directory`], as soon as no other process does so.
+    /// Does the same as [`Store::try_lock_directory`], and waits for its release.
     ///
     /// # Errors
     ///
@@ -151,13 +152,14 @@ impl Store {
         self.lock_in_turn(&directory_lock(short), cancellation)
     }
 
-    /// The locks under which the directory `short` may be removed: nobody builds its entry, and nobody publishes into it,
-    /// who may have begun without knowing that it would be this one.
+    /// Takes the locks under which the directory `short` may be removed: no other process builds its entry, and none
+    /// publishes into it. A publishing process may hold the lock of another entry, since it learns the final fingerprint
+    /// only after the build.
     pub(super) fn try_lock_for_removal(&self, short: &str) -> Option<[Lock; 2]> {
         Some([self.try_lock(short)?, self.try_lock_directory(short)?])
     }
 
-    /// Takes the lock that is called `short`, as soon as no other process has it.
+    /// Takes the lock called `short`, and waits for its release.
     ///
     /// # Errors
     ///
@@ -172,11 +174,11 @@ impl Store {
         }
     }
 
-    /// Removes a lock's file that its holder could not remove, as one that was killed; says whether nobody holds it. In a
-    /// dry run it stays.
+    /// Removes the file of a lock whose holder was killed. Returns whether no process holds the lock. In a dry run, the
+    /// file stays.
     pub(super) fn remove_lock(&self, path: PathBuf, dry_run: bool) -> bool {
         let Ok(file) = File::options().read(true).write(true).open(&path) else { return false };
-        // A process that has opened it, too, notices that it is not at the path any more.
+        // Another process that has opened the file notices that the file is not at its path any more.
         let is_free = cfg!(unix) && file.try_lock().is_ok() && is_at(&file, &path);
         if is_free && !dry_run {
             drop(Lock { held: Some((file, path)) });
@@ -190,12 +192,12 @@ impl Store {
 }
 
 impl Lock {
-    /// True if others are kept out.
+    /// True unless the file system has no locks.
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
     }
 
-    /// Writes into the file who holds it, and since when.
+    /// Writes the process and the time into the file, for those that wait.
     fn sign(&mut self) {
         if let Some((file, _)) = &mut self.held
             && let Err(error) = sign(file)
@@ -208,7 +210,8 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if let Some((file, path)) = self.held.take() {
-            // Removed while it is held: a waiter that locks the orphan notices that it is not at the path any more.
+            // The file is removed while it is locked. A waiting process that locks it then notices that it is not at its
+            // path any more.
             if cfg!(unix) {
                 let _ = std::fs::remove_file(path);
             }
@@ -225,11 +228,12 @@ fn sign(file: &mut File) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     file.set_len(0)?;
     file.rewind()?;
-    // In one write, since others read it at any moment.
+    // It is a single write, since other processes may read at any moment.
     file.write_all(format!("{} {now}", std::process::id()).as_bytes())
 }
 
-/// Process and time, as the holder wrote them; none while it has not, and on Windows, where a locked file is unreadable.
+/// Returns the process and the time that the holder wrote; none before it has, and on Windows, where a locked file cannot
+/// be read.
 fn holder(file: &mut File) -> Option<(u32, u64)> {
     let mut text = String::new();
     file.take(64).read_to_string(&mut text).ok()?;

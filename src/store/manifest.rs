@@ -1,4 +1,7 @@
-//! What is known of a published binary.
+//! Defines the manifest of a published binary.
+//!
+//! Promises: a manifest of an earlier version of this format can be read, since each later field has a default.
+//! Does not promise: that its files are still as it says. `entry` checks them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,35 +13,35 @@ use crate::fs::identity::StatIdentity;
 use crate::model::fingerprint::{Digest, Fingerprint};
 use crate::request::Request;
 
-/// Raised when a field changes its meaning; a manifest of another format is no manifest.
+/// Changes when a field changes its meaning. A manifest of another format counts as none.
 pub const MANIFEST_FORMAT: u32 = 1;
 
-/// The JSON beside a binary.
+/// The JSON file beside a binary.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`MANIFEST_FORMAT`].
     pub format: u32,
-    /// The whole fingerprint, of which the directory's name is the start.
+    /// The whole fingerprint. The directory's name is the start of it.
     pub fingerprint: Fingerprint,
-    /// cargo package.
+    /// The cargo package.
     pub package: String,
-    /// Binary target.
+    /// The binary target.
     pub bin: String,
-    /// Target triple, if one was named.
+    /// The target triple, if the request named one.
     pub target: Option<String>,
-    /// The checkout it was built in.
+    /// The checkout that it was built in.
     pub checkout: PathBuf,
     /// The commit that was checked out there.
     #[serde(default)]
     pub commit: Option<String>,
-    /// What counts of the request, by option.
+    /// The options of the request that are inputs.
     #[serde(default)]
     pub request: BTreeMap<String, String>,
-    /// SHA-256 of the binary.
+    /// Returns the SHA-256 of the binary.
     pub sha256: Digest,
-    /// Size of the binary in bytes.
+    /// The size of the binary in bytes.
     pub size: u64,
-    /// `stat` of the binary after it was published.
+    /// The stat identity of the binary after it was published.
     pub stat: StatIdentity,
     /// Milliseconds since 1970 at publication.
     pub published_ms: u64,
@@ -47,14 +50,14 @@ pub struct Manifest {
     /// True if the binary shares its blocks on disk with those of other entries that are equal.
     #[serde(default)]
     pub cloned: bool,
-    /// Shared libraries of the build, and other binaries of the package, that stand beside the binary and are found there.
+    /// Shared libraries of the build, and other binaries of the package, which lie beside the binary.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub libraries: Vec<PublishedLibrary>,
-    /// Other checkouts that it was served to, and milliseconds since 1970 when it was first: for each of these it may be the
-    /// newest entry, too.
+    /// Other checkouts that it was served to, each with the milliseconds since 1970 of the first time. Pruning keeps the
+    /// newest entry of each checkout, and this entry may be that of several.
     #[serde(default)]
     pub served_to: BTreeMap<PathBuf, u64>,
-    /// Milliseconds since 1970 when the checkout it was built in was known to have built another one for the same request.
+    /// Milliseconds since 1970 when its checkout was found to have built another entry for the same request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_ms: Option<u64>,
 }
@@ -68,7 +71,7 @@ pub struct PublishedLibrary {
     pub sha256: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// Its `stat` after it was published.
+    /// Its stat identity after it was published.
     pub stat: StatIdentity,
     /// True if it shares its blocks on disk with those of other entries that are equal.
     #[serde(default)]
@@ -76,7 +79,7 @@ pub struct PublishedLibrary {
 }
 
 impl Manifest {
-    /// What is known before a binary of `request` has a place.
+    /// Makes the manifest of a binary of `request` that is not in its place yet.
     pub(super) fn begun(request: &Request, checkout: &Path, fingerprint: Fingerprint, build_ms: u64) -> Self {
         Self {
             format: MANIFEST_FORMAT,
@@ -99,13 +102,13 @@ impl Manifest {
         }
     }
 
-    /// The checkouts that it was built in or served to, and milliseconds since 1970 when it came to be theirs.
+    /// Returns the checkouts that it was built in or served to, each with the milliseconds since 1970 of the first time.
     pub fn checkouts(&self) -> impl Iterator<Item = (&Path, u64)> {
         let built = (self.checkout.as_path(), self.published_ms);
         std::iter::once(built).chain(self.served_to.iter().map(|(checkout, since)| (checkout.as_path(), *since)))
     }
 
-    /// True if it is known to be of use to `checkout`.
+    /// True if `checkout` built it or was served it.
     #[must_use]
     pub fn knows(&self, checkout: &Path) -> bool {
         self.checkouts().any(|(known, _)| known == checkout)

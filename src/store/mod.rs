@@ -1,24 +1,24 @@
-//! Binaries on disk.
+//! Keeps binaries on disk.
 //!
 //! ```text
 //! <root>/<first 16 hex digits of the fingerprint>/
 //!     <bin>[-<target>]               the binary, 0755, never opened for writing again
-//!     <library>                      a shared library of the build that the binary needs, as often as there is one
-//!     <bin>[-<target>].inputs.json   what its build read, to say later why something else was built
+//!     <library>                      each shared library of the build that the binary needs
+//!     <bin>[-<target>].inputs.json   the inputs of its build, to say later why another one was made
 //!     <bin>[-<target>].json          its manifest, written last
 //! <root>/CACHEDIR.TAG  README        say that everything here can be made again
-//! <root>/pruned                      its time is when the cache was last pruned by itself
-//! <root>/path-sets/                  what builds were seen to read besides the tree
-//! <root>/build-records/              what was last built in a target directory, and from what
-//! <root>/stat-cache/                 what checkouts and compilers looked like, so that little is read anew
-//! <root>/observer/                   what is loaded into the programs of a build, to see what they read
-//! <root>/locks/                      one file a build in progress
-//! <root>/tmp/                        files that are not finished
+//! <root>/pruned                      its time is that of the last automatic pruning
+//! <root>/path-sets/                  the names of what builds read besides the tree
+//! <root>/build-records/              what was last built in a target directory, and from which inputs
+//! <root>/stat-cache/                 stat caches of checkouts and compilers, which spare reads
+//! <root>/observer/                   the observer, which the programs of a build load
+//! <root>/locks/                      one file for each lock that a process holds
+//! <root>/tmp/                        unfinished files
 //! ```
 //!
-//! Promises: what is served was published whole and is still as it was published; anything else is a miss and never an
-//! error. Files come into being under `tmp` and get their names when they are complete and on disk, so that a reader
-//! needs no lock and a kill at any instruction leaves whole entries and rubbish under `tmp`.
+//! Promises: a served entry was published whole and is unchanged since. Anything else is a miss, and never an error. A file
+//! is made under `tmp` and gets its name when it is complete and on disk. So a reader needs no lock, and a process that is
+//! killed at any instruction leaves whole entries, and unfinished files that are removed later.
 //! Does not promise: protection from the user who owns the cache. Other users are kept out.
 
 mod contents;

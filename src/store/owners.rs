@@ -1,4 +1,7 @@
-//! Whose a file beside the entries is: which checkouts or build directories must be there for it to be of use.
+//! Tells which checkouts or build directories a file beside the entries belongs to.
+//!
+//! Promises: a file without readable owners is never taken for one whose owners are gone.
+//! Does not promise: that the owners exist. `leftovers` looks.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,31 +9,31 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// The first bytes of a stat cache; after them the length of the checkout's path, four bytes, the lowest first, and the
-/// path.
+/// The first bytes of a stat cache. The length of the checkout's path follows, as four bytes, the lowest first, and then
+/// the path.
 const STAT_CACHE_MAGIC: &[u8; 8] = b"devbinS1";
-/// No path is longer on any system.
+/// The longest path that is read. No system has a longer one.
 const LONGEST_PATH: u32 = 64 * 1024;
 
-/// Directories without which a file is of no use.
+/// The directories without which a file is of no use.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Owners {
     /// One of these is enough.
     Known(Vec<PathBuf>),
-    /// It does not say, as those of earlier versions do not.
+    /// The file names none, as those of earlier versions do.
     Unknown,
-    /// It cannot be understood.
+    /// The file cannot be understood.
     Unreadable,
 }
 
-/// What path sets and build records say in JSON.
+/// The part of a path set or a build record that names its owners.
 #[derive(Deserialize)]
 struct Says {
     #[serde(default)]
     owners: Vec<PathBuf>,
 }
 
-/// Whose the file at `path` is.
+/// Returns the owners of the file at `path`.
 pub(super) fn of(path: &Path) -> Owners {
     if path.extension().is_some_and(|extension| extension == "json") {
         let says = crate::fs::files::read(path).ok().and_then(|bytes| serde_json::from_slice::<Says>(&bytes).ok());

@@ -1,6 +1,7 @@
-//! Path sets on disk: a few for each request, the newest first.
+//! Keeps path sets on disk: a few for each weak key, the newest first.
 //!
-//! Any doubt about a file reads as no path sets, which costs a build at most.
+//! Promises: a file that cannot be understood counts as no path sets, which costs a build at most.
+//! Does not promise: to keep all of them. The oldest are dropped.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,19 +13,19 @@ use crate::error::{Error, Result};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::path_set::PathSet;
 
-/// Enough for the branches that someone goes back and forth between.
+/// The number that is kept: enough for a developer who goes back and forth between branches.
 const KEPT: usize = 8;
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Kept {
     sets: Vec<PathSet>,
-    /// The checkouts that were built or served with them; when all of these are gone, so are the sets.
+    /// The checkouts that were built or served with them. When all of these are gone, the sets are not needed.
     owners: BTreeSet<PathBuf>,
 }
 
 impl Store {
-    /// The path sets that builds under `weak_key` left, the newest first.
+    /// Returns the path sets that builds under `weak_key` left, the newest first.
     #[must_use]
     pub fn path_sets_of(&self, weak_key: &Fingerprint) -> Vec<PathSet> {
         self.kept(weak_key).sets
@@ -47,7 +48,8 @@ impl Store {
         self.keep(weak_key, &kept)
     }
 
-    /// Notes that `checkout` was served what others had built. It is nothing that a call depends on.
+    /// Records that `checkout` was served an entry that another one had built. A failure is only logged, since no call
+    /// depends on it.
     pub fn note_owner(&self, weak_key: &Fingerprint, checkout: &Path) {
         let mut kept = self.kept(weak_key);
         if !kept.sets.is_empty()

@@ -1,17 +1,22 @@
 //! Removes entries that are not needed any more.
 //!
-//! Promises: least recently used first, down to the limits. An entry stays that was used within the last hour, that a
-//! process runs (see [`super::running`]), that a lock protects, or that is the newest of its binary and of a checkout that
-//! it was built in or served to, as long as that checkout is there. Down to the size, what is superseded goes before its hour
-//! is over (see [`super::superseded`]), but for what a process was just served (see [`super::lease`]). One process prunes at a time, so that no two remove what
-//! one of them would. A call that is served an entry finds it: a manifest is taken away before its binary,
-//! and put back when the entry turns out to have been used meanwhile, which those who serve make visible before they
-//! look whether the manifest is still there ([`Store::claim`]). Processes are looked at after the times of use were read, and
-//! need not be looked at again for each entry: what they run they were told of, and that was noted either before, so that
-//! the entry is spared for its time, or since, so that its time is another one when its manifest has been taken away. A kill
-//! at any instruction leaves a valid cache. A dry run tells what the same call would do.
-//! Does not promise: that the limits hold, where what must stay is more. That a binary is kept for those who were told
-//! its path hours ago and do not run it, or start it in the very moment of its removal; a process goes on without its file.
+//! Promises: entries go until the limits hold, the least recently used first. These stay: an entry that was used within the
+//! last hour, one that a process runs (see [`super::running`]), one that a lock protects, and the newest entry of each
+//! binary of each checkout that exists. If the cache is over its size, a superseded entry goes before its hour is over (see
+//! [`super::superseded`]), unless a process was just served it (see [`super::lease`]). One process prunes at a time, so
+//! that no two remove the same. A process that is killed at any instruction leaves a valid cache. A dry run reports what
+//! the same call would remove.
+//! Does not promise: that the limits hold, if the entries that must stay are larger. To keep a binary for a process that
+//! learned its path hours ago, or that starts it at the very moment of its removal. A process that runs goes on without its
+//! file.
+//!
+//! A call that is served an entry finds it. A pruning process renames the manifest first, then checks the time of use
+//! again, and puts the manifest back if it has changed. A serving process records its use before it checks that the
+//! manifest is still there ([`Store::claim`]). So at least one of the two notices the other.
+//!
+//! Processes are listed after the times of use were read. A process runs only the entries that it was served, and each was
+//! recorded as used then. If that was before the times were read, the entry counts as recent. If it was after, the time
+//! differs when it is checked again.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -35,9 +40,9 @@ use crate::error::Result;
 use crate::model::cancellation::Cancellation;
 use crate::request::limits::Limits;
 
-/// How long an entry stays after its last use, whatever the limits.
+/// How long an entry stays after its last use, whatever the limits are.
 const SPARED: Duration = Duration::from_secs(60 * 60);
-/// How often a cache is pruned by itself.
+/// How often a cache is pruned automatically.
 const PRUNED_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The lock that a pruning process holds.
 const LOCK: &str = "prune";
@@ -46,16 +51,16 @@ enum Removal {
     Done,
     /// Another process removed it.
     Gone,
-    /// Used, executed or locked after all.
+    /// It is used, executed or locked after all.
     Spared,
 }
 
 impl Store {
-    /// Removes entries until `pruning.limits` hold, and leftovers, as soon as no other process does so.
+    /// Removes leftovers, and entries until `pruning.limits` hold. Waits for another process that prunes.
     ///
     /// # Errors
     ///
-    /// [`Error::Aborted`](crate::error::Error::Aborted); what was done until then stays done.
+    /// [`Error::Aborted`](crate::error::Error::Aborted). The removals until then are not undone.
     pub fn prune(&self, pruning: &Pruning, cancellation: &Cancellation) -> Result<Pruned> {
         let lock = self.lock_in_turn(LOCK, cancellation)?;
         let pruned = self.prune_under(&lock, pruning, &|| !cancellation.is_cancelled());
@@ -63,13 +68,13 @@ impl Store {
         Ok(pruned)
     }
 
-    /// Stops early, with what it has done, when `go_on` says no.
+    /// Prunes while the lock is held. It stops early when `go_on` returns false.
     fn prune_under(&self, _: &Lock, pruning: &Pruning, go_on: &dyn Fn() -> bool) -> Pruned {
         let mut pruned = Pruned::default();
         let now = SystemTime::now();
         let contents = self.contents();
         if !pruning.dry_run && !contents.entries.is_empty() && !is_tagged(&self.root) {
-            // When its last entry is gone, nothing else will tell.
+            // The tag is written now. Without its last entry, nothing else would show that this is a cache.
             let tagged = self.tag();
             pruned.problems.extend(tagged.err().map(|error| error.to_string()));
         }
@@ -113,7 +118,7 @@ impl Store {
             }
         }
         if pruning.all {
-            // Looked at again, since some may have come meanwhile.
+            // The entries are listed again, since a new one may have been published meanwhile.
             let staying = self.checkouts_but_of(&pruned.removed);
             let is_unneeded = |beside: &Beside| !beside.is_left_over && beside.is_learned_elsewhere(&staying);
             self.prune_beside(&beside, &is_unneeded, (pruning, go_on), &mut ledger, &mut pruned);
@@ -123,7 +128,7 @@ impl Store {
         pruned
     }
 
-    /// Removes what lies beside the entries and `is_unneeded`.
+    /// Removes the files beside the entries for which `is_unneeded` is true.
     fn prune_beside(
         &self,
         beside: &[Beside],
@@ -140,7 +145,7 @@ impl Store {
         }
     }
 
-    /// The checkouts of all entries but those that are gone, or would be if this were no dry run.
+    /// Returns the checkouts of all entries except `gone`, which are removed, or would be if this were no dry run.
     fn checkouts_but_of(&self, gone: &[Removed]) -> Vec<PathBuf> {
         let contents = self.contents();
         let staying = contents.entries.iter().map(|held| &held.listed);
@@ -148,8 +153,8 @@ impl Store {
         staying.flat_map(|listed| listed.manifest.checkouts().map(|(checkout, _)| checkout.to_owned())).collect()
     }
 
-    /// Prunes, if that was not done within a day or the entries are over the size, and no other process is at it. Never waits.
-    /// What is left undone when its process ends, the next call does.
+    /// Prunes if that was not done within a day, or if the cache is over its size. It never waits: if another process
+    /// prunes, it does nothing. If its process ends first, a later call does the rest.
     pub fn prune_if_due(&self, limits: Limits) {
         let now = SystemTime::now();
         let last = fs::symlink_metadata(self.stamp()).and_then(|metadata| metadata.modified()).ok();
@@ -167,9 +172,9 @@ impl Store {
         self.note_pruning();
     }
 
-    /// Notes that the cache need not be pruned for a day. Where that fails, the next publication prunes again.
+    /// Records the time of pruning, so that it is not due for a day. After a failure, the next publication prunes again.
     pub(super) fn note_pruning(&self) {
-        // A new file each time, in the place of whatever is there: a link, or a pipe without a reader.
+        // Each time, a new file replaces whatever is there, even a link or a pipe without a reader.
         if let Err(error) = self.write(&self.stamp(), b"") {
             tracing::debug!(%error, "pruning is not noted");
         }
@@ -179,7 +184,8 @@ impl Store {
         self.root.join("pruned")
     }
 
-    /// Removes an entry, unless a process uses it after all; before its hour is over only if no process holds it.
+    /// Removes an entry, unless a process uses it after all. If `is_early` is true, its hour is not over: then a lease
+    /// protects it, too.
     fn remove(&self, held: &Held, pruning: &Pruning, is_early: bool, watch: &mut Watch) -> io::Result<Removal> {
         let binary = &held.listed.path;
         let Some(directory) = binary.parent() else { return Ok(Removal::Spared) };
@@ -204,13 +210,13 @@ impl Store {
         }
         match fs::remove_file(binary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                // Windows does not remove what it executes.
+                // Windows does not remove a file that it executes.
                 fs::rename(&aside, &manifest)?;
                 return if cfg!(windows) { Ok(Removal::Spared) } else { Err(error) };
             }
             _ => {}
         }
-        // No look-up finds the rest any more.
+        // No look-up finds the other files any more, so a failure does no harm.
         let libraries = libraries_beside(binary, &held.listed.manifest);
         for rest in libraries.chain([inputs_path(binary), aside]) {
             let _ = fs::remove_file(rest);
@@ -234,7 +240,7 @@ fn reason(pruning: &Pruning, held: &Held, now: SystemTime, size: u64) -> Option<
     }
 }
 
-/// The newest entry of each binary of each checkout that is there, by index.
+/// Returns the newest entry of each binary of each checkout that exists, by index.
 fn newest(contents: &Contents) -> HashSet<usize> {
     let mut newest = HashMap::new();
     for (index, held) in contents.entries.iter().enumerate() {
@@ -249,8 +255,8 @@ fn newest(contents: &Contents) -> HashSet<usize> {
     there.map(|(_, (_, index))| index).collect()
 }
 
-/// True if an entry may have been used within the last hour: its use is noted once an hour, so the last one may be an hour
-/// later than what is noted. A time that is to come is no reason to remove anything.
+/// True if an entry may have been used within the last hour. A use is recorded once an hour, so the last one may be an hour
+/// later than `noted`. An entry with a time in the future counts as recent.
 fn is_recent(noted: SystemTime, now: SystemTime) -> bool {
     now.duration_since(noted).map_or(true, |since| since < SPARED + NOTED_EVERY)
 }

@@ -3,54 +3,54 @@
 use super::contents::Listed;
 use crate::request::limits::Limits;
 
-/// What to remove.
+/// The entries to remove.
 #[derive(Clone, Copy, Debug)]
 pub struct Pruning {
-    /// What may be left.
+    /// The limits for the entries that stay.
     pub limits: Limits,
-    /// Remove everything but what a process runs or a lock protects.
+    /// True to remove everything but entries that a process runs or a lock protects.
     pub all: bool,
-    /// Say what would be removed, and remove nothing.
+    /// True to report what would be removed, and remove nothing.
     pub dry_run: bool,
 }
 
-/// Why an entry was removed.
+/// The reason why an entry was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// It was not used for longer than the limit.
     Age,
-    /// The cache was larger than the cap.
+    /// The cache was larger than its limit.
     Size,
-    /// Everything was to be removed.
+    /// All entries were to be removed.
     All,
 }
 
 /// An entry that was removed.
 #[derive(Clone, Debug)]
 pub struct Removed {
-    /// As it was.
+    /// The entry, as it was.
     pub entry: Listed,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// Bytes on disk that this freed.
     pub freed: u64,
 }
 
-/// What pruning came to.
+/// The result of pruning.
 #[derive(Debug, Default)]
 pub struct Pruned {
     /// Entries, in the order of their removal.
     pub removed: Vec<Removed>,
-    /// Bytes on disk that are free now, those of other files included.
+    /// Bytes on disk that were freed, by entries and other files.
     pub freed: u64,
-    /// Files and directories that were removed besides: unfinished ones, and what belonged to checkouts that are gone.
+    /// The number of other files and directories that were removed: unfinished ones, and those of checkouts that are gone.
     pub leftovers: usize,
-    /// Entries that are left.
+    /// The number of entries that are left.
     pub kept: usize,
-    /// Bytes on disk of what is left.
+    /// Bytes on disk of everything that is left.
     pub size: u64,
-    /// True if that is more than the cap, since it must stay.
+    /// True if that is more than the limit, because it must stay.
     pub over: bool,
-    /// What could not be removed, and why.
+    /// Files that could not be removed, and the reasons.
     pub problems: Vec<String>,
 }

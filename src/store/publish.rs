@@ -1,7 +1,11 @@
-//! Making a binary an entry.
+//! Publishes a binary as an entry.
 //!
-//! In two steps, so that the inputs can be looked at once more between them: [`Store::stage`] copies the binary to a
-//! file without a name that anyone looks for, and [`Store::publish`] gives it one, under a lock that keeps pruning out.
+//! There are two steps, so that the caller can survey the inputs again between them. [`Store::stage`] copies the binary to
+//! a temporary file, and [`Store::publish`] gives it its name, under a lock that keeps pruning out.
+//!
+//! Promises: each file is complete and on disk before it has its name, and the manifest comes last. A published file is
+//! open for writing in no process.
+//! Does not promise: that two processes do not publish the same entry. The later one replaces the earlier.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -23,9 +27,9 @@ use crate::model::inventory::Inventory;
 use crate::request::Request;
 
 impl Store {
-    /// Copies `executable` and the libraries of `companions` into the cache; none when one of them is not, or during the copy
-    /// ceases to be, the file that had the identity `stat` when cargo named it, or when it was read: another cargo has put
-    /// another one in its place.
+    /// Copies `executable` and the libraries of `companions` into the cache. Returns none if one of them has another identity
+    /// than `stat`, which it had when cargo named it or when it was read: then another cargo has replaced it. This is
+    /// checked after the copy.
     ///
     /// # Errors
     ///
@@ -68,9 +72,10 @@ impl Store {
         Ok(Some(StagedFile { path, sha256, size }))
     }
 
-    /// Makes `staged`, built in `checkout` of `commit`, the entry of `inventory`, in place of one that may be there: whoever runs the old binary goes
-    /// on running it. Waits for whoever removes that one, and keeps them out: which entry a build makes is known when it
-    /// is done, so that the lock it was made under may be another one's.
+    /// Publishes `staged`, built in `checkout` from `commit`, as the entry of `inventory`. It replaces an earlier one; a
+    /// process that runs the old binary goes on running it. The fingerprint is known only after the build, so the lock of
+    /// the build may be that of another entry. So this takes the directory's own lock, and waits for a process that removes
+    /// the entry.
     ///
     /// # Errors
     ///
@@ -96,7 +101,7 @@ impl Store {
             remove_link(&directory).map_err(at(&directory))?;
         }
         create_private(&directory).map_err(at(&directory))?;
-        // First, so that whatever is left of a publication that is killed can be told for what it is.
+        // The inputs come first, so that an unfinished publication can be recognized after a kill.
         self.write(&inputs_path(&path), &json(inventory)?)?;
         let before = read_manifest(&manifest_path(&path)).filter(|before| before.fingerprint == fingerprint);
         let earlier = before.iter().flat_map(Manifest::checkouts).filter(|(earlier, _)| *earlier != checkout);
@@ -128,8 +133,8 @@ impl Store {
         Ok(Entry::of(path, manifest))
     }
 
-    /// What an entry of `inventory` would be whose binary stays at `executable`, where cargo put it: nothing is published,
-    /// and nobody finds it.
+    /// Returns an entry whose binary stays at `executable`, where cargo put it. It is not published, so that no look-up
+    /// finds it.
     #[must_use]
     pub fn unpublished(
         staged: &Staged,
@@ -145,7 +150,7 @@ impl Store {
         Entry::of(executable.to_owned(), Manifest { sha256, size, stat, ..begun })
     }
 
-    /// Gives a copy its name, and what it has in common with one that has been published.
+    /// Gives a copy its name, and lets it share its content with an equal published file. Returns whether it shares blocks.
     fn place(
         &self,
         mut file: StagedFile,
@@ -160,8 +165,8 @@ impl Store {
     }
 }
 
-/// Removes the libraries of an earlier publication of the binary at `path` that this one, with `libraries`, does not put
-/// there anew. Its manifest goes first, so that a kill leaves what can be told for unfinished.
+/// Removes the libraries that the last publication of the binary at `path` left and that are not among `libraries`. The old
+/// manifest goes first, so that an unfinished publication can be recognized after a kill.
 fn clear(path: &Path, before: &Manifest, libraries: &[(String, StagedFile)]) -> io::Result<()> {
     let is_unneeded =
         |library: &Path| !libraries.iter().any(|(name, _)| library.file_name().is_some_and(|it| it == &**name));
@@ -182,7 +187,7 @@ fn remove_link(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Here, a link to a directory is a directory.
+/// Removes a link to a directory, which is a directory on Windows.
 #[cfg(not(unix))]
 fn remove_link(path: &Path) -> io::Result<()> {
     fs::remove_dir(path)

@@ -1,7 +1,8 @@
-//! What is kept about paths outside the cache: what a target directory holds, what was copied to a path, what a compiler calls
-//! its machine. Each kind has paths of its own.
+//! Keeps records about paths outside the cache: the builds in a target directory, the copy at a path, the triple of a
+//! compiler. Each path has one record, and the kinds have different paths.
 //!
-//! Any doubt about a file reads as no record, which costs a build or a look at most.
+//! Promises: a file that cannot be understood counts as no record, which costs a build or a look at most.
+//! Does not promise: to keep a record whose path is gone.
 
 use std::path::{Path, PathBuf};
 
@@ -15,12 +16,12 @@ use crate::model::fingerprint::Digest;
 #[derive(Default, Serialize, Deserialize)]
 struct Kept<T> {
     record: T,
-    /// The path that it is about; when that is gone, so is the record.
+    /// The path that the record is about. When that is gone, the record is not needed.
     owners: Vec<PathBuf>,
 }
 
 impl Store {
-    /// The record about `path`.
+    /// Returns the record about `path`.
     #[must_use]
     pub fn record<T: DeserializeOwned + Default>(&self, path: &Path) -> T {
         let bytes = crate::fs::files::read(&self.record_file(path)).ok();
@@ -44,7 +45,7 @@ impl Store {
     }
 }
 
-/// Others may get there another way.
+/// Resolves links, since another process may use another path to the same place.
 fn real_place(path: &Path) -> PathBuf {
     dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,9 +1,9 @@
-//! Opens a cache, and tells which directory may be one.
+//! Opens a cache, and decides which directory may be one.
 //!
-//! Promises: what is there already is taken for a cache only when it says so in its `CACHEDIR.TAG`, or holds an entry, or
-//! nothing but what a process that was killed had begun. So nobody's files get mixed up with those that are removed by
-//! themselves one day, whatever is named by mistake. Other users are kept out, and links are not followed.
-//! Does not promise: to see what changes while it is used.
+//! Promises: an existing directory is taken for a cache only if its `CACHEDIR.TAG` says so, if it holds an entry, or if it
+//! holds nothing but the beginnings of a cache. Pruning removes files, so a directory that is named by mistake is refused.
+//! Other users are kept out, and links are not followed.
+//! Does not promise: to notice a change while the directory is used.
 
 use std::fs;
 use std::io;
@@ -16,10 +16,10 @@ use super::directory::{Store, create_private, is_abandoned, is_unfinished};
 use super::layout::{directories_of_entries, holds_manifest};
 use crate::error::{Error, Result};
 
-/// What a tag says that is ours.
+/// The part of a tag that tells that it is this package's.
 const PACKAGE: &str = "@openlock/dev-bin";
 
-/// Tells back-up programs, and this package's own look at a checkout, that everything here can be made again.
+/// Tells back-up programs, and this package's sweeps, that everything here can be made again.
 ///
 /// <https://bford.info/cachedir/>
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.\n";
@@ -31,12 +31,12 @@ what is here, and `dev-bin prune` makes room.
 ";
 
 impl Store {
-    /// Looks at the cache directory, and creates nothing.
+    /// Checks the cache directory, and creates nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::CacheUnusable`] when another user owns it or may write to it: what they put there would be run. And when it
-    /// holds files of another purpose.
+    /// [`Error::CacheUnusable`] when another user owns it or may write to it, since programs from there would be run. The
+    /// same when it is a link, or holds files of another purpose.
     pub fn open(root: &Path) -> Result<Self> {
         match fs::symlink_metadata(root) {
             Ok(metadata) if metadata.is_symlink() => return Err(linked(root)),
@@ -50,11 +50,12 @@ impl Store {
         Ok(Self { root: root.to_owned() })
     }
 
-    /// Creates what a build needs, before it takes minutes to find out that it cannot be kept.
+    /// Creates the directories that a build needs. A build takes minutes, so that a cache that cannot be written to is
+    /// found before it.
     ///
     /// # Errors
     ///
-    /// [`Error::CacheUnusable`] when the directories cannot be made, or not by this user alone.
+    /// [`Error::CacheUnusable`] when the directories cannot be made, or not for this user alone.
     pub fn prepare(&self) -> Result<()> {
         let create =
             |directory: PathBuf| create_private(&directory).map_err(|error| Error::cache_io(&directory, &error));
@@ -63,7 +64,8 @@ impl Store {
         let metadata = fs::metadata(&self.root).map_err(|error| Error::cache_io(&self.root, &error))?;
         private(&self.root, &metadata)?;
         let is_new = !self.root.join("CACHEDIR.TAG").exists() && directories_of_entries(&self.root).next().is_none();
-        // Before anything else, or a process that is killed here leaves a directory that is not known for a cache.
+        // The tag comes first: otherwise, a process that is killed here leaves a directory that is not recognized as a
+        // cache.
         self.tag()?;
         if is_new {
             self.note_pruning();
@@ -76,7 +78,7 @@ impl Store {
         Ok(())
     }
 
-    /// Has the directory say that it is a cache, and what that is.
+    /// Writes the files that say that the directory is a cache, and of which program.
     pub(super) fn tag(&self) -> Result<()> {
         for (name, text) in [("CACHEDIR.TAG", TAG), ("README", README)] {
             let path = self.root.join(name);
@@ -87,9 +89,9 @@ impl Store {
         Ok(())
     }
 
-    /// Removes what killed processes left unfinished. It is in nobody's way, so failing to is no error.
+    /// Removes unfinished files of processes that were killed. A failure is ignored, since they do no harm.
     pub(super) fn remove_rubbish(&self) {
-        // The target of a link is not ours.
+        // The target of a link is not the cache's own.
         let is_directory = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
         let directories = [self.temporary(), self.stat_caches()].into_iter().filter(is_directory);
         let entries = directories.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
@@ -106,7 +108,7 @@ impl Store {
     }
 }
 
-/// Refuses what could lead to another place tomorrow, where things would be removed that are not ours.
+/// Returns the error for a link. It may lead to another place tomorrow, and files there would be removed.
 fn linked(root: &Path) -> Error {
     let hint = match dunce::canonicalize(root) {
         Ok(real) => format!("name the directory that it leads to, `{}`, in `cacheDir`", real.display()),
@@ -115,14 +117,14 @@ fn linked(root: &Path) -> Error {
     Error::CacheUnusable { path: root.to_owned(), problem: "it is a symbolic link".to_owned(), hint }
 }
 
-/// Refuses a directory that is in use for something else.
+/// Refuses a directory that is used for another purpose.
 fn ours(root: &Path) -> Result<()> {
     if is_tagged(root) {
         return Ok(());
     }
     let mut foreign = None;
     for entry in fs::read_dir(root).map_err(|error| Error::cache_io(root, &error))?.flatten() {
-        // It may have lost its tag, or be of a version that wrote none.
+        // The cache may have lost its tag, or be of a version that wrote none.
         if holds_manifest(&entry.path()) {
             return Ok(());
         }
@@ -130,7 +132,7 @@ fn ours(root: &Path) -> Result<()> {
             foreign.get_or_insert(entry.file_name());
         }
     }
-    // Another process may just have made it a cache.
+    // Another process may have written the tag just now.
     match foreign {
         Some(name) if !is_tagged(root) => Err(Error::CacheUnusable {
             path: root.to_owned(),
@@ -145,7 +147,7 @@ pub(super) fn is_tagged(root: &Path) -> bool {
     crate::fs::files::read(&root.join("CACHEDIR.TAG")).is_ok_and(|tag| tag.contains_str(PACKAGE))
 }
 
-/// True if this is all that there is of a cache before its tag: the directory in which the tag is written.
+/// True for the directory in which the tag is written. A cache without a tag holds only this at first.
 fn is_beginning(path: &Path) -> bool {
     let is_directory = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
     path.file_name().is_some_and(|name| name == "tmp")
@@ -153,7 +155,7 @@ fn is_beginning(path: &Path) -> bool {
         && fs::read_dir(path).is_ok_and(|files| files.flatten().all(|file| is_unfinished(&file.path())))
 }
 
-/// Refuses a directory in which someone else could put a binary for this user to run.
+/// Refuses a directory in which another user could put a program for this user to run.
 #[cfg(unix)]
 fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -178,7 +180,8 @@ fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     Ok(())
 }
 
-/// On Windows, the profile's access list keeps others out of the default directory; another one is the caller's choice.
+/// Checks only that it is a directory. On Windows, the profile's access list keeps other users out of the default
+/// directory, and another directory is the caller's choice.
 #[cfg(not(unix))]
 fn private(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     if metadata.is_dir() {

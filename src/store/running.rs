@@ -1,16 +1,16 @@
-//! Which files are being executed.
+//! Tells which files processes execute.
 //!
-//! Promises: on Linux, every process whose executable this user may look at counts, under whatever name and in whatever
+//! Promises: on Linux, each process counts whose executable this user may look at, under whatever name and in whatever
 //! container it was started.
-//! Does not promise: to see processes of other users, or any elsewhere than on Linux: macOS tells only through private
-//! interfaces, and Windows refuses to delete what it executes, which is noticed then. A process that runs goes on when
-//! its file is removed; it is starting it once more that would fail.
+//! Does not promise: to see processes of other users, or any process on another system. macOS tells it only through private
+//! interfaces. Windows refuses to remove a file that is executed, which is noticed then. A running process goes on when its
+//! file is removed; only starting it again would fail.
 
 use crate::fs::identity::FileId;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// A look at all processes.
+/// The files that were executed at one moment.
 pub(super) struct Running(Option<HashSet<FileId>>);
 
 impl Running {
@@ -20,7 +20,7 @@ impl Running {
         let Ok(processes) = std::fs::read_dir("/proc") else { return Self(None) };
         let is_process = |name: &std::ffi::OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
         let processes = processes.flatten().filter(|process| is_process(&process.file_name()));
-        // The link leads to the file itself, also where the name it shows is another mount's or has been removed.
+        // The link leads to the file itself, even if its text names a path of another mount, or one that is gone.
         let executable = |process: std::fs::DirEntry| std::fs::metadata(process.path().join("exe")).ok();
         Self(Some(processes.filter_map(executable).filter_map(|metadata| FileId::of(&metadata)).collect()))
     }
@@ -37,23 +37,23 @@ impl Running {
     }
 }
 
-/// How old a look may be that decides whether something is removed.
+/// The greatest age of a list that may decide about a removal.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// Looks at all processes, one after another: thousands of files can be asked about, and thousands of processes run.
+/// Lists processes again and again, but not for each question: there may be thousands of files and thousands of processes.
 pub(super) struct Watch {
     seen: Running,
     since: Instant,
 }
 
 impl Watch {
-    /// Begins with a look now.
+    /// Begins with a list of now.
     pub(super) fn begin() -> Self {
         let since = Instant::now();
         Self { seen: Running::now(), since }
     }
 
-    /// True if a file is executed, as of a tenth of a second ago at most.
+    /// True if a process executes the file, as of at most a tenth of a second ago.
     pub(super) fn executes(&mut self, file: Option<FileId>) -> Option<bool> {
         if self.since.elapsed() > FRESH {
             *self = Self::begin();

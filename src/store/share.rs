@@ -1,12 +1,12 @@
-//! Having equal binaries on disk once.
+//! Stores equal binaries once.
 //!
-//! Different inputs often give the same bytes: a comment, a commit, a test. Where the file system can share blocks
-//! between files (reflink), the new entry's file becomes a clone of the old one's; elsewhere another name for it (hard
-//! link), which is safe since a published file is never opened for writing.
+//! Different inputs often give the same bytes: another comment, commit or test. If the file system can share blocks between
+//! files (reflink), the new file becomes a clone of the old one. Otherwise it becomes another name of it (hard link), which
+//! is safe since a published file is never opened for writing.
 //!
-//! Promises: what takes the place of a staged copy has its bytes, read to the last one, and is what others may execute.
-//! Whatever goes wrong leaves the copy as it is.
-//! Does not promise: to find what two processes publish at the same moment.
+//! Promises: the file that replaces a staged copy has its bytes, read to the last one, and belongs to this user with the
+//! published mode. After any failure, the copy stays as it is.
+//! Does not promise: to find equal files that two processes publish at the same moment.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,17 +20,17 @@ use super::staged::{StagedFile, owned_and_executable};
 use crate::fs::identity::is_same_file;
 use crate::model::fingerprint::Digest;
 
-/// What equal binaries have in common.
+/// How a published file shares its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sharing {
-    /// Blocks.
+    /// It is a clone, which shares blocks.
     Blocks,
-    /// The whole file, or nothing.
+    /// It is a hard link, or shares nothing.
     File,
 }
 
 impl Store {
-    /// What has been published: binaries and their libraries.
+    /// Returns the published binaries and libraries, with their digests.
     pub(super) fn published_files(&self) -> Vec<(PathBuf, Digest)> {
         let files = |listed: Listed| {
             let Listed { path, manifest, .. } = listed;
@@ -41,15 +41,15 @@ impl Store {
         self.list().entries.into_iter().flat_map(files).collect()
     }
 
-    /// Puts a clone of an equal one of the files `published`, or another name for it, in the place of `staged`, which is to
-    /// be published as `destination`.
+    /// Replaces `staged` by a clone of, or a link to, one of the `published` files that equals it. The file is published as
+    /// `destination` afterwards.
     pub(super) fn share(
         &self,
         staged: &mut StagedFile,
         destination: &Path,
         published: &[(PathBuf, Digest)],
     ) -> Sharing {
-        // A rebuild puts a new file in the place of the old one, and must not find that in another entry.
+        // A rebuild replaces the file at `destination`, so it must not share with that file under another entry's name.
         let old = fs::symlink_metadata(destination).ok();
         let is_old = |path: &Path| {
             let file = fs::symlink_metadata(path).ok();
@@ -92,7 +92,7 @@ impl Store {
         self.sealed(|file, _| rustix::fs::ioctl_ficlone(file, published).map_err(Into::into))
     }
 
-    /// Other systems' ways to clone do not say whether they did.
+    /// Other systems' calls do not tell whether they cloned.
     #[cfg(not(target_os = "linux"))]
     fn clone_of(&self, _: &File) -> io::Result<TempPath> {
         Err(io::ErrorKind::Unsupported.into())

@@ -18,16 +18,17 @@ use super::manifest::Manifest;
 use crate::error::{Error, Result};
 use crate::model::fingerprint::Digest;
 
-/// Of every published binary.
+/// The mode of every published binary.
 #[cfg(unix)]
 pub(super) const MODE: u32 = 0o755;
 
 const SEARCH_BYTES: usize = 1024 * 1024;
 
-/// How long a child between fork and exec may keep a copy of the descriptor that the binary was written through.
+/// How long to wait for a child process, between fork and exec, that has a copy of the descriptor through which a binary
+/// was written.
 const WRITER_GONE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Copies of a built binary and of the libraries that go with it, complete and on disk, without a name yet.
+/// Copies of a built binary and of the libraries that go with it: complete, on disk, and under temporary names.
 #[derive(Debug)]
 pub struct Staged {
     pub(super) binary: StagedFile,
@@ -44,7 +45,7 @@ pub(super) struct StagedFile {
 }
 
 impl Staged {
-    /// True if `bytes` stand anywhere in the binary or its libraries.
+    /// True if the binary or one of its libraries contains `bytes`.
     ///
     /// # Errors
     ///
@@ -54,18 +55,18 @@ impl Staged {
         files.map(|file| file.holds(bytes)).find(|holds| !matches!(holds, Ok(false))).unwrap_or(Ok(false))
     }
 
-    /// Where the copies are.
+    /// Returns the paths of the copies.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         std::iter::once(&*self.binary.path).chain(self.libraries.iter().map(|(_, file)| &*file.path))
     }
 
-    /// SHA-256 of the binary.
+    /// Returns the SHA-256 of the binary.
     #[must_use]
     pub fn sha256(&self) -> Digest {
         self.binary.sha256
     }
 
-    /// True if it is what the entry of `manifest` holds.
+    /// True if these are the files that `manifest` lists.
     #[must_use]
     pub fn is_same(&self, manifest: &Manifest) -> bool {
         let libraries = self.libraries.iter().map(|(name, file)| (name, file.sha256));
@@ -73,7 +74,7 @@ impl Staged {
         self.binary.sha256 == manifest.sha256 && libraries.eq(published)
     }
 
-    /// True if two builds gave the same.
+    /// True if two builds gave the same bytes.
     #[must_use]
     pub fn equals(&self, other: &Self) -> bool {
         let digests = |staged: &Self| -> Vec<Digest> {
@@ -102,7 +103,7 @@ impl StagedFile {
                 if buffer[..end].find(bytes).is_some() {
                     return Ok(true);
                 }
-                // What may be the start of a match that the next piece completes.
+                // The end of this piece may be the beginning of a match that the next one completes.
                 kept = end.min(bytes.len().saturating_sub(1));
                 buffer.copy_within(end - kept..end, 0);
             }
@@ -112,16 +113,16 @@ impl StagedFile {
 }
 
 impl Store {
-    /// A new file in the cache's own directory that `write` fills.
+    /// Makes a new file in the cache's own directory, which `write` fills.
     pub(super) fn sealed(&self, write: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<TempPath> {
         sealed_in(&self.temporary(), write)
     }
 }
 
-/// A new file in `directory` that `write` fills: executable, on disk, and open for writing nowhere.
+/// Makes a new file in `directory`, which `write` fills: executable, on disk, and open for writing in no process.
 pub(super) fn sealed_in(directory: &Path, write: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<TempPath> {
     let target = NamedTempFile::new_in(directory)?;
-    // A lock lives as long as any copy of the descriptor, so it tells when the last one has been closed.
+    // A lock lives as long as any copy of the descriptor, so it tells when the last copy is closed.
     let locked = target.as_file().lock().is_ok();
     write(target.as_file(), target.path())?;
     make_executable(target.as_file())?;
@@ -133,13 +134,13 @@ pub(super) fn sealed_in(directory: &Path, write: impl FnOnce(&File, &Path) -> io
     Ok(path)
 }
 
-/// Linux shares the blocks where the file system can (`copy_file_range`), through the descriptor that is at hand.
+/// Copies through the open descriptor. Linux shares the blocks if the file system can (`copy_file_range`).
 #[cfg(target_os = "linux")]
 pub(super) fn copy(from: &Path, mut to: &File, _: &Path) -> io::Result<()> {
     io::copy(&mut File::open(from)?, &mut to).map(drop)
 }
 
-/// The standard library clones on APFS and ReFS.
+/// Copies by name: the standard library clones on APFS and ReFS.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn copy(from: &Path, _: &File, to: &Path) -> io::Result<()> {
     fs::copy(from, to).map(drop)
@@ -156,8 +157,8 @@ fn make_executable(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until no process has the file open for writing, or Linux refuses to execute it (`ETXTBSY`): a process that was
-/// forked while it was written holds a copy of the descriptor until it executes something itself.
+/// Waits until no process has the file open for writing, since Linux refuses to execute it before (`ETXTBSY`). A process
+/// that was forked during the write has a copy of the descriptor until it executes a program.
 ///
 /// <https://github.com/rust-lang/rust/issues/114554>
 fn await_writers(file: &File) {

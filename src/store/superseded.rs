@@ -1,15 +1,14 @@
-//! Entries that their own checkout has left behind: it built others since that were asked for in the same way.
+//! Finds superseded entries: their own checkout has built others since, for the same request.
 //!
-//! Every edit of a crate leaves one, and a debug build may have hundreds of megabytes. So these may go before their hour is
-//! over. Whoever publishes notes in the manifests of the others that they are superseded, and whoever is served one that is
-//! notes that each time, and not once an hour.
+//! Every edit of a crate leaves one, and a debug build may take hundreds of megabytes. So these may be removed before their
+//! hour is over. A publishing process records in the manifests of the older entries that they are superseded. A process
+//! that is served a superseded entry records each use, and not one an hour.
 //!
-//! Promises: an entry that was served stays while the process that was served it may start it (see [`super::lease`]), for
-//! [`GRACE`] after that in any case, for those who were told the path by another process; and for its hour as long as the checkout has not used more
-//! than [`KEPT`] superseded ones since: one that was served before it was superseded has that long from then on, and one that
-//! was served later has noted it before it looked whether the entry is still there ([`Store::claim`]). What another checkout
-//! knows is not superseded, nor what a process runs, nor, where the system does not tell that, anything.
-//! Does not promise: that a process which starts a binary later than that still finds it.
+//! Promises: an entry that was served stays while the process that was served it may still start it (see [`super::lease`]).
+//! It stays for [`GRACE`] in any case, for a caller that passed the path to another process. It stays for its whole hour
+//! while it is one of the last [`KEPT`] superseded ones that were used. An entry that another checkout knows is not
+//! superseded, nor is one that a process runs. Where the system does not tell that, no entry is.
+//! Does not promise: that a process finds a binary that it starts later than that.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -23,15 +22,15 @@ use super::entry::Entry;
 use super::manifest::{Manifest, now_ms};
 use crate::request::Request;
 
-/// From the answer of a call to the start of what it answered with; in that time nothing is removed early, however fast builds
+/// The time from a call's answer to the start of the binary. During it, nothing is removed early, however fast builds
 /// follow each other.
 const GRACE: Duration = Duration::from_secs(1);
-/// How many superseded entries of one request in a checkout stay for their hour: programs that were edited again before they
-/// were started. So whoever is slower than the grace has the time of two more builds.
+/// The number of superseded entries of one request in a checkout that stay for their hour. A caller that is slower than
+/// [`GRACE`] has the time of two more builds.
 const KEPT: usize = 2;
 
 impl Store {
-    /// Notes that `published`, which `checkout` has built for `request`, takes the place of what it built before.
+    /// Records that `published`, which `checkout` built for `request`, supersedes the entries that it built before.
     pub fn supersede(&self, published: &Entry, request: &Request, checkout: &Path) {
         let asked = request.inputs();
         let is_superseded = |manifest: &Manifest| {
@@ -49,7 +48,7 @@ impl Store {
     }
 }
 
-/// Those of `contents`, by index, that may go before their hour is over.
+/// Returns the entries of `contents` that may be removed before their hour is over, by index.
 pub(super) fn superseded(contents: &Contents, now: SystemTime) -> HashSet<usize> {
     let mut by_request: HashMap<_, Vec<_>> = HashMap::new();
     for (index, held) in contents.entries.iter().enumerate().filter(|(_, held)| is_superseded(held)) {
@@ -71,7 +70,7 @@ fn is_superseded(held: &Held) -> bool {
     manifest.superseded_ms.is_some() && held.listed.running == Some(false) && !is_of_others
 }
 
-/// True if everybody who was served it has had the time to start it.
+/// True if each process that was served it has had the time to start it.
 fn is_started(held: &Held, now: SystemTime) -> bool {
     let superseded = held.listed.manifest.superseded_ms.map(|since| UNIX_EPOCH + Duration::from_millis(since));
     let is_past = |moment: SystemTime| now.duration_since(moment).is_ok_and(|since| since > GRACE);

@@ -1,6 +1,6 @@
-//! One call, here or in a process of its own.
+//! Makes one call, in this process or in a new one.
 //!
-//! A process that has made calls before remembers more than one that has just been started; neither may be wrong.
+//! A process that has made calls before remembers more than a new one. Neither may give a wrong answer.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ use openlock_dev_bin::request::{Options, Request};
 use openlock_dev_bin::resolve::{Call, Outcome, get_dev_binary};
 use serde::{Deserialize, Serialize};
 
-/// Tells a process that it was started for one call, and for which.
+/// The variable with the question, for a process that is started for one call.
 const QUESTION: &str = "DEV_BIN_FUZZ_CALL";
 const ANSWER: &str = "answer: ";
 
-/// What is asked for.
+/// The options of one call.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Question {
     pub(crate) repo: PathBuf,
@@ -28,11 +28,11 @@ pub(crate) struct Question {
     pub(crate) env: BTreeMap<String, String>,
 }
 
-/// Why it was built, where it was, and what came; or what was said where nothing can be built.
+/// The reasons for the build, if there was one, and the path of the binary; or the error if the workspace cannot be built.
 pub(crate) type Answer = Result<(Option<String>, PathBuf), String>;
 
 impl Question {
-    /// Asks in this process.
+    /// Makes the call in this process.
     pub(crate) fn ask(&self) -> Answer {
         let options = Options {
             crate_name: Some("app".into()),
@@ -60,7 +60,7 @@ impl Question {
         }
     }
 
-    /// Asks in a process of its own.
+    /// Makes the call in a new process.
     pub(crate) fn ask_elsewhere(&self) -> Answer {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "asking::one_call", "--ignored", "--nocapture", "--test-threads=1"])

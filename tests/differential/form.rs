@@ -1,11 +1,11 @@
-//! Things that builds depend on, or that none does, and the forms that they may have.
+//! Things that builds depend on, or that no build does, and the forms that they may have.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// What may stand at a path.
+/// The content at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Absent,
@@ -16,38 +16,38 @@ pub(crate) enum Form {
 /// A path that steps change.
 #[derive(Clone, Debug)]
 pub(crate) struct Thing {
-    /// From the checkout; what begins with `../` lies beside it, and with `../../` beside all of them.
+    /// The path from the checkout. `../` leads to its neighbours, and `../../` to those of all checkouts.
     pub(crate) path: String,
-    /// The first is there at the beginning, and again after what does not build.
+    /// The first is there at the beginning, and again after a state that does not build.
     pub(crate) forms: Vec<Form>,
-    /// True if the binary is built from it.
+    /// Tells when the binary is built from it.
     pub(crate) counts: Counts,
-    /// True if it is a program, which is told apart by its `stat`, so that one with the same bytes may be another.
+    /// True if it is a program. Programs count by stat identity, so that one with the same bytes may count as another.
     pub(crate) is_program: bool,
-    /// How often steps change it, beside others.
+    /// How often steps change it, compared with others.
     pub(crate) weight: u32,
 }
 
-/// True if a binary is built from a thing.
+/// Tells when the binary is built from a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Counts {
     Always,
     Never,
-    /// Only whether it is there.
+    /// Always, by its existence alone.
     Existence,
     /// While the variable has the value.
     With(&'static str, &'static str),
     /// While the features of the workspace are enabled.
     WithFeatures,
-    /// While the other thing is there.
+    /// While the other thing exists.
     Beside(&'static str),
-    /// While the other thing is not.
+    /// While the other thing does not exist.
     Without(&'static str),
-    /// While the link leads to a place.
+    /// While the link leads to the target.
     Linked(&'static str, &'static str),
 }
 
-/// Which time of modification a file has after a step.
+/// The modification time that a file gets in a step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Times {
     Now,
@@ -64,7 +64,7 @@ impl Form {
         Self::File { bytes: text.into(), is_executable: true }
     }
 
-    /// What stands at `path`.
+    /// Reads the form at `path`.
     pub(crate) fn at(path: &Path) -> Self {
         if let Ok(target) = fs::read_link(path) {
             return Self::Link(target);
@@ -75,7 +75,7 @@ impl Form {
         }
     }
 
-    /// Puts it at `path` in the place of what is there. Only a file has the time that was asked for.
+    /// Puts the form at `path`, in place of the present one. Only a file gets the requested time.
     pub(crate) fn put(&self, path: &Path, times: Times) {
         let before = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
         if !matches!((self, Self::at(path)), (Self::File { .. }, Self::File { .. })) {
@@ -88,7 +88,7 @@ impl Form {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, bytes).unwrap();
                 set_executable(path, *is_executable);
-                // Another one for each text, which no clock would give.
+                // It differs with the text, and lies far in the past.
                 let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + hash(bytes) % 1000);
                 match (times, before) {
                     (Times::Older, _) => set_modified(path, old),
@@ -99,7 +99,7 @@ impl Form {
         }
     }
 
-    /// A few words that no two forms share.
+    /// Returns a few words that differ for each form.
     pub(crate) fn key(&self) -> String {
         match self {
             Self::File { bytes, is_executable } => format!("{:x} {is_executable}", hash(bytes)),
@@ -119,7 +119,7 @@ impl Thing {
         }
     }
 
-    /// One that may have any of three texts, all of them equally long.
+    /// Makes a thing with three texts of equal length.
     pub(crate) fn texts(path: &str, text: impl Fn(u8) -> String) -> Self {
         Self::new(path, (0..3).map(|value| Form::text(&text(value))))
     }
@@ -129,7 +129,7 @@ impl Thing {
         self
     }
 
-    /// One that is not there at the beginning.
+    /// Makes it absent at the beginning.
     pub(crate) fn at_first_absent(mut self) -> Self {
         self.forms.insert(0, Form::Absent);
         self
@@ -151,7 +151,7 @@ impl Thing {
     }
 }
 
-/// What tells a program apart.
+/// Returns the identity of a program, as far as the fingerprint may distinguish it.
 #[cfg(unix)]
 pub(crate) fn identity(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt;

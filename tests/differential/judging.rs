@@ -1,4 +1,4 @@
-//! What a binary must be, and what the product gives.
+//! Judges the answers of the product: compares each with a clean build.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,11 +7,11 @@ use super::asking::Question;
 use super::form::{Counts, Form, Thing, identity};
 use super::world::World;
 
-/// What begins the line of output that tells the commit at HEAD, which counts in scope `tree` alone.
+/// The beginning of the output line with the commit at HEAD, which counts in scope `tree` alone.
 const COMMIT: &str = "commit ";
 
 impl World {
-    /// Everything that the crate is built from, by the test's own list.
+    /// Returns the state of everything that the crate is built from, by the test's own list.
     pub(crate) fn state(&self) -> String {
         let variables = self.workspace.variables.iter().filter(|variable| variable.counts);
         let values: Vec<_> = variables.map(|variable| self.value(variable.name)).collect();
@@ -24,7 +24,8 @@ impl World {
         format!("{values:?} {} {branch:?} {place:?} {names:?}\n{forms}", self.enabled)
     }
 
-    /// What counts besides, in the current checkout and in `scope`: nothing in it changes a binary.
+    /// Returns the state of everything else that counts in the current checkout and in `scope`. None of it changes the
+    /// binary.
     pub(crate) fn circumstances(&self, scope: &str) -> String {
         let things = || self.workspace.things.iter();
         let programs = things().filter(|thing| thing.is_program && self.counts(thing));
@@ -55,8 +56,8 @@ impl World {
         paths.map(|path| format!("{path} {}\n", Form::at(&self.at(path)).key())).collect()
     }
 
-    /// Why it was built, where it was, and what it prints; or what is said where it cannot be built. Every other call is made in a process
-    /// that knows only what the cache holds.
+    /// Returns the reasons for the build, if there was one, and the output of the binary; or the error if it cannot be
+    /// built. Every third call is made in a process that knows only the content of the cache.
     pub(crate) fn get(&mut self, scope: &str) -> Result<(Option<String>, String), String> {
         let features = if self.enabled { self.workspace.features } else { &[] };
         let question = Question {
@@ -67,7 +68,7 @@ impl World {
             env: self.env(),
         };
         self.calls += 1;
-        // In threes, so that both scopes are asked for in both ways.
+        // It is every third call, so that both scopes are asked in both ways.
         let answer = if self.calls.is_multiple_of(3) { question.ask_elsewhere() } else { question.ask() };
         let (reasons, path) = answer?;
         let head = (scope == "tree").then(|| self.git(&["rev-parse", "HEAD"]).unwrap());
@@ -75,7 +76,7 @@ impl World {
         Ok((reasons, printed))
     }
 
-    /// What a clean build of `state` prints, none when it fails; known states are not built twice.
+    /// Returns the output of a clean build of `state`; none if it fails. A known state is not built again.
     pub(crate) fn expected(&mut self, state: &str) -> Option<String> {
         if let Some(known) = self.oracle.get(state) {
             return known.clone();
@@ -95,7 +96,7 @@ fn prints(program: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// `printed` without a line that tells the commit `head`, or any commit where that is empty.
+/// Returns `printed` without the line of the commit `head`. An empty `head` is any commit.
 fn but_for_commit(printed: &str, head: &str) -> String {
     let is_commit = |line: &&str| line.strip_prefix(COMMIT).is_some_and(|commit| head.is_empty() || commit == head);
     printed.lines().filter(|line| !is_commit(line)).collect::<Vec<_>>().join("\n")

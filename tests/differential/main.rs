@@ -1,14 +1,14 @@
-//! Random walks over workspaces that use every kind of input, each step compared with a clean build.
+//! Walks at random over workspaces that use every kind of input, and compares each step with a clean build.
 //!
-//! After each step, in both scopes, the binary that comes back must print what a build in a fresh target directory
-//! prints, and what does not build there must not come from the cache either. What was there before, in the same checkout,
-//! must be a hit: in scope `crate` the inputs of the crate, in scope `tree` all files and HEAD. Where nothing binds a binary
-//! to its checkout, it must be a hit in any.
+//! After each step, in both scopes, the binary must print the output of a build in a fresh target directory. A state that
+//! does not build there must not come from the cache either. A state that the same checkout had before must be a hit: in
+//! scope `crate` by the inputs of the crate, in scope `tree` by all files and HEAD. A binary without a bond must be a hit
+//! in every checkout.
 //!
 //! Calls are made in this process and in new ones, over one stat cache. Each workspace has a walk of its own, and the walks
-//! go side by side. Steps are drawn from a fixed seed. `DEV_BIN_FUZZ_STEPS` says how many all walks take together,
-//! `DEV_BIN_FUZZ_SEED` where they begin; `DEV_BIN_FUZZ_SCOPE` names one scope and `DEV_BIN_FUZZ_WALK` one workspace, to
-//! leave the others out.
+//! run side by side. Steps are drawn from a fixed seed. `DEV_BIN_FUZZ_STEPS` is the number of steps of all walks together,
+//! and `DEV_BIN_FUZZ_SEED` the seed. `DEV_BIN_FUZZ_SCOPE` names one scope and `DEV_BIN_FUZZ_WALK` one workspace, to leave
+//! the others out.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
@@ -39,7 +39,8 @@ const WALKS: u32 = match (cfg!(unix), cfg!(observes)) {
     (false, false) => 1,
 };
 
-/// For how many builds the product remembers at least what they read, as `src/store/path_sets.rs` has it.
+/// The number of path sets that the product keeps, as in `src/store/path_sets.rs`. A state is a hit at least for as many
+/// builds.
 const KEPT: u32 = 8;
 
 #[test]
@@ -71,7 +72,7 @@ fn what_nobody_declares_gives_no_stale_binary_and_no_needless_build() {
     walk(undeclared::undeclared());
 }
 
-/// What a walk is to do, by the environment.
+/// The plan of a walk, from the environment.
 struct Plan {
     steps: u32,
     seed: u32,
@@ -79,7 +80,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// None where another walk is asked for.
+    /// Returns the plan of `walk`; none if another walk is asked for.
     fn of(walk: &str) -> Option<Self> {
         let text = |name: &str| std::env::var(name).ok();
         let number = |name: &str, default: u32| text(name).map_or(default, |text| text.parse().unwrap());
@@ -104,7 +105,7 @@ impl Plan {
     }
 }
 
-/// What came of the calls in one scope.
+/// The outcomes of the calls in one scope.
 #[derive(Default)]
 struct Counts {
     builds: u32,
@@ -119,7 +120,7 @@ fn walk(workspace: Workspace) {
     let (mut runner, drawn) = (plan.runner(), step::step(&workspace));
     let mut world = World::new(workspace);
     let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
-    // With how many builds there had been in that scope when each was built.
+    // For each known state, the number of builds that there had been in its scope when it was built.
     let (mut taken, mut seen) = (Vec::new(), HashMap::new());
     for number in 0..*steps {
         let step = drawn.new_tree(&mut runner).unwrap().current();
@@ -130,14 +131,15 @@ fn walk(workspace: Workspace) {
             format!("{problem}, step {number} of `{name}`, seed {seed}, after{}", last.collect::<String>())
         };
         let state = world.state();
-        // They share a target directory, so that the first one to ask hides from the other what cargo did not notice.
+        // Both scopes share a target directory. A build for one of them hides a change that cargo did not notice from the
+        // other. So the order alternates.
         let mut scopes = scopes.clone();
         if number % 2 == 1 {
             scopes.reverse();
         }
         let known: Vec<_> = scopes.iter().map(|scope| (*scope, state.clone(), world.circumstances(scope))).collect();
         let came: Vec<_> = scopes.iter().map(|scope| world.get(scope)).collect();
-        // The build may have mended the lock file, and then it is another state.
+        // The build may have mended the lock file, which makes another state.
         let is_lasting = world.state() == state;
         let expected = world.expected(&state);
         for (known, came) in known.into_iter().zip(came) {
@@ -146,7 +148,7 @@ fn walk(workspace: Workspace) {
             let problem = || format!("{}\n{:?}", history(&format!("stale in scope {scope}")), came.as_ref().err());
             assert_eq!(printed, expected.as_ref(), "{}", problem());
             let counts = counts.entry(scope).or_default();
-            // How long what it reads has been remembered is not known of a hit.
+            // A hit does not tell how long its path set has been kept.
             let is_known_since = matches!(came, Ok((Some(_), _))) || !world.workspace.varies;
             match came {
                 Ok((Some(reasons), _)) => {

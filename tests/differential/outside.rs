@@ -1,5 +1,5 @@
-//! What lies outside the checkout: neighbours, a fetched crate that declares files, HEAD of a linked worktree; and a
-//! static library that nothing declares.
+//! A workspace with inputs outside the checkout: neighbours, a fetched crate that declares files, HEAD of a linked
+//! worktree, and a static library that is not declared.
 
 use std::process::Command;
 
@@ -47,7 +47,7 @@ pub(crate) fn outside() -> Workspace {
 
 const SETTINGS: &str = "{repo}/settings.txt";
 
-/// Static libraries whose one function, `name`, returns different numbers.
+/// Returns static libraries whose one function, `name`, returns different numbers.
 pub(crate) fn libraries(name: &str) -> Vec<Form> {
     let directory = tempfile::tempdir().unwrap();
     let run = |program: &str, arguments: &[&str]| {

@@ -1,5 +1,5 @@
-//! What build scripts and macros read without saying so: links, ignored files that a package includes, a listing,
-//! variables; and a script that writes into `src/`.
+//! A workspace whose build scripts and macros read without a declaration: links, ignored files that a package includes, the
+//! names in a directory, and variables. One script writes into `src/`.
 
 use super::form::{Counts, Form, Thing};
 use super::workspace::{Variable, Workspace, fixed, manifest, root_manifest};
@@ -27,7 +27,7 @@ pub(crate) fn scripts() -> Workspace {
             ("packed/src/lib.rs", "pub const DIST: &str = env!(\"DIST\");\n"),
             ("pages/Cargo.toml", &manifest("pages", "[lib]\nproc-macro = true\n")),
             ("pages/src/lib.rs", PAGES),
-            // Not the only file in any of the directories that are listed.
+            // The directories that are listed have other files, too.
             ("app/pages/index.md", "index\n"),
             ("assets/one/always.txt", "one\n"),
             ("assets/two/a.txt", "two\n"),
@@ -58,7 +58,7 @@ pub(crate) fn scripts() -> Workspace {
             Variable::new("SOURCE_DATE_EPOCH", &[None, Some("1"), Some("2")]),
             Variable::new("CPATH", &[None, Some("/one"), Some("/two")]),
         ],
-        // A script that writes into `src/` runs each time, and with it all that depends on it is built.
+        // A script that writes into `src/` runs each time, and then each package that depends on it is built.
         features: &["generated"],
         moves: &[["app/pages/a.md", "app/pages/b.md"], ["assets/one/b.txt", "../assets/b.txt"]],
         ..Workspace::default()

@@ -1,4 +1,5 @@
-//! Sources, features, profiles and versions; what build scripts declare and code includes; a procedural macro.
+//! A workspace with sources, features, profiles and versions, files that build scripts declare and code includes, and a
+//! procedural macro.
 
 use super::form::{Counts, Form, Thing};
 use super::workspace::{Variable, Workspace, fixed, manifest, root_manifest};
@@ -22,7 +23,7 @@ pub(crate) fn sources() -> Workspace {
             ("macros/Cargo.toml", &manifest("macros", "[lib]\nproc-macro = true\n")),
             ("shout/Cargo.toml", &manifest("shout", "")),
             ("shout/src/lib.rs", "pub fn shout() -> &'static str { \"LOUD\" }\n"),
-            // A target that is named may be deleted, and cargo builds other packages all the same.
+            // The target is named, so that its file may be deleted while cargo still builds other packages.
             ("helper/Cargo.toml", &manifest("helper", "[lib]\npath = \"src/lib.rs\"\n")),
             ("unrelated/Cargo.toml", &manifest("unrelated", UNRELATED)),
             ("../external/Cargo.toml", &manifest("external", "")),
@@ -32,7 +33,7 @@ pub(crate) fn sources() -> Workspace {
             Thing::new("Cargo.toml", [(0, false), (1, false), (0, true), (1, true)].map(root)),
             Thing::texts("app/src/main.rs", |value| APP_MAIN.replace("VALUE", &value.to_string())),
             Thing::texts("app/src/part.rs", part).or(Form::program(&part(0))),
-            // What must not stand beside `part.rs`.
+            // This file must not exist beside `part.rs`.
             Thing::texts("app/src/part/mod.rs", part).at_first_absent().weighing(1),
             Thing::texts("assets/banner.txt", text),
             Thing::texts("proto/a.proto", text),

@@ -1,4 +1,4 @@
-//! What may happen to a checkout between two calls.
+//! Defines the steps that happen to a checkout between two calls.
 
 use proptest::prelude::*;
 use proptest::strategy::Union;
@@ -8,14 +8,14 @@ use super::workspace::Workspace;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// A path gets one of its forms, and may be built by hand.
+    /// A path gets one of its forms, and a build by hand may follow.
     Put {
         path: String,
         form: usize,
         times: Times,
         is_built: bool,
     },
-    /// A path is gone, whether or not the build can do without.
+    /// A path is removed, even if the build needs it.
     Delete {
         path: String,
     },
@@ -26,7 +26,7 @@ pub(crate) enum Step {
     Swap {
         paths: [&'static str; 2],
     },
-    /// What is at the first path goes to the second.
+    /// The content of the first path goes to the second.
     Move {
         paths: [&'static str; 2],
     },
@@ -36,9 +36,9 @@ pub(crate) enum Step {
     Stash {
         build_between: bool,
     },
-    /// A build that is typed in a terminal.
+    /// The user builds with cargo in a terminal.
     OwnBuild,
-    /// Where everything is as it was, or as in the checkout that is left.
+    /// The walk goes on in another checkout: with the state that it had, or with that of the checkout that is left.
     OtherCheckout {
         which: usize,
         carrying: bool,
@@ -56,11 +56,11 @@ pub(crate) enum Step {
     Features {
         enabled: bool,
     },
-    /// Nothing, until everything is old enough to be kept by a stat cache.
+    /// Nothing happens until everything is old enough to have settled.
     Settle,
 }
 
-/// Drawn by weight: what cargo is known to be fooled by comes often.
+/// Returns the strategy that draws a step by its weight. Changes that are known to deceive cargo come often.
 pub(crate) fn step(workspace: &Workspace) -> BoxedStrategy<Step> {
     let times = || prop_oneof![Just(Times::Now), Just(Times::Older), Just(Times::Equal)];
     let other_checkout = (0..workspace.checkouts.len(), any::<bool>())

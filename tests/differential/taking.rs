@@ -1,4 +1,4 @@
-//! Taking steps.
+//! Takes steps.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -78,7 +78,7 @@ impl World {
         self.cargo_build().output().unwrap();
     }
 
-    /// Commits, and goes to a branch that may be new. No two worktrees of one repository can be on the same.
+    /// Commits, and switches to a branch that may be new. Two worktrees of one repository cannot be on the same branch.
     fn switch(&self, which: u8) {
         self.commit();
         let branch = match self.workspace.checkouts[self.current] {
@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    /// After what does not build, which few steps alone would undo.
+    /// Restores a state that builds. Few steps alone would do so.
     pub(crate) fn mend(&mut self) {
         for thing in &self.workspace.things {
             let path = self.at(&thing.path);

@@ -1,5 +1,5 @@
-//! What steers builds from outside: wrappers of rustc, and flags from variables, configuration and files. Nothing here
-//! binds a binary to its checkout.
+//! A workspace that is steered from outside: by wrappers of rustc, and by flags from variables, configuration and files. No
+//! binary of it has a bond.
 
 use super::form::{Counts, Form, Thing};
 use super::workspace::{Variable, Workspace, fixed, manifest, root_manifest};
@@ -57,7 +57,7 @@ fn source(text: &str, value: u8) -> String {
     format!("{TOLD}{}", text.replace("VALUE", &value.to_string()))
 }
 
-/// Names a linker script, or a linker that defines a symbol, where linkers can do that.
+/// Returns a configuration that names a linker script, or a linker that defines a symbol, if linkers can do that here.
 fn configuration() -> Thing {
     let configuration = |flags: &str, more: &str| {
         let flags = format!("\"--cfg=configured\", \"-Crelocation-model=static\", {flags}");
@@ -75,7 +75,7 @@ fn linker(value: u8) -> Form {
     Form::program(&format!("#!/bin/sh\nexec cc \"$@\" -Wl,--defsym,LIMIT=0x{value}234\n"))
 }
 
-/// In both crates, since a wrapper may be for either alone.
+/// The code is in both crates, since a wrapper may apply to one alone.
 const TOLD: &str = r#"#![allow(unexpected_cfgs)]
 
 pub fn told() -> String {

@@ -1,5 +1,6 @@
-//! What is read and declared by nobody: a directory that a macro embeds, headers, libraries and linker scripts, what a build
-//! script looks for, lists and follows, what a fetched macro finds from where it expands; and files that nobody reads.
+//! A workspace with inputs that are not declared: a directory that a macro embeds; headers, libraries and linker scripts;
+//! files that a build script looks for, lists and follows; and files that a fetched macro finds from the place where it
+//! expands. Some of its files are never read.
 
 use super::form::{Counts, Form, Thing};
 use super::outside::libraries;
@@ -37,7 +38,7 @@ pub(crate) fn undeclared() -> Workspace {
             ("vendor/vendored/Cargo.toml", &manifest("vendored", "[lib]\nproc-macro = true\n")),
             ("vendor/vendored/.cargo-checksum.json", "{\"files\":{}}"),
             ("vendor/vendored/src/lib.rs", VENDORED),
-            // So that each directory is there in every state: an empty one is not the same as none.
+            // Each directory exists in every state: an empty one is not the same as none.
             ("app/embedded/deep/index.md", "index\n"),
             ("../deep/index.md", "index\n"),
             ("migrations/0.sql", "0\n"),
@@ -130,7 +131,7 @@ const BESIDE: &str = "../../beside.txt";
 const VERSION_ONE: &str = "../versions/one";
 const RUSTFLAGS: &str = "--cfg=flags -Clink-arg=-Wl,-T,{repo}/link/flags.x";
 
-/// A linker script that defines a number.
+/// Returns a linker script that defines a number.
 fn section(name: &str, value: u8) -> String {
     format!("SECTIONS {{ .{name} : ALIGN(4) {{ {} = .; LONG({value}) }} }} INSERT AFTER .data;\n", name.to_uppercase())
 }
@@ -155,7 +156,7 @@ replace-with = "vendored"
 directory = "vendor"
 "#;
 
-/// Names places from the root of the workspace, where rustc and its linker start.
+/// Names places from the root of the workspace, in which rustc and its linker start.
 const APP_BUILD: &str = r#"
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -251,7 +252,7 @@ pub fn migrations(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
 }
 "#;
 
-/// Takes the first settings of several, and what comes with the package.
+/// Takes the first of several settings, and the files that come with the package.
 const VENDORED: &str = r#"
 use std::fs;
 

@@ -1,7 +1,7 @@
-//! The checkouts of one walk, with everything around them, and the choices that are not files.
+//! Holds the checkouts of one walk, with everything around them, and the choices that are not files.
 //!
 //! Each checkout is alone in its directory, so that each has neighbours of its own. cargo's home and git's configuration
-//! are the walk's own, too, and what cargo fetches comes from a repository beside the checkouts.
+//! belong to the walk, too. cargo fetches from a repository beside the checkouts.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -16,15 +16,15 @@ pub(crate) struct World {
     pub(crate) workspace: Workspace,
     pub(crate) base: PathBuf,
     pub(crate) checkouts: Vec<PathBuf>,
-    /// The checkout that steps are taken in.
+    /// The number of the checkout in which steps are taken.
     pub(crate) current: usize,
     pub(crate) cache: PathBuf,
     pub(crate) shared_target: bool,
-    /// True if the workspace's features are.
+    /// True if the workspace's features are enabled.
     pub(crate) enabled: bool,
-    /// Which of its values each variable has.
+    /// The number of the value that each variable has.
     pub(crate) values: BTreeMap<&'static str, usize>,
-    /// What clean builds print, by state.
+    /// The output of clean builds, by state; none for a state that does not build.
     pub(crate) oracle: HashMap<String, Option<String>>,
     pub(crate) calls: u32,
 }
@@ -58,7 +58,7 @@ impl World {
         world
     }
 
-    /// Makes the repository with a crate to fetch; its commits.
+    /// Makes the repository of the fetched crate. Returns its commits.
     fn make_fetched(&self) -> Vec<String> {
         let directory = self.base.join("fetched");
         let commit = |files: &Vec<(&str, String)>| {
@@ -74,7 +74,7 @@ impl World {
         self.workspace.fetched.iter().map(commit).collect()
     }
 
-    /// Puts real paths and commits into the texts of the workspace.
+    /// Replaces placeholders in the texts of the workspace by real paths and commits.
     fn fill_in(&mut self, commits: &[String]) {
         let mut fixed = std::mem::take(&mut self.workspace.fixed);
         fixed.iter_mut().for_each(|(_, text)| *text = self.filled(text, commits));
@@ -120,7 +120,7 @@ impl World {
             thing.forms[0].put(&self.at(&thing.path), Times::Now);
         }
         if number == 0 {
-            // The only time that something is fetched.
+            // This is the only time that something is fetched.
             let mut lock = Command::new("cargo");
             self.with_env(lock.args(["generate-lockfile", "--quiet"]).current_dir(&repo));
             let output = lock.env("CARGO_NET_OFFLINE", "false").output().unwrap();
@@ -133,7 +133,7 @@ impl World {
         &self.checkouts[self.current]
     }
 
-    /// Where `path`, which begins at the checkout, is on disk.
+    /// Returns the path on disk of `path`, which begins at the checkout.
     pub(crate) fn at(&self, path: &str) -> PathBuf {
         let repo = self.repo();
         match (path.strip_prefix("../../"), path.strip_prefix("../")) {
@@ -143,13 +143,13 @@ impl World {
         }
     }
 
-    /// What a variable has for a value.
+    /// Returns the value of a variable.
     pub(crate) fn value(&self, name: &str) -> Option<&'static str> {
         let variable = self.workspace.variables.iter().find(|variable| variable.name == name).unwrap();
         variable.values[self.values[name]]
     }
 
-    /// The variables of every build.
+    /// Returns the variables of every build.
     pub(crate) fn env(&self) -> BTreeMap<String, String> {
         let keep = ["PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
         let mut env: BTreeMap<String, String> =
@@ -180,12 +180,12 @@ impl World {
         assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Runs what may fail.
+    /// Runs a program, which may fail.
     pub(crate) fn attempt(&self, directory: &Path, program: &str, arguments: &[&str]) -> Output {
         self.with_env(Command::new(program).args(arguments).current_dir(directory)).output().unwrap()
     }
 
-    /// What git prints, where it does not fail.
+    /// Returns git's output; none if git fails.
     pub(crate) fn git(&self, arguments: &[&str]) -> Option<String> {
         let output = self.attempt(self.repo(), "git", arguments);
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())
@@ -196,7 +196,7 @@ impl World {
         self.run(self.repo(), "git", &["commit", "--quiet", "--allow-empty", "--message", "step"]);
     }
 
-    /// The command line of a build in the current checkout, but for the target directory.
+    /// Returns the command line of a build in the current checkout, without the target directory.
     pub(crate) fn cargo_build(&self) -> Command {
         let mut command = Command::new("cargo");
         command.args(["build", "-p", "app", "--bin", "app", "--release", "--quiet", "--offline"]);

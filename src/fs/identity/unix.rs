@@ -30,7 +30,7 @@ pub(super) fn file_id(metadata: &Metadata) -> Option<FileId> {
 }
 
 pub(super) fn bytes_on_disk(metadata: &Metadata) -> u64 {
-    // Of 512 bytes each, whatever the file system's own are.
+    // `st_blocks` counts units of 512 bytes on every file system.
     metadata.blocks().saturating_mul(512)
 }
 

@@ -1,10 +1,9 @@
-//! git's own files: which repository a directory has, its HEAD, and what decides over its rules.
+//! Reads git's own files: the repository of a worktree, and its HEAD.
 //!
-//! Promises: nothing is spawned, no variable that redirects git is followed, nothing is written. Every file that the
-//! answers come from is told, those that might come to be included, so that they need not be read again while none of
-//! them has changed.
-//! Does not promise: to read repositories whose references are kept as a `reftable`, or whose HEAD is a link that leads to
-//! no file. It says so.
+//! Promises: it spawns nothing, writes nothing, and follows no variable that redirects git. [`seen`] lists every file that
+//! the answers depend on, so that they need not be read again while all of these are unchanged.
+//! Does not promise: to read repositories that keep their references as a `reftable`, or whose HEAD is a link that leads to
+//! no file. For these, [`open`] returns a problem that says so.
 
 use std::path::{Path, PathBuf};
 
@@ -14,15 +13,15 @@ use crate::error::Error;
 use crate::fs::files;
 use crate::inputs::remember::dependency::WatchedPath;
 
-/// More symbolic references in a row than any repository has.
+/// A limit against circles. No repository has as many symbolic references in a row.
 const MOST_REFERENCES: usize = 5;
 
-/// Why a repository cannot be read, and what to do about it.
+/// The reason why a repository cannot be read, and the remedy.
 #[derive(Debug)]
 pub(crate) struct Problem {
     what: String,
     hint: &'static str,
-    /// True if it is a repository all the same.
+    /// True if git itself can read the repository.
     pub(crate) is_known: bool,
 }
 
@@ -32,16 +31,18 @@ impl From<String> for Problem {
     }
 }
 
+/// True if the repository keeps its references as a reftable.
+///
 /// <https://git-scm.com/docs/reftable>
 fn is_reftable(repository: &gix::Repository) -> bool {
     let format = repository.config_snapshot().string("extensions.refStorage");
     format.is_some_and(|format| format.eq_ignore_ascii_case(b"reftable"))
 }
 
-/// Opens the repository of a worktree without spawning git and without heeding variables that redirect it, or any
-/// configuration but its own.
+/// Opens the repository of a worktree. It spawns no git, and reads no variable that redirects git and no configuration but
+/// the repository's own.
 pub(crate) fn open(worktree: &Path) -> Result<gix::Repository, Problem> {
-    // Whatever else stands there would be waited for.
+    // Opening a FIFO would wait for its other end.
     if let Some(path) = files_of(worktree).into_iter().find(|path| path.metadata().is_ok_and(|it| !it.is_file())) {
         return Err(format!("`{}` is not a regular file", path.display()).into());
     }
@@ -53,7 +54,7 @@ pub(crate) fn open(worktree: &Path) -> Result<gix::Repository, Problem> {
             is_known: true,
         });
     }
-    // Whose the directory is may change, and nothing that the configuration names is run here.
+    // Trusting the directory whatever its owner is safe: nothing that its configuration names is run here.
     let options = gix::open::Options::isolated().with(gix::sec::Trust::Full);
     let repository: gix::Repository = options.open(worktree).map_err(|error| error.to_string())?.into();
     if is_reftable(&repository) {
@@ -66,7 +67,7 @@ pub(crate) fn open(worktree: &Path) -> Result<gix::Repository, Problem> {
     Ok(repository)
 }
 
-/// Where what belongs to this worktree alone is.
+/// Returns the directory with the files of this worktree alone.
 fn git_directory(worktree: &Path) -> PathBuf {
     let pointer = worktree.join(".git");
     match files::read_to_string(&pointer) {
@@ -75,18 +76,18 @@ fn git_directory(worktree: &Path) -> PathBuf {
     }
 }
 
-/// Where what belongs to all worktrees of the repository is, by the directory of one of them.
+/// Returns the directory with the files of all worktrees of a repository; `git` is the directory of one worktree.
 fn common_directory(git: &Path) -> PathBuf {
     files::read_to_string(&git.join("commondir")).map_or_else(|_| git.to_owned(), |common| git.join(common.trim()))
 }
 
-/// The files that change when the commit or the branch at HEAD does, there or not.
+/// Returns the files that change when the commit or the branch at HEAD does, there or not.
 pub(crate) fn head_files(worktree: &Path) -> Vec<PathBuf> {
     let packed = common_directory(&git_directory(worktree)).join("packed-refs");
     head_and_branch(worktree).into_iter().chain([packed]).collect()
 }
 
-/// The files that tell nothing but the commit and the branch at HEAD, there or not.
+/// Returns the files that hold nothing but the commit and the branch at HEAD, there or not.
 pub(crate) fn head_and_branch(worktree: &Path) -> Vec<PathBuf> {
     let git = git_directory(worktree);
     let head = git.join("HEAD");
@@ -95,7 +96,7 @@ pub(crate) fn head_and_branch(worktree: &Path) -> Vec<PathBuf> {
     [head].into_iter().chain(reference).collect()
 }
 
-/// Those of git's own files that are read first.
+/// Returns the files of git that opening a repository reads.
 fn files_of(worktree: &Path) -> Vec<PathBuf> {
     let git = git_directory(worktree);
     let common = common_directory(&git);
@@ -113,15 +114,15 @@ pub(crate) fn unusable(path: &Path, problem: impl Into<Problem>) -> Error {
     }
 }
 
-/// What HEAD stands for.
+/// The commit and the references at HEAD.
 pub(crate) struct Head {
-    /// None when there is none yet.
+    /// None before the first commit.
     pub(crate) commit: Option<String>,
-    /// The references that it stands for, one after the other.
+    /// The symbolic references from HEAD on, each of which names the next.
     names: Vec<gix::refs::FullName>,
 }
 
-/// HEAD, over as many symbolic references as lead to its commit.
+/// Follows HEAD over symbolic references to its commit.
 pub(crate) fn head(repository: &gix::Repository) -> Result<Head, String> {
     let mut head = Head { commit: None, names: Vec::new() };
     let mut next = match linked(repository) {
@@ -152,13 +153,13 @@ pub(crate) fn head(repository: &gix::Repository) -> Result<Head, String> {
 }
 
 impl Head {
-    /// The branch that is checked out, whether it has a commit yet or not.
+    /// Returns the branch that is checked out, even if it has no commit yet.
     pub(crate) fn branch(&self) -> Option<&gix::refs::FullName> {
         self.names.first()
     }
 }
 
-/// The reference that HEAD is a symbolic link to, as git made it before it had files for that.
+/// Returns the reference that HEAD links to, if HEAD is a symbolic link, as early versions of git made it.
 ///
 /// <https://git-scm.com/docs/git-symbolic-ref#_notes>
 fn linked(repository: &gix::Repository) -> Option<gix::refs::FullName> {
@@ -167,7 +168,8 @@ fn linked(repository: &gix::Repository) -> Option<gix::refs::FullName> {
     if name.starts_with(b"refs/") { gix::refs::FullName::try_from(name.as_ref()).ok() } else { None }
 }
 
-/// Every file that HEAD, and the rules that hold in the whole repository come from, but for those of its configuration.
+/// Returns the files that HEAD and the rules of the whole repository come from. `git_config` lists the files that the
+/// configuration includes.
 pub(crate) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -> Vec<WatchedPath> {
     let (git, common) = (repository.git_dir(), repository.common_dir());
     let mut paths = vec![
@@ -178,7 +180,7 @@ pub(crate) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -
         common.join("info").join("exclude"),
         common.join("packed-refs"),
     ];
-    // A directory of that name changes with every lock that git takes in it.
+    // If `.git` is a directory, its times change with every lock that git takes in it.
     let pointer = worktree.join(".git");
     if pointer.is_file() {
         paths.push(pointer);
@@ -187,10 +189,11 @@ pub(crate) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -
     paths.extend(names.flat_map(|name| [git.join(&name), common.join(&name)]));
     paths.sort();
     paths.dedup();
-    // Without these it is no repository. Their times tell of objects and references, which are none of our business.
+    // Without these it is no repository. Only their place is watched, since their times change with each object and
+    // reference.
     let needed = [git.to_owned(), common.join("objects"), common.join("refs")];
     let needed = needed.iter().map(|path| WatchedPath::place(path));
-    // Where a link leads nowhere, it is not seen to lead elsewhere.
+    // A link that leads to no file says nothing about later changes to its target.
     let linked = git.join("HEAD").is_symlink().then(WatchedPath::never);
     paths.iter().map(|path| WatchedPath::at(path)).chain(needed).chain(linked).collect()
 }

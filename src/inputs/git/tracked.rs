@@ -1,8 +1,8 @@
-//! What git's index tracks, in the order in which a walk comes past it.
+//! Lists the paths in git's index, in the order in which a walk reaches them.
 //!
-//! Promises: a path counts as tracked whatever the index says of the file (assume-unchanged, skip-worktree,
-//! intent-to-add, unmerged).
-//! Does not promise: anything about what is on disk.
+//! Promises: a path counts as tracked whatever flags it has in the index: assume-unchanged, skip-worktree, intent-to-add,
+//! unmerged.
+//! Does not promise: anything about the files on disk.
 
 use std::ops::Range;
 
@@ -12,8 +12,8 @@ use gix::index::entry::Mode;
 use super::repository;
 use super::worktree;
 
-/// True if git tracks the file at `path`, in the worktree around it. cargo goes by git's rules where this holds for a
-/// package's manifest.
+/// True if git tracks the file at `path` in the worktree around it. cargo lists a package by git's rules if this is true of
+/// the package's manifest.
 ///
 /// <https://github.com/rust-lang/cargo/blob/0.90.0/src/cargo/sources/path.rs#L600-L640>
 pub(crate) fn is_tracked(path: &std::path::Path) -> bool {
@@ -29,12 +29,12 @@ pub(crate) struct Tracked<'a>(Vec<Path<'a>>);
 
 struct Path<'a> {
     path: &'a BStr,
-    /// Neither a submodule nor, in a sparse index, a directory.
+    /// False for a submodule, and for a directory in a sparse index.
     is_file: bool,
 }
 
 impl<'a> Tracked<'a> {
-    /// Those below `lead`, which is empty or ends in a slash, relative to it.
+    /// Lists the paths of `index` below `lead`, relative to it. `lead` is empty or ends in a slash.
     pub(crate) fn of(index: &'a gix::index::State, lead: &BStr) -> Self {
         let path = |entry: &'a gix::index::Entry| {
             let is_file = !entry.mode.contains(Mode::COMMIT) && !entry.mode.contains(Mode::DIR);
@@ -42,9 +42,9 @@ impl<'a> Tracked<'a> {
             Some(Path { path, is_file })
         };
         let mut paths: Vec<_> = index.entries().iter().filter_map(path).collect();
-        // git keeps it sorted; whoever else has written it may not have.
+        // git writes them sorted; another program may not.
         paths.sort_by_key(|path| path.path);
-        // An unmerged path is there up to three times.
+        // An unmerged path has up to three entries.
         paths.dedup_by(|later, earlier| {
             let is_same = later.path == earlier.path;
             earlier.is_file |= is_same && later.is_file;
@@ -53,7 +53,7 @@ impl<'a> Tracked<'a> {
         Self(paths)
     }
 
-    /// Those of no repository.
+    /// Returns an empty list, as for a workspace without git.
     pub(crate) fn none() -> Self {
         Self(Vec::new())
     }
@@ -66,35 +66,35 @@ impl<'a> Tracked<'a> {
         self.0.binary_search_by_key(&path, |tracked| tracked.path).is_ok_and(|at| self.0[at].is_file)
     }
 
-    /// The files of `range`.
+    /// Returns the files in `range`.
     pub(crate) fn files(&self, range: Range<usize>) -> impl Iterator<Item = &'a BStr> {
         self.0[range].iter().filter(|tracked| tracked.is_file).map(|tracked| tracked.path)
     }
 
-    /// A walk past all of them.
+    /// Returns the range of all paths, at the start of a walk.
     pub(crate) fn all(&self) -> Range<usize> {
         0..self.0.len()
     }
 
-    /// Takes what stands before `path` from the start of `rest`.
+    /// Takes the paths before `path` from the start of `rest`.
     pub(crate) fn take_before(&self, rest: &mut Range<usize>, path: &BStr) -> Range<usize> {
         let count = self.0[rest.clone()].iter().take_while(|tracked| tracked.path < path).count();
         take(rest, count)
     }
 
-    /// Takes `path` from the start of `rest`, if it is the file that stands there.
+    /// Takes `path` from the start of `rest`, if it is next and is a file.
     pub(crate) fn take_file(&self, rest: &mut Range<usize>, path: &BStr) -> bool {
         let is_next = rest.clone().next().is_some_and(|next| self.0[next].path == path && self.0[next].is_file);
         is_next && !take(rest, 1).is_empty()
     }
 
-    /// Takes what is below `directory`, which ends in a slash, from the start of `rest`.
+    /// Takes the paths below `directory`, which ends in a slash, from the start of `rest`.
     pub(crate) fn take_below(&self, rest: &mut Range<usize>, directory: &BStr) -> Range<usize> {
         let count = self.0[rest.clone()].partition_point(|tracked| tracked.path.starts_with(directory));
         take(rest, count)
     }
 
-    /// True if `path` is a submodule.
+    /// True if `path` is a submodule, or a directory in a sparse index.
     pub(crate) fn is_submodule(&self, path: &BStr) -> bool {
         self.0.binary_search_by_key(&path, |tracked| tracked.path).is_ok_and(|at| !self.0[at].is_file)
     }

@@ -1,8 +1,9 @@
-//! Which git worktree a cargo workspace lies in.
+//! Finds the git worktree that a cargo workspace lies in.
 //!
-//! Promises: the nearest directory from the workspace upwards that git would take for the top of a worktree, up to the root
-//! of the file system that it lies on. What stands in the workspace itself under the name `.git` must be a repository.
-//! Does not promise: to heed `GIT_CEILING_DIRECTORIES`; no variable redirects the look.
+//! Promises: it is the nearest directory, from the workspace upwards, that git would take for the top of a worktree. The
+//! search ends at the root of the file system that the workspace lies on. The workspace itself is the top if it has
+//! anything called `.git`.
+//! Does not promise: to follow `GIT_CEILING_DIRECTORIES`; no variable redirects the search.
 //!
 //! <https://git-scm.com/docs/git#Documentation/git.txt-codeGITDISCOVERYACROSSFILESYSTEMcode>
 
@@ -14,15 +15,15 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use super::ignore::GITIGNORE;
 use crate::inputs::remember::dependency::WatchedPath;
 
-/// A worktree, and where in it the workspace is.
+/// A worktree, and the place of the workspace in it.
 pub(crate) struct Worktree {
-    /// Its top.
+    /// The top directory.
     pub(crate) top: PathBuf,
-    /// The workspace's directory below the top; empty when it is the top.
+    /// The workspace's path below the top; empty if it is the top.
     pub(crate) lead: PathBuf,
 }
 
-/// The worktree around the workspace at `root`; none without git.
+/// Returns the worktree around the workspace at `root`; none without git.
 pub(crate) fn around(root: &Path) -> Option<Worktree> {
     let device = root.metadata().ok().map(|metadata| device(&metadata));
     let on_one_device = |above: &&Path| above.metadata().ok().map(|metadata| self::device(&metadata)) == device;
@@ -32,7 +33,8 @@ pub(crate) fn around(root: &Path) -> Option<Worktree> {
     Some(Worktree { top: top.to_owned(), lead })
 }
 
-/// Everything that decides which worktree it is: whether the directories from the workspace upwards have a `.git`.
+/// Records everything that decides which worktree it is: the `.git` of each directory from the workspace to the top, there
+/// or not.
 pub(crate) fn seen(root: &Path) -> Vec<WatchedPath> {
     let top = around(root).map(|worktree| worktree.top);
     let inside = root.ancestors().take_while(|above| Some(*above) != top.as_deref());
@@ -40,7 +42,7 @@ pub(crate) fn seen(root: &Path) -> Vec<WatchedPath> {
     absent.chain(top.as_ref().map(|top| WatchedPath::place(&top.join(".git")))).collect()
 }
 
-/// A path in git's form, with a slash behind it unless it is empty.
+/// Returns a path in git's form, with a slash at the end unless it is empty.
 pub(crate) fn in_git_form(path: &Path) -> BString {
     let bytes = BString::from(path.as_os_str().as_encoded_bytes());
     let mut path = gix::path::to_unix_separators_on_windows(bytes).into_owned();
@@ -50,7 +52,7 @@ pub(crate) fn in_git_form(path: &Path) -> BString {
     path
 }
 
-/// The ignore files above a workspace in its worktree, there or not.
+/// Records the ignore files above a workspace in its worktree, there or not.
 pub(crate) fn rules_above(top: &Path, lead: &BStr) -> Vec<WatchedPath> {
     let directories = lead.find_iter("/").scan(0, |start, slash| {
         let above = lead[..*start].as_bstr();
@@ -61,12 +63,12 @@ pub(crate) fn rules_above(top: &Path, lead: &BStr) -> Vec<WatchedPath> {
     directories.filter_map(on_disk).map(|path| WatchedPath::at(&path)).collect()
 }
 
-/// True if anything of that name is there.
+/// True if `directory` has anything called `.git`.
 fn has_git(directory: &Path) -> bool {
     directory.join(".git").symlink_metadata().is_ok()
 }
 
-/// True if git would take what stands at `path` for a repository: a file that names one, or a directory with what each has.
+/// True if git would take `path` for a repository: a file that names one, or a directory with the files that each has.
 ///
 /// <https://git-scm.com/docs/gitrepository-layout>
 fn is_repository(path: &Path) -> bool {
@@ -79,7 +81,7 @@ fn device(metadata: &Metadata) -> u64 {
     metadata.dev()
 }
 
-/// Drives have roots of their own.
+/// Returns the same number for all paths, since each drive has a root of its own.
 #[cfg(not(unix))]
 fn device(_: &Metadata) -> u64 {
     0

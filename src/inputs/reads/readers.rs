@@ -1,7 +1,7 @@
-//! Which runs of a build read what, for a person.
+//! Names the runs of a build and the inputs that each read, to explain a binary to a person.
 //!
-//! Promises: each name is one that an inventory has, or a directory that it has with everything in it.
-//! Does not promise: to tell of a run that reads nothing which counts.
+//! Promises: each name is one that the inventory has, or a directory whose files it has.
+//! Does not promise: to list a run that read no input.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::model::marks::Marked;
 use crate::model::portable_path::PortablePath;
 use crate::model::tree::TreePath;
 
-/// The runs of `observation`, a build in `root`.
+/// Returns the runs of `observation`, which is of a build in `root`.
 #[must_use]
 pub fn readers(observation: &Observation, root: &Path) -> Vec<Reader> {
     let runs = observation.packages.values().flat_map(|reads| reads.runs.iter().map(move |run| (reads, run)));
@@ -38,7 +38,7 @@ fn reader(reads: &PackageReads, run: &Run, root: &Path) -> Reader {
         is_script: run.is_script,
         inputs,
         variables: run.variables.clone(),
-        // Nobody asks what hides in a crate that has nothing to do with the checkout and reads nothing of it.
+        // In a crate from elsewhere, an opaque run of rustc is not shown: it does not concern the checkout.
         opaque: run.opaque.clone().filter(|_| reads.is_local || run.is_script),
     }
 }

@@ -1,7 +1,9 @@
-//! What files of the system hold.
+//! Digests files of the system.
 //!
-//! Promises: their bytes count, and are read once: what has the identity that it had is what it was. Absence counts.
-//! Does not promise: to look at any of them while its directory, and each on the way to what it leads to, is as it was.
+//! Promises: they count by their bytes. A file is read again only when its identity changes. An absent file counts as
+//! absent.
+//! Does not promise: to look at a file each time. A look holds while the identities of its directory, and of each directory
+//! on the way over links, are unchanged.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -18,23 +20,23 @@ use crate::inputs::scan::content;
 use crate::model::fingerprint::Digest;
 use crate::model::tree::TreePath;
 
-/// What is known of one file.
+/// The record of one file.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Known {
     stat: StatIdentity,
     digest: Digest,
 }
 
-/// What files of the system were found to hold, by one call.
+/// The contents of system files, as far as one call knows them.
 pub struct SystemContents {
     stat_caches: PathBuf,
-    /// With what is known from earlier calls, as soon as that is asked for.
+    /// The contents from earlier calls and this one, loaded when they are first needed.
     known: OnceCell<(Stamp, RefCell<HashMap<PathBuf, Known>>)>,
     has_read: Cell<bool>,
 }
 
 impl SystemContents {
-    /// What earlier calls have found is in `stat_caches`.
+    /// Makes the contents of one call. The records of earlier calls are taken from `stat_caches`.
     #[must_use]
     pub fn new(stat_caches: PathBuf) -> Self {
         Self { stat_caches, known: OnceCell::new(), has_read: Cell::new(false) }
@@ -56,7 +58,7 @@ impl SystemContents {
         })
     }
 
-    /// What is to be kept, if anything was read since this was asked last.
+    /// Returns the records to be saved, if a file was read since the last call of this function.
     #[must_use]
     pub fn unsaved(&self) -> Option<Unsaved> {
         self.has_read.take().then(|| {
@@ -71,14 +73,14 @@ impl SystemContents {
         })
     }
 
-    /// What the `files` of one directory hold, as one digest.
+    /// Returns one digest for the contents of `files`, which lie in one directory.
     pub(crate) fn digest(&self, files: &[PathBuf]) -> Result<Digest> {
         let files = files.iter().map(|file| Ok((name(file), self.one(file)?)));
         let files: Vec<_> = files.collect::<Result<_>>()?;
         Ok(Digest::of(serde_json::to_vec(&files).expect("escaped names and digests always become JSON")))
     }
 
-    /// None of what is no file.
+    /// Returns the digest of `file`; none if it is no regular file.
     fn one(&self, file: &Path) -> Result<Option<Digest>> {
         let now = file.metadata().ok().filter(std::fs::Metadata::is_file);
         let Some(now) = now.map(|metadata| StatIdentity::of(&metadata)) else { return Ok(None) };
@@ -93,7 +95,7 @@ impl SystemContents {
     }
 }
 
-/// `directory`, or the uppermost one on the way to it that is not there: nothing is below that.
+/// Returns `directory` if it exists, or else the uppermost absent directory on the way to it. Nothing can be below that.
 fn there_or_first_absent(directory: &Path) -> &Path {
     let above = directory.ancestors().take_while(|above| !above.exists());
     above.last().unwrap_or(directory)
@@ -103,12 +105,12 @@ fn name(file: &Path) -> TreePath {
     TreePath(file.file_name().unwrap_or_default().as_encoded_bytes().into())
 }
 
-/// Before the `files` of `directory` are looked at: it has to be as it was, and each that a link leads through.
+/// Watches `directory`, and each directory that links of `files` lead through. The caller looks at the files afterwards.
 pub(crate) fn watch_directories(directory: &Path, files: &[PathBuf], recorder: &Recorder) {
     recorder.at(there_or_first_absent(directory));
     for file in files {
         let mut place = file.clone();
-        // As many as the system follows.
+        // Linux follows as many links in a path.
         for _ in 0..40 {
             let Ok(target) = place.read_link() else { break };
             let Some(above) = place.parent() else { break };

@@ -1,8 +1,8 @@
-//! Telling later, with one `stat` each, whether what was looked at is still as it was.
+//! Records what a look depends on, so that one `stat` each tells later whether the look would find the same.
 //!
-//! Promises: if every [`WatchedPath`] of a look [`holds`](WatchedPath::holds), and each was settled when it was taken, the same look
-//! would find the same again. A path where nothing was counts as long as nothing is there.
-//! Does not promise: to see a link that leads to the same file by another way, except where its target counts.
+//! Promises: if every [`WatchedPath`] of a look [`holds`](WatchedPath::holds), and each had settled when it was taken, the same look
+//! finds the same again. An absent path holds as long as it is absent.
+//! Does not promise: to notice that a link leads to the same file by another way, except where its target counts.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,34 +17,34 @@ use crate::fs::identity::{Stamp, StatIdentity};
 use crate::model::tree::TreePath;
 use crate::request::Environment;
 
-/// A path, and what stood behind it when it was looked at.
+/// A path, and the stat identity that it had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WatchedPath {
     path: TreePath,
     stat: Option<StatIdentity>,
-    /// What the path leads to, where that counts by its name, too.
+    /// The resolved path, where that counts, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<TreePath>,
-    /// True if only which file it is counts, and not what happened to it.
+    /// True if only the place counts, which is the file's number, device and type, and not its content or times.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     place_only: bool,
-    /// True if what stands at the path itself counts, and not what it leads to.
+    /// True if the link at the path counts, and not the file that it leads to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_link: bool,
 }
 
 impl WatchedPath {
-    /// What stands at `path`, or at what it leads to.
+    /// Records the file at `path`, with links followed.
     pub(crate) fn at(path: &Path) -> Self {
         Self { path: bytes_of(path), stat: identity(path), target: None, place_only: false, is_link: false }
     }
 
-    /// What stands at `path`, or at what it leads to, and what that is called.
+    /// Records the file at `path`, with links followed, and its resolved path.
     pub(crate) fn with_target(path: &Path) -> Self {
         Self { target: target(path), ..Self::at(path) }
     }
 
-    /// What stands at `path` itself; of a directory, which one.
+    /// Records the file or link at `path` itself; for a directory, only its place.
     pub(crate) fn of_link(path: &Path) -> Self {
         let found = fs::symlink_metadata(path).ok();
         let place_only = found.as_ref().is_some_and(fs::Metadata::is_dir);
@@ -53,7 +53,7 @@ impl WatchedPath {
         Self { path: bytes_of(path), stat, target: None, place_only, is_link: true }
     }
 
-    /// That there is something at `path`, and which directory or file.
+    /// Records which file or directory is at `path`, with links followed, but not its times.
     pub(crate) fn place(path: &Path) -> Self {
         Self {
             path: bytes_of(path),
@@ -64,7 +64,7 @@ impl WatchedPath {
         }
     }
 
-    /// A look that cannot be relied on.
+    /// Returns a record that never holds.
     pub(crate) fn never() -> Self {
         let path = TreePath(BString::default());
         Self { path, stat: Some(StatIdentity::default()), target: None, place_only: false, is_link: false }
@@ -74,7 +74,7 @@ impl WatchedPath {
         gix::path::from_bstr(self.path.0.as_bstr()).ok().map(|path| path.into_owned())
     }
 
-    /// True if it is as it was.
+    /// True if the file is the one that was seen.
     pub(crate) fn holds(&self) -> bool {
         self.on_disk().is_some_and(|path| {
             let now = if self.is_link { identity_of_link(&path) } else { identity(&path) };
@@ -83,15 +83,15 @@ impl WatchedPath {
         })
     }
 
-    /// True if it would show if it were not; `stamp` was taken before the look.
+    /// True if any change to the file is certain to show. `stamp` was taken before the look.
     pub(crate) fn is_settled(&self, stamp: &Stamp) -> bool {
         self.place_only || self.stat.is_none_or(|stat| stat.is_settled(stamp))
     }
 
-    /// Never holds, if a change to it might not show.
+    /// Makes this record fail to hold, unless a change to the file is certain to show.
     pub(crate) fn doubt_unless(&mut self, settled: &mut Settled) {
         let path = self.path.0.as_bstr();
-        // What a link leads to may be gone or elsewhere.
+        // The target of a link may be gone or lie on another file system. The link's own directory does not.
         let path =
             if self.is_link { path.rfind_byte(b'/').map_or(path, |slash| path[..slash].as_bstr()) } else { path };
         if let Some(stat) = self.stat
@@ -101,7 +101,7 @@ impl WatchedPath {
         }
     }
 
-    /// Never holds, if a change to it might not show.
+    /// Makes this record fail to hold, unless a change to the file is certain to show.
     pub(crate) fn doubt_unless_settled(&mut self, stamp: &Stamp) {
         if !self.is_settled(stamp) {
             *self = Self::never();
@@ -109,10 +109,10 @@ impl WatchedPath {
     }
 }
 
-/// The same as `seen` with fewer looks: that nothing is in a directory, the directory tells, where several things are not in
-/// it. In the checkout at `root` directories change too often for that.
+/// Replaces absent paths of one directory, if there are several, by the directory itself. Its identity changes when a name
+/// appears in it, so one look is enough. Paths in the checkout at `root` stay, since its directories change too often.
 pub(crate) fn gathered(seen: Vec<WatchedPath>, root: &Path) -> Vec<WatchedPath> {
-    /// Fewer are no gain.
+    /// The number of absent paths from which on this pays.
     const GATHERED: usize = 3;
     let (mut absent, mut rest): (BTreeMap<PathBuf, Vec<WatchedPath>>, Vec<WatchedPath>) = Default::default();
     for one in seen {
@@ -134,7 +134,7 @@ pub(crate) fn gathered(seen: Vec<WatchedPath>, root: &Path) -> Vec<WatchedPath> 
     rest
 }
 
-/// A program that was looked for, and where it was found.
+/// A program that was looked up, and its path.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ProgramLookup {
     name: String,
@@ -142,13 +142,13 @@ pub(crate) struct ProgramLookup {
 }
 
 impl ProgramLookup {
-    /// True if it is still found there, by a look for it in `root`.
+    /// True if a look-up in `root` still finds the program at the same path.
     pub(crate) fn holds(&self, env: &Environment, root: &Path) -> bool {
         env.find_program(&self.name, root).map(|path| bytes_of(&path)) == self.found
     }
 }
 
-/// Takes down what a look depends on, while it is made.
+/// Collects what a look depends on, while the look is made.
 #[derive(Default)]
 pub(crate) struct Recorder {
     seen: RefCell<Vec<WatchedPath>>,
@@ -156,22 +156,22 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Before `path` is looked at in whatever way.
+    /// Records the file at `path`. The caller looks at it afterwards.
     pub(crate) fn at(&self, path: &Path) {
         self.seen.borrow_mut().push(WatchedPath::at(path));
     }
 
-    /// Before it is read where the link at `path` leads.
+    /// Records the link at `path` itself. The caller reads its target afterwards.
     pub(crate) fn of_link(&self, path: &Path) {
         self.seen.borrow_mut().push(WatchedPath::of_link(path));
     }
 
-    /// Before `path` is looked at, links to it are followed, and where they lead is part of what is found.
+    /// Records the file at `path` and its resolved path. The caller resolves it afterwards.
     pub(crate) fn with_target(&self, path: &Path) {
         self.seen.borrow_mut().push(WatchedPath::with_target(path));
     }
 
-    /// After a program was looked for.
+    /// Records the result of looking up the program `name`.
     pub(crate) fn sought(&self, name: &str, found: Option<&Path>) {
         self.sought.borrow_mut().push(ProgramLookup { name: name.to_owned(), found: found.map(bytes_of) });
     }

@@ -1,21 +1,21 @@
-//! What was seen of a checkout, on disk, so that the next look need only find out whether it is still so.
+//! Keeps on disk what a look saw of a checkout, so that the next look need only check that it is unchanged.
 //!
 //! ```text
-//! <directory>/<16 hex digits of what it is of>.3
-//!     devbinS1, u32 length, the checkout's path    for the removal of leftovers
-//!     u64 length of everything behind the sum, u64 XXH3 of it
-//!     32 bytes: what it is of, all of it           16 digits may be those of another subject
+//! <directory>/<16 hex digits of the key>.4
+//!     devbinS1, u32 length, the checkout's path    read when leftovers are removed
+//!     u64 length of everything after the sum, u64 XXH3 of it
+//!     32 bytes: the whole key                      another subject may share the 16 digits
 //!     i64: how far the clock was ahead             Stamp::ahead_ns
-//!     what was seen
+//!     the content
 //! ```
 //!
-//! Promises: a file that is missing, damaged, of another version or of another subject, one that was written before
-//! somebody set the clock, and one on a file system whose times are not trusted read as nothing. Nothing is kept that
-//! could be written to without a change to its identity: what is younger than two seconds, or from the future. So the
-//! cache changes how fast an answer comes, and never what it is; but that a compiler is known again saves a build (see
-//! `recognition`). Files come into place whole, and many processes may write.
-//! Does not promise: to see what is written through a memory map that was written through shortly before, for which Linux
-//! notes no time (docs/what-counts.md#limits). To be on disk after a power cut; it would be made anew.
+//! Promises: a file counts as missing if it is damaged, of another version or key, or was written before the clock was set.
+//! [`Unsaved::save`] writes nothing for a checkout on a file system whose times are not trusted. It leaves out each
+//! identity that a later write might not change: one that is less than two seconds old, lies in the future, or is of a file
+//! on such a file system. So the cache changes how long a call takes, and never its answer. There is one exception, which
+//! spares a build: see `recognition`. A file is put into place whole, so that many processes may write.
+//! Does not promise: to notice a write through a memory map that follows another one shortly; Linux notes no time for it
+//! (`docs/what-counts.md`). To survive a power cut: a lost file is made again.
 //!
 //! ccache's inode cache, git's racy entries and nx's `gathered_at` guard against the same.
 
@@ -31,24 +31,24 @@ use crate::fs::identity::{Stamp, StatIdentity};
 use crate::inputs::scan::place::on_disk;
 use crate::model::fingerprint::Digest;
 
-/// Raised when what stands before the sum changes.
+/// Changes with the layout before the sum.
 const MAGIC: &[u8; 8] = b"devbinS1";
-/// Raised when anything changes.
+/// Changes with anything else in the format.
 const VERSION: &str = "4";
 
-/// What no other stat cache has.
+/// Identifies a stat cache: its file, and its key.
 pub(crate) type Id = (PathBuf, Digest);
 
-/// Where one thing that was seen of a checkout is kept.
+/// The place of one stat cache, and its key.
 pub(crate) struct StatCache {
     directory: PathBuf,
     file: PathBuf,
-    /// The checkout's path.
+    /// The path of the checkout, or of another subject.
     root: PathBuf,
     key: Digest,
 }
 
-/// Something to be written after the answer.
+/// A stat cache that is to be written after the answer.
 pub struct Unsaved {
     cache: StatCache,
     stamp: Stamp,
@@ -58,24 +58,25 @@ pub struct Unsaved {
 type Content = Box<dyn FnOnce(&mut Settled) -> Vec<u8> + Send>;
 
 impl StatCache {
-    /// For what `key` stands for in the checkout at `root`, in `directory`, which need not be there.
+    /// Names the stat cache of `key` for the checkout at `root`, in `directory`, which need not exist.
     pub(crate) fn new(root: &Path, key: Digest, directory: &Path) -> Self {
         let file = directory.join(format!("{}.{VERSION}", hex::encode(&key.as_bytes()[..8])));
         Self { directory: directory.to_owned(), file, root: root.to_owned(), key }
     }
 
-    /// Where it is kept, and what it is of.
+    /// Returns the file of this stat cache, and its key.
     pub(crate) fn id(&self) -> Id {
         (self.file.clone(), self.key)
     }
 
-    /// What was kept, if it can be relied on: bytes, and where in them it begins.
+    /// Returns the content, if the clock has not been set since: the bytes of the file, and the offset at which the content
+    /// begins.
     pub(crate) fn load(&self, stamp: &Stamp) -> Option<(Vec<u8>, usize)> {
         let (bytes, start, ahead_ns) = self.load_by_any_clock()?;
         stamp.is_by_the_same_clock(ahead_ns).then_some((bytes, start))
     }
 
-    /// The same whoever has set the clock since, and how far it was ahead then.
+    /// Returns the same as [`StatCache::load`] even if the clock has been set, with how far it was ahead then.
     pub(crate) fn load_by_any_clock(&self) -> Option<(Vec<u8>, usize, i64)> {
         let head = self.head();
         let bytes = files::read_if(&self.file, head.len() + 2 * size_of::<u64>(), |start, size| {
@@ -95,7 +96,7 @@ impl StatCache {
         Some((bytes, start, ahead_ns))
     }
 
-    /// What is to be kept of a look that began at `stamp`: `content` makes it, and leaves out what has not settled.
+    /// Prepares the content of a look that began at `stamp`. `content` makes it, and leaves out what has not settled.
     pub(crate) fn unsaved(
         self,
         stamp: Stamp,
@@ -122,7 +123,7 @@ impl StatCache {
 }
 
 impl Unsaved {
-    /// Writes it. Whatever fails costs the next look some time, and nothing else.
+    /// Writes the stat cache. An error costs the next look some time, and nothing else, so it is only logged.
     pub fn save(self) {
         let Self { cache, stamp, content } = self;
         let mut settled = Settled { stamp, root: cache.root.clone(), file_systems: HashMap::new() };
@@ -137,17 +138,17 @@ impl Unsaved {
     }
 }
 
-/// Tells what may be relied on: it has settled, and its file system gives a file another identity whenever it is
-/// written to, seen from here at once.
+/// Tells which identities later looks may rely on: they have settled, and their file system is local, so that a write
+/// changes the identity at once for every process on this machine.
 pub(crate) struct Settled {
     stamp: Stamp,
     root: PathBuf,
-    /// By number.
+    /// By device number.
     file_systems: HashMap<u64, bool>,
 }
 
 impl Settled {
-    /// True if `stat` may, which `path`, absolute or below the checkout, had.
+    /// True if later looks may rely on `stat`, the identity of the file at `path`, which is absolute or below the checkout.
     pub(crate) fn is(&mut self, stat: &StatIdentity, path: &BStr) -> bool {
         let Self { stamp, root, file_systems } = self;
         let is_trusted = || on_disk(root, path).is_ok_and(|path| is_local(&path));
@@ -155,8 +156,8 @@ impl Settled {
     }
 }
 
-/// By name: file systems over a network, or from outside a virtual machine, may answer `stat` from a memory of
-/// their own. ccache's inode cache has such a list, too.
+/// True if the file system at `path` is in a list of local ones. A file system over a network, or one shared into a virtual
+/// machine, may answer `stat` from a cache of its own. ccache's inode cache has such a list, too.
 #[cfg(target_os = "linux")]
 fn is_local(path: &Path) -> bool {
     const EXT: u64 = 0xef53;
@@ -168,14 +169,14 @@ fn is_local(path: &Path) -> bool {
     const TMPFS: u64 = 0x0102_1994;
     const OVERLAY: u64 = 0x794c_7630;
     const LOCAL: [u64; 8] = [EXT, XFS, BTRFS, BCACHEFS, F2FS, ZFS, TMPFS, OVERLAY];
-    // The field is signed or not, by architecture.
+    // The type of this field depends on the architecture.
     #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "a magic number of 32 bits")]
     rustix::fs::statfs(path).is_ok_and(|found| LOCAL.contains(&(found.f_type as u64 & 0xffff_ffff)))
 }
 
 #[cfg(target_vendor = "apple")]
 fn is_local(path: &Path) -> bool {
-    /// `MNT_LOCAL` of `sys/mount.h`
+    /// `MNT_LOCAL` in `sys/mount.h`.
     const LOCAL: u32 = 0x1000;
     rustix::fs::statfs(path).is_ok_and(|found| found.f_flags & LOCAL != 0)
 }

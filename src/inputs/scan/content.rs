@@ -19,7 +19,7 @@ use crate::fs::identity::StatIdentity;
 use crate::model::fingerprint::Digest;
 use crate::model::tree::{FileInput, Kind, TreePath};
 
-/// The content of one file, and its stat identity.
+/// The kind, digest and stat identity of one file.
 pub(crate) struct Content {
     pub(crate) kind: Kind,
     pub(crate) digest: Digest,

@@ -1,9 +1,9 @@
-//! Where a file stands: at a path, or by its name in a directory that is open.
+//! Looks at and opens files: at a path, or by name in an open directory.
 //!
-//! Promises: what is opened is a regular file or was one a moment ago, and nothing is waited for, should it have become a
-//! FIFO meanwhile. From an open directory the system need not walk the path to it again; and what is below a checkout's
-//! root is found from there, so that its path may be as long as paths can be, wherever the root is, as it may for git and
-//! cargo. A longer one is an error, and never taken for one where nothing is.
+//! Promises: `open` waits for nothing, even if the file has become a FIFO since the caller looked at it. From an open
+//! directory, the system need not walk the path again. A file below a checkout's root is found from the open root, so that
+//! its path may be as long as git and cargo allow, wherever the root lies. A longer path is an error, and never counts as
+//! absent.
 //! Does not promise: that two calls find the same file.
 
 use std::borrow::Cow;
@@ -24,7 +24,7 @@ use rustix::{
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
 
-/// What may stand somewhere.
+/// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileType {
     Directory,
@@ -34,17 +34,17 @@ pub(crate) enum FileType {
     Other,
 }
 
-/// What one look at a file tells.
+/// The result of one look at a file.
 pub(crate) struct FileStat {
     pub(crate) file_type: FileType,
     pub(crate) identity: StatIdentity,
     /// In bytes.
     pub(crate) size: u64,
-    /// git's own rule: a file is executable when its owner may execute it.
+    /// True if the owner may execute the file, which is git's rule.
     pub(crate) is_executable: bool,
 }
 
-/// The root of a checkout.
+/// The root of a checkout, kept open.
 pub(crate) struct RootDir {
     path: PathBuf,
     #[cfg(unix)]
@@ -52,7 +52,7 @@ pub(crate) struct RootDir {
 }
 
 impl RootDir {
-    /// The directory at `path`.
+    /// Opens the directory at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         Ok(Self {
             #[cfg(unix)]
@@ -65,19 +65,20 @@ impl RootDir {
         &self.path
     }
 
-    /// The path `below` this in the system's own form; every path has one but for ill-formed ones on Windows.
+    /// Returns the path `below` this directory in the system's form. An error is possible only on Windows, for an
+    /// ill-formed path.
     pub(crate) fn on_disk(&self, below: &BStr) -> Result<PathBuf> {
         on_disk(&self.path, below)
     }
 
-    /// What is at the path `below` this; nothing of it for the root itself.
+    /// Returns the place at the path `below` this directory; an empty path is the directory itself.
     #[cfg(unix)]
     pub(crate) fn place<'a>(&'a self, below: &'a BStr) -> Result<PathAt<'a>> {
         let path = if below.is_empty() { Path::new(".") } else { system_path(below) };
         Ok(PathAt::in_directory(self.open.as_fd(), path))
     }
 
-    /// What is at the path `below` this; nothing of it for the root itself.
+    /// Returns the place at the path `below` this directory; an empty path is the directory itself.
     #[cfg(not(unix))]
     pub(crate) fn place(&self, below: &BStr) -> Result<PathAt<'_>> {
         self.on_disk(below).map(PathAt::at)
@@ -91,7 +92,8 @@ impl AsFd for RootDir {
     }
 }
 
-/// The path `below` the directory `root` in the system's own form; every path has one but for ill-formed ones on Windows.
+/// Returns the path `below` the directory `root` in the system's form. An error is possible only on Windows, for an
+/// ill-formed path.
 pub(crate) fn on_disk(root: &Path, below: &BStr) -> Result<PathBuf> {
     match gix::path::from_bstr(below) {
         Ok(relative) => Ok(root.join(relative)),
@@ -101,7 +103,7 @@ pub(crate) fn on_disk(root: &Path, below: &BStr) -> Result<PathBuf> {
     }
 }
 
-/// A directory to look from, not into.
+/// Opens a directory from which files are looked at by name. On Linux this needs no right to read the directory.
 #[cfg(unix)]
 pub(crate) fn open_to_look_from(at: impl AsFd, path: impl Arg) -> rustix::io::Result<OwnedFd> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -118,7 +120,8 @@ pub(crate) fn system_path(path: &BStr) -> &Path {
     Path::new(OsStr::from_bytes(path))
 }
 
-/// Why nobody can tell what is at `path`, if it is longer than any call takes.
+/// Returns the error for a path that is longer than any system call takes; none for a shorter one. The system's own error
+/// would look as if the path were absent.
 #[cfg(unix)]
 pub(crate) fn too_long(path: &[u8]) -> Option<io::Error> {
     let is_too_long = path.len() >= libc::PATH_MAX.unsigned_abs() as usize;
@@ -152,13 +155,13 @@ impl<'a> PathAt<'a> {
         Self { path: Cow::Borrowed(name), directory }
     }
 
-    /// Looks at what is there, or, to `follow` links, at what it leads to.
+    /// Returns the metadata of the file here, or, with `follow`, of the file that its links lead to.
     pub(crate) fn look(&self, follow: bool) -> io::Result<FileStat> {
         let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
         Ok(rustix::fs::statat(self.directory, &*self.path, flags).map_err(|error| self.told(error))?.into())
     }
 
-    /// What a link says.
+    /// Returns the target of the link here.
     pub(crate) fn read_link(&self) -> io::Result<OsString> {
         use std::os::unix::ffi::OsStringExt;
         let target = rustix::fs::readlinkat(self.directory, &*self.path, Vec::new());
@@ -166,13 +169,13 @@ impl<'a> PathAt<'a> {
         Ok(OsString::from_vec(target.into_bytes()))
     }
 
-    /// Opens without waiting for the other end of a FIFO.
+    /// Opens the file here, without waiting for the other end of a FIFO.
     pub(crate) fn open(&self, follow: bool) -> io::Result<File> {
         let links = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
         Ok(self.open_as(OFlags::NONBLOCK | links)?.into())
     }
 
-    /// Opens the directory that is there, to look into it.
+    /// Opens the directory here, to list it.
     pub(crate) fn open_directory(&self) -> io::Result<OwnedFd> {
         self.open_as(OFlags::DIRECTORY | OFlags::NOFOLLOW)
     }
@@ -190,7 +193,7 @@ impl<'a> PathAt<'a> {
 
 #[cfg(unix)]
 impl FileStat {
-    /// Of what is open.
+    /// Returns the metadata of an open file.
     pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
         Ok(rustix::fs::fstat(file)?.into())
     }
@@ -219,13 +222,13 @@ impl From<rustix::fs::FileType> for FileType {
 
 #[cfg(not(unix))]
 impl PathAt<'_> {
-    /// Looks at what is there, or, to `follow` links, at what it leads to.
+    /// Returns the metadata of the file here, or, with `follow`, of the file that its links lead to.
     pub(crate) fn look(&self, follow: bool) -> io::Result<FileStat> {
         let metadata = if follow { self.path.metadata()? } else { self.path.symlink_metadata()? };
         Ok(metadata.into())
     }
 
-    /// What a link says.
+    /// Returns the target of the link here.
     pub(crate) fn read_link(&self) -> io::Result<OsString> {
         Ok(self.path.read_link()?.into())
     }
@@ -237,7 +240,7 @@ impl PathAt<'_> {
 
 #[cfg(not(unix))]
 impl FileStat {
-    /// Of what is open.
+    /// Returns the metadata of an open file.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         Ok(file.metadata()?.into())
     }

@@ -1,7 +1,7 @@
-//! What a snapshot is made of: records of one size, as they lie in memory and in the file.
+//! Defines the records of a snapshot, which have the same form in memory and in the file.
 //!
-//! Promises: records are used where they lie, whatever they begin at; a number in them is the same on every machine.
-//! Does not promise: that what they point to is there. `snapshot` checks that once, before it uses any.
+//! Promises: records are used in place, at any alignment. Their numbers have the same bytes on every machine.
+//! Does not promise: that the offsets in them are valid. `snapshot` checks them once, before it uses any record.
 
 use gix::bstr::{BStr, ByteSlice};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian::U32};
@@ -12,10 +12,10 @@ use crate::model::tree::Kind;
 
 pub(crate) type Stat = [u8; StatIdentity::BYTES];
 
-/// Of a directory in which no file counts.
+/// The digest of a directory in which no file counts.
 pub(crate) const NO_FILES: [u8; 32] = [0; 32];
 
-/// A `stat` that no file has: what was not settled when it was seen.
+/// A stat identity that no file has. It stands for one that had not settled.
 pub(crate) const UNKNOWN: Stat = [0; StatIdentity::BYTES];
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -35,9 +35,9 @@ pub(crate) struct DirectoryRecord {
     pub(crate) path_len: U32,
     pub(crate) stat: Stat,
     pub(crate) names: [u8; 32],
-    /// Of the files in it that count; zeros where none does.
+    /// The digest of the files in it that count; zeros if there is none.
     pub(crate) files: [u8; 32],
-    /// Zero for a directory that was not listed: it is gone, or a link leads to it.
+    /// Zero for a directory that was not listed, since it is gone or is reached over a link.
     pub(crate) listed: u8,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct FileRecord {
     pub(crate) digest: [u8; 32],
 }
 
-/// A directory by its number, or a file by its number behind that of the last directory.
+/// The number of a directory, or the number of a file plus the number of all directories.
 pub(crate) type Visit = U32;
 
 impl DirectoryRecord {
@@ -67,7 +67,7 @@ impl DirectoryRecord {
 }
 
 impl FileRecord {
-    /// The number of the directory it lies in.
+    /// Returns the number of the directory that the file lies in.
     pub(crate) fn directory(&self) -> usize {
         self.directory.get() as usize
     }
@@ -96,12 +96,12 @@ pub(crate) fn slice(names: &[u8], at: U32, length: U32) -> &BStr {
     names[at..at + length.get() as usize].as_bstr()
 }
 
-/// A checkout with names of more than 4 GiB together has more files than git's index can hold.
+/// Converts a length. Only more than 4 GiB of names would not fit, and git's index cannot hold as many files.
 pub(crate) fn length(length: usize) -> U32 {
     U32::new(u32::try_from(length).unwrap_or(u32::MAX))
 }
 
-/// Each of `directories` directories, and behind it the files in it, in their order.
+/// Returns the order of a look: each directory, followed by the files in it.
 pub(crate) fn visits(directories: usize, files: &[FileRecord]) -> Vec<Visit> {
     let mut next = vec![1_usize; directories];
     for file in files {

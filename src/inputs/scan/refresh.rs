@@ -1,11 +1,11 @@
-//! Looking whether what a snapshot says is still so.
+//! Brings a snapshot up to date.
 //!
-//! Promises: one `stat` for each directory and file, on as many threads as the number of paths pays for; nothing is
-//! read while nothing has changed. A directory that holds several files is opened, to look at them from there: the
-//! system then walks the path to it once. A directory that has changed is read again; if the names in it are the
-//! same, it says nothing new. A file that has changed is read again.
-//! Does not promise: to find out what follows when names come or go, or when a file changes that decides what counts.
-//! Then everything is listed anew.
+//! Promises: each directory and file costs one `stat`, on as many threads as the number of paths is worth. Nothing is read
+//! if nothing has changed. A directory with several files is opened once, so that the system does not walk its path for
+//! each of them. A changed directory is read again, and if it has the same names the snapshot stays usable. A changed file
+//! is read again.
+//! Does not promise: to find out what follows when names come or go, or when a file changes that decides what counts. Then
+//! the checkout has to be listed again.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,21 +28,22 @@ use crate::inputs::remember::dependency::WatchedPath;
 use crate::model::cancellation::Cancellation;
 use crate::model::tree::Kind;
 
-/// For fewer, the first thread is done before another has begun.
+/// The number of paths for each thread. With fewer, the first thread is done before another has begun.
 const PATHS_PER_THREAD: usize = 800;
-/// What a thread takes at a time, so that none has much left when the others are done.
+/// The number of paths that a thread takes at a time. It is small, so that the threads end at about the same time.
 const PATHS_AT_ONCE: usize = 128;
-/// For fewer files in a directory, opening and closing it costs more than walking the path to it again.
+/// The number of files in a directory from which on the directory is opened. For fewer, opening and closing it costs more
+/// than walking its path again.
 const FILES_TO_OPEN_FOR: usize = 2;
 
-/// What has become of a snapshot.
+/// The outcome of [`refresh`].
 pub(crate) enum Refreshed {
-    /// It holds, and says nothing that might not be relied on.
+    /// Nothing has changed, and each identity in it had settled.
     Same(Arc<Snapshot>),
-    /// The files that count are the same ones; what has changed was read again.
+    /// The same files count, and the ones that changed were read again.
     Updated {
         snapshot: Arc<Snapshot>,
-        /// True if any of that has settled, so that it is worth keeping.
+        /// True if one of the changes has settled, so that saving the snapshot saves reads later.
         worth_keeping: bool,
     },
     /// Other files may count now.
@@ -110,7 +111,7 @@ pub(crate) fn refresh(
     Ok(Refreshed::Updated { snapshot, worth_keeping })
 }
 
-/// The directories, and behind them the files, that are not as they were, in order.
+/// Returns the numbers of the directories and, behind them, of the files whose identity has changed, in order.
 fn differing(snapshot: &Snapshot, root: &RootDir, cancellation: &Cancellation) -> Result<Vec<usize>> {
     let visits = snapshot.visits();
     let next = AtomicUsize::new(0);
@@ -131,13 +132,13 @@ fn differing(snapshot: &Snapshot, root: &RootDir, cancellation: &Cancellation) -
     Ok(found)
 }
 
-/// One thread's part of a look.
+/// The share of a look that one thread does.
 struct Checker<'a> {
     snapshot: &'a Snapshot,
     root: &'a RootDir,
-    /// The directory at hand: its number, and itself if looking from it pays and can be done.
+    /// The current directory: its number, and its handle if opening it pays and succeeded.
     directory: Option<(usize, Option<OwnedFd>)>,
-    /// Scratch space.
+    /// A buffer for paths.
     path: Vec<u8>,
     found: Vec<usize>,
 }
@@ -170,7 +171,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Makes the directory of number `index` the one at hand; `at` is the first place in it to be visited.
+    /// Makes the directory of number `index` the current one. `at` is the first visit in it.
     fn enter(&mut self, index: usize, at: usize) {
         if self.directory.as_ref().is_some_and(|(at_hand, _)| *at_hand == index) {
             return;
@@ -180,7 +181,7 @@ impl Checker<'_> {
         let ahead = ahead.and_then(|visit| (visit.get() as usize).checked_sub(directories.len()));
         let pays = ahead.is_some_and(|file| self.snapshot.files()[file].directory() == index);
         let path = self.snapshot.system_path_of_directory(&directories[index]);
-        // What cannot be opened is looked at by its path, which says why.
+        // A directory that cannot be opened is looked at by its path, which gives the error.
         let opened = path.filter(|_| pays).and_then(|path| open_to_look_from(self.root, path).ok());
         self.directory = Some((index, opened));
     }

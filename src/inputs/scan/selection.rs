@@ -1,10 +1,10 @@
-//! The part of a checkout that the packages of a path set are built from.
+//! Selects the part of a checkout that the packages of a path set are built from.
 //!
-//! Promises: a package's directory counts with whatever git does not ignore in it, and ends where another package
-//! begins, as it does for cargo. The lock file, the toolchain file and the manifests that a path set names count, and
-//! so does a manifest that appears where the workspace's `members` would find it. Walking the selected part and
-//! selecting from the whole give the same.
-//! Does not promise: that a manifest elsewhere counts. What does not belong to the workspace cannot move a dependency.
+//! Promises: a package's directory counts with every file in it that git does not ignore. It ends where another package
+//! begins, as it does for cargo. The lock file, the toolchain files and the manifests that a path set names count. So does
+//! a manifest that appears where the workspace's `members` find it. Walking the selected part gives the same as selecting
+//! from the whole.
+//! Does not promise: that a manifest elsewhere counts. A package outside the workspace cannot move a dependency.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -20,10 +20,10 @@ pub(crate) const MANIFEST: &[u8] = b"Cargo.toml";
 /// Files at the checkout's root that cargo and rustup read for every package.
 const FOR_EVERY_PACKAGE: [&str; 3] = ["Cargo.lock", "rust-toolchain", "rust-toolchain.toml"];
 
-/// Which paths count, by name.
+/// The paths that count, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Selection {
-    /// Directories of packages that count whole.
+    /// The directories of packages, which count whole.
     packages: BTreeSet<TreePath>,
     /// Manifests that count by themselves, there or not.
     manifests: BTreeSet<TreePath>,
@@ -32,7 +32,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// What `set` selects.
+    /// Returns what `set` selects.
     #[must_use]
     pub fn of(set: &PathSet) -> Self {
         let paths = |places: &BTreeSet<crate::model::portable_path::PortablePath>| {
@@ -45,12 +45,12 @@ impl Selection {
         self.packages.contains(&TreePath(directory.to_owned()))
     }
 
-    /// True if a path may count: it is named, or lies in the directory of a package that is.
+    /// True if `path` may count: it is named, or lies in the directory of a selected package.
     pub(crate) fn may_count(&self, path: &BStr) -> bool {
         self.names(path) || parents(path).any(|directory| self.is_package(directory))
     }
 
-    /// True if anything in a directory of no selected package may count, or come to.
+    /// True if a path in `directory` may count, now or later, where `directory` is in no selected package.
     pub(crate) fn leads_to(&self, directory: &BStr) -> bool {
         let mut below = directory.to_owned();
         below.push(b'/');
@@ -62,7 +62,7 @@ impl Selection {
         has(&self.packages) || has(&self.manifests) || self.members.iter().any(|pattern| begins(pattern, directory))
     }
 
-    /// True if a path counts by itself, whatever it lies in.
+    /// True if `path` counts by itself, whatever directory it lies in.
     pub(crate) fn names(&self, path: &BStr) -> bool {
         let is_member = || {
             let directory = directory_of_manifest(path).filter(|directory| !directory.is_empty());
@@ -73,7 +73,7 @@ impl Selection {
             || is_member()
     }
 
-    /// Leaves of `paths` what counts. All manifests in the packages' directories must be among them.
+    /// Removes the paths that do not count. All manifests in the packages' directories must be among `paths`.
     pub(crate) fn narrow<T>(&self, paths: &mut Vec<T>, path_of: impl Fn(&T) -> &BStr) {
         let packages: HashSet<BString> =
             paths.iter().filter_map(|path| directory_of_manifest(path_of(path)).map(BStr::to_owned)).collect();
@@ -88,13 +88,13 @@ impl Selection {
     }
 }
 
-/// The directory of the package whose manifest `path` is.
+/// Returns the directory of the package whose manifest is `path`; none if `path` is no manifest.
 pub(crate) fn directory_of_manifest(path: &BStr) -> Option<&BStr> {
     let directory = path.strip_suffix(MANIFEST)?;
     if directory.is_empty() { Some(b"".as_bstr()) } else { directory.strip_suffix(b"/").map(ByteSlice::as_bstr) }
 }
 
-/// The directories that hold `path`, the nearest first, the root as an empty path last.
+/// Returns the directories that hold `path`, the nearest first. The root comes last, as an empty path.
 pub(crate) fn parents(path: &BStr) -> impl Iterator<Item = &BStr> {
     std::iter::successors(Some(path), |path| {
         (!path.is_empty()).then(|| path.rfind_byte(b'/').map_or(b"".as_bstr(), |slash| path[..slash].as_bstr()))
@@ -102,14 +102,14 @@ pub(crate) fn parents(path: &BStr) -> impl Iterator<Item = &BStr> {
     .skip(1)
 }
 
-/// True if a pattern of the workspace's `members` takes in `directory`.
+/// True if a pattern of the workspace's `members` matches `directory`.
 ///
 /// <https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields>
 pub(crate) fn matches(pattern: &str, directory: &BStr) -> bool {
     wildmatch(pattern.as_bytes().as_bstr(), directory, wildmatch::Mode::NO_MATCH_SLASH_LITERAL)
 }
 
-/// True if `directory` is one of those that lead to what `pattern` takes in, or is that itself.
+/// True if `pattern` matches `directory` or may match a directory below it.
 fn begins(pattern: &str, directory: &BStr) -> bool {
     let mut parts = pattern.split('/');
     for name in directory.split_str("/") {

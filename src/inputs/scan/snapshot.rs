@@ -1,17 +1,17 @@
-//! What a sweep saw, as one piece of memory that is also the file it is kept in.
+//! Holds what a sweep saw in one piece of memory, which is also the file that it is kept in.
 //!
 //! ```text
 //! Header       counts, the digest of the tree
-//! Directory    × directories      path, stat, digest of the names in it, digest of the files in it
-//! File         × files            directory, name, kind, stat, digest; sorted by path
-//! Visit        × both             each directory, and behind it the files in it
-//! names        the bytes of paths and names, with a NUL behind each
-//! about        JSON: HEADs, and the files that decide what counts
+//! Directory    × directories      path, stat identity, digest of the names in it, digest of the files in it
+//! File         × files            directory, name, kind, whether git tracks it, stat identity, digest; sorted by path
+//! Visit        × both             each directory, followed by the files in it
+//! names        the bytes of paths and names, each with a NUL behind it
+//! about        JSON: the commits at HEAD, the branch, the files that decide what counts, git's indices
 //! ```
 //!
-//! Promises: records have a fixed size and are used where they lie, so that a hundred thousand files cost no allocation
-//! each. What is read from a disk is checked once, in [`Snapshot::parse`]; after that no offset leads outside.
-//! Does not promise: to know whether anything in it is still true. `refresh` finds out.
+//! Promises: records have a fixed size and are used in place, so that a hundred thousand files cost no allocation each.
+//! [`Snapshot::parse`] checks bytes from a disk once. After that, every offset in them is valid.
+//! Does not promise: that anything in it is still true. `refresh` finds out.
 
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -34,7 +34,7 @@ use crate::inputs::remember::stat_cache::Settled;
 use crate::model::fingerprint::Digest;
 use crate::model::tree::{DirectoryDigest, FileInput, Heads, Kind, Tree, TreePath, digest_of_tree, split};
 
-/// What is too irregular for records.
+/// The parts that have no fixed size.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct About {
     heads: Heads,
@@ -52,18 +52,18 @@ impl About {
 #[derive(Clone)]
 pub(crate) struct Snapshot {
     bytes: Vec<u8>,
-    /// Where it begins in `bytes`; what stands before is the file's business.
+    /// The offset of the snapshot in `bytes`. The stat cache's own header lies before it.
     start: usize,
     about: About,
 }
 
-/// What stands in the way of using bytes as a snapshot.
+/// The error for bytes that are not a whole snapshot.
 #[derive(Debug, thiserror::Error)]
 #[error("it is not whole")]
 pub(crate) struct NotWhole;
 
 impl Snapshot {
-    /// Of what was listed, and of `files` with what was found there, sorted by path.
+    /// Makes a snapshot of `listing`, and of `files` with the content of each, sorted by path.
     pub(crate) fn of(listing: Listing, files: &[(Listed, Content)]) -> Self {
         let Listing { heads, branch, directories, seen, indices, .. } = listing;
         let mut names = Vec::new();
@@ -79,7 +79,7 @@ impl Snapshot {
             let (stat, names) = (directory.stat.to_bytes(), *directory.names.as_bytes());
             records.push(DirectoryRecord { path_at, path_len, stat, names, files: NO_FILES, listed: 1 });
         }
-        // Directories of paths that were not visited.
+        // The numbers of directories, for files that were reached without a visit to their directory.
         let mut others: HashMap<&BStr, usize> = HashMap::new();
         if files.iter().any(|(listed, _)| listed.directory.is_none()) {
             others.extend(directories.iter().map(|directory| directory.path.0.as_bstr()).zip(0..));
@@ -123,7 +123,7 @@ impl Snapshot {
         snapshot
     }
 
-    /// What begins at `start` of `bytes`, which nobody need have written in one piece, or at all.
+    /// Parses the snapshot at offset `start`. The bytes are untrusted.
     pub(crate) fn parse(bytes: Vec<u8>, start: usize) -> Result<Self, NotWhole> {
         let mut snapshot = Self { bytes, start, about: About::default() };
         let (header, _) = Header::ref_from_prefix(snapshot.content()).map_err(|_| NotWhole)?;
@@ -152,7 +152,8 @@ impl Snapshot {
         if whole { Ok(snapshot) } else { Err(NotWhole) }
     }
 
-    /// The bytes that [`Snapshot::parse`] takes, without what is not settled.
+    /// Returns the bytes that [`Snapshot::parse`] takes. Identities that have not settled are blanked, so that they never
+    /// match.
     pub(crate) fn settled(&self, settled: &mut Settled) -> Vec<u8> {
         let mut path = Vec::new();
         let mut keep = |stat: &Stat, path: &BStr| settled.is(&StatIdentity::from_bytes(stat), path);
@@ -185,7 +186,7 @@ impl Snapshot {
         &self.bytes[self.start..]
     }
 
-    /// Files that decide what counts.
+    /// Returns the files that decide what counts, except git's indices.
     pub(crate) fn seen(&self) -> &[WatchedPath] {
         &self.about.seen
     }
@@ -194,7 +195,7 @@ impl Snapshot {
         &self.about.indices
     }
 
-    /// Takes down that an index which was written again tracks the same.
+    /// Replaces the index at `at` by one that tracks the same paths and was written again.
     pub(crate) fn replace_index(&mut self, at: usize, index: Index) {
         self.about.indices[at] = index;
     }
@@ -207,12 +208,12 @@ impl Snapshot {
         records(&self.content()[self.files_range()])
     }
 
-    /// In which order to look at all of them.
+    /// Returns the order in which to look at all directories and files.
     pub(crate) fn visits(&self) -> &[Visit] {
         records(&self.content()[self.visits_range()])
     }
 
-    /// Each directory's path, and which visits are those of the files in it.
+    /// Returns the path of each directory, with the range of the visits to its files.
     pub(crate) fn files_by_directory(&self) -> impl Iterator<Item = (&BStr, Range<usize>)> {
         let directories = self.directories();
         let is_directory = |at: &usize| (self.visits()[*at].get() as usize) < directories.len();
@@ -225,7 +226,7 @@ impl Snapshot {
         })
     }
 
-    /// The file of this name among those of `visits`, which are those of one directory.
+    /// Returns the file called `name` among `visits`, which are those of one directory.
     pub(crate) fn file_in(&self, visits: &Range<usize>, name: &BStr) -> Option<&FileRecord> {
         let file = |visit: &Visit| self.files().get((visit.get() as usize).checked_sub(self.directories().len())?);
         let name_of = |visit: &Visit| file(visit).map(|file| self.slice(file.name_at, file.name_len));
@@ -233,12 +234,12 @@ impl Snapshot {
         visits.binary_search_by_key(&Some(name), name_of).ok().and_then(|at| file(&visits[at]))
     }
 
-    /// The path of `directory` as the system takes it, unless there is a NUL in it.
+    /// Returns the path of `directory` for system calls; none if it contains a NUL.
     pub(crate) fn system_path_of_directory(&self, directory: &DirectoryRecord) -> Option<&CStr> {
         self.system_path(directory.path_at, directory.path_len).map(|path| if path.is_empty() { c"." } else { path })
     }
 
-    /// The name of `file` in its directory as the system takes it, unless there is a NUL in it.
+    /// Returns the name of `file` in its directory for system calls; none if it contains a NUL.
     pub(crate) fn system_name_of(&self, file: &FileRecord) -> Option<&CStr> {
         self.system_path(file.name_at, file.name_len)
     }
@@ -247,7 +248,7 @@ impl Snapshot {
         self.slice(directory.path_at, directory.path_len)
     }
 
-    /// Puts the path of `file` into `path`, in place of what is there.
+    /// Replaces the content of `path` by the path of `file`.
     pub(crate) fn path_of(&self, file: &FileRecord, path: &mut Vec<u8>) {
         path.clear();
         let directory = &self.directories()[file.directory()];
@@ -258,7 +259,7 @@ impl Snapshot {
         path.extend_from_slice(self.slice(file.name_at, file.name_len));
     }
 
-    /// Puts what was found anew in the place of what was known.
+    /// Puts identities and contents that were read again in the place of the old ones, by record number.
     pub(crate) fn update(&mut self, stats: &[(usize, StatIdentity)], contents: &[(usize, Content)]) {
         let (directories, files) = self.records_mut();
         for (index, stat) in stats {
@@ -279,7 +280,7 @@ impl Snapshot {
         }
     }
 
-    /// Takes down what the files in each directory come to that `is_wanted`, by its number.
+    /// Computes the digest of the files in each directory for which `is_wanted` is true, by the directory's number.
     fn digest_files(&mut self, is_wanted: &[bool]) {
         let mut digests: Vec<Option<DirectoryDigest>> = Vec::new();
         digests.resize_with(is_wanted.len(), || None);
@@ -295,18 +296,18 @@ impl Snapshot {
         }
     }
 
-    /// Takes down what its directories come to.
+    /// Computes the digest of the tree from those of its directories.
     fn digest_tree(&mut self) {
         let with_files = self.directories().iter().filter(|directory| directory.files != NO_FILES);
         let digest = |directory| (self.path_of_directory(directory), Digest::from_bytes(directory.files));
         let mut directories: Vec<_> = with_files.map(digest).collect();
-        // Nearly sorted as it is.
+        // They are nearly sorted already.
         directories.sort_unstable_by_key(|(path, _)| *path);
         let tree = *digest_of_tree(&self.about.heads, &directories).as_bytes();
         self.header_mut().tree = tree;
     }
 
-    /// The tree it is of.
+    /// Returns the tree of this snapshot. Its list of files is made only when it is needed.
     pub(crate) fn into_tree(self: std::sync::Arc<Self>) -> Tree {
         let (heads, digest) = (self.about.heads.clone(), Digest::from_bytes(self.header().tree));
         let branch = self.about.branch.clone();

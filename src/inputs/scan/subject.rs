@@ -20,13 +20,14 @@ pub struct Subject {
     pub root: PathBuf,
     /// Patterns of paths that are no inputs.
     pub exclude: Vec<String>,
-    /// The part of it that counts; none for all.
+    /// The paths that count; none if all do.
     pub selection: Option<Selection>,
     /// The variables that say where git finds the user's configuration: see [`git_variables`].
     pub git: Environment,
 }
 
-/// Returns the variables of `env` that say where git finds the user's configuration, and with it rules about ignored files.
+/// Returns the variables of `env` that say where git finds the user's configuration, which may name files with ignore
+/// rules.
 #[must_use]
 pub fn git_variables(env: &Environment) -> Environment {
     env.only(config::VARIABLES)

@@ -1,8 +1,8 @@
-//! One look at everything that counts of a checkout.
+//! Sweeps a checkout.
 //!
-//! Promises: what comes back is what a reading of every file would give. Where the last look is known, only what has
-//! changed since is read; where it is not, everything is, on all cores.
-//! Does not promise: one moment in time for the whole tree. A caller that needs that compares two sweeps.
+//! Promises: the result is the same as if every file were read. With the snapshot of an earlier sweep, only changed files
+//! are read. Without it, all files are read, on several threads.
+//! Does not promise: that all files are seen at one moment. A caller that needs that compares two sweeps.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -29,18 +29,18 @@ use crate::inputs::remember::stat_cache::{StatCache, Unsaved};
 use crate::model::cancellation::Cancellation;
 use crate::model::tree::{Tree, TreePath, split};
 
-/// The last looks that found nothing new. Several can be of one checkout, and each may take megabytes.
+/// The snapshots of sweeps that found nothing new. One checkout may have several, and each may take megabytes.
 static SNAPSHOTS: ProcessCache<Arc<Snapshot>> = ProcessCache::new(4);
 
-/// What a sweep found.
+/// The result of a sweep.
 pub struct Swept {
-    /// What counts, as it is now.
+    /// The files that count, as they are now.
     pub tree: Tree,
-    /// What makes the next sweep quicker.
+    /// The snapshot for the next sweep, if it is worth saving.
     pub unsaved: Option<Unsaved>,
 }
 
-/// What `subject` holds now. The last look at it is taken from `stat_caches`, a directory that need not be there.
+/// Sweeps `subject`. The last snapshot is taken from `stat_caches`, a directory that need not exist.
 ///
 /// # Errors
 ///
@@ -90,15 +90,16 @@ fn swept(snapshot: Arc<Snapshot>, worth_keeping: bool, cache: StatCache, stamp: 
     Swept { tree: snapshot.into_tree(), unsaved }
 }
 
-/// How many files a thread takes at a time, at least, unless they come from as many directories as it may.
+/// The number of files, and of directories, at which a share of the work is complete. Either is enough.
 const FILES_AT_ONCE: usize = 64;
 const DIRECTORIES_AT_ONCE: usize = 8;
-/// Directories that wait for a thread are open, of which a process may have few.
+/// The limit of open directories. A process may have few files open, so beyond the limit the walking thread reads a share
+/// itself.
 const MOST_OPEN: usize = 32;
-/// How many wait, in all sweeps of this process.
+/// The number of directories whose files are still to be read, in all sweeps of this process. Each is open.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Reads what stands at paths, or takes it from the last look where that still holds.
+/// Reads files, or takes their content from the last snapshot if their identity is unchanged.
 struct Reader<'a> {
     root: &'a RootDir,
     known: Option<Known<'a>>,
@@ -106,10 +107,10 @@ struct Reader<'a> {
     cancellation: &'a Cancellation,
 }
 
-/// What stands at a path.
+/// The content at a path.
 struct Found {
     content: Option<Content>,
-    /// True if it was read, and will be known by its identity.
+    /// True if the file was read, and its identity has settled.
     has_settled: bool,
 }
 
@@ -175,7 +176,7 @@ impl Reader<'_> {
                 Some(found) => found,
                 None => self.found(&listed.path)?,
             };
-            // A path that git tracks counts, whether something is there or not.
+            // A path that git tracks counts even if no file is there.
             if listed.tracked && found.content.is_none() {
                 found.content = Some(content::nothing());
             }
@@ -227,7 +228,7 @@ impl Reader<'_> {
     }
 }
 
-/// What is known of files, by their directories.
+/// The last snapshot, with the files of each directory by the directory's path.
 struct Known<'a> {
     snapshot: &'a Snapshot,
     directories: HashMap<&'a BStr, Range<usize>>,

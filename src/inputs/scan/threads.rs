@@ -1,7 +1,7 @@
-//! A few threads for work of a few milliseconds.
+//! Runs work of a few milliseconds on a few threads.
 //!
-//! Promises: the work is done, on the calling thread if need be, where no other thread can be started. The threads are
-//! kept for later calls. A panic on one of them goes on in the caller.
+//! Promises: all work is done, on the calling thread if no other can be started. Threads are kept for later calls. A panic
+//! on one of them continues in the caller.
 //! Does not promise: that more threads are quicker. The caller knows how much work there is.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -10,21 +10,21 @@ use std::thread;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-/// Fewer pieces of work are done sooner than a pool of threads wakes up.
+/// The number of pieces from which on the pool is used. Fewer are done before its threads wake up.
 const PIECES_FOR_A_POOL: usize = 8;
-/// Beyond this, threads wait for each other in the kernel.
+/// The most threads of the pool. More of them wait for each other in the kernel.
 const MOST_THREADS: usize = 8;
 
-/// Returns the pool of as many threads as can run at once, or none where they cannot be started.
+/// Returns the pool, or none if its threads cannot be started.
 pub(crate) fn pool() -> Option<&'static ThreadPool> {
     static POOL: LazyLock<Option<ThreadPool>> =
         LazyLock::new(|| rayon::ThreadPoolBuilder::new().num_threads(cores()).build().ok());
     POOL.as_ref()
 }
 
-/// Returns how many threads can run at once, and are of use.
+/// Returns the number of threads that can run at once, up to [`MOST_THREADS`].
 fn cores() -> usize {
-    // Asking reads several files, where a container limits it.
+    // The answer is kept: in a container with a limit, asking reads several files.
     static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
     MOST_THREADS.min(*CORES)
 }
@@ -37,9 +37,9 @@ pub(crate) fn each<T: Send, R: Send>(pieces: Vec<T>, work: impl Fn(T) -> R + Sen
     }
 }
 
-/// Calls `work` on this thread and, at the same time, on others, `count` times at most in all, and returns the results.
+/// Calls `work` on this thread and on others at the same time, `count` times at most in all, and returns the results.
 ///
-/// The calls share the work among themselves: one that begins late finds nothing left to do.
+/// The calls share the work among themselves, so that one that begins late finds nothing left to do.
 pub(crate) fn together<T: Send>(count: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     let others = count.min(cores()).saturating_sub(1);
     let Some(pool) = (others > 0).then(pool).flatten() else { return vec![work()] };

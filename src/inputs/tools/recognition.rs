@@ -1,22 +1,24 @@
-//! Which program a file is, though its `stat` says that something happened to it.
+//! Recognizes a program by its bytes when only its stat identity has changed.
 //!
-//! A hard link to a program, as backups make them, a change of its mode or times, a copy, and a toolchain that is installed
-//! again change its identity and not its bytes. So the first identity that it built with is kept with a digest, and stands
-//! for every later one of the same size that has the same bytes. These are read when such a one turns up, once; a program
-//! that is as it was, and one of another size, is never read for this.
+//! A backup that hard-links a program, a change of its mode or times, a copy, and a repeated installation change its
+//! identity and leave its bytes. So the identity under which it first built is kept together with a digest of its bytes,
+//! and stands for each later identity of the same size and bytes. The bytes are read once for each later identity. A
+//! program with the known identity, or of another size, is not read.
 //!
 //! ```text
-//! what is known of the file     it is
-//! nothing                       what its identity now says
-//! it had this identity          the first one
-//! another one, the same bytes   the first one, from now on without reading
-//! another one, other bytes      what its identity now says, and that is the first one from now on
+//! identity of the program now                   counts as
+//! no identity is known for this path            its own identity
+//! the first one                                 the first one
+//! a later one that is kept                      the first one
+//! another one, with the same bytes              the first one; it is kept once it has settled
+//! another one of the same size, other bytes     its own identity, which becomes the first one
+//! another one of another size                   its own identity, which becomes the first one when it has built
 //! ```
 //!
-//! Promises: other bytes are never taken for those that built, except as far as a `stat` tells in general: an identity counts
-//! as known only if it had settled, and, after the clock was set, is read once more. Where what is known is lost, as by
-//! deleting it, a program is what its identity says, so that whoever looks builds, and serves nothing stale. Processes that
-//! share a cache directory agree, since each can only put there what the file's own identity and bytes give.
+//! Promises: other bytes are never taken for the ones that built, as far as a settled identity can tell: a later identity
+//! is kept only once it has settled, and after the clock was set its bytes are read again. If the record is lost, a program
+//! counts by its own identity, which costs a build and serves nothing stale. Processes that share a cache directory agree,
+//! since each records only the identity and the bytes of the file itself.
 //! Does not promise: to recognize a program on a file system that is not local, or one that has not built yet.
 
 use std::collections::BTreeMap;
@@ -31,19 +33,20 @@ use crate::inputs::scan::content;
 use crate::model::fingerprint::Digest;
 use crate::model::inventory::Tool;
 
-/// More hard links are made one after the other than a user goes back between.
+/// The number of identities that are kept of a program, apart from the first. Each backup adds one, and old ones seldom
+/// return.
 const MOST_SEEN: usize = 8;
 
-/// What is known of one file.
+/// The record of one file.
 #[derive(Clone, Serialize, Deserialize)]
 struct Known {
     first: StatIdentity,
     digest: Digest,
-    /// Later identities of the same bytes, the newest first.
+    /// Later identities with the same bytes, the newest first.
     seen: Vec<StatIdentity>,
 }
 
-/// Finds out which of `tools` are known under another identity; what was learned from that is to be saved.
+/// Sets `known_as` of those `tools` that are known under another identity. Returns what it learned, to be saved.
 pub(crate) fn recognize(tools: &mut BTreeMap<String, Tool>, stat_caches: &Path) -> Vec<Unsaved> {
     tools.values_mut().filter_map(|tool| recognize_one(tool, stat_caches)).collect()
 }
@@ -67,8 +70,8 @@ fn recognize_one(tool: &mut Tool, stat_caches: &Path) -> Option<Unsaved> {
     Some(keep(cache, stamp, known, Some(now).filter(|_| is_same), tool.path.clone()))
 }
 
-/// Takes down which programs have built, to be recognized later, where that is not known; to be done when nobody waits, since it
-/// may read hundreds of megabytes.
+/// Records which programs have built, so that they are recognized later. It may read hundreds of megabytes, so the caller
+/// runs it after the answer.
 pub fn remember_tools(tools: &BTreeMap<String, Tool>, stat_caches: &Path) {
     for Tool { path, stat, .. } in tools.values().filter(|tool| tool.known_as.is_none()) {
         let (Some(now), stamp, cache) = (*stat, Stamp::now(), cache(path, stat_caches)) else { continue };
@@ -82,7 +85,7 @@ pub fn remember_tools(tools: &BTreeMap<String, Tool>, stat_caches: &Path) {
     }
 }
 
-/// Of the file at `path`, unless it is no longer the one that was `seen`.
+/// Returns the digest of the file at `path`, unless its identity is no longer `seen`.
 fn digest(path: &str, seen: StatIdentity) -> Option<Digest> {
     let content = content::content(Path::new(path), true).ok().flatten()?;
     (content.stat == seen).then_some(content.digest)
@@ -92,7 +95,8 @@ fn cache(path: &str, stat_caches: &Path) -> StatCache {
     StatCache::new(Path::new(path), Digest::of(["tool", path].join("\0")), stat_caches)
 }
 
-/// What is kept. Where somebody has set the clock since, later identities are read once more.
+/// Loads the record of a file. If the clock was set since, later identities are dropped, so that their bytes are read
+/// again.
 fn load(cache: &StatCache, stamp: &Stamp) -> Option<Known> {
     let (bytes, start, ahead_ns) = cache.load_by_any_clock()?;
     let mut known: Known = serde_json::from_slice(&bytes[start..]).ok()?;
@@ -102,7 +106,7 @@ fn load(cache: &StatCache, stamp: &Stamp) -> Option<Known> {
     Some(known)
 }
 
-/// `known` with what the file is `also`, once that has settled.
+/// Returns `known` as it is to be saved, with the identity `also` if that has settled by then.
 fn keep(cache: StatCache, stamp: Stamp, mut known: Known, also: Option<StatIdentity>, path: String) -> Unsaved {
     cache.unsaved(stamp, move |settled| {
         known.seen.truncate(MOST_SEEN - 1);

@@ -1,16 +1,19 @@
-//! What `--remap-path-prefix` makes of the place of a checkout.
+//! Tells how `--remap-path-prefix` changes the path of a checkout.
 //!
-//! Such a flag names one directory, and so makes something else of each checkout, whose path it may take out of one binary
-//! and leave in another. So its outcome counts, and checkouts of which it makes the same share their binaries.
+//! A flag names one directory. It may remove the path of one checkout from the binary and leave the path of another one in
+//! it. So its outcome is an input, and checkouts with the same outcome share their binaries.
 //!
-//! Promises: every flag counts that begins above the checkout, at it, or in it, whichever of them rustc heeds in the end.
-//! Does not promise: to know flags that cargo itself adds, as for `trim-paths`; these make the same of every checkout.
+//! Promises: a flag counts if its directory is the checkout, lies above it, or lies in it, whichever flag rustc obeys in
+//! the end.
+//! Does not promise: to know flags that cargo adds itself, as for `trim-paths`. Their outcome is the same for every
+//! checkout.
 //!
 //! <https://doc.rust-lang.org/rustc/remap-source-paths.html>
 
 use std::path::Path;
 
-/// What `flag`, as in `from=to`, makes of the checkout at `root`; none when it leaves that alone.
+/// Returns the outcome of `flag`, which is written `from=to`, for the checkout at `root`; none if the flag does not concern
+/// it.
 pub(crate) fn remapped(flag: &str, root: &Path) -> Option<String> {
     let (from, to) = flag.rsplit_once('=')?;
     let from = Path::new(from);

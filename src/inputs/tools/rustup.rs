@@ -1,6 +1,6 @@
-//! The toolchain that rustup would choose, by rustup's own rules.
+//! Finds the toolchain that rustup would choose, by rustup's own rules.
 //!
-//! Promises: rustup is not run. Whatever decides is watched.
+//! Promises: rustup is not run. Every file and directory that decides is watched.
 //! Does not promise: that the toolchain is installed.
 
 use std::fs;
@@ -11,10 +11,10 @@ use crate::fs::files;
 use crate::fs::identity::StatIdentity;
 use crate::inputs::remember::dependency::Recorder;
 
-/// The triple this addon was built for; the build script passes it on.
+/// The triple that this addon was built for. The build script sets it.
 const HOST: &str = env!("DEV_BIN_HOST");
 
-/// A rustup installation.
+/// An installation of rustup.
 pub(crate) struct Rustup<'a> {
     home: PathBuf,
     settings: toml::Table,
@@ -27,18 +27,18 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// What `RUSTUP_TOOLCHAIN` says where rustup runs a program of it.
+    /// Returns the value that rustup gives to `RUSTUP_TOOLCHAIN` when it runs a program of this toolchain.
     pub(crate) fn into_name(self) -> String {
         let is_relative = self.name.contains('/') && Path::new(&self.name).is_relative();
         if is_relative { self.directory.to_string_lossy().into_owned() } else { self.name }
     }
 }
 
-/// What the toolchain file of one directory says.
+/// The content of a directory's toolchain file.
 enum FileSays {
-    /// There is none.
+    /// There is no such file.
     Nothing,
-    /// Components or targets, and no toolchain: it is the default one, whatever stands further up.
+    /// The file names components or targets and no toolchain. rustup takes the default then, without looking further up.
     Default,
     This(Toolchain),
 }
@@ -56,8 +56,8 @@ impl<'a> Rustup<'a> {
         Some(Self { home, settings, search })
     }
 
-    /// rustup's rules: `RUSTUP_TOOLCHAIN`; then, from the working directory upwards, an override set for the directory
-    /// or a toolchain file in it; then the default.
+    /// Returns the toolchain by rustup's rules. `RUSTUP_TOOLCHAIN` comes first. Then, from the working directory upwards,
+    /// comes an override for the directory or a toolchain file in it. The default comes last.
     ///
     /// <https://rust-lang.github.io/rustup/overrides.html>
     pub(crate) fn toolchain(&self) -> Toolchain {
@@ -82,7 +82,8 @@ impl<'a> Rustup<'a> {
         self.named(name.as_deref().unwrap_or("stable"))
     }
 
-    /// `rust-toolchain` (a bare name or TOML), which rustup prefers where both exist, and `rust-toolchain.toml`.
+    /// Reads `rust-toolchain`, which holds a bare name or TOML, or else `rust-toolchain.toml`. rustup prefers the former
+    /// too.
     fn of_file(&self, directory: &Path) -> FileSays {
         let read = |name| {
             let path = directory.join(name);
@@ -100,7 +101,8 @@ impl<'a> Rustup<'a> {
         of_key("channel").map_or(FileSays::Default, |name| FileSays::This(self.named(name)))
     }
 
-    /// A toolchain's directory is called as it is (custom ones, full names) or has the host's triple behind its channel.
+    /// Returns the toolchain called `name`. Its directory has that name, if it is a custom one or the name is complete, or
+    /// else the name followed by the host's triple.
     fn named(&self, name: &str) -> Toolchain {
         if Path::new(name).is_absolute() {
             return Toolchain { name: name.to_owned(), directory: PathBuf::from(name) };
@@ -117,7 +119,7 @@ impl<'a> Rustup<'a> {
     }
 }
 
-/// True if a program is rustup under another name: a link to it, or a hard link beside it.
+/// True if `program` is rustup under another name: a link to it, or a hard link beside it.
 pub(crate) fn is_proxy(program: &Path, recorder: &Recorder) -> bool {
     let name = format!("rustup{}", std::env::consts::EXE_SUFFIX);
     recorder.with_target(program);

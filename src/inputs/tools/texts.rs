@@ -1,10 +1,11 @@
-//! Paths in texts: which parts of a flag or a value may be one, and which words of a linker script are.
+//! Finds paths in texts: the parts of a flag or a value that may be paths, and the files that a linker script includes.
 //!
-//! Promises: a path in a text is among its parts, whatever option stands before it and whatever separators it holds.
-//! Does not promise: that a part is a path. Only what stands there tells.
+//! Promises: a path in a flag or a value is among its parts, whatever option precedes it and whatever separators it
+//! contains.
+//! Does not promise: that a part is a path. Only the file system tells.
 
-/// The parts of `text` that may be paths: what is between separators, and what is behind one to the end, since a path
-/// may hold them, each also without an option of one letter before it.
+/// Returns the parts of `text` that may be paths. A part begins after a separator, and ends at the next one or at the end
+/// of the text, since a path may contain separators. Each part also joins without a leading option of one letter.
 pub(crate) fn parts(text: &str) -> Vec<&str> {
     let is_separator = |character: char| matches!(character, '=' | ',' | ':' | '@' | ';' | ' ');
     let starts = std::iter::once(0).chain(text.match_indices(is_separator).map(|(at, separator)| at + separator.len()));
@@ -23,7 +24,7 @@ pub(crate) fn parts(text: &str) -> Vec<&str> {
     parts
 }
 
-/// True if a text is meant for a path, whatever stands there: it has a directory or an extension.
+/// True if `part` is meant as a path, even if no file is there: it has a directory or an extension.
 pub(crate) fn looks_like_path(part: &str) -> bool {
     let is_extension = |extension: &str| {
         !extension.is_empty()
@@ -35,7 +36,7 @@ pub(crate) fn looks_like_path(part: &str) -> bool {
     part.contains('/') || (cfg!(windows) && part.contains('\\')) || has_extension()
 }
 
-/// The files that a linker script takes in.
+/// Returns the files that a linker script includes.
 ///
 /// <https://sourceware.org/binutils/docs/ld/File-Commands.html>
 pub(crate) fn included(script: &str) -> Vec<&str> {
@@ -45,7 +46,7 @@ pub(crate) fn included(script: &str) -> Vec<&str> {
     while let Some(word) = words.next() {
         match word {
             "INCLUDE" => found.extend(words.peek()),
-            // Their list ends where no path does.
+            // The list ends at the first word that is no path.
             "INPUT" | "GROUP" | "STARTUP" => {
                 while let Some(word) = words.next_if(|word| looks_like_path(word) || *word == "AS_NEEDED") {
                     found.extend(Some(word).filter(|word| looks_like_path(word)));

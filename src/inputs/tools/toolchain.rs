@@ -1,11 +1,11 @@
-//! Which programs build, found without running one.
+//! Finds the programs that build, without running one.
 //!
-//! Promises: the real cargo and rustc behind rustup's proxies, chosen by rustup's own rules, linkers that flags and the
-//! configuration name, and, when zig builds, zig and cargo-zigbuild, each by path and `stat`. A toolchain that is
-//! updated, linked elsewhere or rebuilt in place is another one; one that has the same bytes is not, see `recognition`. Programs that choose a toolchain by rules of their own, as those
-//! of mise and asdf do, and scripts, are known for that by having no compiler beside them: what is behind these
-//! [`Shims`], they must be asked.
-//! Does not promise: the system's linker and C compiler. Variables and configuration that choose them do count.
+//! Promises: it finds the real cargo and rustc behind rustup's proxies by rustup's own rules, the linkers that flags and
+//! configuration name, and, for a build with zig, zig and cargo-zigbuild. Each counts by path and stat identity. A
+//! toolchain that is updated, linked elsewhere or rebuilt in place counts as another one, unless its bytes are the same:
+//! see `recognition`. A program that chooses a toolchain by rules of its own, as those of mise and asdf do, is recognized
+//! by being a script or by having no compiler library beside it. It is returned as [`Shims`], which the caller must ask.
+//! Does not promise: to find the system's linker and C compiler. Variables and configuration that choose them do count.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,28 +24,28 @@ use crate::inputs::remember::dependency::Recorder;
 use crate::model::inventory::Tool;
 use crate::request::{Builder, Environment, Request};
 
-/// Programs that choose a toolchain by rules that are not known.
+/// Programs that choose a toolchain by rules of their own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shims {
-    /// What a cargo in the checkout runs as rustc.
+    /// The program that cargo, started in the checkout, runs as rustc.
     pub rustc: PathBuf,
-    /// True if cargo is one, so that what it gives to rustc is not known either.
+    /// True if cargo is a shim, too. Then the variables that it gives to rustc are unknown.
     pub cargo: bool,
-    /// The rustup toolchain of a cargo that is none.
+    /// The rustup toolchain, if cargo is rustup's.
     pub toolchain: Option<String>,
 }
 
-/// What programs that were asked say of the toolchain behind them.
+/// The toolchain behind shims, as the shims told it.
 #[derive(Clone, Debug)]
 pub struct RealToolchain {
-    /// The directory of the compiler.
+    /// The directory of the compiler's installation.
     pub sysroot: PathBuf,
-    /// The cargo that really builds, where cargo is a shim.
+    /// The cargo that really builds, if cargo is a shim.
     pub cargo: Option<PathBuf>,
 }
 
-/// Every program that takes part in the build of `request`, by role, `linkers` among them; and what must be asked for
-/// those that are behind others.
+/// Returns every program that takes part in the build of `request`, by role, `linkers` included, and the shims that must be
+/// asked, if there are any.
 pub(crate) fn tools(
     request: &Request,
     root: &Path,
@@ -103,11 +103,11 @@ pub(crate) fn tools(
     Ok((tools, shims))
 }
 
-/// The role of a linker; a second one is `linker 2`.
+/// The role of the first linker. The second one is `linker 2`.
 const LINKER: &str = "linker";
 
-/// Puts what is `behind` the `shims` among `tools` in their place. Whether the compiler is known then; otherwise nothing is
-/// changed.
+/// Replaces the `shims` among `tools` by the programs `behind` them. Returns false, and changes nothing, if no compiler is
+/// found there.
 pub(crate) fn replace_shims(
     tools: &mut BTreeMap<String, Tool>,
     shims: &Shims,
@@ -131,7 +131,7 @@ pub(crate) fn replace_shims(
     true
 }
 
-/// The rustup toolchain that was chosen for `tools`, if it is not installed.
+/// Returns the rustup toolchain that was chosen for `tools`, if it is not installed.
 #[must_use]
 pub fn missing_toolchain(tools: &BTreeMap<String, Tool>) -> Option<&str> {
     let installation = |tool: &Tool| Path::new(&tool.path).parent().and_then(Path::parent).map(Path::to_owned);
@@ -140,21 +140,22 @@ pub fn missing_toolchain(tools: &BTreeMap<String, Tool>) -> Option<&str> {
     of_rustup.filter(is_missing).find_map(|tool| tool.toolchain.as_deref())
 }
 
-/// A variable overrides the configuration; in the configuration, the nearest file does. An empty value means none.
+/// Returns the program that `variables` name, or else the nearest configuration file under `build.key`. An empty value
+/// means none.
 fn chosen(env: &Environment, configs: &[CargoConfig], variables: &[&str], key: &str) -> Option<OsString> {
     if let Some(value) = variables.iter().find_map(|name| env.get(name)) {
         return Some(value.to_owned()).filter(|value| !value.is_empty());
     }
     configs.iter().find_map(|config| {
         let program = config.table.get("build")?.get(key)?.as_str()?;
-        // A bare name is looked up on the PATH, anything else starts from the file's base directory.
+        // cargo looks up a bare name on the PATH. Any other name starts from the base directory of the file.
         // https://doc.rust-lang.org/cargo/reference/config.html#executable-paths-with-arguments
         let is_bare = !program.contains(['/', '\\']);
         Some(if is_bare { program.into() } else { config.base.join(program).into_os_string() })
     })
 }
 
-/// `program` itself, or what stands behind it when it is a proxy of the rustup that chose `toolchain`.
+/// Returns `program` itself, or, if it is a proxy of the rustup that chose `toolchain`, the program behind it.
 fn real(search: ProgramSearch<'_>, program: &Path, toolchain: Option<&Toolchain>) -> Tool {
     match toolchain {
         Some(toolchain) if rustup::is_proxy(program, search.recorder) => {
@@ -165,7 +166,7 @@ fn real(search: ProgramSearch<'_>, program: &Path, toolchain: Option<&Toolchain>
     }
 }
 
-/// `librustc_driver`, which holds the compiler: `rustc` itself is a small program that a rebuild of the compiler
+/// Returns `librustc_driver`, which holds the compiler. `rustc` is a small program, which a rebuild of the compiler
 /// leaves as it was.
 fn compiler_library(search: ProgramSearch<'_>, rustc: &str) -> Option<Tool> {
     let installation = Path::new(rustc).parent()?.parent()?;
@@ -184,8 +185,8 @@ fn compiler_library(search: ProgramSearch<'_>, rustc: &str) -> Option<Tool> {
     driver.map(|driver| search.tool(&driver, None))
 }
 
-/// Tells for a toolchain behind shims whether cargo is one. A program that is missing is none: to ask it
-/// could be to install it.
+/// Returns none unless cargo or rustc is a shim, and otherwise tells whether cargo is. An absent program is no shim:
+/// running it could make a manager install it.
 fn shims(search: ProgramSearch<'_>, tools: &BTreeMap<String, Tool>, has_driver: bool) -> Option<bool> {
     let (cargo, rustc) = (&tools["cargo"], &tools["rustc"]);
     let directory = |tool: &Tool| Path::new(&tool.path).parent().map(Path::to_owned);
@@ -195,7 +196,7 @@ fn shims(search: ProgramSearch<'_>, tools: &BTreeMap<String, Tool>, has_driver: 
     (cargo_is || is_shim(rustc, has_driver)).then_some(cargo_is)
 }
 
-/// Where an installation keeps the compiler's library; distributions have ideas of their own.
+/// The directories in which an installation may keep the compiler's library. Some distributions use their own.
 const LIBRARIES: &[&str] = if cfg!(windows) {
     &["bin"]
 } else if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -206,7 +207,7 @@ const LIBRARIES: &[&str] = if cfg!(windows) {
     &["lib", "lib64"]
 };
 
-/// True if a program is a script, which may run anything.
+/// True if the file is a script, which may run any program.
 fn is_script(path: &str) -> bool {
     let mut start = [0; 2];
     let read = files::open(Path::new(path)).and_then(|(mut file, _)| file.read_exact(&mut start));
@@ -241,7 +242,7 @@ fn zig(request: &Request, search: ProgramSearch<'_>, tools: &mut BTreeMap<String
     Ok(())
 }
 
-/// The zig that the PyPI package `ziglang` brings, found from a program of the same Python installation.
+/// Returns the zig of the PyPI package `ziglang` in the Python installation that `program` belongs to.
 fn python_zig(program: &Path) -> Option<PathBuf> {
     let library = program.parent()?.parent()?.join("lib");
     let pythons = fs::read_dir(library).ok()?.flatten();

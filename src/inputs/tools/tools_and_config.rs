@@ -1,8 +1,9 @@
-//! What a build depends on besides its checkout: programs, cargo's configuration, and files that it and flags name.
+//! Finds the inputs of a build outside its checkout: programs, cargo's configuration, and files that flags and
+//! configuration name.
 //!
-//! Promises: nothing is spawned, and what only the programs themselves can tell is not taken for known. What was found out once is looked at again with one `stat` a file, and found out anew
-//! when any of them differs.
-//! Does not promise: to remember what is said of zig, which is looked for in more places than can be watched.
+//! Promises: it spawns nothing. A toolchain that only a program can tell is returned as [`Shims`], to be asked. A later
+//! look checks each file of the last one with one `stat`, and starts again if any differs.
+//! Does not promise: to remember the look for a build with zig, which is looked for in more places than can be watched.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -27,8 +28,8 @@ use crate::model::inventory::{NamedFile, Tool};
 use crate::model::maps::map_of;
 use crate::request::{Builder, Environment, Request};
 
-/// Every variable that says where programs and configuration are, but `PATH`: a program that is sought is sought anew
-/// each time. A look sees no others, so none can be missing here.
+/// The variables that say where programs and configuration are. `PATH` is left out, since programs are looked up each time.
+/// A look is given no other variables, so none can be missing here.
 const VARIABLES: [&str; 11] = [
     "HOME",
     "USERPROFILE",
@@ -43,31 +44,32 @@ const VARIABLES: [&str; 11] = [
     "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
 ];
 
-/// Programs by role, digests of cargo's configuration files by path, and files that are named.
+/// Programs by role, digests of cargo's configuration files by path, and the files that these and flags name.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct ToolsAndConfig {
     pub(crate) tools: BTreeMap<String, Tool>,
     pub(crate) configs: BTreeMap<String, Digest>,
     pub(crate) named: Vec<NamedFile>,
-    /// What flags make of the checkout's path, if anything.
+    /// The outcomes of flags that remap paths, for the checkout's path; empty if no flag changes it.
     pub(crate) remapped: Vec<String>,
-    /// What of `tools` is only known when it is asked.
+    /// The programs among `tools` that must be asked for the toolchain.
     pub(crate) shims: Option<Shims>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Remembered {
     surroundings: ToolsAndConfig,
-    /// The identities of the files that are named, which an inventory leaves out of its JSON.
+    /// The identities of the named files, which an inventory leaves out of its JSON.
     stats: Vec<StatIdentity>,
     seen: Vec<WatchedPath>,
     sought: Vec<ProgramLookup>,
 }
 
-/// For more environments and checkouts than one process asks with, by a wide margin.
+/// The looks of this process. The room is for more environments and checkouts than one process has.
 static KNOWN: ProcessCache<Arc<Remembered>> = ProcessCache::new(32);
 
-/// Those of `request` in the checkout at `root`, as they are now. The last look is taken from `stat_caches`.
+/// Returns the surroundings of `request` in the checkout at `root`, as they are now. The last look is taken from
+/// `stat_caches`.
 pub(crate) fn tools_and_config(
     request: &Request,
     root: &Path,
@@ -111,7 +113,7 @@ impl Remembered {
         self.seen.iter().all(WatchedPath::holds) && self.sought.iter().all(|sought| sought.holds(env, root))
     }
 
-    /// As it was before it was kept.
+    /// Puts the identities back that the JSON leaves out.
     fn whole(mut self) -> Self {
         for (named, stat) in self.surroundings.named.iter_mut().zip(&self.stats) {
             named.file.stat = *stat;
@@ -119,7 +121,7 @@ impl Remembered {
         self
     }
 
-    /// As it may be relied on, in this process and by others.
+    /// Returns the look as JSON in which no record holds that had not settled, and remembers it in this process.
     fn settled(mut self, settled: &mut Settled, id: Id, stamp: Stamp) -> Vec<u8> {
         self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
         let json = serde_json::to_vec(&self).expect("escaped paths and text always become JSON");
@@ -140,7 +142,7 @@ fn found(request: &Request, root: &Path, env: &Environment, recorder: &Recorder)
 fn key(root: &Path, env: &Environment, exclude: &[String]) -> Digest {
     let bytes = |(name, value): (&'_ OsStr, &'_ OsStr)| [name, value].map(|it| it.as_encoded_bytes().to_vec());
     let variables: Vec<_> = env.iter().map(bytes).collect();
-    // They do not come from variables alone.
+    // Variables are not their only source.
     let homes =
         [env.home(), env.cargo_home()].map(|home| home.map(|home| home.as_os_str().as_encoded_bytes().to_vec()));
     let key = ("surroundings", root.as_os_str().as_encoded_bytes(), variables, homes, exclude, env.configuration());

@@ -1,6 +1,6 @@
-//! What a package can build, by its manifest and its directory.
+//! Finds the targets of a package by its manifest and its directory.
 //!
-//! Promises: the targets are those that cargo finds, listed or not.
+//! Promises: they are the targets that cargo finds, listed or not.
 //! Does not promise: that they can be built.
 //!
 //! <https://doc.rust-lang.org/cargo/reference/cargo-targets.html#target-auto-discovery>
@@ -13,32 +13,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::inputs::remember::dependency::Recorder;
 
-/// A package, and the names of what it can build.
+/// A package, and the names of its targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Targets {
-    /// Of the package.
+    /// The name of the package.
     pub package: String,
-    /// Binaries, sorted.
+    /// The names of the binaries, sorted.
     pub bins: Vec<String>,
-    /// Examples, sorted.
+    /// The names of the examples, sorted.
     pub examples: Vec<String>,
-    /// The library, where there is one.
+    /// The library, if there is one.
     pub library: Option<Library>,
-    /// The binary that `cargo run` takes of several.
+    /// The binary that `cargo run` takes if there are several.
     pub default_run: Option<String>,
 }
 
 /// A library target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Library {
-    /// Its name, which is a crate's.
+    /// Its name, which is that of a crate.
     pub name: String,
-    /// The forms that it is made in, as they are written; empty for the usual one.
+    /// Its crate types, as the manifest writes them; empty for the usual one.
     pub crate_types: Vec<String>,
 }
 
 impl Targets {
-    /// What the package in `directory` can build, by its `manifest` and that of its `workspace`.
+    /// Reads the targets of the package in `directory` from its `manifest` and that of its `workspace`.
     pub(crate) fn of(
         directory: &Path,
         manifest: &toml::Table,
@@ -73,12 +73,13 @@ impl Targets {
     }
 }
 
-/// The name of the package of `manifest`.
+/// Returns the name of the package of `manifest`.
 pub(crate) fn package_name(manifest: &toml::Table) -> Option<&str> {
     manifest.get("package")?.get("name")?.as_str()
 }
 
-/// The targets in a directory that cargo finds by themselves: files, and directories with a `main.rs`; with their paths.
+/// Returns the targets in `directory` that cargo finds without a list, with their paths: files, and directories with a
+/// `main.rs`.
 fn discovered(directory: &Path, recorder: &Recorder) -> Vec<(String, PathBuf)> {
     let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let target = |path: PathBuf| {
@@ -94,20 +95,20 @@ fn discovered(directory: &Path, recorder: &Recorder) -> Vec<(String, PathBuf)> {
     entries(directory, recorder).into_iter().filter(|path| !is_hidden(path)).filter_map(target).collect()
 }
 
-/// What is in a directory; nothing when it cannot be read.
+/// Returns the paths in `directory`; none if it cannot be read.
 pub(crate) fn entries(directory: &Path, recorder: &Recorder) -> Vec<PathBuf> {
     recorder.at(directory);
     fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-/// The edition of `package`, which decides what is discovered beside targets that are listed.
+/// Returns the edition of `package`. In edition 2015, a list of targets turns discovery off.
 fn edition(package: &toml::Value, workspace: &toml::Table) -> String {
     let own = package.get("edition");
     let inherited = || workspace.get("workspace")?.get("package")?.get("edition")?.as_str();
     own.and_then(toml::Value::as_str).or_else(|| own.and_then(|_| inherited())).unwrap_or("2015").to_owned()
 }
 
-/// Where the targets of a package are looked for.
+/// The package whose targets are looked for.
 struct Discovery<'a> {
     directory: &'a Path,
     manifest: &'a toml::Table,
@@ -115,7 +116,8 @@ struct Discovery<'a> {
 }
 
 impl Discovery<'_> {
-    /// The names of those that the manifest lists under `key`, and of those `found` that are none of these.
+    /// Returns the names of the targets that the manifest lists under `key`, and of the `found` ones whose paths it does
+    /// not list.
     fn names(&self, key: &str, automatic: &str, found: Vec<(String, PathBuf)>) -> Vec<String> {
         let listed: Vec<&toml::Value> =
             self.manifest.get(key).and_then(toml::Value::as_array).into_iter().flatten().collect();
