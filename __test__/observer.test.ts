@@ -198,6 +198,37 @@ const READS: Record<string, Read> = {
       },
     ],
   },
+  'a file of a tree that it unpacks when there is none': {
+    world: () =>
+      giving(
+        shell(
+          '[ -d data/tree ] || { mkdir -p data/tree/deep; echo 1 > data/tree/deep/file; }; cat data/tree/deep/file',
+        ),
+      ),
+    changes: [(world) => world.write('data/tree/deep/file', '2'), (world) => world.write('data/tree/deep/file', '3')],
+  },
+  'the names in a directory that it makes': {
+    world: () => giving(`{ std::fs::create_dir_all("data/made").unwrap(); ${listing('data/made')} }`),
+    changes: [(world) => world.write('data/made/one', ''), (world) => world.write('data/made/two', '')],
+  },
+  'a variable that make expands': {
+    world: () =>
+      giving(shell('make -s -f data/rules'), { 'data/rules': 'all:\n\t@echo $(UNDECLARED) $(undeclared_too)\n' }),
+    changes: [
+      (world) => {
+        world.env = { UNDECLARED: 'one' }
+      },
+      (world) => {
+        world.env = { undeclared_too: 'two' }
+      },
+    ],
+  },
+  'a variable in a script that a shell sources': {
+    world: () => giving(shell('. data/settings; echo $WORD'), { 'data/settings': 'WORD=$UNDECLARED\n' }),
+    changes: ['one', undefined].map((value) => (world) => {
+      world.env = { UNDECLARED: value }
+    }),
+  },
   'a file that it makes when there is none': {
     world: () => giving(shell('[ -e data/conf ] || echo 1 >data/conf; cat data/conf')),
     changes: [(world) => world.write('data/conf', '2'), (world) => world.write('data/conf', '3')],
@@ -301,6 +332,16 @@ describe.if(observes)('what a build script reads without saying so counts:', () 
         expect({ step, ...(await world.look()) }).toMatchObject({ step, prints })
       }
     })
+
+  test('in a target directory that is a link, too, whose own files do not', async () => {
+    const world = giving(text('data/one'))
+    const elsewhere = temporaryDirectory()
+    symlinkSync(elsewhere, join(world.repo, 'target'))
+    expect((await world.look()).outcome).toBe('built')
+    expect((await world.look()).outcome).toBe('cached')
+    world.write('data/one', '2')
+    expect(await world.look()).toMatchObject({ outcome: 'built', prints: '2' })
+  })
 
   test('and what it does not read is nothing to it', async () => {
     const world = giving(text('data/one'), {

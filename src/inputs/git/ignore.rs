@@ -34,7 +34,7 @@ pub(crate) struct Rules<'a> {
     case: Case,
     /// `.gitignore` files that are tracked and that the user's sparse checkout leaves out.
     left_out: HashMap<&'a BStr, gix::ObjectId>,
-    /// Those `.gitignore` files that git has not fetched either.
+    /// The ones of these that git has not fetched either.
     not_fetched: Vec<TreePath>,
     buffer: Vec<u8>,
 }
