@@ -6,8 +6,8 @@
 const { existsSync } = require('node:fs')
 const { homedir } = require('node:os')
 const { isAbsolute, join, resolve } = require('node:path')
-const { DevBinaryError } = require('./error.js')
-const { load } = require('./load.js')
+const { DevBinaryError } = require('./lib/error.js')
+const { load } = require('./lib/load.js')
 
 const DEFAULT_REPO = 'openshell-fork'
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
@@ -246,7 +246,7 @@ function start(native, ...given) {
 
 function listenerOf(onEvent) {
   // Not every call has one, and a process that ends after its first hit would notice how long this takes to load.
-  const { Listener } = require('./listener.js')
+  const { Listener } = require('./lib/listener.js')
   return new Listener(onEvent)
 }
 

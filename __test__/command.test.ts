@@ -513,7 +513,8 @@ test('the package has it as its program, and npm start leads to it', async () =>
 
   const place = new Checkout()
   const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, INIT_CWD: place.directory }
-  const npmStart = (...args: string[]) => Bun.spawnSync(['node', join(root, 'scripts', 'start.mjs'), ...args], { env })
+  const npmStart = (...args: string[]) =>
+    Bun.spawnSync(['node', join(root, 'tools', 'scripts', 'start.mjs'), ...args], { env })
   const path = npmStart('--repo', 'checkout', '--crate', 'hello').stdout.toString()
   expect(output(path.trimEnd())).toBe('one -')
   expect(npmStart('why', '-p', 'hello', '--repo', 'checkout').stdout.toString()).toBe(`hit: ${path}`)

@@ -17,7 +17,7 @@ const REPOSITORY = `${manifest.repository.url.replace(/^git\+/, '').replace(/\.g
 /** Languages of blocks, and whether a block of one is run. What is not run needs a registry, an account or another machine. */
 const LANGUAGES: Record<string, boolean> = { sh: true, ts: true, text: false, toml: false }
 
-/** `scripts/setup.mjs` does this before any test is run. `npm run readme` types it in a clone of its own. */
+/** `tools/scripts/setup.mjs` does this before any test is run. `npm run readme` types it in a clone of its own. */
 const SET_UP = 'npm ci && npm run build\n'
 
 const package_ = (name: string, more = '') =>

@@ -4,7 +4,8 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hostTarget, manifest, TARGETS } from '../release/targets.mjs'
+import { hostTarget, manifest, TARGETS } from '../tools/release/targets.mjs'
+import { addonDirectory } from '../tools/scripts/setup.mjs'
 import { RUNTIMES } from './program.js'
 import { PATIENCE_MS, plainEnvironment, root, temporaryDirectory } from './support.js'
 
@@ -19,7 +20,7 @@ class Installed {
 
   constructor() {
     const sources = manifest.files.filter((file: string) => file.endsWith('.js'))
-    mkdirSync(join(this.scope, 'dev-bin'), { recursive: true })
+    mkdirSync(join(this.scope, 'dev-bin', 'lib'), { recursive: true })
     for (const file of [...sources, 'package.json']) copyFileSync(join(root, file), join(this.scope, 'dev-bin', file))
     writeFileSync(
       join(this.directory, 'call.cjs'),
@@ -77,11 +78,14 @@ for (const runtime of RUNTIMES) {
         const other = host.package.replace(/gnu$|musl$/, (abi: string) => (abi === 'gnu' ? 'musl' : 'gnu'))
         // What the generated loader says when it takes the system for one with the other libc.
         const program = `throw new Error('no binding', { cause: new Error("Cannot find module '${other}'") })`
-        writeFileSync(join(installed.scope, 'dev-bin', 'binding.js'), program)
+        writeFileSync(join(installed.scope, 'dev-bin', 'lib', 'binding.js'), program)
         const broken = installed.call(runtime)
         expect(broken.message).toBe(`${naming}it is not installed; ${broken.hint}`)
         installed.add(host, '')
-        copyFileSync(join(root, host.addon), join(installed.scope, host.package.slice('@openlock/'.length), host.addon))
+        copyFileSync(
+          join(addonDirectory, host.addon),
+          join(installed.scope, host.package.slice('@openlock/'.length), host.addon),
+        )
         expect(installed.call(runtime).code).toBe('NOT_A_CHECKOUT')
       },
     )
@@ -89,7 +93,10 @@ for (const runtime of RUNTIMES) {
     test.if(host.os === 'linux')('is found without ldd, and without a report of the process', () => {
       const installed = new Installed()
       installed.add(host, '')
-      copyFileSync(join(root, host.addon), join(installed.scope, host.package.slice('@openlock/'.length), host.addon))
+      copyFileSync(
+        join(addonDirectory, host.addon),
+        join(installed.scope, host.package.slice('@openlock/'.length), host.addon),
+      )
       const withoutLdd = `const fs = require('node:fs')
         const { existsSync, readFileSync } = fs
         const absent = (path) => path === '/usr/bin/ldd'
@@ -105,7 +112,7 @@ for (const runtime of RUNTIMES) {
       const installed = new Installed()
       installed.add(host, '')
       const platform = join(installed.scope, host.package.slice('@openlock/'.length))
-      copyFileSync(join(root, host.addon), join(platform, host.addon))
+      copyFileSync(join(addonDirectory, host.addon), join(platform, host.addon))
       const named = installed.call(runtime, { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/addon.node' })
       expect(named.message).toContain('/nowhere/addon.node')
       const described = { name: host.package, version: '9.9.9', main: host.addon }
@@ -117,7 +124,7 @@ for (const runtime of RUNTIMES) {
 
     test("that Yarn's Plug'n'Play has not unpacked for this platform is not installed, as with any other manager", () => {
       const installed = new Installed()
-      const directory = join(installed.scope, 'dev-bin')
+      const directory = join(installed.scope, 'dev-bin', 'lib')
       const missed = (file: string) =>
         `Qualified path resolution failed: we looked for the following paths, but none could be accessed.\n\nSource path: ${join(directory, file)}\nNot found: ${join(directory, file)}\n`
       const messages = [

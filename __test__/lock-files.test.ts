@@ -16,7 +16,7 @@ interface Locked {
   hasInstallScript?: boolean
 }
 
-for (const lockFile of ['package-lock.json', join('release', 'package-lock.json')]) {
+for (const lockFile of ['package-lock.json', join('tools', 'release', 'package-lock.json')]) {
   describe(lockFile, () => {
     const { packages } = JSON.parse(readFileSync(join(root, lockFile), 'utf8')) as { packages: Record<string, Locked> }
     const installed = Object.entries(packages).filter(([path, { link }]) => path !== '' && !link)
@@ -47,7 +47,7 @@ test('the packages whose install scripts must run are allowed to, and no others'
 test.if(process.platform !== 'win32')('a bun whose install script has not run is told, with what to do', () => {
   const bun = join(temporaryDirectory(), 'bun')
   writeFileSync(bun, '#!/bin/sh\nexit 1\n', { mode: 0o755 })
-  const setup = JSON.stringify(pathToFileURL(join(root, 'scripts', 'setup.mjs')).href)
+  const setup = JSON.stringify(pathToFileURL(join(root, 'tools', 'scripts', 'setup.mjs')).href)
   const program = `import(${setup}).then((setup) => setup.assertThatBunRuns(${JSON.stringify(bun)}))`
   const { status, stderr } = spawnSync('node', ['-e', program], { encoding: 'utf8' })
   expect(status).toBe(1)

@@ -5,18 +5,19 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { flagsOf } from '../release/build.mjs'
-import { highestGlibc, problemsOf } from '../release/inspect.mjs'
-import { licencesOf } from '../release/licences.mjs'
-import { tagFor, theOne } from '../release/pack.mjs'
-import { assertConsistent, assertTrustedPublishing, complete, notesOf } from '../release/publish.mjs'
-import { stageRoot } from '../release/stage.mjs'
-import { hostTarget, manifest, TARGETS, targetOf } from '../release/targets.mjs'
-import { napiBuild } from '../scripts/build.mjs'
+import { flagsOf } from '../tools/release/build.mjs'
+import { highestGlibc, problemsOf } from '../tools/release/inspect.mjs'
+import { licencesOf } from '../tools/release/licences.mjs'
+import { tagFor, theOne } from '../tools/release/pack.mjs'
+import { assertConsistent, assertTrustedPublishing, complete, notesOf } from '../tools/release/publish.mjs'
+import { stageRoot } from '../tools/release/stage.mjs'
+import { hostTarget, manifest, TARGETS, targetOf } from '../tools/release/targets.mjs'
+import { napiBuild } from '../tools/scripts/build.mjs'
+import { addonDirectory } from '../tools/scripts/setup.mjs'
 import { root, temporaryDirectory } from './support.js'
 
 const host = hostTarget()
-const built = join(root, host.addon)
+const built = join(addonDirectory, host.addon)
 
 /** An addon for `triple`, as far as a look at its headers goes, with `text` somewhere in it. */
 function addonFor(triple: string, text = ''): Buffer {
@@ -118,7 +119,7 @@ describe('a build', () => {
 
 describe('a release', () => {
   test('is no side effect of an import, nor of a command line that is not understood', () => {
-    const publish = join(root, 'release', 'publish.mjs')
+    const publish = join(root, 'tools', 'release', 'publish.mjs')
     const program = `import(${JSON.stringify(pathToFileURL(publish).href)}).then(() => console.log('imported'))`
     expect(execFileSync('node', ['-e', program], { encoding: 'utf8' })).toBe('imported\n')
     const { status, stderr } = spawnSync('node', [publish], { encoding: 'utf8' })
@@ -206,11 +207,16 @@ describe('a release', () => {
     })
     expect(publish.status).not.toBe(0)
     expect(publish.stderr).toContain('error: the clone is not what is published')
-    expect(publish.stderr).toContain('release/publish.mjs')
+    expect(publish.stderr).toContain('tools/release/publish.mjs')
     const { scripts } = JSON.parse(
-      readFileSync(join(stageRoot(join(root, 'binding.js'), temporaryDirectory()), 'package.json'), 'utf8'),
+      readFileSync(join(stageRoot(join(root, 'lib', 'binding.js'), temporaryDirectory()), 'package.json'), 'utf8'),
     )
     expect(scripts).toBeUndefined()
+  })
+
+  test('has every module of lib/', () => {
+    const modules = readdirSync(join(root, 'lib')).filter((name) => name.endsWith('.js'))
+    expect(manifest.files).toEqual(expect.arrayContaining(modules.map((name) => `lib/${name}`)))
   })
 
   test('is the latest when no later one is, and a trial never', () => {
@@ -261,7 +267,7 @@ describe('a release', () => {
   test('has packages for the same platforms wherever they are named', () => {
     expect(TARGETS.map(({ triple }) => triple).sort()).toEqual([...manifest.napi.targets].sort())
     const text = (file: string) => readFileSync(join(root, file), 'utf8')
-    const files = ['load.js', 'docs/reference.md', 'deny.toml', '.github/workflows/release.yml']
+    const files = ['lib/load.js', 'docs/reference.md', 'deny.toml', '.github/workflows/release.yml']
     const [loader, reference, deny, workflow] = files.map(text)
     for (const target of TARGETS) {
       expect(loader).toContain(`'${target.platform}'`)

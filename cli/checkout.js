@@ -5,7 +5,7 @@
 const { existsSync } = require('node:fs')
 const { dirname, join, resolve } = require('node:path')
 const { isDevMode } = require('..')
-const { load } = require('../load.js')
+const { load } = require('../lib/load.js')
 const { UsageError } = require('./arguments.js')
 
 const FORK = 'openshell-fork'

@@ -5,7 +5,7 @@
 const { existsSync, readFileSync } = require('node:fs')
 const { isUtf8 } = require('node:buffer')
 const { isMainThread } = require('node:worker_threads')
-const { load } = require('../load.js')
+const { load } = require('../lib/load.js')
 const { UsageError } = require('./arguments.js')
 const { started } = require('./start.js')
 

@@ -1,8 +1,8 @@
 // `index.d.ts` is written by hand and `binding.d.ts` is generated from the Rust code; here they are held against each
 // other, both ways, so that a field, an event or a reason cannot be in one of them alone. Checked by `tsc`, never run.
 
-import type * as native from '../../binding.js'
 import type * as surface from '../../index.js'
+import type * as native from '../../lib/binding.js'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const holds = <_T extends true>() => {}

@@ -37,6 +37,6 @@ function installed(name) {
   try {
     return createRequire(import.meta.url).resolve(`${name}/package.json`)
   } catch (cause) {
-    throw new Error(`\`${name}\` is not installed; run \`npm ci --prefix release\` on x64 Linux`, { cause })
+    throw new Error(`\`${name}\` is not installed; run \`npm ci --prefix tools/release\` on x64 Linux`, { cause })
   }
 }

@@ -1,4 +1,4 @@
-// `node release/publish.mjs`: the gate of a release, and the release. Run by .github/workflows/release.yml; nothing is
+// `node tools/release/publish.mjs`: the gate of a release, and the release. Run by .github/workflows/release.yml; nothing is
 // published unless everything that is to be published is there and is what it must be.
 
 import { execFileSync } from 'node:child_process'
@@ -10,7 +10,7 @@ import { problemsOf } from './inspect.mjs'
 import { packAll, publishAll } from './pack.mjs'
 import { manifest, root, TARGETS } from './targets.mjs'
 
-const USAGE = `usage: node release/publish.mjs --addons DIR --tag TAG --notes FILE
+const USAGE = `usage: node tools/release/publish.mjs --addons DIR --tag TAG --notes FILE
   --addons DIR  where the addons of all targets are, in directories of their own
   --tag TAG     the tag of the release: v and the version
   --notes FILE  where the changelog's section goes`

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 const require = createRequire(import.meta.url)
 
 async function hit(options) {
-  const { getDevBinary } = require('../index.js')
+  const { getDevBinary } = require('../../index.js')
   const { outcome } = await getDevBinary(options)
   if (outcome !== 'cached') throw new Error(`${options.repo}: a hit was expected and the binary was ${outcome}`)
 }
@@ -23,7 +23,7 @@ function run(program, args, cwd) {
 
 const TASKS = {
   hit: ({ options }) => hit(options),
-  fingerprint: ({ options }) => require('../index.js').fingerprint(options),
+  fingerprint: ({ options }) => require('../../index.js').fingerprint(options),
   /** What a launcher does without this package. */
   spawns: ({ repo }) => {
     const hash = createHash('sha256')

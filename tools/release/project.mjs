@@ -9,7 +9,7 @@ import { manifest, root } from './targets.mjs'
 
 /** Not the one in `.bin`, which is a script on Windows. */
 const bun = join(root, 'node_modules', 'bun', 'bin', 'bun.exe')
-const pnpm = join(root, 'release', 'node_modules', 'pnpm', 'bin', 'pnpm.cjs')
+const pnpm = join(root, 'tools', 'release', 'node_modules', 'pnpm', 'bin', 'pnpm.cjs')
 
 /** How each package manager adds a package to a project. */
 export const MANAGERS = {

@@ -6,7 +6,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMain } from './arguments.mjs'
-import { root, run } from './setup.mjs'
+import { addonDirectory, root, run } from './setup.mjs'
 
 const GENERATED = { '--js': 'binding.js', '--dts': 'binding.d.ts' }
 
@@ -26,4 +26,4 @@ export function napiBuild(directory, args = [], options = {}) {
   }
 }
 
-if (isMain(import.meta.url)) napiBuild(root, process.argv.slice(2))
+if (isMain(import.meta.url)) napiBuild(addonDirectory, process.argv.slice(2))

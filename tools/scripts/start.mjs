@@ -12,7 +12,7 @@ if (given.length === 0) {
   await demonstrate()
 } else {
   if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD)
-  const { main } = createRequire(import.meta.url)('../cli/main.js')
+  const { main } = createRequire(import.meta.url)('../../cli/main.js')
   const isOption = given[0].startsWith('-') && !['-h', '--help', '-V', '--version'].includes(given[0])
   process.exitCode = await main(isOption ? ['get', ...given] : given)
 }

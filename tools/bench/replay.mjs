@@ -54,7 +54,7 @@ function workplace(temporary) {
 }
 
 setUp()
-const { getDevBinary, fingerprint } = createRequire(import.meta.url)('../index.js')
+const { getDevBinary, fingerprint } = createRequire(import.meta.url)('../../index.js')
 const temporary = mkdtempSync(join(tmpdir(), 'dev-bin-replay-'))
 process.once('exit', () => rmSync(temporary, { recursive: true, force: true }))
 const { directory, restore } = workplace(temporary)

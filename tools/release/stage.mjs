@@ -53,7 +53,7 @@ export function stageRoot(loader, directory) {
       optionalDependencies: Object.fromEntries(TARGETS.map((target) => [target.package, manifest.version])),
     }),
     'README.md': readFileSync(join(root, 'README.md')),
-    'binding.js': readFileSync(loader),
+    'lib/binding.js': readFileSync(loader),
   }
   return staged(join(directory, 'root'), files, manifest.files)
 }

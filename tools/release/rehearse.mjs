@@ -50,7 +50,7 @@ function tryStep(what, work) {
 }
 
 /** A program of the packages that a release takes. */
-const tool = (name, path) => join(root, 'release', 'node_modules', name, path)
+const tool = (name, path) => join(root, 'tools', 'release', 'node_modules', name, path)
 
 function packAllWithStandIns(addons, directory) {
   const standIn = join(directory, 'stand-in.node')
@@ -112,7 +112,7 @@ function checkTypes(project) {
 }
 
 installPackages()
-installPackages('release', '--omit=dev')
+installPackages(join('tools', 'release'), '--omit=dev')
 const addons = values.addons ?? join(output, 'addons')
 if (values.addons === undefined)
   await step(`Building the addon for ${target.triple}`, () => void buildAddon(target, addons))

@@ -14,7 +14,7 @@ const { existsSync, readFileSync } = require('node:fs')
 const { DevBinaryError } = require('./error.js')
 
 const NAME = '@openlock/dev-bin'
-/** What there are packages for; release/targets.mjs has the triples. */
+/** What there are packages for; tools/release/targets.mjs has the triples. */
 const PLATFORMS = [
   'darwin-arm64',
   'darwin-x64',

@@ -1,7 +1,7 @@
 // `npm run bench`: a hit beside what it is to be compared with, through the published surface and in one run.
 //
 // Promises: rows of a tree are taken in turns, after a first look at everything, so page cache, clock rate and other
-// work are the same for all of them. What a figure means is written beside it in bench/RESULTS.md. The exit status says
+// work are the same for all of them. What a figure means is written beside it in tools/bench/RESULTS.md. The exit status says
 // whether the figures could be taken, and nothing about them.
 // Does not promise: figures that mean anything on a machine that does something else.
 
@@ -28,7 +28,7 @@ const USAGE = `usage: npm run bench                 every tree; some minutes
                                      put back, and its crate is built if it is not
   --trees a,b    which ones: crate, small, medium, large (default: small,medium,large)
   --rounds N     how many rounds on each tree (default: by its size)
-  --out FILE     where the tables go (default: bench/RESULTS.md; with --quick they are printed alone)`
+  --out FILE     where the tables go (default: tools/bench/RESULTS.md; with --quick they are printed alone)`
 
 const OPTIONS = {
   quick: { type: 'boolean', default: false },
@@ -72,7 +72,7 @@ if (values.repo !== undefined) {
 setUp()
 console.error('Building the Rust side (cargo bench --no-run)')
 const benches = buildBenches()
-const { getDevBinary } = createRequire(import.meta.url)('../index.js')
+const { getDevBinary } = createRequire(import.meta.url)('../../index.js')
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), 'dev-bin-bench-')))
 process.once('exit', () => rmSync(temporary, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
@@ -81,8 +81,8 @@ const programs = {
   probe: benches.probe,
   node: process.execPath,
   bun: local('bun'),
-  caller: join(root, 'bench', 'caller.mjs'),
-  cold: join(root, 'bench', 'cold.mjs'),
+  caller: join(root, 'tools', 'bench', 'caller.mjs'),
+  cold: join(root, 'tools', 'bench', 'cold.mjs'),
 }
 writeFileSync(join(temporary, 'empty.mjs'), '')
 
@@ -141,7 +141,7 @@ const core = coreFigures(benches.core, quick)
 const command = ['npm run bench', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)].join(' ')
 const text = page({ command, facts: machine(temporary), trees, addon, core })
 console.log(text)
-const out = values.out ?? (quick ? undefined : join(root, 'bench', 'RESULTS.md'))
+const out = values.out ?? (quick ? undefined : join(root, 'tools', 'bench', 'RESULTS.md'))
 if (out !== undefined) {
   writeFileSync(out, text)
   console.error(`Written to ${out}`)

@@ -1,4 +1,4 @@
-// The Rust programs of the bench: building them, and what `benches/core.rs` finds.
+// The Rust programs of the bench: building them, and what `tools/bench/core.rs` finds.
 
 import { execFileSync } from 'node:child_process'
 import { stripVTControlCharacters } from 'node:util'

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-const { getDevBinary } = createRequire(import.meta.url)('../index.js')
+const { getDevBinary } = createRequire(import.meta.url)('../../index.js')
 
 /** Two crates, one a path dependency of the other, and a build script that reads a file outside both. */
 const WORKSPACE = {

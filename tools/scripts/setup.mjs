@@ -8,14 +8,17 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+
+/** The directory of the addon, and of the loader and the types that `napi build` generates beside it. */
+export const addonDirectory = join(root, 'lib')
 
 const ADDON_SOURCES = [
   'Cargo.toml',
   'Cargo.lock',
   'build.rs',
   'package.json',
-  'scripts/build.mjs',
+  'tools/scripts/build.mjs',
   'src',
   'addon',
   'observer',
@@ -98,8 +101,8 @@ export function assertThatBunRuns(bun = local('bun')) {
 export function setUp() {
   installPackages()
   assertThatBunRuns()
-  const generated = ['binding.js', 'binding.d.ts'].every((name) => existsSync(join(root, name)))
-  const addon = readdirSync(root).some((name) => name.endsWith('.node')) && generated
+  const generated = ['binding.js', 'binding.d.ts'].every((name) => existsSync(join(addonDirectory, name)))
+  const addon = readdirSync(addonDirectory).some((name) => name.endsWith('.node')) && generated
   once(join(root, 'target', '.dev-bin-stamp'), digest(ADDON_SOURCES), addon, () => {
     console.error('Building the addon (npm run build)')
     run('npm', ['run', '--silent', 'build'], { quiet: true })

@@ -15,7 +15,7 @@ __attribute__((visibility("default"))) void *napi_register_module_v1(void *env, 
 /** The addon that the loader chooses here. */
 export function addonPath() {
   const require = createRequire(import.meta.url)
-  require('../binding.js')
+  require('../../lib/binding.js')
   return Object.keys(require.cache).find((path) => path.startsWith(root) && path.endsWith('.node'))
 }
 
@@ -37,7 +37,7 @@ function emptyAddon(temporary) {
 export async function loadTimes(programs, temporary, count) {
   const paths = {
     'the addon': addonPath(),
-    'the addon by `binding.js`': join(root, 'binding.js'),
+    'the addon by `binding.js`': join(root, 'lib', 'binding.js'),
     'an empty addon': emptyAddon(temporary),
   }
   const figures = new Map()

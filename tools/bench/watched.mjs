@@ -30,7 +30,7 @@ const { values } = commandLine(USAGE, {
 })
 
 setUp()
-const { getDevBinary } = createRequire(import.meta.url)('../index.js')
+const { getDevBinary } = createRequire(import.meta.url)('../../index.js')
 
 /** Seconds that a cold build takes, and how many units it has. */
 async function build(observe) {
