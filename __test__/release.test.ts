@@ -267,7 +267,7 @@ describe('a release', () => {
   test('has packages for the same platforms wherever they are named', () => {
     expect(TARGETS.map(({ triple }) => triple).sort()).toEqual([...manifest.napi.targets].sort())
     const text = (file: string) => readFileSync(join(root, file), 'utf8')
-    const files = ['lib/load.js', 'docs/reference.md', 'deny.toml', '.github/workflows/release.yml']
+    const files = ['lib/load-failure.js', 'docs/reference.md', 'deny.toml', '.github/workflows/release.yml']
     const [loader, reference, deny, workflow] = files.map(text)
     for (const target of TARGETS) {
       expect(loader).toContain(`'${target.platform}'`)
