@@ -42,10 +42,10 @@ fn enter(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u
     cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
     let commit = Kinship::of(root).commit();
     // The path set comes first, since no look-up finds the entry without it.
-    store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
+    store.remember_path_set(&inputs.weak_key(), &inputs.path_set, root)?;
     let entry = store.publish(staged, request, (root, commit), &inputs, build_ms, search.call.cancellation)?;
     // And once more: a call that removes all entries may have removed the path set, which belonged to no entry until now.
-    store.remember_path_set(&Search::weak_key(&inputs), &inputs.path_set, root)?;
+    store.remember_path_set(&inputs.weak_key(), &inputs.path_set, root)?;
     let (tools, stat_caches) = (inputs.tools, store.stat_caches());
     search.call.afterwards.add(move || inputs::remember_tools(&tools, &stat_caches));
     store.supersede(&entry, request, root);

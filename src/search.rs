@@ -22,7 +22,6 @@ use crate::inputs::{
 use crate::model::cancellation::Cancellation;
 use crate::model::differences;
 use crate::model::event::{Event, MissReason};
-use crate::model::fingerprint::Fingerprint;
 use crate::model::inventory::{Inventory, Tool};
 use crate::model::path_set::PathSet;
 use crate::model::tree::{Tree, TreePath};
@@ -225,13 +224,6 @@ impl<'a> Search<'a> {
         ))
     }
 
-    /// Returns the key that path sets are kept under: the digest of everything that is known before a build, except the
-    /// content of files.
-    pub(crate) fn weak_key(inventory: &Inventory) -> Fingerprint {
-        let Inventory { request, tools, variables, configs, .. } = inventory.clone();
-        Inventory { request, tools, variables, configs, ..Inventory::default() }.fingerprint()
-    }
-
     /// Returns the path set to assume before any build was seen.
     fn unobserved(&self, survey: &Survey) -> Result<PathSet> {
         Ok(match self.request.scope {
@@ -245,7 +237,7 @@ impl<'a> Search<'a> {
 
     /// Returns the entry for the current inputs, under any of the path sets that are known, the newest first.
     pub(crate) fn look_up(&self, survey: &Survey) -> Result<Found> {
-        let mut sets = self.store.path_sets_of(&Self::weak_key(&survey.known));
+        let mut sets = self.store.path_sets_of(&survey.known.weak_key());
         if sets.is_empty() {
             sets.push(self.unobserved(survey)?);
         }
@@ -366,7 +358,7 @@ impl<'a> Search<'a> {
         }
         let is_known = entry.manifest.knows(&self.root);
         if claim == Claim::Noted || !is_known {
-            let (store, weak_key, root) = (self.store.clone(), Self::weak_key(&found.inputs), self.root.clone());
+            let (store, weak_key, root) = (self.store.clone(), found.inputs.weak_key(), self.root.clone());
             let other = (!is_known).then(|| entry.clone());
             self.call.afterwards.add(move || {
                 store.note_owner(&weak_key, &root);

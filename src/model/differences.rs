@@ -16,8 +16,24 @@ const LISTED_PATHS: usize = 20;
 /// the files that counted `before`.
 #[must_use]
 pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
+    // Taken apart in full, so that a field that is added has to be compared or left out on purpose. Trees, named files and
+    // files outside are compared as files.
+    let Inventory {
+        request,
+        tree: _,
+        tools,
+        variables,
+        configs,
+        named: _,
+        observed,
+        outside: _,
+        location,
+        branch,
+        path_set: _,
+        readers: _,
+    } = now;
     let mut reasons = Vec::new();
-    let options = differing(&before.request, &now.request);
+    let options = differing(&before.request, request);
     let is_of_same_scope = !options.iter().any(|option| option == "scope");
     if !options.is_empty() {
         reasons.push(MissReason::Request { options });
@@ -29,32 +45,32 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
         let paths = listed.map(|(path, change)| ChangedPath { path: path_shown(&path), change }).collect();
         reasons.push(MissReason::Source { paths, count });
     }
-    let files = differing(&before.configs, &now.configs);
+    let files = differing(&before.configs, configs);
     if !files.is_empty() {
         reasons.push(MissReason::CargoConfig { files });
     }
-    let mut names = differing(&before.variables, &now.variables);
-    names.extend(differing(&before.observed, &now.observed));
+    let mut names = differing(&before.variables, variables);
+    names.extend(differing(&before.observed, observed));
     if !names.is_empty() {
         names.sort();
         names.dedup();
         reasons.push(MissReason::Environment { names });
     }
-    for tool in differing_by(&before.tools, &now.tools, Tool::is_same_program) {
+    for tool in differing_by(&before.tools, tools, Tool::is_same_program) {
         // Another rustc has another driver in any case.
         let rustc_differs =
             |reason: &MissReason| matches!(reason, MissReason::Toolchain { tool, .. } if tool == "rustc");
         if tool == "rustc driver" && reasons.iter().any(rustc_differs) {
             continue;
         }
-        let (from, to) = (before.tools.get(&tool).map(shown), now.tools.get(&tool).map(shown));
+        let (from, to) = (before.tools.get(&tool).map(shown), tools.get(&tool).map(shown));
         reasons.push(MissReason::Toolchain { tool, from, to });
     }
     if is_of_same_scope {
         let moved = heads(before, now);
         // Another worktree has another branch in any case.
-        if moved.is_empty() && before.branch != now.branch && before.location == now.location {
-            let (from, to) = (before.branch.clone(), now.branch.clone());
+        if moved.is_empty() && before.branch != *branch && before.location == *location {
+            let (from, to) = (before.branch.clone(), branch.clone());
             reasons.push(MissReason::Head { repository: String::new(), from, to });
         }
         reasons.extend(moved);

@@ -128,48 +128,87 @@ impl Inventory {
     /// Returns the digest over all of it.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
+        // Taken apart in full, so that a field that is added has to be hashed or left out on purpose.
+        let Self {
+            request,
+            tree,
+            tools,
+            variables,
+            configs,
+            named,
+            observed,
+            outside,
+            location,
+            branch,
+            path_set: _,
+            readers: _,
+        } = self;
         let mut hash = FingerprintBuilder::new();
-        hash.section("request", self.request.len());
-        for (option, value) in &self.request {
+        hash.section("request", request.len());
+        for (option, value) in request {
             hash.field(option);
             hash.field(value);
         }
         hash.section("tree", 1);
-        hash.field(self.tree.digest().as_bytes());
-        hash.section("outside", self.outside.len());
-        for file in &self.outside {
+        hash.field(tree.digest().as_bytes());
+        hash.section("outside", outside.len());
+        for file in outside {
             hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
         }
-        hash.section("tools", self.tools.len());
-        for (role, tool) in &self.tools {
+        hash.section("tools", tools.len());
+        for (role, tool) in tools {
             hash.field(role);
             hash.field(&tool.path);
             hash.optional(tool.identity());
         }
-        hash.section("variables", self.variables.len());
-        for (name, digest) in &self.variables {
+        hash.section("variables", variables.len());
+        for (name, digest) in variables {
             hash.field(name);
             hash.field(digest.as_bytes());
         }
-        hash.section("configs", self.configs.len());
-        for (path, digest) in &self.configs {
+        hash.section("configs", configs.len());
+        for (path, digest) in configs {
             hash.field(path);
             hash.field(digest.as_bytes());
         }
-        hash.section("named", self.named.len());
-        for NamedFile { file, .. } in &self.named {
+        hash.section("named", named.len());
+        for NamedFile { file, .. } in named {
             hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
         }
-        hash.section("observed", self.observed.len());
-        for (name, digest) in &self.observed {
+        hash.section("observed", observed.len());
+        for (name, digest) in observed {
             hash.field(name);
             hash.optional(digest.map(|digest| *digest.as_bytes()));
         }
         hash.section("location", 1);
-        hash.optional(self.location.as_ref().map(|path| path.as_os_str().as_encoded_bytes()));
+        hash.optional(location.as_ref().map(|path| path.as_os_str().as_encoded_bytes()));
         hash.section("branch", 1);
-        hash.optional(self.branch.as_deref());
+        hash.optional(branch.as_deref());
         hash.finish()
+    }
+
+    /// Returns the key that path sets are kept under: the digest of everything that is known before a build, except the
+    /// content of files.
+    #[must_use]
+    pub fn weak_key(&self) -> Fingerprint {
+        // Taken apart in full, as for the fingerprint.
+        let Self {
+            request,
+            tools,
+            variables,
+            configs,
+            tree: _,
+            named: _,
+            observed: _,
+            outside: _,
+            location: _,
+            branch: _,
+            path_set: _,
+            readers: _,
+        } = self;
+        let (request, tools) = (request.clone(), tools.clone());
+        let (variables, configs) = (variables.clone(), configs.clone());
+        Self { request, tools, variables, configs, ..Self::default() }.fingerprint()
     }
 
     /// Returns every path whose content differs, in order: those of the tree, those outside it, and those that are named.
