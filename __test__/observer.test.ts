@@ -365,6 +365,7 @@ const HIDING: Record<string, (world: Compared) => string> = {
   'asks the C library for a shell': (world) => compiled(world, CODE_FOR_SHELL),
   'becomes a program that is seen, and was not': (world) => compiled(world, CODE_FOR_HANDING_OVER, '-static'),
   'sends another process a message': (world) => compiled(world, CODE_FOR_SENDING),
+  'takes another directory for the root': (world) => compiled(world, CODE_FOR_ANOTHER_ROOT),
 }
 
 const CODE_FOR_READING = `#include <stdio.h>
@@ -383,6 +384,19 @@ int main(void) {
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   sendto(socket(AF_INET, SOCK_DGRAM, 0), "?", 1, 0, (struct sockaddr *)&to, sizeof to);
   FILE *f = fopen("data/one", "r"); putchar(fgetc(f)); return 0;
+}
+`
+const CODE_FOR_ANOTHER_ROOT = `#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(void) {
+  struct { uint64_t flags, mode, resolve; } how = {O_RDONLY, 0, 0x10};
+  char c;
+  read(syscall(437, open("data", O_PATH), "/one", &how, sizeof how), &c, 1);
+  putchar(c);
+  return 0;
 }
 `
 const CODE_FOR_CALLING = `#include <fcntl.h>
@@ -536,6 +550,17 @@ describe('what is known of inputs', () => {
     const known = await inputs(world.options({ crate: 'app', env }))
     const files = known.inputs.filter(({ kind }) => kind !== 'tool').map(({ name }) => name)
     expect(files.filter((name) => name.startsWith(link) || name.startsWith(sysroot))).toEqual([])
+  })
+
+  test('is all again when builds are watched again', async () => {
+    const world = giving(text('data/one'))
+    world.env = UNOBSERVED
+    await world.look()
+    world.env = {}
+    expect((await world.look()).outcome).toBe('built')
+    expect((await world.look()).outcome).toBe('cached')
+    world.write('data/one', '2')
+    expect(await world.look()).toMatchObject({ outcome: 'built', prints: '2' })
   })
 
   test('is less when builds are not watched, by option or by variable', async () => {

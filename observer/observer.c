@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -665,6 +666,26 @@ EXPORT int wordexp(const char *words, void *found, int flags) {
   return real_wordexp(words, found, flags);
 }
 
+/* Paths lead elsewhere from then on. */
+EXPORT int chroot(const char *path) {
+  REAL(chroot);
+  int result = real_chroot(path);
+  if (result == 0) opaque("another root directory");
+  return result;
+}
+EXPORT int unshare(int flags) {
+  REAL(unshare);
+  int result = real_unshare(flags);
+  if (result == 0 && (flags & CLONE_NEWNS) != 0) opaque("a file system view of its own");
+  return result;
+}
+EXPORT int setns(int namespace, int type) {
+  REAL(setns);
+  int result = real_setns(namespace, type);
+  if (result == 0 && (type == 0 || (type & CLONE_NEWNS) != 0)) opaque("another file system view");
+  return result;
+}
+
 /* ---- Looking ---- */
 
 /* Names a function that the headers of the oldest supported libc do not declare. */
@@ -965,7 +986,9 @@ EXPORT ssize_t sendmsg(int socket, const struct msghdr *message, int flags) {
   return as_libc(raw(SYS_sendmsg, socket, (long)message, flags, 0, 0, 0));
 }
 EXPORT int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags) {
-  int result = (int)as_libc(raw(SYS_accept4, socket, (long)address, (long)length, flags, 0, 0));
+  /* A thread that waits in it can be cancelled, which libc sees to. */
+  REAL(accept4);
+  int result = real_accept4(socket, address, length, flags);
   if (result >= 0) opaque("a connection from another process");
   return result;
 }
@@ -991,8 +1014,11 @@ EXPORT long syscall(long number, ...) {
     case SYS_readlink: followed(FOLLOWED, AT_FDCWD, (const char *)a, failed); break;
 #endif
     case SYS_openat: opened((int)a, (const char *)b, (int)c, failed); break;
-    /* The third argument points to a structure, and the flags are its first field. */
-    case SYS_openat2: opened((int)a, (const char *)b, c == 0 ? 0 : (int)*(const uint64_t *)c, failed); break;
+    /* The third argument points to a structure: flags, mode, and how the path is resolved. */
+    case SYS_openat2:
+      if (c != 0 && ((const uint64_t *)c)[2] != 0) opaque("openat2 with rules of its own");
+      opened((int)a, (const char *)b, c == 0 ? 0 : (int)*(const uint64_t *)c, failed);
+      break;
 #ifdef SYS_newfstatat
     case SYS_newfstatat:
 #endif

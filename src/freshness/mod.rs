@@ -20,6 +20,7 @@
 //! - No record vouches, since another program built it, and an input was changed when the run began or later, by the change
 //!   time, which no program can set. The same holds if the target directory lies outside the checkout, or if another rustc
 //!   or wrapper ran there last.
+//! - Its record vouches, and the run was recorded when builds were not watched, and they are now.
 //! - No record vouches, builds are watched, and the run may have read more than it declares since it was last watched.
 //! - It belongs to a local package, and the target directory has been moved since it ran.
 //! - The run of another package has overwritten the library that it wrote.
@@ -175,7 +176,10 @@ impl Audit<'_> {
         }
         let now = self.present.record(run, reads)?;
         match self.vouching(run, &now) {
-            Some(then) => then.differs_from(&now).or_else(|| self.may_have_read(run, reads, then, &now)),
+            Some(then) => then
+                .differs_from(&now)
+                .or_else(|| self.may_have_read(run, reads, then, &now))
+                .or_else(|| self.never_watched(run, reads)),
             None if reads.is_local || !run.files.is_empty() => {
                 self.unwatched(run, reads).or_else(|| self.unvouched(run, reads))
             }
@@ -183,14 +187,25 @@ impl Audit<'_> {
         }
     }
 
+    /// Returns the reason if a run was recorded when builds were not watched, and they are now.
+    fn never_watched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+        let may_hide = run.watched == Watched::Never && (run.is_script || self.may_read_more(reads));
+        (self.is_watching && reads.is_local && may_hide)
+            .then(|| "it was built when builds were not watched, and nothing tells all that it read".to_owned())
+    }
+
+    /// True if the package has files that no run names.
+    fn may_read_more(&self, reads: &PackageReads) -> bool {
+        self.present.undeclared.in_package(&reads.package.id).digest.is_some()
+    }
+
     /// Returns the reason if a run without a record may have read more than is known. Built again, it is watched.
     fn unwatched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
         let names_files_for_linker = || self.present.linked(run).next().is_some();
-        let may_read_more = || self.present.undeclared.in_package(&reads.package.id).digest.is_some();
         let may_hide = match run.watched {
             Watched::Last => false,
             Watched::Before => run.reads_undeclared,
-            Watched::Never => may_read_more() || names_files_for_linker(),
+            Watched::Never => self.may_read_more(reads) || names_files_for_linker(),
         };
         (self.is_watching && reads.is_local && may_hide)
             .then(|| "another program built it, and nothing tells all that it read".to_owned())
@@ -210,7 +225,7 @@ impl Audit<'_> {
         if run.opaque.is_some() && then.undeclared != now.undeclared {
             return Some(unsaid(self.named(self.present.undeclared.in_package(&reads.package.id))));
         }
-        let may_read_anything = run.is_script || self.present.undeclared.in_package(&reads.package.id).digest.is_some();
+        let may_read_anything = run.is_script || self.may_read_more(reads);
         if may_read_anything
             && let Some(then) = self.record.surroundings.get(&then.surroundings)
             && let Some(name) = steering(then, &self.present.surroundings).find(|name| !reads.declares(name))

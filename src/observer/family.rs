@@ -15,7 +15,7 @@ use gix::bstr::ByteSlice;
 use super::gathering::Gathered;
 use super::machine_code;
 use super::paths::{Paths, is_of_user, is_rustup_name, lexical};
-use super::programs::{Image, is_library, is_of_c_library, is_of_toolchain};
+use super::programs::{Image, is_for_system_calls, is_library, is_of_c_library, is_of_toolchain};
 use super::reads::Reads;
 use super::trace::{Event, Process};
 use crate::model::portable_path::normalized;
@@ -220,7 +220,8 @@ impl<'p> Family<'p> {
             Event::Read(path) if is_library(path) => Some(path.as_path()),
             _ => None,
         });
-        let mut code = std::iter::once(process.program.as_path()).chain(libraries.filter(|path| !is_of_system(path)));
+        let libraries = libraries.filter(|path| !is_of_system(path) || is_for_system_calls(path));
+        let mut code = std::iter::once(process.program.as_path()).chain(libraries);
         if let Some(path) = code.find(|path| self.calls_the_system(path)) {
             return Some(format!("`{}` calls the system past the C library", path.display()));
         }

@@ -47,6 +47,12 @@ pub(super) fn is_of_c_library(path: &Path) -> bool {
     is_library(path) && NAMES.iter().any(|start| name.starts_with(start.as_bytes()))
 }
 
+/// True if `path` has the name of a library of the system that exists for system calls which the C library does not make.
+/// Other libraries of the system look at files through the C library.
+pub(super) fn is_for_system_calls(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"liburing"))
+}
+
 /// The file behind the path that was started.
 pub(super) enum Image {
     /// The program itself, by its real path.

@@ -273,6 +273,8 @@ impl Request {
             ("exclude", self.exclude.join("\n")),
         ]
         .into_iter()
+        // Less is known of a build that was not watched, so that its binary is none for a call that wants builds watched.
+        .chain((!self.observe).then(|| ("observe", "off".to_owned())))
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
     }
