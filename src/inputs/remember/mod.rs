@@ -6,4 +6,5 @@
 
 pub(crate) mod dependency;
 pub(crate) mod process_cache;
+pub(crate) mod recall;
 pub(crate) mod stat_cache;

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,10 +18,10 @@ use super::named::{self, Named};
 use super::recognition;
 use super::toolchain::{self, Shims};
 use crate::error::Result;
-use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::remember::dependency::{ProgramLookup, Recorder, WatchedPath};
-use crate::inputs::remember::process_cache::ProcessCache;
-use crate::inputs::remember::stat_cache::{Id, Settled, StatCache, Unsaved};
+use crate::fs::identity::StatIdentity;
+use crate::inputs::remember::dependency::Recorder;
+use crate::inputs::remember::recall::{Answers, recall};
+use crate::inputs::remember::stat_cache::{StatCache, Unsaved};
 use crate::model::fingerprint::Digest;
 use crate::model::inventory::{NamedFile, Tool};
 use crate::model::maps::map_of;
@@ -56,17 +55,16 @@ pub(crate) struct ToolsAndConfig {
     pub(crate) shims: Option<Shims>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Remembered {
-    surroundings: ToolsAndConfig,
+/// The answer as it is remembered.
+#[derive(Clone, Serialize, Deserialize)]
+struct Kept {
+    found: ToolsAndConfig,
     /// The identities of the named files, which an inventory leaves out of its JSON.
     stats: Vec<StatIdentity>,
-    seen: Vec<WatchedPath>,
-    sought: Vec<ProgramLookup>,
 }
 
-/// The looks of this process. The room is for more environments and checkouts than one process has.
-static KNOWN: ProcessCache<Arc<Remembered>> = ProcessCache::new(32);
+/// The answers of this process. The room is for more environments and checkouts than one process has.
+static KNOWN: Answers<Kept> = Answers::new(32);
 
 /// Returns the surroundings of `request` in the checkout at `root`, as they are now. The last look is taken from
 /// `stat_caches`.
@@ -84,49 +82,26 @@ pub(crate) fn tools_and_config(
     variables.extend(request.env.iter().filter_map(|(name, _)| name.to_str()).filter(|name| flags::is_read(name)));
     let key = key(root, &request.env.only(&variables), &request.excluded());
     let env = request.env.only(&[&variables[..], &["PATH"]].concat());
-    let (stamp, cache) = (Stamp::now(), StatCache::new(root, key, stat_caches));
-    if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(|look| look.holds(&env, root)) {
-        return Ok((look.surroundings.clone(), Vec::new()));
-    }
-    let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Remembered>(&bytes[start..]).ok());
-    if let Some(look) = kept.map(Remembered::whole).filter(|look| look.holds(&env, root)) {
-        let surroundings = look.surroundings.clone();
-        KNOWN.remember(cache.id(), stamp, Arc::new(look));
-        return Ok((surroundings, Vec::new()));
-    }
-    let recorder = Recorder::default();
-    let mut surroundings = found(request, root, &env, &recorder)?;
-    let mut unsaved = recognition::recognize(&mut surroundings.tools, stat_caches);
-    let (seen, sought) = recorder.into_parts();
-    if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
-        return Ok((surroundings, unsaved));
-    }
-    let stats = surroundings.named.iter().map(|named| named.file.stat).collect();
-    let look = Remembered { surroundings: surroundings.clone(), stats, seen, sought };
-    let id = cache.id();
-    unsaved.push(cache.unsaved(stamp, move |settled| look.settled(settled, id, stamp)));
-    Ok((surroundings, unsaved))
+    let cache = StatCache::new(root, key, stat_caches);
+    let mut unsaved = Vec::new();
+    let find = |recorder: &Recorder| {
+        let mut found = found(request, root, &env, recorder)?;
+        unsaved = recognition::recognize(&mut found.tools, stat_caches);
+        let stats = found.named.iter().map(|named| named.file.stat).collect();
+        Ok(Kept { found, stats })
+    };
+    let (kept, to_save) = recall(&KNOWN, cache, (&env, root), find)?;
+    unsaved.extend(to_save);
+    Ok((kept.whole(), unsaved))
 }
 
-impl Remembered {
-    fn holds(&self, env: &Environment, root: &Path) -> bool {
-        self.seen.iter().all(WatchedPath::holds) && self.sought.iter().all(|sought| sought.holds(env, root))
-    }
-
+impl Kept {
     /// Puts the identities back that the JSON leaves out.
-    fn whole(mut self) -> Self {
-        for (named, stat) in self.surroundings.named.iter_mut().zip(&self.stats) {
+    fn whole(mut self) -> ToolsAndConfig {
+        for (named, stat) in self.found.named.iter_mut().zip(&self.stats) {
             named.file.stat = *stat;
         }
-        self
-    }
-
-    /// Returns the look as JSON in which no record holds that had not settled, and remembers it in this process.
-    fn settled(mut self, settled: &mut Settled, id: Id, stamp: Stamp) -> Vec<u8> {
-        self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
-        let json = serde_json::to_vec(&self).expect("escaped paths and text always become JSON");
-        KNOWN.remember(id, stamp, Arc::new(self));
-        json
+        self.found
     }
 }
 

@@ -5,29 +5,19 @@
 //! Does not promise: an answer for manifests that cargo refuses.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use super::manifests::{MANIFEST, table, workspace_from};
 use super::members::Workspace;
 use super::targets::{Targets, package_name};
-use crate::fs::identity::Stamp;
-use crate::inputs::remember::dependency::{Recorder, WatchedPath};
-use crate::inputs::remember::process_cache::ProcessCache;
-use crate::inputs::remember::stat_cache::{Id, Settled, StatCache, Unsaved};
+use crate::inputs::remember::dependency::Recorder;
+use crate::inputs::remember::recall::{Answers, recall};
+use crate::inputs::remember::stat_cache::{StatCache, Unsaved};
 use crate::model::fingerprint::Digest;
 use crate::model::portable_path::normalized;
+use crate::request::Environment;
 
-/// A look at the manifests of a workspace.
-#[derive(Serialize, Deserialize)]
-struct Look {
-    found: Vec<Targets>,
-    seen: Vec<WatchedPath>,
-}
-
-/// The last looks. There is room for more workspaces than one process asks about.
-static KNOWN: ProcessCache<Arc<Look>> = ProcessCache::new(32);
+/// The answers of this process. There is room for more workspaces than one process asks about.
+static KNOWN: Answers<Vec<Targets>> = Answers::new(32);
 
 /// The packages of a workspace that a caller asks about.
 #[derive(Clone, Copy, Debug)]
@@ -50,34 +40,10 @@ pub fn packages(directory: &Path, asked: Asked<'_>, stat_caches: &Path) -> (Vec<
         Asked::Default => None,
     };
     let key = Digest::of(serde_json::to_vec(&("packages", name)).expect("text always becomes JSON"));
-    let (stamp, cache) = (Stamp::now(), StatCache::new(directory, key, stat_caches));
-    let holds = |look: &Arc<Look>| look.seen.iter().all(WatchedPath::holds);
-    if let Some(look) = KNOWN.get(&cache.id(), &stamp).filter(holds) {
-        return (look.found.clone(), None);
-    }
-    let kept = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
-    if let Some(look) = kept.map(Arc::new).filter(holds) {
-        KNOWN.remember(cache.id(), stamp, Arc::clone(&look));
-        return (look.found.clone(), None);
-    }
-    let recorder = Recorder::default();
-    let found = Workspace::around(directory, &recorder).packages(directory, name);
-    let (seen, _) = recorder.into_parts();
-    if !seen.iter().all(|seen| seen.is_settled(&stamp)) {
-        return (found, None);
-    }
-    let (id, look) = (cache.id(), Look { found: found.clone(), seen });
-    (found, Some(cache.unsaved(stamp, move |settled| look.settled(settled, id, stamp))))
-}
-
-impl Look {
-    /// Returns the look as JSON, as far as it may be relied on, and remembers that in this process.
-    fn settled(mut self, settled: &mut Settled, id: Id, stamp: Stamp) -> Vec<u8> {
-        self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
-        let json = serde_json::to_vec(&self).expect("escaped paths and text always become JSON");
-        KNOWN.remember(id, stamp, Arc::new(self));
-        json
-    }
+    let cache = StatCache::new(directory, key, stat_caches);
+    let find = |recorder: &Recorder| Ok(Workspace::around(directory, recorder).packages(directory, name));
+    // No program is looked up.
+    recall(&KNOWN, cache, (&Environment::default(), directory), find).expect("reading manifests gives no error")
 }
 
 /// Returns the first manifest of the workspace in `directory` that is not TOML, and what is wrong with it.
