@@ -111,3 +111,87 @@ fn differing_by<T>(
 fn shown(tool: &Tool) -> String {
     tool.version.as_ref().or(tool.toolchain.as_ref()).unwrap_or(&tool.path).clone()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fingerprint::Digest;
+
+    fn tool(path: &str, version: Option<&str>) -> Tool {
+        let version = version.map(str::to_owned);
+        Tool { path: path.to_owned(), toolchain: None, stat: None, known_as: None, version }
+    }
+
+    fn with(change: impl FnOnce(&mut Inventory)) -> Inventory {
+        let mut inventory = Inventory::default();
+        inventory.request.insert("scope".to_owned(), "tree".to_owned());
+        inventory.request.insert("profile".to_owned(), "release".to_owned());
+        inventory.tools.insert("rustc".to_owned(), tool("/old/rustc", Some("rustc 1")));
+        inventory.tools.insert("rustc driver".to_owned(), tool("/old/driver", None));
+        inventory.variables.insert("RUSTFLAGS".to_owned(), Digest::of("-g"));
+        inventory.observed.insert("TAG".to_owned(), None);
+        inventory.configs.insert("config.toml".to_owned(), Digest::of("[build]"));
+        inventory.branch = Some("main".to_owned());
+        change(&mut inventory);
+        inventory
+    }
+
+    #[test]
+    fn each_difference_is_a_reason() {
+        let before = with(|_| {});
+        let set =
+            |map: &mut BTreeMap<String, Digest>, name: &str| drop(map.insert(name.to_owned(), Digest::of("other")));
+        for (now, expected) in [
+            (with(|_| {}), &[][..]),
+            (with(|now| drop(now.request.insert("profile".into(), "dev".into()))), &["Request profile"]),
+            (with(|now| set(&mut now.variables, "RUSTFLAGS")), &["Environment RUSTFLAGS"]),
+            (with(|now| drop(now.variables.remove("RUSTFLAGS"))), &["Environment RUSTFLAGS"]),
+            (with(|now| drop(now.observed.insert("TAG".into(), Some(Digest::of(""))))), &["Environment TAG"]),
+            (with(|now| set(&mut now.configs, "config.toml")), &["CargoConfig config.toml"]),
+            // The driver comes with its compiler.
+            (
+                with(|now| {
+                    now.tools.insert("rustc".into(), tool("/new/rustc", Some("rustc 2")));
+                    now.tools.insert("rustc driver".into(), tool("/new/driver", None));
+                }),
+                &["Toolchain rustc"],
+            ),
+            (
+                with(|now| drop(now.tools.insert("rustc driver".into(), tool("/new/driver", None)))),
+                &["Toolchain rustc driver"],
+            ),
+            // A version is no part of the fingerprint.
+            (with(|now| drop(now.tools.insert("rustc".into(), tool("/old/rustc", None)))), &[]),
+            (with(|now| now.branch = None), &["Head "]),
+            // Another checkout has another branch in any case.
+            (
+                with(|now| {
+                    now.branch = None;
+                    now.location = Some("/elsewhere".into());
+                }),
+                &[],
+            ),
+            // In another scope, other things count.
+            (
+                with(|now| {
+                    now.branch = None;
+                    now.request.insert("scope".into(), "crate".into());
+                }),
+                &["Request scope"],
+            ),
+        ] {
+            let reasons: Vec<String> = between(&before, &now)
+                .into_iter()
+                .map(|reason| match reason {
+                    MissReason::Request { options } => format!("Request {}", options.join(" ")),
+                    MissReason::Environment { names } => format!("Environment {}", names.join(" ")),
+                    MissReason::CargoConfig { files } => format!("CargoConfig {}", files.join(" ")),
+                    MissReason::Toolchain { tool, .. } => format!("Toolchain {tool}"),
+                    MissReason::Head { repository, .. } => format!("Head {repository}"),
+                    other => format!("{other:?}"),
+                })
+                .collect();
+            assert_eq!(reasons, expected);
+        }
+    }
+}

@@ -75,3 +75,32 @@ impl Store {
         self.path_sets().join(format!("{}.json", weak_key.short()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::inventory::Inventory;
+
+    fn set(name: &str) -> PathSet {
+        PathSet { variables: BTreeSet::from([name.to_owned()]), ..PathSet::default() }
+    }
+
+    #[test]
+    fn the_newest_come_first_and_each_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("cache")).unwrap();
+        store.prepare().unwrap();
+        let key = Inventory::default().fingerprint();
+        let names = || -> Vec<String> { store.path_sets_of(&key).into_iter().flat_map(|set| set.variables).collect() };
+        for (remembered, expected) in [("a", "a"), ("b", "b a"), ("c", "c b a"), ("a", "a c b"), ("a", "a c b")] {
+            store.remember_path_set(&key, &set(remembered), directory.path()).unwrap();
+            assert_eq!(names().join(" "), expected);
+        }
+        for number in 0..KEPT {
+            store.remember_path_set(&key, &set(&format!("{number}")), directory.path()).unwrap();
+        }
+        assert_eq!(names(), (0..KEPT).rev().map(|number| number.to_string()).collect::<Vec<_>>());
+        std::fs::write(store.path_set_file(&key), b"{\"sets\":[{").unwrap();
+        assert_eq!(names(), Vec::<String>::new(), "a damaged file holds no path sets");
+    }
+}
