@@ -1,11 +1,12 @@
 /**
- * An up-to-date binary of a crate, built from a checkout: from the cache when nothing that matters has changed since it
- * was built, from cargo otherwise.
+ * Returns an up-to-date binary of a crate, built from a checkout. Takes it from the cache if no input has changed since
+ * it was built, and runs cargo otherwise.
  *
- * Nothing is thrown synchronously. The event loop stays free: the work happens on a thread of its own.
+ * Never throws synchronously. The work is done on a thread of its own, so the event loop stays free.
  *
- * @throws {DevBinaryError} by rejection; see {@link DevBinaryErrorCode} for when.
- * @throws the reason of `signal`, by rejection, when it was aborted.
+ * @throws {DevBinaryError} by rejection; {@link DevBinaryErrorCode} lists the codes.
+ * @throws the reason of `signal`, by rejection, if the call was aborted.
+ * @throws what `onEvent` threw, or what its promise rejected with, by rejection.
  *
  * @example
  * ```ts
@@ -16,10 +17,13 @@
 export declare function getDevBinary(options: DevBinaryOptions): Promise<DevBinary>
 
 /**
- * Several binaries at once, in the order asked: one look at a checkout for all of them, and builds in it one after the
- * other. When some fail, the others are built all the same.
+ * Returns several binaries, in the order asked. All requests share one sweep of a checkout, and builds in one checkout
+ * run one after the other. If some fail, the others are built all the same.
  *
- * @throws {DevBinaryError} by rejection: that of the first one that failed; its `results` tell of every one.
+ * @throws {DevBinaryError} by rejection, after all requests have settled: the error of the first request that failed.
+ * Its `results` tell of each request.
+ * @throws the reason of `signal`, or what `onEvent` threw, by rejection, if the first request that failed ended with
+ * that. It has no `results`.
  *
  * @example
  * ```ts
@@ -34,105 +38,114 @@ export declare function getDevBinaries<const Requests extends readonly DevBinary
 ): Promise<{ -readonly [Index in keyof Requests]: DevBinary }>
 
 /**
- * The fingerprint that {@link getDevBinary} would answer with, as far as it is known before a build. Nothing is built,
- * and nothing is written but what makes the next look at the checkout quicker.
+ * Returns the fingerprint of the binary that {@link getDevBinary} would return, 64 hex digits, as far as it is known
+ * before a build. Builds nothing. Writes nothing but the stat cache, which makes the next call quicker.
  *
- * @throws {DevBinaryError} by rejection, with the codes that need no build to be found.
+ * @throws {DevBinaryError} by rejection, with any error that {@link getDevBinary} can end with before it builds.
  */
 export declare function fingerprint(options: DevBinaryOptions): Promise<string>
 
 /**
- * What {@link getDevBinary} would do now, and why. Nothing is built, and nothing is written but what makes the next
- * look at the checkout quicker.
+ * Returns what {@link getDevBinary} would do now, and why. Builds nothing. Writes nothing but the stat cache, which
+ * makes the next call quicker.
  *
- * @throws {DevBinaryError} by rejection, with the codes that need no build to be found.
+ * @throws {DevBinaryError} by rejection, also with the error that a build would end with at once: a crate, a binary, a
+ * profile, a feature or a target that does not exist, or a toolchain that is not installed.
  */
 export declare function explain(options: DevBinaryOptions): Promise<Explanation>
 
 /**
- * What counts for the binary as its last build in this checkout was seen to read it, and which runs read it. Nothing is built.
+ * Returns the inputs of a binary as its last build in this checkout was seen to read them, and the runs that read them.
+ * Builds nothing.
  *
- * @throws {DevBinaryError} by rejection, with the codes that need no build to be found, and `NOT_BUILT` when nothing is left of
- * a build.
+ * @throws {DevBinaryError} by rejection; `NOT_BUILT` if nothing is left of a build in this checkout.
  */
 export declare function inputs(options: DevBinaryOptions): Promise<KnownInputs>
 
 /**
- * Builds the crate afresh in a private target directory and compares the result with what {@link getDevBinary} gives,
- * which is built first if it is not in the cache. Takes as long as a cold build; as two where they differ.
+ * Compares the binary that {@link getDevBinary} returns with a build in a target directory of its own. Builds the
+ * binary first if it is not in the cache. Takes as long as one cold build, or as two if the results differ.
  *
- * @throws {DevBinaryError} by rejection; `CHANGED_DURING_BUILD` when the inputs changed during the comparison.
+ * @throws {DevBinaryError} by rejection; `CHANGED_DURING_BUILD` if the inputs changed during the comparison.
  */
 export declare function verify(options: DevBinaryOptions): Promise<Verification>
 
 /**
- * What the cache holds, the last used first, and after that what is damaged. Takes no lock and writes nothing.
+ * Returns the entries of the cache, the last used first, and damaged entries after the others. Takes no lock and writes
+ * nothing.
  *
- * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone, or in use for
- * something else.
+ * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` if the cache directory is not this user's alone, or is in use
+ * for something else.
  */
 export declare function list(options?: ListOptions): Promise<CacheEntry[]>
 
 /**
- * Removes entries, the least recently used first, until the limits hold, and what is left over from processes that were
- * killed and checkouts that are gone. What was used within the last hour, is executed or locked, or is the newest entry
- * of a binary of a checkout, stays; down to the size, what a checkout has left behind by building others since goes earlier. Waits for others that prune the same cache, and then looks at what is left.
+ * Removes entries until the limits hold, the least recently used first, and files that ended processes and removed
+ * checkouts have left behind. Waits while another process prunes the same cache, and then looks at what is left.
  *
- * The same happens by itself after a build, once a day and whenever the binaries take more than they may.
+ * These entries stay: one that was used within the last hour, one that a process runs, one that a lock protects, and
+ * the newest entry of each binary of each checkout. If the cache is over its size, entries that newer builds of the
+ * same checkout have superseded may go before their hour is over.
  *
- * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` when the cache directory is not this user's alone, or in use for
- * something else; `INVALID_OPTION` for a size or an age that is none.
+ * The same happens without a call, after a build: once a day, and whenever the cache is over its size.
+ *
+ * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` if the cache directory is not this user's alone, or is in use
+ * for something else; `INVALID_OPTION` if a size or an age cannot be parsed.
  */
 export declare function prune(options?: PruneOptions): Promise<Pruning>
 
 /**
- * True when `repo` holds a checkout to build from: a directory with a `.git`. Synchronous, never throws.
+ * Returns true if `repo` is a checkout to build from: a directory with a `.git`. Synchronous, and never throws.
  *
  * @param repo default: `openshell-fork` below the working directory
  */
 export declare function isDevMode(repo?: string): boolean
 
-/** What every failure of this package is, an abort excepted. */
+/** The error of every call that fails, unless its signal was aborted or its `onEvent` threw. */
 export declare class DevBinaryError extends Error {
   constructor(code: DevBinaryErrorCode, message: string, details?: { hint?: string | undefined; cause?: unknown })
   readonly name: 'DevBinaryError'
-  /** Stable; to be matched on. */
+  /** The code to match on. It is stable; the message is not. */
   readonly code: DevBinaryErrorCode
-  /** What to do next, where that is known. `message` ends with it, too. */
+  /** What to do next, if that is known. `message` ends with it, too. */
   readonly hint?: string
-  /** What came of each request of {@link getDevBinaries}, in the order asked. */
+  /** The results of all requests of {@link getDevBinaries}, in the order asked; left out by the other functions. */
   readonly results?: PromiseSettledResult<DevBinary>[]
 }
 
 export type DevBinaryErrorCode =
-  /** An option has a wrong type, an unknown name, or a value that cargo would refuse; the message lists what there is. */
+  /**
+   * An option has a wrong type, an unknown name, or a value that cargo would refuse. The message lists what there is.
+   */
   | 'INVALID_OPTION'
   /** `repo` is not a directory with a `Cargo.toml`, or git's files around it cannot be read. */
   | 'NOT_A_CHECKOUT'
-  /** cargo, cargo-zigbuild, zig, a toolchain or a target is missing; the hint has the command that installs it. */
+  /** cargo, cargo-zigbuild, zig, a toolchain or a target is missing. The hint has the command that installs it. */
   | 'TOOL_NOT_FOUND'
-  /** The workspace has no such package; the hint lists those with binaries. */
+  /** The workspace has no such package. The hint lists the packages that have binaries. */
   | 'UNKNOWN_CRATE'
-  /** The package has no such binary; the hint lists its binaries. */
+  /** The package has no such binary. The hint lists its binaries. */
   | 'UNKNOWN_BIN'
-  /** A file or directory that counts as an input cannot be read; the message names it. */
+  /** A file or directory that counts as an input cannot be read. The message names it. */
   | 'INPUT_UNREADABLE'
-  /** cargo failed; the message has its exit status and the compiler's rendered errors. */
+  /** cargo failed, or a signal ended it. The message has its exit status and the compiler's rendered errors. */
   | 'BUILD_FAILED'
-  /** The inputs changed during each of three builds; the message names what changed. */
+  /** The inputs changed during each of three builds. The message names the changed paths. */
   | 'CHANGED_DURING_BUILD'
-  /** Nothing is left of a build in this checkout that could tell what it read. */
+  /** Nothing is left of a build in this checkout that would show what it read; {@link inputs} alone. */
   | 'NOT_BUILT'
-  /** The cache directory cannot be used, or not safely, or is in use for something else; the hint says how to mend it. */
+  /**
+   * The cache directory cannot be used, or not safely, or is in use for something else. The hint says how to repair it.
+   */
   | 'CACHE_UNUSABLE'
-  /** The native addon cannot be loaded; the message names the platform, the package that was expected, and the cause. */
+  /** The native addon cannot be loaded. The message names the platform, the expected package, and the cause. */
   | 'BINDING_LOAD'
-  /** No thread can be started, as the hint then says, or a defect of this package. */
+  /** No thread can be started, and the hint says what to do; or this package has a defect. */
   | 'INTERNAL'
 
 /**
- * The global `AbortSignal`, as `@types/node`, Bun's types or the library `dom` declare it; what is needed of one where none
- * of them is there.
+ * The global `AbortSignal` as `@types/node`, Bun's types or the library `dom` declare it. Without any of them, the
+ * members that a signal must have.
  */
 export type CallSignal = typeof globalThis extends { AbortSignal: { prototype: infer Global } }
   ? Global
@@ -144,45 +157,46 @@ export type CallSignal = typeof globalThis extends { AbortSignal: { prototype: i
       removeEventListener(type: 'abort', listener: () => void): void
     }
 
+/** A request. No option is required, and one that is `undefined` counts as left out. */
 export interface DevBinaryOptions {
   /**
-   * cargo package, such as `openshell-server`.
+   * The cargo package, such as `openshell-server`.
    * @default as for `cargo run` in `repo`: the only default member of the workspace that has a binary, or the one with
    * `default-run`
    */
   crate?: string | undefined
   /**
-   * Name of the binary or the example.
-   * @default the package's `default-run`, its only binary, or the one that is called like the package
+   * The name of the binary or the example.
+   * @default the package's `default-run`, its only binary, or the one that has the package's name
    */
   bin?: string | undefined
   /**
-   * What is wanted: a binary; an example; the library as a `cdylib`, for Node-API and other foreign functions, or as a
-   * `staticlib`.
+   * The kind of artifact: a binary; an example; the library as a `cdylib`, for Node-API and other foreign functions, or
+   * as a `staticlib`.
    * @default 'bin'; 'cdylib' where the package has no binary and its `crate-type` names that
    */
   kind?: 'bin' | 'cdylib' | 'staticlib' | 'example' | undefined
   /**
-   * Other binaries of the package that are built with this one and put beside it, so that it finds them in the directory
-   * of its own file, as after `cargo build`.
+   * Other binaries of the package. They are built with this one and put beside it, so that it finds them in its own
+   * directory as after `cargo build`.
    */
   with?: readonly string[] | undefined
   /**
-   * Rust target triple; for zigbuild also with a glibc version behind it, as in `x86_64-unknown-linux-gnu.2.28`.
-   * @default what cargo's configuration names, else the host's; of several there, the host's
+   * The Rust target triple. For zigbuild it may end with a glibc version, as in `x86_64-unknown-linux-gnu.2.28`.
+   * @default the target that cargo's configuration names, else the host's; if it names several, the host's
    */
   target?: string | undefined
   /**
-   * Run cargo even when the binary is in the cache, and replace it there.
+   * Run cargo even if the binary is in the cache, and replace it there.
    * @default false
    */
   rebuild?: boolean | undefined
   /**
-   * Directory of the cargo workspace, anywhere in a git worktree, or without git.
+   * The directory of the cargo workspace, anywhere in a git worktree, or without git.
    * @default 'openshell-fork' below the working directory
    */
   repo?: string | undefined
-  /** Features to enable, as in cargo's `--features`. */
+  /** The features to enable, as in cargo's `--features`. */
   features?: readonly string[] | undefined
   /**
    * Leave the package's default features out.
@@ -190,321 +204,355 @@ export interface DevBinaryOptions {
    */
   noDefaultFeatures?: boolean | undefined
   /**
-   * cargo profile.
+   * The cargo profile.
    * @default 'release'
    */
   profile?: string | undefined
   /**
-   * Who builds: `cargo build` or `cargo zigbuild`. `auto` chooses zigbuild when the target's operating system or
-   * architecture is not the host's, or when the target names a glibc version.
+   * The command that builds: `cargo build` or `cargo zigbuild`. `auto` chooses zigbuild if the target's operating
+   * system or architecture is not the host's, or if the target names a glibc version.
    * @default 'auto'
    */
   builder?: 'auto' | 'cargo' | 'zigbuild' | undefined
   /**
-   * Which files count as inputs. `crate`: what an earlier build of this crate was seen to read, with whatever is added to
-   * the packages it was built from; so an edit elsewhere, and a commit, is a hit. `tree`: HEAD, every tracked file of the
-   * workspace's directory and every untracked one that git does not ignore; for a build script that asks git for the
-   * commit, or reads files of other packages without saying so. Both: what was read outside the checkout, or is ignored,
-   * counts too.
+   * The files that count as inputs, besides those that are ignored or outside the checkout and that a build was seen to
+   * read.
+   * - `crate`: the files that an earlier build of this crate was seen to read, and files that are added to the packages
+   *   it was built from. An edit elsewhere, or a commit, is a hit.
+   * - `tree`: HEAD, and every file of the workspace's directory that git tracks or does not ignore. For a build script
+   *   that asks git for the commit, or that reads files of other packages without declaring them.
    * @default 'crate'
    */
   scope?: 'tree' | 'crate' | undefined
   /** Patterns in gitignore syntax, relative to `repo`, of paths that no build reads. They do not count as inputs. */
   exclude?: readonly string[] | undefined
   /**
-   * Whether builds are watched, on Linux: what rustc, build scripts and the programs that they start read counts then, declared
-   * or not. `off`: what they declare is all that is known. A build gives the same either way.
+   * Watch builds, on Linux: then everything that rustc, build scripts and the programs that they start read counts,
+   * declared or not. With `off`, only the files that they declare are known. A build gives the same either way.
    * @default `DEV_BIN_OBSERVE` in `env`, else 'auto'
    */
   observe?: 'auto' | 'off' | undefined
   /**
-   * Further arguments for `cargo build`: `--locked`, `--frozen`, `--offline`, `--config`, `-Z`, `--all-features`, `-j`,
-   * `--keep-going`, `--ignore-rust-version`. Those that can change a binary are part of the request. What has an option
-   * here, says where cargo writes or changes what it prints is refused.
+   * More arguments for `cargo build`: `--locked`, `--frozen`, `--offline`, `--config`, `-Z`, `--all-features`, `-j`,
+   * `--keep-going`, `--ignore-rust-version`. Arguments that can change a binary are part of the request. An argument is
+   * refused with `INVALID_OPTION` if it has an option here, says where cargo writes, or changes what cargo prints.
    */
   cargoArgs?: readonly string[] | undefined
   /**
-   * Where a copy is wanted besides, such as `src-tauri/binaries/gateway-{target}{exe}`: `{target}` is the triple that is
-   * built for, `{exe}` is `.exe` on Windows. Directories are made. The copy is replaced as a whole, and only when it
-   * differs. In the workspace, it does not count as an input of this request.
+   * A path for a copy, such as `src-tauri/binaries/gateway-{target}{exe}`: `{target}` is the triple that is built for,
+   * and `{exe}` is `.exe` for Windows and empty otherwise. Missing directories are made. The copy is replaced as a
+   * whole, and only if it differs. In the workspace, it does not count as an input of this request.
    */
   out?: string | undefined
   /**
-   * Where binaries are kept. Created for this user alone; refused when others may write to it, when it is a symbolic
-   * link, or when it holds files of another purpose.
+   * The directory of the cache. It is created for this user alone. A directory is refused with `CACHE_UNUSABLE` if
+   * other users may write to it, if it is a symbolic link, or if it holds files of another purpose.
    * @default `DEV_BIN_CACHE_DIR` in `env`, else '~/.cache/openlock/dev-bin'
    */
   cacheDir?: string | undefined
   /**
-   * What the cache may take on disk when it is pruned after a build: a size such as `5GiB` or `500MB`, a number of bytes,
-   * or `none`.
+   * The size that the cache may have on disk when it is pruned after a build: a size such as `5GiB` or `500MB`, a
+   * number of bytes, or `none` or `Infinity` for no limit.
    * @default `DEV_BIN_MAX_SIZE` in `env`, else '5GiB'
    */
   maxSize?: string | number | undefined
   /**
-   * How long a binary is kept after its last use when the cache is pruned after a build: an age such as `30d` or `12h`, a
-   * number of milliseconds, or `none`.
+   * The time for which a binary is kept after its last use when the cache is pruned after a build: an age such as `30d`
+   * or `12h`, a number of milliseconds, or `none` or `Infinity` for no limit.
    * @default `DEV_BIN_MAX_AGE` in `env`, else '30d'
    */
   maxAge?: string | number | undefined
   /**
-   * The environment of the build; a variable that is `undefined` is not set. What git says to a hook of its repository, and
-   * cargo to a build script of its package, is left out: `GIT_DIR`, `CARGO_FEATURE_*` and the like. On Unix, what
-   * `process.env` cannot show, since it is not UTF-8, is handed on as it is.
+   * The environment of the build. A variable that is `undefined` is not set. Variables that git sets for a hook of its
+   * repository, and cargo for a build script of its package, are left out: `GIT_DIR`, `CARGO_FEATURE_*` and the like.
+   * On Unix, a value of `process.env` that is not UTF-8 is passed on unchanged, though JavaScript cannot show it.
    * @default `process.env` as it is at the call
    */
   env?: Readonly<Record<string, string | undefined>> | undefined
-  /** Ends the call, and cargo with everything it started. The promise rejects with the signal's own reason. */
+  /** Ends the call, and cargo with everything that it started. The promise rejects with the signal's own reason. */
   signal?: CallSignal | undefined
   /**
-   * What is drawn on stderr: `auto` a live line on a terminal and plain lines elsewhere. stdout is never written.
+   * The form of the messages on stderr. `auto`: a live line on a terminal, and plain lines elsewhere. `plain`: always
+   * plain lines. `silent`: none. stdout is never written.
    * @default 'auto'
    */
   report?: 'auto' | 'plain' | 'silent' | undefined
   /**
-   * Hears what happens, in order, in the async context of the call. What it throws ends the call and is its rejection;
-   * so is what it rejects with, when it is async. The call settles after the promises that it returned.
+   * Hears the events of the call, in order, in its async context. If the function throws, or its promise rejects, the
+   * call ends with that as its rejection. Events do not wait for the promises that it returns, and the call settles
+   * after them.
    */
   onEvent?: ((event: DevBinaryEvent) => void) | undefined
 }
 
 export interface ListOptions {
-  /** As in {@link DevBinaryOptions}. */
+  /**
+   * As in {@link DevBinaryOptions}.
+   * @default `DEV_BIN_CACHE_DIR` in `env`, else '~/.cache/openlock/dev-bin'
+   */
   cacheDir?: string | undefined
-  /** Where `DEV_BIN_CACHE_DIR` and `DEV_BIN_LOG` are read from. Default: `process.env` as it is at the call. */
+  /**
+   * The variables to read `DEV_BIN_CACHE_DIR` and `DEV_BIN_LOG` from, and for {@link prune} also `DEV_BIN_MAX_SIZE` and
+   * `DEV_BIN_MAX_AGE`.
+   * @default `process.env` as it is at the call
+   */
   env?: Readonly<Record<string, string | undefined>> | undefined
   /** Ends the call. The promise rejects with the signal's own reason. */
   signal?: CallSignal | undefined
   /**
-   * Read every binary and compare its digest with its manifest.
+   * Read every binary, and compare its digest with its manifest.
    * @default false
    */
   check?: boolean | undefined
 }
 
 export interface PruneOptions extends Omit<ListOptions, 'check'> {
-  /** As in {@link DevBinaryOptions}. */
+  /**
+   * As in {@link DevBinaryOptions}, but for this call.
+   * @default `DEV_BIN_MAX_SIZE` in `env`, else '5GiB'
+   */
   maxSize?: string | number | undefined
-  /** As in {@link DevBinaryOptions}. */
+  /**
+   * As in {@link DevBinaryOptions}, but for this call.
+   * @default `DEV_BIN_MAX_AGE` in `env`, else '30d'
+   */
   maxAge?: string | number | undefined
   /**
-   * Remove everything but what is executed or locked. A launcher that was just told a path may find it gone.
+   * Remove all entries but those that a process runs or a lock protects. A launcher that has just got a path may find
+   * it gone.
    * @default false
    */
   all?: boolean | undefined
   /**
-   * Tell what would be removed, and remove nothing.
+   * Report what would be removed, and remove nothing.
    * @default false
    */
   dryRun?: boolean | undefined
 }
 
 /**
- * A binary in the cache. Where its manifest cannot be read, or no binary stands beside it, `damage` says so, `crate`,
- * `checkout` and `sha256` are empty, `size` is 0, `fingerprint` has 16 digits, and the times are that of the damage.
+ * A binary in the cache. If its manifest cannot be read, or no binary lies beside the manifest, `damage` says so. Then
+ * `crate`, `checkout` and `sha256` are empty, `size` is 0, `fingerprint` has 16 digits, and both times are that of the
+ * damaged file.
  */
 export interface CacheEntry {
-  /** Where it is. */
+  /** The absolute path of the binary. */
   path: string
-  /** Binary target. */
+  /** The name of the binary, the example or the library. */
   bin: string
-  /** Target triple, if one was asked for. */
+  /** The target triple, if the request named one. */
   target?: string
-  /** cargo package. */
+  /** The cargo package. */
   crate: string
-  /** The checkout it was built in. Others may be served it, too. */
+  /** The absolute path of the checkout that it was built in. Other checkouts may be served it, too. */
   checkout: string
-  /** 64 hex digits. */
+  /** The fingerprint, 64 hex digits. */
   fingerprint: string
   /** SHA-256 of the binary as it was published, 64 hex digits. */
   sha256: string
-  /** Size of the binary in bytes. */
+  /** The size of the binary, in bytes. */
   size: number
-  /** What it takes on disk with its manifest, in bytes; blocks that it shares with other entries included. */
+  /** The room of the binary and its manifest on disk, in bytes. Includes blocks that it shares with other entries. */
   diskSize: number
-  /** When it was built, in milliseconds since 1970. */
+  /** The time when it was built, in milliseconds since 1970. */
   builtAt: number
-  /** When it was last used, in milliseconds since 1970, noted once an hour. */
+  /** The time of its last use, in milliseconds since 1970. A use is recorded once an hour. */
   usedAt: number
-  /** Whether a process of this user runs it; left out where the system does not tell (anywhere but on Linux). */
+  /** True if a process of this user runs it. Left out where the system does not tell: anywhere but on Linux. */
   running?: boolean
   /**
-   * What is wrong with it; left out for what is as it was published. Without `check`, only what shows without a look at
-   * the binary's bytes.
+   * The damage, in words; left out if the entry is as it was published. Without `check`, the binary's bytes are not
+   * read, so only other damage is found.
    */
   damage?: string
 }
 
 /** What {@link prune} did, or with `dryRun` would have done. */
 export interface Pruning {
-  /** In the order of their removal: not used for longer than `maxAge`, over `maxSize`, or because of `all`. */
+  /**
+   * The entries in the order of their removal, each with the bytes on disk that it freed. The reason is `age` if it was
+   * unused for longer than `maxAge`, `size` if the cache was over `maxSize`, and `all` if the option asked for it.
+   */
   removed: { entry: CacheEntry; reason: 'age' | 'size' | 'all'; freed: number }[]
-  /** Bytes on disk that are free now. */
+  /** The bytes on disk that were freed, by entries and by other files. */
   freed: number
-  /** How many other files and directories were removed, each directory counted once. */
+  /** The number of other files and directories that were removed. A directory counts once. */
   leftovers: number
-  /** How many entries are left. */
+  /** The number of entries that are left. */
   kept: number
-  /** What is left, in bytes on disk, unfinished files included; what several entries share is counted once. */
+  /**
+   * The size on disk of everything that is left, in bytes. Includes unfinished files. Blocks that entries share count
+   * once.
+   */
   size: number
-  /** Whether that is more than `maxSize`, since it must stay. */
+  /** True if `size` is more than `maxSize`, because the entries that are left must stay. */
   over: boolean
-  /** What could not be removed, and why. */
+  /** Sentences about what failed: an entry that could not be removed, or the cache's tag that could not be written. */
   problems: string[]
 }
 
 export interface DevBinary {
   /**
-   * `<cacheDir>/<first 16 digits of the fingerprint>/<bin>[-<target>]`: absolute, executable, never written again. A binary
-   * that would not start from there stays where cargo put it, with a warning.
+   * `<cacheDir>/<first 16 digits of the fingerprint>/<bin>[-<target>]`: absolute, executable, and never written again.
+   * A binary that would not start from there stays where cargo put it, and a warning says so.
    */
   path: string
-  /** Where the copy is that `out` asked for. */
+  /** The absolute path of the copy, if `out` asked for one. */
   out?: string
-  /** cargo package. */
+  /** The cargo package. */
   crate: string
-  /** Name of the target; of a library, that of the crate. */
+  /** The name of the target; for a library, that of the Rust crate. */
   bin: string
-  /** Whether it was in the cache or built by this call. */
+  /** `cached` if it was in the cache, and `built` if this call built it. */
   outcome: 'cached' | 'built'
-  /** SHA-256 over the request and everything the build reads, 64 hex digits. */
+  /** SHA-256 over the request and everything that the build reads, 64 hex digits. */
   fingerprint: string
   /** SHA-256 of the binary, 64 hex digits. */
   sha256: string
-  /** Size of the binary in bytes. */
+  /** The size of the binary, in bytes. */
   size: number
-  /** Milliseconds that the call took. */
+  /** The duration of the call, in milliseconds. */
   elapsedMs: number
-  /** Why it was built, the most telling first; empty when it was not. */
+  /** Why it was built, the most telling reason first; empty if it was not. */
   reasons: MissReason[]
 }
 
 /** What {@link getDevBinary} would do. */
 export interface Explanation {
-  /** cargo package. */
+  /** The cargo package. */
   crate: string
-  /** Name of the target. */
+  /** The name of the target. */
   bin: string
-  /** Whether the binary is in the cache. */
+  /**
+   * `hit` if a call would return a cached binary, and `miss` if it would run cargo. With `rebuild` it is always `miss`.
+   */
   outcome: 'hit' | 'miss'
-  /** Where it is; on a hit alone. */
+  /** The absolute path of the cached binary; left out for a miss. */
   path?: string
-  /** As far as it is known before a build, 64 hex digits. */
+  /** The fingerprint as far as it is known before a build, 64 hex digits. */
   fingerprint: string
-  /** Why it would be built, the most telling first; empty on a hit. */
+  /** Why it would be built, the most telling reason first; empty for a hit. */
   reasons: MissReason[]
-  /** The runs of the last build that read what changed, by its path in `reasons`, as far as that is known. */
+  /** The runs of the last build that read a changed file, as far as they are known, by the file's path in `reasons`. */
   readBy: Record<string, string[]>
-  /** Whether the workspace lies in a git worktree. Without git there is no commit, and no file is tracked. */
+  /** True if the workspace lies in a git worktree. Without git there is no commit, and no file is tracked. */
   inWorktree: boolean
   /**
-   * Why worktrees and clones are not served the binary that the last build in this checkout gave, each in a few words
-   * such as `it holds the path of the checkout`; empty where they are.
+   * Why other worktrees and clones are not served the binary of the last build in this checkout, each in a few words
+   * such as `it holds the path of the checkout`; empty if they are.
    */
   boundBy: string[]
 }
 
-/** What counts for a binary. */
+/** The inputs of a binary. */
 export interface KnownInputs {
-  /** cargo package. */
+  /** The cargo package. */
   crate: string
-  /** Name of the target. */
+  /** The name of the target. */
   bin: string
-  /** Of the build that this is known from, 64 hex digits. */
+  /** The fingerprint of the build that the inputs are known from, 64 hex digits. */
   fingerprint: string
-  /** Whether a call would be served that build's binary: nothing has changed since. */
+  /** True if nothing has changed since that build, so that a call would return its binary. */
   isCurrent: boolean
-  /** By kind and name. */
+  /** The inputs, ordered by kind and name. */
   inputs: KnownInput[]
   /**
-   * Runs that may have read more than is known, and so count by what they declare: such as `the build script of
-   * `app``, and why.
+   * The runs that may have read more than is known, such as `the build script of `app``, each with the reason. They
+   * count by what they declare.
    */
   opaque: { run: string; reason: string }[]
 }
 
-/** One thing that counts. */
+/** One input. */
 export interface KnownInput {
   /**
-   * `file`: its bytes. `absent`: that nothing is there. `directory`: the names in it. `link`: where it leads. `system`: what
-   * was read of the system's files in that directory. `program`: where it is found on the `PATH`. `tool`: a program that
-   * builds. `config`: one of cargo's configuration files. `variable`: its value. `head`: the commit of a repository, whose
-   * path in the checkout is the name, empty for the checkout itself.
+   * - `file`: a file, by its bytes.
+   * - `absent`: a path where nothing is.
+   * - `directory`: a directory, by the names in it.
+   * - `link`: a symbolic link, by its target.
+   * - `system`: the files of one of the system's directories that were read.
+   * - `program`: a program, by the path where the `PATH` leads to it.
+   * - `tool`: a program that builds.
+   * - `config`: one of cargo's configuration files.
+   * - `variable`: a variable, by its value.
+   * - `head`: the commit of a repository. The name is its path in the checkout, and empty for the checkout itself.
    */
   kind: 'file' | 'absent' | 'directory' | 'link' | 'system' | 'program' | 'tool' | 'config' | 'variable' | 'head'
-  /** A path, relative to the checkout where it lies in it, or a name. */
+  /** A name, or a path: relative to the checkout if it lies in it, and absolute otherwise. */
   name: string
-  /** The runs that read it; empty where it counts by itself, as manifests do. */
+  /** The runs that read it; empty if it counts by itself, as manifests do. */
   readBy: string[]
 }
 
 /** How a binary compares with fresh builds of the same inputs. */
 export interface Verification {
   /**
-   * `equal`: a fresh build gives the same bytes, those of libraries included. `not-reproducible`: two fresh builds differ
-   * from each other, so the difference is explained. `stale`: two fresh builds agree, and the binary differs.
+   * - `equal`: a fresh build gives the same bytes, those of libraries included.
+   * - `not-reproducible`: two fresh builds differ from each other, so the difference to the binary means nothing.
+   * - `stale`: two fresh builds agree, and the binary differs from them.
    */
   verdict: 'equal' | 'not-reproducible' | 'stale'
-  /** What was compared. */
+  /** The binary that was compared. */
   binary: DevBinary
-  /** SHA-256 of the fresh builds, 64 hex digits each. */
+  /** SHA-256 of each fresh build, 64 hex digits. */
   fresh: string[]
 }
 
-/** Why a binary was built: what differs from the last build of the same crate and binary in this checkout, or
- * else in another one of the same repository. */
+/**
+ * Why a binary was built: the difference from the last build of the same crate and binary in this checkout, or else in
+ * another checkout of the same repository.
+ */
 export type MissReason =
-  /** There is no such last build. */
+  /** No such build is known. */
   | { kind: 'first-build' }
-  /** `rebuild` was asked for. */
+  /** The call asked for a `rebuild`. */
   | { kind: 'rebuild' }
-  /** The binary was in the cache, and not as it had been put there. */
+  /** The binary in the cache was not as it had been published. */
   | { kind: 'corrupt'; detail: string }
-  /** Options, by name. */
+  /** Options differ, by name. */
   | { kind: 'request'; options: string[] }
-  /** Files: the first 20, and how many there are in all. */
+  /** Files differ: the first 20, and how many there are in all. */
   | { kind: 'source'; paths: ChangedPath[]; count: number }
   /**
-   * HEAD of the checkout (`repository` is empty) or of a repository in it: its commits, or where these are the same, the
-   * branches; none for an unborn HEAD.
+   * HEAD moved, of the checkout (`repository` is empty) or of a repository in it. `from` and `to` are its commits, or
+   * its branches if the commits are equal; left out for an unborn HEAD.
    */
   | { kind: 'head'; repository: string; from?: string; to?: string }
-  /** A program that builds: cargo, rustc, zig, … */
+  /** A program that builds differs: cargo, rustc, zig, … */
   | { kind: 'toolchain'; tool: string; from?: string; to?: string }
-  /** Variables, by name. */
+  /** Variables differ, by name. */
   | { kind: 'environment'; names: string[] }
-  /** cargo's configuration files. */
+  /** cargo's configuration files differ. */
   | { kind: 'cargo-config'; files: string[] }
-  /** The last build left no trace of what it read, so that cargo has to look; `detail` says which trace is missing. */
+  /** The last build left no trace of what it read, so that cargo has to look. `detail` names the missing trace. */
   | { kind: 'unknown-reads'; detail: string }
-  /**
-   * Another checkout of the repository has built it from the same, and it may depend on where that lies: why, in words.
-   */
+  /** Another checkout has built it from the same inputs, and its binary may depend on its place: `boundBy` says why. */
   | { kind: 'bound'; checkout: string; boundBy: string[] }
 
 export interface ChangedPath {
-  /** Relative to the checkout, with `/`; bytes that are not UTF-8 are replaced. */
+  /** The path relative to the checkout, with `/`. Bytes that are not UTF-8 are replaced. */
   path: string
   change: 'added' | 'removed' | 'changed'
 }
 
-/** What happens during a call. */
+/** A step of a call. */
 export type DevBinaryEvent =
   /** The binary is in the cache. */
   | { type: 'hit'; bin: string; fingerprint: string }
-  /** It is not, or `rebuild` was asked for. */
+  /** The binary is not in the cache, or `rebuild` was asked for. */
   | { type: 'miss'; bin: string; reasons: MissReason[] }
   /**
-   * Someone else must finish first: `entry`, another call that builds the same binary; `checkout`, another call of this
-   * process that builds in the same checkout; `cargo`, whoever holds cargo's own lock; `zigbuild`, whoever runs zig.
-   * `since` is in milliseconds since 1970.
+   * The call waits for another one to finish. `entry`: one that builds the same binary. `checkout`: one of this process
+   * that builds in the same checkout. `cargo`: the process that holds cargo's own lock. `zigbuild`: the process that
+   * runs zig. `since` is the time when it began, in milliseconds since 1970.
    */
   | { type: 'waiting'; on: 'entry' | 'checkout' | 'cargo' | 'zigbuild'; pid?: number; since?: number }
-  /** cargo starts; `command` is what one would type, `expectedMs` how many milliseconds the last build took. */
+  /** cargo starts. `command` is its command line, and `expectedMs` how many milliseconds the last build took. */
   | { type: 'building'; bin: string; command: string; expectedMs?: number }
   /**
-   * cargo's progress line changed: units done, units in all, what compiles now, and what of that for the longest time; how
-   * many milliseconds cargo has run, and how many are left if it takes as long as the last time.
+   * cargo's progress line changed. `done` and `total` count units, `compiling` names those that compile now, and
+   * `slowest` the one of them that has compiled for the longest time. `elapsedMs` is the time since cargo started, and
+   * `leftMs` the time that is left if it takes as long as the last time, both in milliseconds.
    */
   | {
       type: 'progress'
@@ -515,11 +563,13 @@ export type DevBinaryEvent =
       elapsedMs: number
       leftMs?: number
     }
-  /** A message of the compiler's or of cargo's, rendered without colours; `level` is `error`, `warning`, `note` or `help`. */
+  /**
+   * The compiler or cargo wrote a message, rendered without colours. `level` is `error`, `warning`, `note` or `help`.
+   */
   | { type: 'diagnostic'; level: string; rendered: string }
-  /** cargo finished; milliseconds that it took. */
+  /** cargo finished, after `elapsedMs` milliseconds. */
   | { type: 'built'; bin: string; elapsedMs: number }
-  /** The binary is in the cache now; `buildMs` is how many milliseconds cargo took. */
+  /** The binary is in the cache now. `size` is in bytes, and `buildMs` is how many milliseconds cargo took. */
   | { type: 'published'; bin: string; path: string; size: number; sha256: string; buildMs: number }
   /** Something is not as it should be, and the call goes on. */
   | { type: 'warning'; message: string }

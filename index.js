@@ -2,12 +2,13 @@
 
 // The public surface, which `index.d.ts` documents: makes a promise of each call of the addon.
 //
-// Promises: a call settles once, after cargo has ended and after the promises that `onEvent` returned. It rejects with a
-// `DevBinaryError`, with the reason of the signal, or with what `onEvent` threw. When this process ends, its calls end.
+// Promises: a call settles once, after cargo has ended and after the promises that `onEvent` returned. It rejects with
+// a `DevBinaryError`, with the reason of the signal, or with what `onEvent` threw. When this process ends, its calls
+// end.
 //
-// CommonJS, because `bun build --compile` embeds an addon only through the CommonJS loader that `napi build` generates. lib/
-// has the rest. Each module that a hit requires costs a short process about 0.2 ms, so what only some calls need is required
-// when they need it.
+// CommonJS, because `bun build --compile` embeds an addon only through the CommonJS loader that `napi build` generates.
+// lib/ has the rest. Each module that a hit requires costs a short process about 0.2 ms, so what only some calls need
+// is required when they need it.
 
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
@@ -36,14 +37,15 @@ const FINAL_MESSAGE_TYPES = new Set([
 /** The functions that end the calls that have not settled. */
 const activeCalls = new Set()
 
-// These functions return `await call(…)` and not `call(…)`: only a function that awaits is in the stack of a later error.
+// These functions return `await call(…)` and not `call(…)`: only a function that awaits is in the stack of a later
+// error.
 async function getDevBinary(options) {
   return await call('binary', options)
 }
 
 /**
- * Gets each binary. Calls made in one turn of the event loop share one sweep of a checkout, and builds in one checkout take
- * turns. Waits for all of them, so that one failure keeps no other binary from being built.
+ * Gets each binary. Calls made in one turn of the event loop share one sweep of a checkout, and builds in one checkout
+ * take turns. Waits for all of them, so that one failure keeps no other binary from being built.
  */
 async function getDevBinaries(requests) {
   checkRequests(requests)
@@ -158,9 +160,9 @@ function onExit() {
   endCalls()
 }
 
-// cargo runs in a process group of its own, so that an abort can end all of it. Ctrl-C in a terminal therefore does not reach
-// cargo. A signal that would end this process ends the calls first and then the process, unless the program has a listener
-// of its own for that signal.
+// cargo runs in a process group of its own, so that an abort can end all of it. Ctrl-C in a terminal therefore does not
+// reach cargo. A signal that would end this process ends the calls first and then the process, unless the program has a
+// listener of its own for that signal.
 function onSignal(signal) {
   endCalls(new DevBinaryError('BUILD_FAILED', `the build was ended by ${signal}`))
   process.removeListener(signal, onSignal)

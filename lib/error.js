@@ -1,6 +1,6 @@
 'use strict'
 
-/** What every failure of this package is, an abort excepted; `index.d.ts` documents it. */
+/** The error of every call that fails, unless its signal was aborted or its `onEvent` threw. `index.d.ts` documents it. */
 class DevBinaryError extends Error {
   constructor(code, message, { hint, cause } = {}) {
     super(hint ? `${message}\n\nhint: ${hint}` : message, cause === undefined ? undefined : { cause })

@@ -1,10 +1,10 @@
 'use strict'
 
-// `onEvent`, as a call sees it: a function that may throw, may be async, and belongs to the caller's async context.
+// Calls the `onEvent` of a call.
 //
-// Promises: each event is heard in the async context of the call (`AsyncLocalStorage`, traces); what the listener throws,
-// or what its promise rejects with, ends the call. The call settles after the promises that the listener returned.
-// Does not promise: that one event waits for the last one's promise. Events come as they happen.
+// Promises: the function runs in the async context of the call (`AsyncLocalStorage`, traces). If it throws, or its
+// promise rejects, that ends the call. The call settles after all promises that the function returned.
+// Does not promise: that an event waits for the promise of the event before it.
 
 const { AsyncLocalStorage } = require('node:async_hooks')
 
@@ -19,7 +19,10 @@ class Listener {
     this.#listen = listen
   }
 
-  /** Passes `event` on, unless the call has ended; `fail` hears what comes of it when it is a failure. */
+  /**
+   * Passes `event` on, unless the call has ended. Calls `fail` with the error if the function throws or its promise
+   * rejects.
+   */
   hear(event, fail) {
     if (this.#over) return
     const failed = (error) => fail(error ?? new Error('onEvent threw nothing'))
@@ -36,13 +39,13 @@ class Listener {
     }
   }
 
-  /** Nothing is heard from now on, and nothing is waited for. */
+  /** Ends the call: passes no more events on, and has `settled` wait no longer. */
   end() {
     this.#over = true
     this.#wake()
   }
 
-  /** Waits for what the listener has begun. */
+  /** Waits until the promises of the function have settled, or until the call has ended. */
   async settled() {
     while (this.#pending > 0 && !this.#over) {
       await new Promise((wake) => {

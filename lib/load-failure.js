@@ -2,8 +2,8 @@
 
 // Says why the addon could not be loaded.
 //
-// Promises: one line with the platform, the package that was expected, the first cause that says something, and what to do.
-// The error of the loader, with everything that it tried, is the `cause`.
+// Promises: one line with the platform, the package that was expected, the first cause that says something, and what to
+// do. The error of the loader, with everything that it tried, is the `cause`.
 
 const { DevBinaryError } = require('./error.js')
 
@@ -20,8 +20,8 @@ const PLATFORMS = [
 ]
 
 /**
- * Returns the error for users. `error` is the loader's, and `host` is this process: its platform, whether it is a compiled
- * program, and the paths of a compiled program's own files.
+ * Returns the error for users. `error` is the loader's, and `host` is this process: its platform, whether it is a
+ * compiled program, and the paths of a compiled program's own files.
  */
 function loadFailure(error, host) {
   const expected = `${host.name}-${host.platform}`
@@ -91,7 +91,9 @@ function causesOf(error) {
   return messages.length > 0 ? messages : [inOneLine(error?.message ?? error)]
 }
 
-/** Returns the line that names the problem. Yarn's Plug'n'Play names the missing file after a description of its search. */
+/**
+ * Returns the line that names the problem. Yarn's Plug'n'Play names the missing file after a description of its search.
+ */
 function inOneLine(message) {
   const [first] = String(message).split('\n')
   const missing = /^(?:Source path|Missing package): (.*)$/m.exec(message)

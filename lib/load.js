@@ -2,12 +2,12 @@
 
 // Loads the addon.
 //
-// Promises: loads nothing before the first call. A failure is an error of one line, which `load-failure.js` makes.
-// On Linux, the generated `binding.js` finds out which libc it needs by reading `/usr/bin/ldd`. On a system with two libcs,
-// that may be the wrong one. Without that file, it asks for a report of the process, which takes longer than a hit. This module
-// looks at the libc that this very process runs on instead.
-// Does not promise: that second way in a compiled program, which contains only the addon that `binding.js` finds, or where a
-// variable says which addon to load, which only `binding.js` obeys.
+// Promises: loads nothing before the first call. A failure is an error of one line, which `load-failure.js` makes. On
+// Linux, the generated `binding.js` finds out which libc it needs by reading `/usr/bin/ldd`. On a system with two
+// libcs, that may be the wrong one. Without that file, it asks for a report of the process, which takes longer than a
+// hit. This module looks at the libc that this very process runs on instead.
+// Does not promise: that second way in a compiled program, which contains only the addon that `binding.js` finds, or
+// where a variable says which addon to load, which only `binding.js` obeys.
 
 const { existsSync, readFileSync } = require('node:fs')
 
@@ -32,7 +32,9 @@ function load() {
   }
 }
 
-/** Returns the addon for the libc of this process, if there is one. Looks beside this file first, where a clone has it. */
+/**
+ * Returns the addon for the libc of this process, if there is one. Looks beside this file first, where a clone has it.
+ */
 function loadForOwnLibc() {
   if (process.platform !== 'linux' || isCompiled() || isPrescribed()) return undefined
   const platform = hostPlatform()

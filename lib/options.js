@@ -2,9 +2,9 @@
 
 // Turns the options of a call into the request that the addon takes.
 //
-// Promises: each option exists and has the right type; an option that is `undefined` counts as left out. A request holds
-// everything that is read at the moment of the call, such as the environment and the working directory, so that later changes
-// have no effect on the call.
+// Promises: each option exists and has the right type; an option that is `undefined` counts as left out. A request
+// holds everything that is read at the moment of the call, such as the environment and the working directory, so that
+// later changes have no effect on the call.
 // Does not promise: that a value makes sense, such as a crate that exists. The addon checks that.
 
 const { homedir } = require('node:os')
@@ -111,7 +111,10 @@ function describe(value) {
   return value === null ? 'null' : typeof value
 }
 
-/** Returns the request of `task`. Throws if there is no place for the cache, or no working directory where one is needed. */
+/**
+ * Returns the request of `task`. Throws if there is no place for the cache, or no working directory where one is
+ * needed.
+ */
 function toRequest(task, { signal: _, onEvent, ...options }) {
   const { repo = DEFAULT_REPO, env = process.env, report = 'auto', out } = options
   const needsCheckout = task !== 'list' && task !== 'pruning'
@@ -124,7 +127,8 @@ function toRequest(task, { signal: _, onEvent, ...options }) {
     task,
     report,
     repo: needsCheckout ? absolutePath('repo', repo) : '',
-    // The addon resolves `out`: it fills in names in braces, but only those of `out` and not those of the working directory.
+    // The addon resolves `out`: it fills in names in braces, but only those of `out` and not those of the working
+    // directory.
     workingDirectory: out === undefined ? undefined : process.cwd(),
     cacheDir: cacheDir === undefined ? defaultCacheDir() : absolutePath('cacheDir', cacheDir),
     maxSize: withUnit(options.maxSize, 'B'),
@@ -147,8 +151,8 @@ function assertWorkingDirectory() {
 }
 
 /**
- * Returns the names and values of an environment as one string: each property of an object that crosses into the addon costs
- * as much as that. Checks the values as it reads them, since a getter may return something else the second time.
+ * Returns the names and values of an environment as one string: each property of an object that crosses into the addon
+ * costs as much as that. Checks the values as it reads them, since a getter may return something else the second time.
  */
 function environmentBlock(env) {
   let block = ''
