@@ -159,7 +159,7 @@ describe('entries that are damaged', () => {
       const listed = await devBin(runtime, ['list'], where)
       expect(listed.status).toBe(0)
       for (const path of broken) expect(listed.stdout).toMatch(new RegExp(`\\(damaged\\) +${path.split('/').at(-2)}`))
-      expect(listed.stderr).toContain('`dev-bin verify` tells')
+      expect(listed.stderr).toContain('`dev-bin verify` says how')
       rmSync(broken[0] as string)
     })
   }

@@ -232,7 +232,7 @@ for (const runtime of RUNTIMES) {
       const why = ['why', '-p', 'hello', '--scope', 'tree']
       const first = await place.devBin([...why])
       expect(first).toMatchObject({ status: 3, stderr: '' })
-      expect(first.stdout).toContain('miss: hello would be built\n  it was not built before')
+      expect(first.stdout).toContain('miss: hello would be built\n  no earlier build of it is known')
       expect(existsSync(place.cacheDir)).toBe(false)
       const { path } = await place.get()
       expect(await place.devBin([...why])).toEqual({ status: 0, stdout: `hit: ${path}\n`, stderr: '' })
@@ -314,7 +314,7 @@ for (const runtime of RUNTIMES) {
       )
       expect([existsSync(one), existsSync(two)]).toEqual([false, true])
       const over = await place.devBin(['prune', '--max-size', '1kB'])
-      expect(over.stdout).toContain('That is over the cap, and stays')
+      expect(over.stdout).toContain('This is over the size, but must stay')
       const all = JSON.parse((await place.devBin(['prune', '--all', '--json'])).stdout)
       expect(all).toMatchObject({ removed: [{ reason: 'all', entry: { path: two } }], kept: 0, size: 0 })
       expect((await place.devBin(['prune', '--max-size', 'big'])).status).toBe(2)

@@ -1,10 +1,10 @@
 'use strict'
 
-// The options of all commands, in one table: what is parsed, what help shows, and what shells complete.
+// Parses the options of a command. One table has all options, so that the help and the completions show what is parsed.
 
 const { parseArgs } = require('node:util')
 
-/** A mistake in the command line itself; with a code as the public surface has it. */
+/** A mistake in the command line itself. Its code is one of the public surface. */
 class UsageError extends Error {
   constructor(message, code = 'INVALID_OPTION') {
     super(message)
@@ -12,9 +12,10 @@ class UsageError extends Error {
   }
 }
 
-/** What a value may be: a list of words, or a kind of path that shells complete. */
+/** The `complete` of an option whose value is a directory. Other options have a list of words there, or nothing. */
 const DIRECTORY = 'directory'
 
+/** All options, by long name. An option without a `value` is a switch; `multiple` ones may be given more than once. */
 const OPTIONS = {
   crate: {
     short: 'p',
@@ -28,7 +29,7 @@ const OPTIONS = {
     complete: ['bin', 'cdylib', 'staticlib', 'example'],
     help: 'bin, cdylib, staticlib or example (default: bin)',
   },
-  with: { value: 'NAME', multiple: true, help: 'another binary of the crate, to be put beside the first' },
+  with: { value: 'NAME', multiple: true, help: 'another binary of the crate, put beside the first' },
   target: { value: 'TRIPLE', help: "Rust target (default: this machine's)" },
   repo: {
     value: 'DIR',
@@ -62,21 +63,22 @@ const OPTIONS = {
   },
   'max-size': {
     value: 'SIZE',
-    help: 'what may be left, such as 5GiB or 500MB, or none (default: DEV_BIN_MAX_SIZE, or else 5GiB)',
+    help: 'size that may be left, such as 5GiB or 500MB, or none (default: DEV_BIN_MAX_SIZE, or else 5GiB)',
   },
   'max-age': {
     value: 'AGE',
-    help: 'how long what is not used is kept, such as 30d or 12h, or none (default: DEV_BIN_MAX_AGE, or else 30d)',
+    help: 'how long unused binaries are kept, such as 30d or 12h, or none (default: DEV_BIN_MAX_AGE, or else 30d)',
   },
   all: { help: 'remove everything that is not running or being built' },
-  'dry-run': { short: 'n', help: 'tell what would be removed, and remove nothing' },
+  'dry-run': { short: 'n', help: 'say what would be removed, and remove nothing' },
   quiet: { short: 'q', help: 'say nothing on stderr but errors' },
   json: { help: 'write JSON to stdout' },
 }
 
-/** Of another name. cargo calls a crate a package. */
+/** The other names of options: cargo calls a crate a package. */
 const ALIASES = { package: 'crate' }
 
+/** The options that make a request. */
 const REQUEST = [
   'crate',
   'bin',
@@ -101,8 +103,8 @@ const REQUEST = [
   'out',
 ]
 
-/** What is known of a command's options to those who parse. */
-function known(command) {
+/** Returns the options of a command as `parseArgs` takes them. */
+function parseOptions(command) {
   const options = { help: { type: 'boolean', short: 'h' } }
   const names = [
     ...command.options,
@@ -116,24 +118,32 @@ function known(command) {
   return options
 }
 
-/** Whether a flag stands somewhere in a command line that may be wrong elsewhere, `-qh` included. */
+/** Returns whether a command line has a flag, `-qh` included. The rest of the line may be wrong. */
 function asksFor(flag, command, argv) {
   const end = argv.indexOf('--')
   const args = end < 0 ? argv : argv.slice(0, end)
-  const { tokens } = parseArgs({ args, options: known(command), strict: false, allowPositionals: true, tokens: true })
+  const { tokens } = parseArgs({
+    args,
+    options: parseOptions(command),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
   return tokens.some((token) => token.kind === 'option' && token.name === flag)
 }
 
-/** A command's options, checked as far as that can be done here, and what stands after `--`. */
+/**
+ * Returns the options and arguments of a command, and those after `--`. Does not check values: the public surface does.
+ */
 function parse(command, argv) {
   const end = command.passesOn ? argv.indexOf('--') : -1
   const own = end < 0 ? argv : argv.slice(0, end)
-  const options = known(command)
+  const options = parseOptions(command)
   let parsed
   try {
     parsed = parseArgs({ args: own, options, strict: true, allowPositionals: true, tokens: true })
   } catch (error) {
-    // What follows the first sentence is advice for those who want to give positional arguments.
+    // The sentences after the first say how to give positional arguments, which most commands do not take.
     throw new UsageError(error.message.split('. ')[0])
   }
   const { values, positionals, tokens } = parsed
@@ -145,7 +155,7 @@ function parse(command, argv) {
   for (const [alias, name] of Object.entries(ALIASES)) {
     if (values[alias] === undefined) continue
     delete values[alias]
-    // In the order given, whichever name was used.
+    // The values keep the order in which they were given under either name.
     values[name] = tokens.filter((token) => [alias, name].includes(token.name)).map((token) => token.value)
   }
   const expected = command.positionals ?? 0

@@ -1,6 +1,6 @@
 'use strict'
 
-// Which workspace is meant when none is named.
+// Finds the workspace and the package where the command line names none.
 
 const { existsSync } = require('node:fs')
 const { dirname, join, resolve } = require('node:path')
@@ -11,11 +11,11 @@ const { UsageError } = require('./arguments.js')
 const FORK = 'openshell-fork'
 
 /**
- * `openshell-fork` here, or else the workspace that a cargo started here works on, or else the fork in the git checkout
- * around here.
+ * Returns `openshell-fork` below the working directory, or else the workspace that cargo would find from here, or else
+ * the fork in a git checkout around here. Throws if there is none of them.
  */
 function findCheckout(here = workingDirectory()) {
-  // It has been removed, which is for the call itself to tell.
+  // The working directory has been removed. The call itself says so.
   if (here === undefined) return undefined
   const fork = join(here, FORK)
   if (isDevMode(fork)) return fork
@@ -30,6 +30,7 @@ function findCheckout(here = workingDirectory()) {
   throw new UsageError(problem, 'NOT_A_CHECKOUT')
 }
 
+/** Returns the working directory; undefined if it has been removed. */
 function workingDirectory() {
   try {
     return process.cwd()
@@ -38,7 +39,7 @@ function workingDirectory() {
   }
 }
 
-/** The package that a cargo started here works on; none where `checkout` is not the workspace around here. */
+/** Returns the package that cargo would find from here; undefined if `checkout` is not the workspace around here. */
 function packageHere(checkout, here = workingDirectory()) {
   if (here === undefined || load().workspaceAround(here) !== checkout) return undefined
   return load().packageAround(here) ?? undefined

@@ -1,21 +1,21 @@
 'use strict'
 
-// Completion scripts, written from the same tables that are parsed.
+// Writes completion scripts from the tables that are parsed.
 
 const { DIRECTORY, OPTIONS } = require('./arguments.js')
 
 const SHELLS = ['bash', 'zsh', 'fish']
 
-/** A script that teaches `shell` the command line. */
+/** Returns the completion script for `shell`. */
 function completions(shell, commands) {
   return { bash, zsh, fish }[shell](Object.entries(commands))
 }
 
-/** Options of a command with what is known of each, `--help` included. */
+/** Returns the options of a command with their descriptions, `--help` included. */
 function optionsOf({ options }) {
   return [
     ...options.map((name) => ({ name, ...OPTIONS[name] })),
-    { name: 'help', short: 'h', help: 'what there is to know' },
+    { name: 'help', short: 'h', help: 'help on this command' },
   ]
 }
 
@@ -41,13 +41,13 @@ function bash(commands) {
   })
   const words = commands.map(([name, command]) => {
     const words = quoted(optionsOf(command).flatMap(flags).join(' '))
-    // One shell is enough.
+    // `completions` takes one shell, so nothing is offered after it.
     const own = name === 'completions' ? `; [[ -n $second ]] || words+=${quoted(` ${SHELLS.join(' ')}`)}` : ''
     return `    ${name}) words=${words}${own} ;;`
   })
   return `# bash completions for dev-bin
 
-# A line is an offer, blanks and all; bash 3 has no \`mapfile\`.
+# Offers each line as one word, blanks included. bash 3 has no \`mapfile\`.
 _dev_bin_offer() {
   local line
   COMPREPLY=()
@@ -62,7 +62,7 @@ _dev_bin_names() {
 _dev_bin() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]} command= second= words= index
   COMPREPLY=()
-  # bash makes words of \`--option=value\` at the sign.
+  # bash splits \`--option=value\` at the sign.
   if [[ $current == = ]]; then current=; elif [[ $previous == = ]]; then previous=\${COMP_WORDS[COMP_CWORD - 2]}; fi
   for ((index = 1; index < COMP_CWORD; index++)); do
     case \${COMP_WORDS[index]} in
@@ -97,7 +97,8 @@ function zsh(commands) {
           ? `:${value}:_files -/`
           : `:${value}:${Array.isArray(complete) ? `(${complete.join(' ')})` : ' '}`
     const rest = quoted(`[${plain(help)}]${argument}`)
-    // A sign behind a long name says that its value may follow one, a plus behind a short one that it may follow at once.
+    // A sign behind a long name says that its value may follow one, a plus behind a short one that it may follow at
+    // once.
     const [long, brief] = value === undefined ? [`--${name}`, `-${short}`] : [`--${name}=`, `-${short}+`]
     if (multiple) return (short === undefined ? [long] : [brief, long]).map((flag) => `'*'${flag}${rest}`)
     return short === undefined ? [`${long}${rest}`] : [`'(-${short} --${name})'{${brief},${long}}${rest}`]
@@ -118,7 +119,7 @@ _dev-bin() {
   commands=(
 ${commands.map(([name, { summary }]) => `    ${quoted(`${name}:${summary}`)}`).join('\n')}
   )
-  _arguments -C '(- *)'{-h,--help}'[what there is to know]' '(- *)'{-V,--version}'[the version]' \\
+  _arguments -C '(- *)'{-h,--help}'[help]' '(- *)'{-V,--version}'[the version]' \\
     '1:command:->command' '*::argument:->argument'
   case $state in
     command) _describe -t commands command commands ;;
@@ -129,7 +130,7 @@ ${cases.join('\n')}
   esac
 }
 
-# Loaded by name it is called at once; read by \`source\` it waits to be.
+# The completion system calls this file at once if it loads it by name. \`source\` only defines the function.
 if [[ \${funcstack[1]} == _dev-bin ]]; then _dev-bin "$@"; else compdef _dev-bin dev-bin; fi
 `
 }
@@ -149,7 +150,7 @@ function fish(commands) {
   const before = quoted("__dev_bin_is ''")
   for (const [name, { summary }] of commands)
     lines.push(`complete -c dev-bin -n ${before} -a ${name} -d ${quoted(summary)}`)
-  lines.push(`complete -c dev-bin -n ${before} -s h -l help -d 'what there is to know'`)
+  lines.push(`complete -c dev-bin -n ${before} -s h -l help -d 'help'`)
   lines.push(`complete -c dev-bin -n ${before} -s V -l version -d 'the version'`)
   for (const [name, command] of commands) {
     const within = quoted(`__dev_bin_is ${name}`)

@@ -4,6 +4,6 @@
 const { main } = require('./main.js')
 
 main(process.argv.slice(2)).then((status) => {
-  // Not `process.exit`: what was written may not have reached the reader yet.
+  // Not `process.exit`, which would not wait until the reader has got all output.
   process.exitCode = status
 })

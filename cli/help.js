@@ -1,12 +1,12 @@
 'use strict'
 
-// What `--help` shows.
+// Writes the text of `--help`.
 
 const { OPTIONS } = require('./arguments.js')
 
 const STATUSES = `Exit status:
-  0    done; for \`why\`, a hit
-  1    the build failed, or anything else did; for \`verify\`, a binary is not what it should be
+  0    success; for \`why\`, a hit
+  1    a build or anything else failed; for \`verify\`, a binary is damaged or stale
   2    the command line or an option is wrong
   3    for \`why\`, a miss
   141  the reader of standard output has gone
@@ -15,10 +15,10 @@ const STATUSES = `Exit status:
 
 const VARIABLES = `Environment:
   DEV_BIN_CACHE_DIR  where binaries are kept
-  DEV_BIN_MAX_SIZE   what the cache may take on disk (default: 5GiB; none for no limit)
+  DEV_BIN_MAX_SIZE   the size that the cache may have on disk (default: 5GiB; none for no limit)
   DEV_BIN_MAX_AGE    how long a binary is kept after its last use (default: 30d; none for no limit)
   DEV_BIN_OBSERVE    auto or off: if builds are watched, on Linux (default: auto)
-  DEV_BIN_LOG        debug or trace: what goes on inside, and a stack with each error
+  DEV_BIN_LOG        debug or trace: a log on stderr, and a stack with each error
   NO_COLOR           no colours`
 
 function aligned(rows) {
@@ -37,7 +37,7 @@ ${aligned(rows)}
 
 Options:
 ${aligned([
-  ['-h, --help', 'this text; after a command, what there is to know about that'],
+  ['-h, --help', 'this text; after a command, help on that command'],
   ['-V, --version', 'the version'],
 ])}
 

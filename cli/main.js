@@ -1,7 +1,7 @@
 'use strict'
 
-// The command line, over the public surface alone: finds the command, reads its options, and turns whatever happens into
-// text and an exit status. Statuses are part of the interface; `dev-bin --help` lists them.
+// Runs a command line: finds the command, parses its options, and turns the result or the error into text and an exit
+// status. The statuses are part of the interface; `dev-bin --help` lists them.
 
 const { version } = require('../package.json')
 const { COMMANDS } = require('./commands.js')
@@ -13,26 +13,26 @@ const { complain } = require('./text.js')
 const OK = 0
 const FAILED = 1
 const USAGE = 2
-/** As when SIGPIPE ends a program, which both runtimes ignore. */
+/** The status of a program that SIGPIPE ends. Both runtimes ignore that signal. */
 const UNREAD = 141
 
-/** Runs one command line: the status to exit with. Never rejects. */
+/** Runs one command line, and returns the exit status. Never rejects. */
 async function main(argv) {
   listen()
   const [name, ...rest] = argv
   try {
     if (name === undefined) throw new UsageError('there is no command')
-    if (name === '--help' || name === '-h' || name === 'help') return await printed(helpOn(rest[0]))
-    if (name === '--version' || name === '-V') return await printed(`dev-bin ${version}`)
-    const command = named(name)
-    if (asksFor('help', command, rest)) return await printed(commandHelp(name, command))
+    if (name === '--help' || name === '-h' || name === 'help') return await print(helpOn(rest[0]))
+    if (name === '--version' || name === '-V') return await print(`dev-bin ${version}`)
+    const command = commandNamed(name)
+    if (asksFor('help', command, rest)) return await print(commandHelp(name, command))
     return await command.run(parse(command, rest))
   } catch (error) {
-    return failed(error, name, rest)
+    return reportError(error, name, rest)
   }
 }
 
-function named(name) {
+function commandNamed(name) {
   if (Object.hasOwn(COMMANDS, name)) return COMMANDS[name]
   const problem = name.startsWith('-')
     ? `there is no option \`${name}\` before a command`
@@ -41,17 +41,20 @@ function named(name) {
 }
 
 function helpOn(name) {
-  return name === undefined || name.startsWith('-') ? help(COMMANDS) : commandHelp(name, named(name))
+  return name === undefined || name.startsWith('-') ? help(COMMANDS) : commandHelp(name, commandNamed(name))
 }
 
-async function printed(text) {
+async function print(text) {
   await write(text)
   return OK
 }
 
-/** Says on stderr what is wrong and what to do. A stack is for those who maintain this, and ask for it. */
-async function failed(error, name, rest) {
-  // Whoever reads, as `head` does, has read enough.
+/**
+ * Writes to stderr what is wrong and what to do, and returns the exit status. Writes a stack only if DEV_BIN_LOG asks
+ * for one.
+ */
+async function reportError(error, name, rest) {
+  // The reader has all that it wanted, as `head` has. That is no error.
   if (error instanceof OutputError && error.isUnread) return UNREAD
   const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined
   if (command?.jsonError && !(error instanceof OutputError) && asksFor('json', command, rest)) {
@@ -62,7 +65,7 @@ async function failed(error, name, rest) {
   complain(error)
   if (isUsage) {
     const about = command === undefined ? 'dev-bin --help' : `dev-bin ${name} --help`
-    process.stderr.write(`\nhint: \`${about}\` shows what there is\n`)
+    process.stderr.write(`\nhint: \`${about}\` lists the options\n`)
   }
   if (wantsStack) process.stderr.write(`\n${error.stack}\n`)
   return isUsage ? USAGE : FAILED

@@ -1,11 +1,11 @@
 'use strict'
 
-// Standard output: what a command is asked for, all of it or an error.
+// Writes the result of a command to standard output: all of it, or an error.
 
-/** The pipe's reader has gone. */
+/** The code of an error that says that the pipe has no reader any more. */
 const UNREAD = 'EPIPE'
 
-/** Standard output cannot take what a command has to say. */
+/** The error of a write to standard output. */
 class OutputError extends Error {
   constructor(cause) {
     super(`standard output cannot be written: ${cause.message}`)
@@ -13,12 +13,15 @@ class OutputError extends Error {
   }
 }
 
-/** Begins to answer for errors; without it, one that nobody waits for would end the process with a stack. */
+/**
+ * Handles errors of standard output that no `write` waits for. Without a listener, they would end the process with a
+ * stack.
+ */
 function listen() {
   process.stdout.on('error', () => {})
 }
 
-/** Writes a line; rejects when it cannot be written. */
+/** Writes a line. Rejects with an `OutputError` if that fails. */
 function write(text) {
   return new Promise((resolve, reject) => {
     process.stdout.write(`${text}\n`, (error) => (error ? reject(new OutputError(error)) : resolve()))

@@ -1,14 +1,14 @@
 'use strict'
 
-// Why something would be built, in full.
+// Writes out why a binary would be built.
 
 const { count, visible } = require('./text.js')
 
-/** A few lines for one reason; `readBy` has the runs that read a path. */
+/** Returns the lines of one reason. `readBy` has the runs that read a changed file, by its path. */
 function reasonLines(reason, readBy = {}) {
   switch (reason.kind) {
     case 'first-build':
-      return ['  it was not built before, or nothing is left of that']
+      return ['  no earlier build of it is known']
     case 'rebuild':
       return ['  a rebuild was asked for']
     case 'corrupt':
@@ -39,7 +39,7 @@ function reasonLines(reason, readBy = {}) {
   }
 }
 
-/** Why other checkouts are not served the binary, for a person; nothing where they are. */
+/** Returns the lines that say why other checkouts are not served the binary; none if they are. */
 function boundLines(boundBy) {
   return boundBy.length === 0 ? [] : ['for this checkout alone:', ...boundBy.map((bond) => `  ${bond}`)]
 }
@@ -50,14 +50,14 @@ function sourceLines({ paths, count }, readBy) {
   return [`  ${count === 1 ? 'a file' : `${count} files`} changed:`, ...lines]
 }
 
-/** Who read something, as the end of a line; one alone, since a change of any of them builds. */
+/** Returns the end of the line of a file: the first run that read it, and how many others did. */
 function readers(runs = []) {
   const [first, ...others] = runs
   if (first === undefined) return ''
   return ` (read by ${first}${others.length > 0 ? ` and ${count(others.length, 'other run')}` : ''})`
 }
 
-/** A commit in short, or the name of a branch. */
+/** Returns the first digits of a commit, or the name of a branch. */
 function commit(id) {
   if (id === undefined) return 'an unborn branch'
   return /^[0-9a-f]{40,}$/.test(id) ? id.slice(0, 12) : visible(id)

@@ -1,16 +1,16 @@
 'use strict'
 
-// Windows, where no process can be replaced: the binary is a child, and its status becomes this process's.
+// Runs a binary on Windows, where no process can be replaced: as a child, whose status becomes that of this process.
 
 const { spawn } = require('node:child_process')
 
-/** What a console sends to everybody in it, the child included. */
+/** The signals that a console sends to all its processes, the child included. */
 const FROM_CONSOLE = ['SIGINT', 'SIGBREAK', 'SIGHUP']
 
-/** The status of `program`; rejects when it cannot be started. */
-function started(program, args) {
+/** Runs `program`, and resolves to its status. Rejects if it cannot be started. */
+function runChild(program, args) {
   return new Promise((resolve, reject) => {
-    // This process ends with the child, and not before it.
+    // The signals end the child. This process must not end before it.
     const ignore = () => {}
     for (const signal of FROM_CONSOLE) process.on(signal, ignore)
     const child = spawn(program, args, { stdio: 'inherit' })
@@ -19,4 +19,4 @@ function started(program, args) {
   })
 }
 
-module.exports = { started }
+module.exports = { runChild }

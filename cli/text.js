@@ -1,6 +1,6 @@
 'use strict'
 
-// What figures and tables look like to people.
+// Writes figures, names and tables for people.
 
 const { homedir } = require('node:os')
 const { sep } = require('node:path')
@@ -15,42 +15,44 @@ const STEPS = [
   ['second', 1],
 ]
 
-/** `4.1 MiB`. */
+/** Returns a number of bytes such as `4.1 MiB`. */
 function size(bytes) {
   const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), UNITS.length - 1)
   return `${power === 0 ? bytes : (bytes / 1024 ** power).toFixed(1)} ${UNITS[power]}`
 }
 
-/** `3 days ago`. */
+/** Returns a time in milliseconds since 1970 such as `3 days ago`. */
 function ago(time, now = Date.now()) {
   const seconds = Math.max(0, (now - time) / 1000)
   const [unit, length] = STEPS.find(([, length]) => seconds >= length) ?? ['second', 1]
   return new Intl.RelativeTimeFormat('en', { numeric: 'always' }).format(-Math.floor(seconds / length), unit)
 }
 
-/** `1 binary`, `2 binaries`. */
+/** Returns a number with its noun, such as `1 binary` or `2 binaries`. */
 function count(number, one, many = `${one}s`) {
   return `${number} ${number === 1 ? one : many}`
 }
 
-/** Line breaks, escape sequences, and what turns the direction of writing: nothing of a name may move the cursor. */
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu
+/** Characters that move the cursor or change the direction of writing, which a name must not do on a terminal. */
+const CONTROL_CHARACTERS = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu
 
-/** A name or path as it can be shown. */
+/** Returns a name or a path with its control characters escaped. */
 function visible(text) {
-  return text.replaceAll(UNSEEN, (character) => {
+  return text.replaceAll(CONTROL_CHARACTERS, (character) => {
     const escaped = JSON.stringify(character).slice(1, -1)
     return escaped === character ? `\\u${character.codePointAt(0).toString(16).padStart(4, '0')}` : escaped
   })
 }
 
-/** A path as short as it can be typed. */
+/** Returns a path with `~` for the home directory. */
 function shortened(path) {
   const home = process.env.HOME || homedir()
   return path === home || path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path
 }
 
-/** Lines of columns; the last column is not padded, so that no line ends in blanks. */
+/**
+ * Returns rows of cells as lines with aligned columns. The last column is not padded, so that no line ends in blanks.
+ */
 function table(cells) {
   const rows = cells.map((row) => row.map(visible))
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
@@ -58,18 +60,21 @@ function table(cells) {
   return rows.map((row) => line(row).join('  ').trimEnd()).join('\n')
 }
 
-/** Colours where `stream` shows them and nobody objects. */
-function painted(stream) {
+/**
+ * Returns functions that colour a text; they return it unchanged if `stream` is no terminal with colours, or NO_COLOR
+ * is set.
+ */
+function colours(stream) {
   const { NO_COLOR, TERM } = process.env
-  const colour = stream.isTTY && !NO_COLOR && TERM !== 'dumb'
-  const in_ = (code) => (text) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
+  const isColoured = stream.isTTY && !NO_COLOR && TERM !== 'dumb'
+  const in_ = (code) => (text) => (isColoured ? `\u001b[${code}m${text}\u001b[0m` : text)
   return { red: in_('1;31'), green: in_('32'), yellow: in_('33'), bold: in_('1') }
 }
 
-/** Says on stderr what failed; what was `told` before is left out. */
-function complain({ code, message, told = message }) {
+/** Writes an error to stderr, with its `shortMessage` if it has one. */
+function complain({ code, message, shortMessage = message }) {
   const kind = code === undefined ? 'error' : `error[${code}]`
-  process.stderr.write(`${painted(process.stderr).red(kind)}: ${told}\n`)
+  process.stderr.write(`${colours(process.stderr).red(kind)}: ${shortMessage}\n`)
 }
 
-module.exports = { ago, complain, count, painted, shortened, size, table, visible }
+module.exports = { ago, colours, complain, count, shortened, size, table, visible }
