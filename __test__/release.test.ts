@@ -79,7 +79,7 @@ describe('an addon', () => {
 
   test('may ask for no later glibc than the oldest that is supported', () => {
     const triple = 'aarch64-unknown-linux-gnu'
-    expect(problems(triple, addonFor(triple, 'GLIBC_2.18'))).toEqual(['needs glibc 2.18, and 2.17 is to be enough'])
+    expect(problems(triple, addonFor(triple, 'GLIBC_2.18'))).toEqual(['needs glibc 2.18, and must run on 2.17'])
     expect(highestGlibc('\0GLIBC_2.9\0GLIBC_2.17\0GLIBC_2.2.5\0')).toBe('2.17')
   })
 

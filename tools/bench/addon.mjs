@@ -1,4 +1,4 @@
-// What the addon costs by itself: its size, the time to load it, and the memory of a process that hits.
+// Measures the addon by itself: its size, the time to load it, and the memory of a process that hits.
 
 import { execFileSync } from 'node:child_process'
 import { statSync, writeFileSync } from 'node:fs'
@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { root } from '../scripts/setup.mjs'
 import { askAfresh } from './children.mjs'
 
-/** The least that Node-API takes for an addon; no header is needed for it. */
+/** The smallest source that Node-API accepts as an addon. It needs no header. */
 const EMPTY_ADDON = `
 __attribute__((visibility("default"))) void *napi_register_module_v1(void *env, void *exports) { return exports; }
 `
 
-/** The addon that the loader chooses here. */
+/** Returns the path of the addon that the generated loader chooses on this machine. */
 export function addonPath() {
   const require = createRequire(import.meta.url)
   require('../../lib/binding.js')
@@ -23,7 +23,7 @@ export function addonBytes() {
   return statSync(addonPath()).size
 }
 
-/** An addon that does nothing, made with the system's C compiler. */
+/** Compiles an addon that does nothing with the system's C compiler, and returns its path. */
 function emptyAddon(temporary) {
   const source = join(temporary, 'empty.c')
   const addon = join(temporary, 'empty.node')
@@ -33,7 +33,10 @@ function emptyAddon(temporary) {
   return addon
 }
 
-/** Milliseconds of `require` in fresh processes, by row: the addon, the generated loader with it, an empty addon. */
+/**
+ * Returns milliseconds of `require` in new processes, by row: of the addon, of the generated loader, and of an empty
+ * addon.
+ */
 export async function loadTimes(programs, temporary, count) {
   const paths = {
     'the addon': addonPath(),
@@ -53,7 +56,10 @@ export async function loadTimes(programs, temporary, count) {
   return figures
 }
 
-/** MiB at the peak (VmHWM) of fresh processes that hit and of those that do not, by row. */
+/**
+ * Returns the peak memory (VmHWM) in MiB of new processes, by row: of some that hit, and of some that do nothing. Linux
+ * only.
+ */
 export async function peakMemory(programs, options, count) {
   const tasks = { 'a process that hits': { do: 'hit', options }, 'an empty process': { do: 'nothing' } }
   const figures = new Map()

@@ -1,4 +1,5 @@
-// Calls the published surface, in Node or in Bun, and measures it: a task a line on stdin, an answer a line on stdout.
+// Measures the public surface in Node or in Bun. Reads one task a line from stdin, and writes one answer a line to
+// stdout.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,7 +15,7 @@ async function hit(options) {
   if (outcome !== 'cached') throw new Error(`${options.repo}: a hit was expected and the binary was ${outcome}`)
 }
 
-/** Runs a program to its end as fast as this runtime can: Bun's own call is quicker there than that of node:child_process. */
+/** Runs a program to its end. In Bun, by Bun's own function, which is quicker than that of node:child_process. */
 function run(program, args, cwd) {
   const { Bun } = globalThis
   if (Bun === undefined) return spawnSync(program, args, { cwd, maxBuffer: 2 ** 30 }).stdout
@@ -24,7 +25,7 @@ function run(program, args, cwd) {
 const TASKS = {
   hit: ({ options }) => hit(options),
   fingerprint: ({ options }) => require('../../index.js').fingerprint(options),
-  /** What a launcher does without this package. */
+  /** Does what a launcher does without this package. */
   spawns: ({ repo }) => {
     const hash = createHash('sha256')
     hash.update(run('git', ['rev-parse', 'HEAD'], repo))
@@ -38,8 +39,9 @@ const TASKS = {
 }
 
 /**
- * Milliseconds for which a hit keeps the event loop from other work. Node tells all the time that the loop was not
- * waiting, which no single delay can exceed. Bun does not; there it is the time from the call to the loop's next turn.
+ * Returns the milliseconds for which a hit keeps the event loop from other work. In Node, that is the whole time during
+ * which the loop was not idle, and no single delay can be longer. Bun does not measure that, so there it is the time
+ * from the call to the loop's next turn.
  */
 async function delay({ options }) {
   if (globalThis.Bun === undefined) {
@@ -55,7 +57,7 @@ async function delay({ options }) {
   return turned
 }
 
-/** The most memory that this process has ever had, in MiB; Linux only. */
+/** Returns the peak memory of this process in MiB. Linux only. */
 function peakMemory() {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024
 }

@@ -1,9 +1,9 @@
-// Programs that answer one line with one line, so that what they measure can be interleaved with everything else.
+// Runs programs that answer one line with one line, so that their measurements can be taken in turns.
 
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
-/** A child that lives until `end`; `ask` sends it a task and gives its answer. */
+/** A child process that lives until `end`. */
 export class Child {
   #process
   #answers
@@ -15,7 +15,7 @@ export class Child {
     this.#answers = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]()
   }
 
-  /** What the child answers to `task`; it must have been asked nothing else meanwhile. */
+  /** Sends a task, and returns the answer. The caller waits for it before the next task. */
   async ask(task) {
     this.#process.stdin.write(`${JSON.stringify(task)}\n`)
     const { value, done } = await this.#answers.next()
@@ -25,7 +25,7 @@ export class Child {
     return answer
   }
 
-  /** Ends the child and waits for that. */
+  /** Ends the child, and waits until it has ended. */
   async end() {
     const closed = new Promise((resolve) => this.#process.once('close', resolve))
     this.#process.stdin.end()
@@ -34,8 +34,8 @@ export class Child {
 }
 
 /**
- * Asks a process of its own, which has nothing warm but what is on disk, and gives the last answer. What is asked before
- * keeps the machine awake: to wake it up would else fall on whoever comes first.
+ * Sends tasks to a new process, which has nothing in memory yet, and returns the last answer. The tasks before the last
+ * wake the processor up, so that the measured one does not pay for that.
  */
 export async function askAfresh(program, args, ...tasks) {
   const child = new Child(program, args)

@@ -1,4 +1,5 @@
-// What a launcher's process does that finds its binary: imports, hits, exits. `cold.mjs OPTIONS` as JSON.
+// `cold.mjs OPTIONS`, with the options as JSON: does what the process of a launcher does on a hit. Imports, hits and
+// exits.
 
 import dev from '../../index.js'
 

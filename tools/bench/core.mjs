@@ -1,10 +1,10 @@
-// The Rust programs of the bench: building them, and what `tools/bench/core.rs` finds.
+// Builds the Rust programs of the bench, and runs `tools/bench/core.rs`.
 
 import { execFileSync } from 'node:child_process'
 import { stripVTControlCharacters } from 'node:util'
 import { root } from '../scripts/setup.mjs'
 
-/** Builds the bench targets in release mode; their paths by name. */
+/** Builds the bench targets with cargo's profile `bench`, and returns their paths by name. */
 export function buildBenches() {
   const args = ['bench', '--no-run', '--quiet', '--bench', 'core', '--bench', 'probe', '--message-format=json']
   const output = execFileSync('cargo', args, {
@@ -18,7 +18,7 @@ export function buildBenches() {
   return Object.fromEntries(artifacts.map(({ target, executable }) => [target.name, executable]))
 }
 
-/** What criterion says of the core, without its progress; its files stay in cargo's target directory. */
+/** Returns criterion's figures of the core without its progress. Its files stay in cargo's target directory. */
 export function coreFigures(program, quick) {
   const args = ['--bench', '--noplot', '--color', 'never', ...(quick ? ['--quick'] : [])]
   const output = execFileSync(program, args, {

@@ -1,4 +1,4 @@
-// Where figures come from: without it they say nothing.
+// Describes the machine and the commit of a run. Figures mean nothing without them.
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -9,7 +9,9 @@ function output(program, ...args) {
   return execFileSync(program, args, { cwd: root, encoding: 'utf8' }).trim()
 }
 
-/** The type of the file system that holds `directory`, by the longest mount point above it; Linux only. */
+/**
+ * Returns the type of the file system that holds `directory`, found by the longest mount point above it. Linux only.
+ */
 function fileSystem(directory) {
   if (process.platform !== 'linux') return 'unknown'
   const mounts = readFileSync('/proc/self/mounts', 'utf8').trim().split('\n')
@@ -20,7 +22,7 @@ function fileSystem(directory) {
   return `${type} (${options.split(',').slice(0, 2).join(',')})`
 }
 
-/** Facts about this machine and this commit, by name; `directory` is where the trees are. */
+/** Returns facts about this machine and this commit, by name. `directory` holds the trees. */
 export function machine(directory) {
   const processors = os.cpus()
   const changed = output('git', 'status', '--porcelain', '--untracked-files=no') === '' ? '' : ', with changes'

@@ -1,9 +1,9 @@
-// `npm run replay`: how many builds each scope would have asked for over the last commits of a repository.
+// `npm run replay`: counts how many builds each scope would have asked for over the last commits of a repository.
 //
-// Nothing is compiled but the newest commit, once for each scope, to learn what the crate is built from. Then the
-// history is walked from the oldest commit to the newest, and each one's fingerprint compared with those before it. What
-// an older commit read and the newest one does not is not known; the count for scope `crate` is that of a user who has
-// built the newest one.
+// Compiles only the newest commit, once for each scope, to learn what the crate is built from. Then takes the
+// fingerprint of each commit from the oldest to the newest, and compares it with those before it.
+// Does not promise: to know files that only older commits read. The count for scope `crate` is that of a user who has
+// built the newest commit.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { commandLine } from '../scripts/arguments.mjs'
 import { setUp } from '../scripts/setup.mjs'
 
 const USAGE = `usage: npm run replay -- --repo DIR --crate C [--bin B] [--commits N] [--features a,b] [--in-place]
-  --commits N   how many, by first parents from HEAD (default: 300)
+  --commits N   how many commits, by first parents from HEAD (default: 300)
   --in-place    work in DIR itself, which must be clean, to use what is built there; HEAD is put back at the end.
                 Without it, in a clone that is removed afterwards, which takes a cold build for each scope unless
                 CARGO_TARGET_DIR is set`
@@ -34,13 +34,13 @@ const { repo, crate, bin, commits, features, 'in-place': inPlace } = values
 if (repo === undefined || crate === undefined) usageError('`--repo` and `--crate` are needed')
 if (!/^[1-9]\d{0,6}$/.test(commits)) usageError(`\`--commits\` takes a number, not \`${commits}\``)
 
-/** What git prints; hooks and the editor stay out of it. */
+/** Runs git without hooks and advice, and returns its output. */
 function git(directory, ...args) {
   const quiet = ['-c', 'core.hooksPath=/dev/null', '-c', 'advice.detachedHead=false']
   return execFileSync('git', [...quiet, '-C', directory, ...args], { encoding: 'utf8', maxBuffer: 2 ** 28 }).trim()
 }
 
-/** A checkout that may be moved through history, and the way back. */
+/** Returns a checkout that may be moved through history, and the function that moves it back. */
 function workplace(temporary) {
   const source = resolve(repo)
   if (!inPlace) {
@@ -59,7 +59,7 @@ const temporary = mkdtempSync(join(tmpdir(), 'dev-bin-replay-'))
 process.once('exit', () => rmSync(temporary, { recursive: true, force: true }))
 const { directory, restore } = workplace(temporary)
 process.once('exit', restore)
-// An interruption ends in `exit`, too.
+// An interruption must end in `exit`, too, so that HEAD is put back.
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
 
 const history = git(directory, 'log', '--first-parent', '--reverse', '--format=%H', `--max-count=${commits}`).split(
@@ -71,7 +71,7 @@ for (const scope of SCOPES) await getDevBinary({ ...options, scope })
 const seen = Object.fromEntries(SCOPES.map((scope) => [scope, new Map()]))
 const skipped = []
 for (const commit of history) {
-  // HEAD's text stays as it is, as it does for somebody who pulls: a build script may watch `.git/HEAD`.
+  // `reset` leaves the text of `.git/HEAD` as it is, as `git pull` does. A build script may watch that file.
   git(directory, 'reset', '--quiet', '--hard', commit)
   if (!existsSync(join(directory, 'Cargo.toml'))) {
     skipped.push(commit)

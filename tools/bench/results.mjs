@@ -1,11 +1,13 @@
-// Figures as tables, and the ratios that are wanted of them beside their bars. Nothing is asserted: a figure is a
-// figure, and whether a bar was met is said and not enforced.
+// Writes figures as tables, and ratios of them beside the limits that they should keep. Says which limits were kept,
+// and enforces none: the figures of a busy machine would fail for no reason.
 
 import { rounded, shown, summary } from './statistics.mjs'
 
 const MEBIBYTE = 2 ** 20
 
-/** What is wanted of a hit against the three git spawns, by tree; a real one is taken for a small one. */
+/**
+ * How many times faster a hit should be than three git spawns, by the size of the tree. Any other tree counts as small.
+ */
 const TIMES_FASTER_THAN_SPAWNS = { small: 4, medium: 2, large: 1.4 }
 
 const table = (head, lines) =>
@@ -14,7 +16,10 @@ const table = (head, lines) =>
 const title = (tree) =>
   `${tree.name}: ${tree.files.toLocaleString('en')} files, ${tree.directories.toLocaleString('en')} directories`
 
-/** Every row of every tree: median and quartiles. */
+/**
+ * Returns the table of all rows of all trees: median, quartiles and count. A row that was not measured has an empty
+ * cell.
+ */
 function figuresTable(trees) {
   const names = [...new Set(trees.flatMap(({ figures }) => [...figures.keys()]))]
   const cell = (values) => (values?.length > 0 ? `${shown(summary(values))} ×${values.length}` : '')
@@ -24,7 +29,7 @@ function figuresTable(trees) {
   )
 }
 
-/** Rows that belong to no tree. */
+/** Returns the table of the rows that belong to no tree. */
 function addonTable({ bytes, loads, memory }) {
   const lines = [['size of the addon', `${bytes.toLocaleString('en')} bytes`]]
   for (const [figures, unit] of [
@@ -36,7 +41,10 @@ function addonTable({ bytes, loads, memory }) {
   return table(['the addon', 'figure'], lines)
 }
 
-/** Asks for medians by the names of rows; what was not measured makes what is computed from it `undefined`. */
+/**
+ * Returns a function from the name of a row to its median. The median of a row that was not measured is NaN, and so is
+ * every ratio of it. Throws if there is no such row.
+ */
 function medians(figures) {
   return (name) => {
     const values = figures.get(name)
@@ -45,6 +53,7 @@ function medians(figures) {
   }
 }
 
+/** Returns the ratios of a tree: each with its tree, name, value, relation, limit and unit. */
 function ratiosOf(tree) {
   const of = medians(tree.figures)
   const hit = of('hit, Rust')
@@ -81,7 +90,7 @@ function ratiosOf(tree) {
   return found.map((ratio) => [tree.name, ...ratio])
 }
 
-/** Whether the cost of a hit grows no faster than the number of paths, by the two largest trees. */
+/** Returns the ratio of a hit's cost for each path in the largest tree to that in the next smaller one. */
 function growth(trees) {
   const bySize = [...trees].sort((a, b) => a.files + a.directories - (b.files + b.directories))
   if (bySize.length < 2) return []
@@ -107,7 +116,7 @@ function addonRatios({ bytes, loads, memory, tree }) {
   return found
 }
 
-/** What was wanted, what this run gave, and whether the one is the other. */
+/** Returns the table of all ratios: the limit, the value of this run, and if it keeps the limit. */
 function ratiosTable(trees, addon) {
   const lines = [
     ...trees.filter(({ size }) => size !== 'crate').flatMap(ratiosOf),
@@ -116,21 +125,21 @@ function ratiosTable(trees, addon) {
   ]
   return table(
     ['tree', 'what', 'wanted', 'this run', 'met'],
-    lines.map(([tree, what, value, relation, bar, unit]) => {
-      const met = relation === '≤' ? value <= bar : value >= bar
-      const known = Number.isFinite(value)
+    lines.map(([tree, what, value, relation, limit, unit]) => {
+      const isMet = relation === '≤' ? value <= limit : value >= limit
+      const isMeasured = Number.isFinite(value)
       return [
         tree,
         what,
-        `${relation} ${bar} ${unit}`,
-        known ? `${rounded(value)} ${unit}` : '',
-        known ? (met ? 'yes' : 'no') : 'not measured',
+        `${relation} ${limit} ${unit}`,
+        isMeasured ? `${rounded(value)} ${unit}` : '',
+        isMeasured ? (isMet ? 'yes' : 'no') : 'not measured',
       ]
     }),
   )
 }
 
-/** All of it, as Markdown. */
+/** Returns the whole page, as Markdown. */
 export function page({ command, facts, trees, addon, core }) {
   return `# Figures
 
@@ -162,7 +171,7 @@ Median, quartiles in brackets, and how often it was measured. Rows of a tree are
   by the same implementation of SHA-256, over a list that was made before. With a \`stat\` of each file before and after, and
   a listing of every directory, it is what no first sweep does without: that neither opens a repository, nor reads git's
   index, nor knows of ignore rules or a toolchain, nor remembers anything.
-- An edit adds a byte to a file that nobody had touched for two seconds, and is put back after the answer.
+- An edit adds a byte to a file that was not written for two seconds, and is put back after the answer.
 - Node's event loop is busy for as long as it does not wait, from call to promise, which is no less than the longest delay
   of anything else; in Bun it is the time from the call to the loop's next turn.
 - Processes are timed from start to end; the empty one runs an empty file.

@@ -1,37 +1,37 @@
-// Takes the figures of a tree's rows in turns, so that whatever else the machine does falls on all of them alike.
+// Takes the figures of a tree's rows in turns, so that other work of the machine affects all rows alike.
 
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A stat cache may not trust a file that was written less than two seconds before it was looked at. */
+/** The age of a file that a stat cache trusts, in milliseconds: two seconds, and some reserve. */
 const AGED_MS = 2_200
 
 /**
- * Waits until what was last written is old enough to be trusted, and lets everybody who remembers files look once:
- * git's index first, since it is a file that others look at.
+ * Waits until the last edit is old enough to be trusted, and then has git and the stat cache look at the tree. git
+ * comes first, since its index is a file that the stat cache looks at.
  */
 async function settle(directory, rows) {
-  // The first time, git cannot tell a file of the same second from one that is written later, and looks once more.
+  // git looks twice: at first it cannot tell a file that was written in the same second as the index from a later one.
   for (let look = 0; look < 2; look++) {
     spawnSync('git', ['-C', directory, 'status', '--porcelain'], { stdio: 'ignore' })
     await sleep(AGED_MS)
   }
   for (let look = 0; look < 2; look++) {
     for (const { measure } of rows.quick) await measure()
-    // What is remembered is written after the answer has been given.
+    // The stat cache is written after the answer.
     await sleep(100)
   }
 }
 
-/** `list`, beginning elsewhere each time, so that no row always comes after the same one. */
+/** Returns `list` with another beginning each turn, so that no row always follows the same one. */
 function rotated(list, turn) {
   const start = (turn * 5) % list.length
   return [...list.slice(start), ...list.slice(0, start)]
 }
 
 /**
- * All figures of each row, by its name. There are `count` rounds of `passes` over the quick rows, one over the slow
- * ones and one edit; kinds of edits alternate. `files` are those that are edited, one a round.
+ * Returns the figures of each row, by its name. Each of `count` rounds takes the quick rows `passes` times, the slow
+ * rows once, and one edit, of the two kinds in turns. `files` are the files to edit, one a round.
  */
 export async function takeFigures(directory, rows, { count, passes, files }) {
   const figures = new Map(Object.values(rows).flatMap((group) => group.map(({ name }) => [name, []])))

@@ -1,15 +1,15 @@
-// What is measured on each tree, and how one figure of each row is taken.
+// The rows of a tree, each with the function that takes one figure of it.
 //
-// Rows are quick, slow or edits. Quick ones neither write nor leave anything warm that was not, so they are taken
-// several times a round; slow ones start processes and are taken once. An edit leaves a file that is too young to be
-// trusted by whoever remembers its state, so it comes last in a round, and the next one waits until the file has aged.
+// Rows are quick, slow or edits. Quick rows write nothing and leave caches as they were, so a round takes them several
+// times. Slow rows start processes, so a round takes them once. An edit leaves a file that is too young for a stat
+// cache to trust, so it comes last in a round, and the next round waits until the file is old enough.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { askAfresh } from './children.mjs'
 
-/** Milliseconds that `program` takes from its start to its end. */
+/** Returns the milliseconds that `program` takes from its start to its end. */
 function timed(program, args, cwd) {
   const began = performance.now()
   const { status, error, stderr } = spawnSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -22,8 +22,8 @@ function timed(program, args, cwd) {
 const milliseconds = async (answer) => (await answer).ms
 
 /**
- * The rows of `tree`. `programs` are the paths of what is started, `children` what runs already, `alone` the tree that
- * holds the designated crate and nothing else, if it is measured.
+ * Returns the rows of `tree`. `programs` has paths of programs to start, `children` has those that already run, and
+ * `alone` is the tree that holds only the designated crate.
  */
 export function rows(tree, { alone, programs, children, temporary }) {
   const { rust, bun, node } = children
@@ -77,7 +77,7 @@ export function rows(tree, { alone, programs, children, temporary }) {
   return { quick: measured(quick), slow: measured(slow), edits: measured(edits) }
 }
 
-/** As most editors save. */
+/** Writes a file as most editors do: beside the old one, and then in its place. */
 function writeAndRename(path, content) {
   const temporary = `${path}.dev-bin-bench`
   writeFileSync(temporary, content)
@@ -85,8 +85,8 @@ function writeAndRename(path, content) {
 }
 
 /**
- * Edits `file`, asks for the fingerprint, and puts back what was there. One look goes before, as one goes before each of
- * the hits that this is compared with: the first one after other programs have run pays for what they left cold.
+ * Edits `file`, asks for the fingerprint, and puts the old content back. Asks once before the edit, since the first
+ * call after other programs have run finds cold caches. Each hit that this is compared with follows another call, too.
  */
 async function edited(file, write, child, options) {
   await child.ask({ do: 'fingerprint', options })

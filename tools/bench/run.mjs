@@ -1,9 +1,9 @@
-// `npm run bench`: a hit beside what it is to be compared with, through the published surface and in one run.
+// `npm run bench`: measures a hit, and the programs to compare it with, in one run.
 //
-// Promises: rows of a tree are taken in turns, after a first look at everything, so page cache, clock rate and other
-// work are the same for all of them. What a figure means is written beside it in tools/bench/RESULTS.md. The exit status says
-// whether the figures could be taken, and nothing about them.
-// Does not promise: figures that mean anything on a machine that does something else.
+// Promises: rows of a tree are taken in turns, after a first call of each. So page cache, clock rate and other work are
+// the same for all of them. tools/bench/RESULTS.md says what each figure means. The exit status says only if the
+// figures could be taken.
+// Does not promise: figures that mean anything on a machine that does other work.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
@@ -86,7 +86,7 @@ const programs = {
 }
 writeFileSync(join(temporary, 'empty.mjs'), '')
 
-/** A tree with its binary built in both scopes, ready to be measured. */
+/** Returns a tree that is ready to be measured, with its binary built in both scopes. */
 async function prepared(name, size, directory, request) {
   const options = { ...request, repo: directory, cacheDir: join(temporary, `cache-of-${name}`), report: 'silent' }
   for (const scope of ['tree', 'crate']) await getDevBinary({ ...options, scope })
@@ -95,6 +95,7 @@ async function prepared(name, size, directory, request) {
   return { name, size, directory, list, options, ...counts, files: counts.files, editable: editable(directory, paths) }
 }
 
+/** Makes one of the generated trees. */
 async function generated(size) {
   console.error(`Making the tree \`${size}\``)
   const directory = join(temporary, size)

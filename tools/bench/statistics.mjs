@@ -1,6 +1,6 @@
-// What is said of a row of figures.
+// Summarizes the figures of a row.
 
-/** The value that a share of `sorted` lies below, between two of them by their distance. */
+/** Returns the value below which a share of `sorted` lies, interpolated between its two neighbours. */
 function quantile(sorted, share) {
   const position = (sorted.length - 1) * share
   const below = sorted[Math.floor(position)]
@@ -8,7 +8,7 @@ function quantile(sorted, share) {
   return below + (above - below) * (position % 1)
 }
 
-/** Median and quartiles of `values`, of which there must be one at least. */
+/** Returns the median and the quartiles of `values`, which must not be empty. */
 export function summary(values) {
   const sorted = [...values].sort((a, b) => a - b)
   return {
@@ -19,13 +19,13 @@ export function summary(values) {
   }
 }
 
-/** Three digits that matter, and no more than a microsecond where the unit is a millisecond. */
+/** Returns a value with three significant digits, but at most three decimals. */
 export function rounded(value) {
   const size = Math.abs(value)
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3)
 }
 
-/** `median (lower-upper)` */
+/** Returns a summary as `median (lower-upper)`. */
 export function shown({ median, lower, upper }) {
   return `${rounded(median)} (${rounded(lower)}-${rounded(upper)})`
 }

@@ -1,16 +1,15 @@
-// The trees that are measured: git repositories made from a seed, each a cargo workspace with one small binary, or one
-// that the user names.
+// Makes the trees that are measured: git repositories, each a cargo workspace with one small binary.
 //
-// Promises: the same sizes give the same tree, byte for byte, at the same paths below its root. Its binary compiles in
-// a second: of the 300 files of its crate, two are compiled. Files are written by git itself, so index and worktree
-// agree.
-// Does not promise: the content of a real project; only numbers, sizes and depth of its files are imitated.
+// Promises: the same size gives the same tree, byte for byte, at the same paths below its root. Its binary compiles in
+// a second, since only two of the 300 files of its crate are compiled. git itself writes the files, so index and
+// worktree agree.
+// Does not promise: the content of a real project. Only number, sizes and depth of its files are imitated.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, lstatSync, openSync, unlinkSync, writeFileSync, writeSync, writevSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** The crate whose binary is asked for, the same 300 files in every tree. */
+/** The crate whose binary is asked for. It has the same 300 files in every tree. */
 const CRATE = 'launcher'
 const CRATE_DIRECTORY = `crates/${CRATE}`
 const CRATE_FILES = 300
@@ -20,7 +19,7 @@ const DEEPEST = 8
 const MOST_EDITED = 10
 const BRANCH = 'refs/heads/main'
 
-/** What can be measured, by name; sizes in files and directories, the root not counted. */
+/** The trees by name, with their numbers of files and of directories without the root. */
 export const SIZES = {
   crate: { files: CRATE_FILES + 4, directories: CRATE_DIRECTORIES + 1 },
   small: { files: 1_400, directories: 300 },
@@ -28,7 +27,7 @@ export const SIZES = {
   large: { files: 100_000, directories: 8_000 },
 }
 
-/** mulberry32: numbers in [0, 1), the same ones for the same seed. */
+/** Returns a generator of numbers in [0, 1), the same ones for the same seed (mulberry32). */
 function randomNumbers(seed) {
   let state = seed
   return () => {
@@ -39,18 +38,18 @@ function randomNumbers(seed) {
   }
 }
 
-/** Lines to cut the text of files from. */
+/** Lines that the text of files is cut from. */
 const POOL = Buffer.from(
   Array.from({ length: 40_000 }, (_, line) => `// ${Math.imul(line, 0x9e3779b1) >>> 0} ${line}`).join('\n'),
 )
 
-/** Text of some length that differs from file to file, in parts. */
+/** Returns a text of about `bytes` bytes that differs from file to file, in parts. */
 function filler(random, bytes) {
   const start = Math.floor(random() * (POOL.length - bytes))
   return [Buffer.from(`// ${random()}\n// `), POOL.subarray(start, start + bytes), Buffer.from('\n')]
 }
 
-/** Most files of a project are small and a few are large: the median is 2.4 KB, the mean 5 KB. */
+/** Returns a size in bytes. As in a project, most files are small and a few are large: median 2.4 kB, mean 5 kB. */
 function fileSize(random) {
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
   return Math.min(200_000, Math.round(Math.exp(7.8 + 1.2 * normal)))
@@ -59,7 +58,7 @@ function fileSize(random) {
 const manifest = (name) => `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2021"\n`
 const anyOf = (random, list) => list[Math.floor(random() * list.length)]
 
-/** Adds directories below those of `grown`, until it holds `count`. */
+/** Adds directories below those of `grown`, until there are `count`. */
 function grow(random, grown, count) {
   const names = ['model', 'server', 'client', 'util', 'store', 'wire', 'tests', 'data', 'views', 'text']
   while (grown.length < count) {
@@ -68,7 +67,7 @@ function grow(random, grown, count) {
   }
 }
 
-/** Spreads files over directories, one in each at the least; text by path. */
+/** Adds `count` files to `texts`, at least one in each directory. */
 function fill(random, texts, directories, count, extension) {
   for (let index = 0; index < count; index++) {
     const directory = index < directories.length ? directories[index] : anyOf(random, directories)
@@ -100,7 +99,7 @@ function designatedCrate(texts) {
   fill(random, texts, assets, CRATE_FILES - own.length - half, 'txt')
 }
 
-/** Every file of a generated tree by path: its text, or the parts of it. */
+/** Returns the files of a tree by path: each a text, or the parts of one. */
 function contents({ files, directories }) {
   const random = randomNumbers(files)
   const texts = new Map()
@@ -133,7 +132,7 @@ function contents({ files, directories }) {
   return texts
 }
 
-/** Writes a commit of `texts` in the language of `git fast-import`. */
+/** Writes a commit of `texts` in the format of `git fast-import`. */
 function writeImport(file, texts) {
   const output = openSync(file, 'w')
   writeSync(output, `commit ${BRANCH}\ncommitter dev-bin <dev-bin@localhost> 1700000000 +0000\ndata 0\n`)
@@ -150,7 +149,9 @@ function git(directory, args, options = {}) {
   return execFileSync('git', [...quiet, '-C', directory, ...args], { maxBuffer: 2 ** 30, ...options })
 }
 
-/** Makes a tree at `directory`, which must exist and be empty; the name of the crate whose binary is asked for. */
+/**
+ * Makes a tree at `directory`, which must exist and be empty. Returns the name of the crate whose binary is asked for.
+ */
 export function generate(directory, size) {
   git(directory, ['init', '--quiet', '--initial-branch=main'])
   const stream = join(directory, '.git', 'import')
@@ -164,8 +165,9 @@ export function generate(directory, size) {
 }
 
 /**
- * What a hit must look at: the files that git tracks or does not ignore, the directories they lie in, and the root;
- * absolute, each ending in a NUL, in a file for the probe. Files of submodules are not among them.
+ * Writes the paths that a hit must look at to `listFile`, for the probe: the files that git tracks or does not ignore,
+ * their directories, and the root. They are absolute, and each ends with a NUL. Files of submodules are left out.
+ * Returns their numbers, and the names of the files.
  */
 export function listPaths(directory, listFile) {
   const names = git(directory, ['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
@@ -182,7 +184,7 @@ export function listPaths(directory, listFile) {
   return { files: files.length, directories: directories.size + 1, names: files }
 }
 
-/** Some text files outside the designated crate, to be edited. */
+/** Returns some text files outside the designated crate, to be edited. */
 export function editable(directory, names) {
   const texts = names.filter((name) => /\.(md|rs|txt)$/.test(name) && !name.startsWith(`${CRATE_DIRECTORY}/`))
   const step = Math.max(1, Math.floor(texts.length / MOST_EDITED))

@@ -1,8 +1,8 @@
-// `npm run bench:watched`: cold builds that are watched beside cold builds that are not, in turns and in one run.
+// `npm run bench:watched`: measures cold builds that are watched and cold builds that are not, in turns.
 //
-// Promises: every build begins with no target directory and no cache; the order of the two changes from round to round, so
-// that what warms up or slows down the machine meets both.
-// Does not promise: figures that mean anything on a machine that does something else.
+// Promises: each build begins without a target directory and a cache. The order of the two kinds changes from round to
+// round, so that a machine that warms up or slows down affects both.
+// Does not promise: figures that mean anything on a machine that does other work.
 
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,10 +14,10 @@ import { summary } from './statistics.mjs'
 
 const USAGE = `usage: npm run bench:watched [-- --repo DIR --crate C]
   --repo DIR      the workspace (default: this package's own)
-  --crate C       what is built (default: openlock-dev-bin-addon)
+  --crate C       the crate that is built (default: openlock-dev-bin-addon)
   --kind KIND     bin, cdylib, staticlib or example (default: what the crate has)
-  --profile P     cargo's (default: dev)
-  --features a,b  of the crate
+  --profile P     the cargo profile (default: dev)
+  --features a,b  features of the crate
   --rounds N      how many builds of each (default: 3)`
 
 const { values } = commandLine(USAGE, {
@@ -32,7 +32,7 @@ const { values } = commandLine(USAGE, {
 setUp()
 const { getDevBinary } = createRequire(import.meta.url)('../../index.js')
 
-/** Seconds that a cold build takes, and how many units it has. */
+/** Makes a cold build, and returns how many seconds it takes and how many units it has. */
 async function build(observe) {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'dev-bin-watched-')))
   const { crate, kind, profile } = values

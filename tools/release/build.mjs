@@ -1,7 +1,7 @@
-// `npm run release:build`: the addon of one target as it is published, with `binding.js` beside it.
+// `npm run release:build`: builds the addon of one target as it is published, with `binding.js` beside it.
 //
-// Not the build of every day, which takes what this machine has: here glibc targets are linked with a toolchain whose
-// glibc is the oldest supported one, and no directory of this machine stays in the file.
+// This differs from `npm run build`: glibc targets are linked with a toolchain whose glibc is the oldest supported one,
+// and the file contains no path of this machine.
 
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -14,15 +14,15 @@ import { problemsOf } from './inspect.mjs'
 import { hostTarget, output, root, targetOf } from './targets.mjs'
 
 const USAGE = `usage: npm run release:build [-- --target TRIPLE] [--out DIR]
-  --target TRIPLE  what to build for (default: this machine)
-  --out DIR        where the addon and binding.js go (default: target/release-packages/addons)`
+  --target TRIPLE  the target to build for (default: this machine)
+  --out DIR        the directory for the addon and binding.js (default: target/release-packages/addons)`
 
-/** Builds the addon of `target` into `directory`; its path. */
+/** Builds the addon of `target` into `directory`, and returns its path. Throws if it must not be published. */
 export function buildAddon(target, directory) {
   const addon = join(directory, target.addon)
   rmSync(addon, { force: true })
   const triple = target.triple.replaceAll('-', '_')
-  // The observer is C, and no newer than the rest.
+  // The observer is written in C, and must run on the oldest glibc, too.
   const compilers = [`CARGO_TARGET_${triple.toUpperCase()}_LINKER`, `CC_${triple}`]
   napiBuild(directory, ['--target', target.triple], {
     env: {
@@ -36,7 +36,10 @@ export function buildAddon(target, directory) {
   return addon
 }
 
-/** rustc takes the last one that fits, so what lies in another directory comes after it. */
+/**
+ * Returns the flags that replace paths of this machine. rustc takes the last match, so an inner directory comes after
+ * an outer one.
+ */
 function remaps() {
   const cargoHome = process.env.CARGO_HOME || join(homedir(), '.cargo')
   const sysroot = spawnSync('rustc', ['--print', 'sysroot'], { cwd: root, encoding: 'utf8' }).stdout?.trim()
@@ -49,12 +52,12 @@ function remaps() {
   ].map(([from, to]) => `--remap-path-prefix=${from}=${to}`)
 }
 
-/** What rustc is told for the addon of `target` alone. */
+/** Returns rustc's flags for the addon of `target`. */
 export function flagsOf({ libc, os, addon }) {
-  // It is loaded into a process whose libc is there already; on Windows, where it may not be, it brings its own.
+  // The process that loads the addon has a libc already. On Windows it may have none, so the addon contains its own.
   if (libc === 'musl') return ['-Ctarget-feature=-crt-static']
   if (os === 'win32') return ['-Ctarget-feature=+crt-static']
-  // Without a name of its own, a Mach-O library bears the path that it was linked at.
+  // Without an install name, a Mach-O library contains the path where it was linked.
   if (os === 'darwin') return [`-Clink-arg=-Wl,-install_name,@rpath/${addon}`]
   return []
 }

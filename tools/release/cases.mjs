@@ -1,4 +1,4 @@
-// What can be wrong with an installed package, and the one line that a user is told then.
+// Breaks an installed package in the ways that occur, and checks the one line that the user gets.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { RUNTIMES } from './project.mjs'
 import { manifest, root } from './targets.mjs'
 
-/** Asserts that `answer` is the loader's error, in one line, and says what it must. */
+/** Asserts that `answer` is the loader's error, in one line, and that it matches the patterns. */
 function assertNotLoaded(answer, target, ...patterns) {
   assert.equal(answer.code, 'BINDING_LOAD', `expected an error, got ${JSON.stringify(answer)}`)
   assert.ok(!answer.message.includes('\n'), `more than one line: ${answer.message}`)
@@ -21,6 +21,7 @@ const inEachRuntime = (work) => {
   for (const runtime of Object.values(RUNTIMES)) work([runtime, 'job.cjs'])
 }
 
+/** Removes the platform package. */
 export function withoutPlatformPackage(project, target) {
   const there = project.directoryOf(target.package)
   project.whileHidden(there, () => {
@@ -32,7 +33,7 @@ export function withoutPlatformPackage(project, target) {
   })
 }
 
-/** node_modules that were installed on another libc, say in a container, and are used here. */
+/** Has the package of the other libc alone, as in node_modules that a container has installed. */
 export function withTheOtherLibcsPackage(project, target) {
   const other = target.package.replace(/gnu$|musl$/, (abi) => ({ gnu: 'musl', musl: 'gnu' })[abi])
   const there = project.directoryOf(target.package)
@@ -49,14 +50,14 @@ export function withTheOtherLibcsPackage(project, target) {
   }
 }
 
-/** An addon that was linked with another libc, or with a later one than there is. */
+/** Replaces the addon by one for another libc, and by one that needs a later glibc. */
 export function withForeignAddons(project, target) {
   const file = join(project.directoryOf(target.package), target.addon)
   const whole = readFileSync(file)
   const text = whole.toString('latin1')
   const highest = /\bGLIBC_2\.\d\d\0/.exec(text)[0]
   const foreign = [
-    // What an addon for musl asks for.
+    // An addon for musl needs `libc.so`.
     ['libc.so.6\0', 'libc.so\0', [/: (.*: )?(\/.*)?libc\.so: .*; reinstall /]],
     [highest, 'GLIBC_9.99\0', [/: .*version `GLIBC_9\.99' not found.*; use a system with glibc 9\.99 or newer$/]],
   ]
@@ -70,7 +71,9 @@ export function withForeignAddons(project, target) {
   }
 }
 
-/** Not through hard links: package managers share files between projects that way. */
+/**
+ * Replaces a file by a new one. Writing to it would change other projects: package managers share files by hard links.
+ */
 function replaceFile(file, content) {
   const temporary = `${file}.new`
   writeFileSync(temporary, content)
@@ -78,7 +81,10 @@ function replaceFile(file, content) {
   cpSync(temporary, file, { force: true })
 }
 
-/** Without a change of user or environment for what runs meanwhile, as under `sudo`; the reason where it cannot be done. */
+/**
+ * Does `work` while nothing in `directory` can be executed. Returns the reason if that cannot be set up. `work` runs as
+ * this user.
+ */
 function whileMountedNoexec(directory, work) {
   const sudo = process.getuid() === 0 ? [] : ['sudo', '-n']
   const asRoot = (...command) => {
@@ -97,7 +103,10 @@ function whileMountedNoexec(directory, work) {
   }
 }
 
-/** A temporary directory from which nothing may be run: told, and mended as told. Says why where that cannot be tried. */
+/**
+ * Runs the launcher with a temporary directory that is mounted noexec, and then follows the hint. Returns the reason if
+ * that cannot be tried.
+ */
 export function withNoexecTemporaryDirectory(project, target, program) {
   const [noexec, usable] = ['noexec', 'usable'].map((name) => join(project.directory, name))
   for (const directory of [noexec, usable]) mkdirSync(directory, { recursive: true })
@@ -111,7 +120,9 @@ export function withNoexecTemporaryDirectory(project, target, program) {
   return refusal && `nothing may be mounted here: ${refusal}`
 }
 
-/** The documents' commands for another temporary directory, in a home that has no such directory yet. */
+/**
+ * Runs the commands of the documents that set another temporary directory, in a home that has no such directory yet.
+ */
 export function withAnotherTemporaryDirectory(project, target, program) {
   const page = readFileSync(join(root, 'docs', 'compiled-programs.md'), 'utf8')
   const commands = /^(mkdir -p .*\nBUN_TMPDIR=.* launcher)$/m.exec(page)?.[1]
@@ -123,7 +134,10 @@ export function withAnotherTemporaryDirectory(project, target, program) {
   assert.equal(job(commands).outcome, 'cached')
 }
 
-/** A package and a dependency of it may each bring a copy; both are loaded, and wait for each other. */
+/**
+ * Loads two copies of the package into one process, as if a dependency had one of its own. They must wait for each
+ * other.
+ */
 export function withTwoCopies(project, target) {
   const nested = join(project.directory, 'node_modules', 'launcher', 'node_modules', dirname(manifest.name))
   for (const name of [manifest.name, target.package]) {

@@ -1,4 +1,5 @@
-// The oldest glibc that an addon runs on: a toolchain that links with it, and the very library, to load an addon with.
+// The oldest glibc that an addon runs on: a toolchain that links with it, and the library itself, to load an addon
+// with.
 
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -6,18 +7,18 @@ import { dirname, join } from 'node:path'
 import { run } from '../scripts/setup.mjs'
 import { GLIBC_FLOOR, root } from './targets.mjs'
 
-/** A C compiler for `target`, to link with. */
+/** Returns the path of a C compiler for `target`, which also links. */
 export function linker(target) {
   return join(toolchain(target), 'bin', `${target.triple}-gcc`)
 }
 
-/** The words before a command that run it on the oldest glibc; for a target of this machine. */
+/** Returns the words that go before a command to run it on the oldest glibc. `target` is one of this machine. */
 export function oldestGlibc(target) {
   const libraries = join(toolchain(target), target.triple, 'sysroot', 'lib')
   return [join(libraries, `ld-${GLIBC_FLOOR}.so`), '--library-path', libraries]
 }
 
-/** The toolchain, unpacked from the package that it comes in. */
+/** Returns the directory of the toolchain. Unpacks it from its package if that has not been done. */
 function toolchain({ triple }) {
   const name = `@napi-rs/cross-toolchain-${process.arch}-target-${triple.split('-')[0]}`
   const manifest = installed(name)

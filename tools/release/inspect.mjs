@@ -1,6 +1,6 @@
-// What an addon must be before it may be published, read from its bytes, so that any machine can look at those of all
-// targets: built for its platform, small enough, with no directory of the machine that built it, and on glibc with
-// nothing that the oldest supported one lacks.
+// Checks an addon before it is published: that it is built for its platform, is small enough, contains no path of the
+// machine that built it, and needs no newer glibc than the oldest supported one. Reads the file's bytes, so any machine
+// can check the addons of all targets.
 
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -9,17 +9,17 @@ import { GLIBC_FLOOR, root } from './targets.mjs'
 const MIB = 1024 * 1024
 
 /**
- * Bytes, of the stripped addon: what is promised is promised of one platform. Elsewhere instructions and file formats take
- * more, and what this stops is an addon that was not stripped.
+ * The largest size of a stripped addon, in bytes. It is promised for one platform. Instructions and file formats of the
+ * others take more room, and their limit only stops an addon that was not stripped.
  */
 const MAX_SIZES = { 'x86_64-unknown-linux-gnu': 4.5 * MIB }
 const MAX_SIZE_ELSEWHERE = 5 * MIB
 
-/** Below these lies what belongs to whoever built it, and to nobody who runs it. */
+/** Directories of the user that built the addon. Other machines do not have them. */
 const PRIVATE_DIRECTORIES =
   /(?:\/(?:home|Users|root|github|__w|opt\/hostedtoolcache|usr\/local\/(?:cargo|rustup))\/|[A-Za-z]:\\(?:Users|a)\\)[\w.-]+/
 
-/** What is wrong with an addon, as sentences; none if it is as it must be. */
+/** Returns the problems of an addon as predicates, such as `is linked with glibc`; empty if it may be published. */
 export function problemsOf(target, file) {
   const bytes = readFileSync(file)
   const text = bytes.toString('latin1')
@@ -42,13 +42,13 @@ export function problemsOf(target, file) {
     if (isGlibc !== (target.libc === 'glibc')) {
       problems.push(`is linked with ${isGlibc ? 'glibc' : 'no glibc'}, and is for ${target.libc}`)
     } else if (isGlibc && compare(highest, GLIBC_FLOOR) > 0) {
-      problems.push(`needs glibc ${highest}, and ${GLIBC_FLOOR} is to be enough`)
+      problems.push(`needs glibc ${highest}, and must run on ${GLIBC_FLOOR}`)
     }
   }
   return problems
 }
 
-/** The highest version of glibc that any symbol asks for. */
+/** Returns the highest version of glibc that a symbol needs; undefined if none does. */
 export function highestGlibc(text) {
   const versions = [...text.matchAll(/\bGLIBC_(\d+(?:\.\d+)+)\0/g)].map((match) => match[1])
   return versions.sort(compare).at(-1)
@@ -61,6 +61,7 @@ function compare(one, other) {
   return a[differing] - (b[differing] ?? 0)
 }
 
+/** Returns the platform that an addon is built for, from the header of its file. */
 function formatOf(bytes) {
   const elf = { 62: 'linux-x64', 183: 'linux-arm64' }
   const mach = { 16777223: 'darwin-x64', 16777228: 'darwin-arm64' }

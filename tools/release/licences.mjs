@@ -1,9 +1,9 @@
-// The licences of the crates that are linked into an addon, with their texts, for the package that it is shipped in.
+// Writes the licences of the crates that are linked into an addon, with their texts, for the addon's package.
 //
-// Promises: every crate that cargo links for the target is in it, by its own licence files, and so is what the standard
-// library brings, as far as it is known by hand; equal texts stand once.
-// The page follows from Cargo.lock and the target alone, so that a release that broke off can be run again elsewhere.
-// A crate that ships no text gets the standard one of its licence, if that is MIT; anything else is an error.
+// Promises: the page has every crate that cargo links for the target, with its own licence files, and the crates of the
+// standard library that `standard-library.mjs` lists. Equal texts stand once. The page depends only on Cargo.lock and
+// the target, so that an interrupted release can be continued on another machine. A crate without a text gets the
+// standard text if its licence is MIT; any other licence is an error.
 
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { root } from './targets.mjs'
 
 const LICENCE_FILE = /^(licen[cs]e|copying|copyright|notice|unlicense)/i
 
-/** The page of licences for the addon of `triple`. */
+/** Returns the page of licences for the addon of `triple`. */
 export function licencesOf(triple) {
   const crates = [...linkedCrates(triple).map(described), ...STANDARD_LIBRARY]
   const byText = new Map()
@@ -34,10 +34,10 @@ export function licencesOf(triple) {
   return `The addon in this package is linked with the following software.\n\n${list}\n\n${sections.join('\n')}`
 }
 
-/** The packages that end up in the library: what only builds it is left out, procedural macros included. */
+/** Returns the packages that are linked into the addon, without procedural macros and others that only build it. */
 function linkedCrates(triple) {
   const { packages } = JSON.parse(cargo('metadata', '--format-version=1', '--locked', `--filter-platform=${triple}`))
-  // The resolution in the metadata has optional packages that no feature asks for; the tree has those that are built.
+  // The metadata also has optional packages that no feature enables. `cargo tree` has only those that are built.
   const edges = ['--edges', 'normal,no-proc-macro', '--prefix', 'none']
   const tree = cargo('tree', '--locked', '--target', triple, ...edges, '--format', '{p}')
   const linked = new Set(tree.split('\n').map((line) => line.split(' ', 2).join(' ')))
@@ -50,6 +50,7 @@ function cargo(...args) {
   return execFileSync('cargo', args, { cwd: root, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024, stdio })
 }
 
+/** Returns the title and the licence texts of a crate. */
 function described({ name, version, license, authors, repository, manifest_path }) {
   const title = `${name} ${version} (${license ?? 'see below'})`
   const directory = dirname(manifest_path)
@@ -59,7 +60,7 @@ function described({ name, version, license, authors, repository, manifest_path 
   return { title, texts: [MIT(`the authors of ${name}: ${authors.join(', ') || repository}`)] }
 }
 
-/** Also those in directories, such as `LICENSES` or `LICENSE-THIRD-PARTY`, whatever they are called there. */
+/** Returns the licence files of a crate, and all files of a directory such as `LICENSES`. */
 function licenceFiles(directory) {
   const named = readdirSync(directory).filter((name) => LICENCE_FILE.test(name))
   return named.sort().flatMap((name) => filesBelow(join(directory, name)))

@@ -1,4 +1,4 @@
-// The MIT licence, for what is under it and ships no text of its own.
+// The text of the MIT licence, for crates that are under it and ship no text.
 
 export const MIT = (...holders) => `MIT License
 

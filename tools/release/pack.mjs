@@ -1,8 +1,7 @@
-// Tarballs of the staged packages, and sending them to a registry.
+// Packs the staged packages, and publishes them.
 //
-// Promises: the platform packages are published first and the root last, so that nobody can install a root whose platform
-// packages are not there; what is there already, byte for byte, is left alone, so that a release that broke off can be
-// run again.
+// Promises: the root is published last, so that no root can be installed whose platform packages are missing. A package
+// that the registry has already, byte for byte, is left alone, so that an interrupted release can be run again.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,7 +13,10 @@ import { manifest, output, TARGETS } from './targets.mjs'
 
 const shell = process.platform === 'win32'
 
-/** Packs the package of every platform, with the addon that `addonOf` gives for it, and the root, which is the last. */
+/**
+ * Packs the package of each platform with the addon that `addonOf` returns for it, and then the root. Returns names and
+ * tarballs.
+ */
 export function packAll(addonOf, loader, destination) {
   mkdirSync(destination, { recursive: true })
   const platforms = TARGETS.map((target) => ({
@@ -35,18 +37,25 @@ function pack(directory, destination) {
   return join(destination, filename)
 }
 
-/** What npm says of one package: to 11 in an array for `pack` and bare for `view`, from 12 on by name and in an array. */
+/**
+ * Returns npm's answer about one package. npm 11 and older return an array for `pack` and the bare answer for `view`;
+ * npm 12 returns an object by name for `pack` and an array for `view`.
+ */
 export function theOne(answer) {
   const all = typeof answer === 'object' ? Object.values(answer) : [answer]
   if (all.length !== 1) throw new Error(`npm is asked about one package, and answers ${JSON.stringify(answer)}`)
   return all[0]
 }
 
-/** Publishes packages in their order, with more arguments for npm; the names of those that were not there yet. */
+/**
+ * Publishes packages in their order, with more arguments for npm. Returns the names of those that the registry did not
+ * have.
+ */
 export function publishAll(packages, ...args) {
   return packages.filter((each) => publish(each, args)).map(({ name }) => name)
 }
 
+/** Publishes a package. Returns false if the registry has it already. */
 function publish({ name, tarball }, args) {
   const there = view(`${name}@${manifest.version}`, 'dist.integrity', args)
   if (there !== undefined) {
@@ -60,8 +69,8 @@ function publish({ name, tarball }, args) {
 }
 
 /**
- * The name that a version is published under. `latest` stays with the highest one: a patch of an older line must not be what
- * everybody installs who names no version.
+ * Returns the tag that a version is published under. `latest` stays with the highest version: `npm install` without a
+ * version must not install a patch of an older line.
  */
 export function tagFor(version, latest) {
   if (version.includes('-')) return 'next'
@@ -71,7 +80,7 @@ export function tagFor(version, latest) {
   return isOlder ? `latest-${ours[0]}.${ours[1]}` : 'latest'
 }
 
-/** What the registry says of one package; undefined where it has no such version. */
+/** Returns a field of a package in the registry; undefined if the registry has no such version. */
 function view(specification, field, args) {
   const command = ['view', specification, field, '--json', '--loglevel=silent', ...args]
   const { status, stdout } = spawnSync('npm', command, { encoding: 'utf8', shell })

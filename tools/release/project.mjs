@@ -1,5 +1,5 @@
-// An empty project with a home and caches of its own, into which the published package is installed, and programs in it
-// that do the main job: get a binary, twice.
+// An empty project with a home and caches of its own, to install the published package into, and programs in it that
+// get a binary.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
@@ -7,18 +7,18 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { manifest, root } from './targets.mjs'
 
-/** Not the one in `.bin`, which is a script on Windows. */
+/** The program itself, since the one in `.bin` is a script on Windows. */
 const bun = join(root, 'node_modules', 'bun', 'bin', 'bun.exe')
 const pnpm = join(root, 'tools', 'release', 'node_modules', 'pnpm', 'bin', 'pnpm.cjs')
 
-/** How each package manager adds a package to a project. */
+/** The command of each package manager that adds a package to a project. */
 export const MANAGERS = {
   npm: ['npm', 'install', '--no-audit', '--no-fund'],
   pnpm: [process.execPath, pnpm, 'add'],
   bun: [bun, 'add'],
 }
 
-/** How each package manager runs a program of an installed package. */
+/** The command of each package manager that runs a program of an installed package. */
 const EXECUTORS = {
   npm: ['npx', '--no-install'],
   pnpm: [process.execPath, pnpm, 'exec'],
@@ -30,12 +30,12 @@ export const RUNTIMES = { node: process.execPath, bun }
 const JOB = `
 const options = JSON.parse(process.env.REHEARSAL_OPTIONS)
 const say = (answer) => console.log(JSON.stringify(answer))
-const told = ({ code, message, hint }) => ({ code, message, hint })
+const errorLine = ({ code, message, hint }) => ({ code, message, hint })
 `
 
-const CALL = `getDevBinary(options).then(say, (error) => say(told(error)))`
+const CALL = `getDevBinary(options).then(say, (error) => say(errorLine(error)))`
 
-/** What stands in a project, by name: the same job, imported in each way there is. */
+/** The files of a project, by name: one job, with each kind of import. */
 const PROGRAMS = {
   'job.mjs': `import { getDevBinary } from '${manifest.name}'\n${JOB}\n${CALL}\n`,
   'job.cjs': `const { getDevBinary } = require('${manifest.name}')\n${JOB}\n${CALL}\n`,
@@ -50,7 +50,7 @@ export = fingerprint
 `,
 }
 
-/** A crate in a git repository. */
+/** Makes a crate in a git repository. */
 export function makeCheckout(repo) {
   const files = {
     'Cargo.toml': '[package]\nname = "hello"\nversion = "0.1.0"\nedition = "2024"\n',
@@ -65,7 +65,10 @@ export function makeCheckout(repo) {
   execFileSync('git', ['init', '--quiet', repo])
 }
 
-/** npm and npx are scripts on Windows; the others are programs, whose paths a shell might take apart. */
+/**
+ * Returns whether a command needs a shell: npm and npx are scripts on Windows. A shell might split the paths of the
+ * others.
+ */
 function isScript([program]) {
   return process.platform === 'win32' && ['npm', 'npx'].includes(program)
 }
@@ -81,19 +84,19 @@ export class Project {
     for (const [name, text] of Object.entries(PROGRAMS)) this.#write(name, text)
   }
 
-  /** Adds the package with a home, a cache and a store that nothing else has used. */
+  /** Installs the package, with a home, a cache and a store that nothing else has used. */
   install() {
     const command = [...MANAGERS[this.manager], manifest.name]
     this.run(command, { shell: isScript(command) })
   }
 
-  /** Runs `dev-bin`, the package's own program, as the package manager does; what it prints on stdout. */
+  /** Runs `dev-bin` by the package manager, and returns its stdout. */
   devBin(...args) {
     const command = [...EXECUTORS[this.manager], 'dev-bin', ...args]
     return this.run(command, { shell: isScript(command), env: { DEV_BIN_CACHE_DIR: join(this.directory, 'cache') } })
   }
 
-  /** Compiles `launcher.ts`; the program. */
+  /** Compiles `launcher.ts`, and returns the path of the program. */
   compile(name) {
     const suffix = process.platform === 'win32' ? '.exe' : ''
     const program = join(this.directory, name + suffix)
@@ -101,13 +104,13 @@ export class Project {
     return program
   }
 
-  /** Runs a program that does the job and gives its answer; `cache` names the cache that it uses. */
+  /** Runs a program that does the job, and returns its answer. `cache` names the cache that it uses. */
   job(command, { cache = 'cache', cwd = this.directory, env = {} } = {}) {
     const options = { crate: 'hello', repo: this.repo, cacheDir: join(this.directory, cache), report: 'silent' }
     return JSON.parse(this.run(command, { cwd, env: { REHEARSAL_OPTIONS: JSON.stringify(options), ...env } }))
   }
 
-  /** Runs something in the project; what it prints on stdout. */
+  /** Runs a command in the project, and returns its stdout. */
   run([program, ...args], { cwd = this.directory, env = {}, shell = false } = {}) {
     const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
       cwd,
@@ -117,35 +120,35 @@ export class Project {
     })
     if (error) throw error
     if (status !== 0) {
-      const said = `${stdout}${stderr}`.trim()
-      throw new Error(`\`${[program, ...args].join(' ')}\` in ${cwd} ended with ${signal ?? status}:\n${said}`)
+      const printed = `${stdout}${stderr}`.trim()
+      throw new Error(`\`${[program, ...args].join(' ')}\` in ${cwd} ended with ${signal ?? status}:\n${printed}`)
     }
     return stdout
   }
 
-  /** Where the package manager put the root package; its optional dependencies lie beside it. */
+  /** The directory of the root package. Its optional dependencies lie beside it. */
   get installed() {
     return realpathSync(join(this.directory, 'node_modules', ...manifest.name.split('/')))
   }
 
-  /** The platform packages that are there, by name. */
+  /** The names of the platform packages that are installed. */
   get platforms() {
     const [scope, name] = manifest.name.split('/')
     const beside = readdirSync(dirname(this.installed)).filter((entry) => entry.startsWith(`${name}-`))
     return beside.map((entry) => `${scope}/${entry}`).sort()
   }
 
-  /** Where a package would lie that lies beside the root package. */
+  /** Returns the directory that a package beside the root package has, or would have. */
   beside(packageName) {
     return join(dirname(this.installed), packageName.split('/')[1])
   }
 
-  /** The one directory of a package; pnpm has several links to it. */
+  /** Returns the real directory of a package. pnpm has several links to it. */
   directoryOf(packageName) {
     return realpathSync(this.beside(packageName))
   }
 
-  /** Does `work` while one of the project's files or directories has another name. */
+  /** Does `work` while `path` has another name. */
   whileHidden(path, work) {
     const hidden = `${path}.hidden`
     renameSync(path, hidden)

@@ -1,5 +1,5 @@
-// `node tools/release/publish.mjs`: the gate of a release, and the release. Run by .github/workflows/release.yml; nothing is
-// published unless everything that is to be published is there and is what it must be.
+// `node tools/release/publish.mjs`: checks a release, and publishes it. .github/workflows/release.yml runs it.
+// Publishes nothing unless all packages are there and pass the checks.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -11,13 +11,13 @@ import { packAll, publishAll } from './pack.mjs'
 import { manifest, root, TARGETS } from './targets.mjs'
 
 const USAGE = `usage: node tools/release/publish.mjs --addons DIR --tag TAG --notes FILE
-  --addons DIR  where the addons of all targets are, in directories of their own
+  --addons DIR  the directory with the addons of all targets, each in a directory of its own
   --tag TAG     the tag of the release: v and the version
-  --notes FILE  where the changelog's section goes`
+  --notes FILE  the file to write the changelog's section to`
 
 const OPTIONS = { addons: { type: 'string' }, tag: { type: 'string' }, notes: { type: 'string' } }
 
-/** The one addon of each target below `directory`, and the loader; throws what is wrong, all of it. */
+/** Returns the addon of each target below `directory`, and the loader. Throws one error with all problems. */
 export function complete(directory) {
   const found = readdirSync(directory, { recursive: true }).map((path) => join(directory, path))
   const problems = []
@@ -40,7 +40,10 @@ export function complete(directory) {
   return { addons, loader: loaders[0] }
 }
 
-/** The section of the changelog for `version`, which has its date; what is listed as unreleased would be in no section. */
+/**
+ * Returns the changelog's section for `version`. Throws if it has no date, or if changes are still listed as
+ * unreleased.
+ */
 export function notesOf(version, changelog) {
   const sections = changelog.split(/^## /m).slice(1)
   const bodyOf = (section) => section?.slice(section.indexOf('\n')).trim()
@@ -56,7 +59,7 @@ export function notesOf(version, changelog) {
   return `${body}\n`
 }
 
-/** Where the version stands besides package.json below `directory`. */
+/** Returns the versions below `directory`, except that of package.json, by where they stand. */
 function versionsIn(directory) {
   const text = (name) => readFileSync(join(directory, name), 'utf8')
   const match = (name, pattern) => pattern.exec(text(name))?.[1]
@@ -75,7 +78,10 @@ function versionsIn(directory) {
   }
 }
 
-/** What a tag says must be what the manifests say, and provenance names the repository that the workflow runs in. */
+/**
+ * Throws if the tag and the manifests have different versions, or if package.json names another repository than
+ * provenance will.
+ */
 export function assertConsistent(tag, repository, directory = root) {
   const { version } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
   if (tag !== `v${version}`) throw new Error(`the tag is ${tag}, and package.json has version ${version}`)
@@ -87,10 +93,10 @@ export function assertConsistent(tag, repository, directory = root) {
   }
 }
 
-/** The first npm that knows it. */
+/** The first version of npm that knows trusted publishing. */
 const TRUSTED_PUBLISHING = [11, 5, 1]
 
-/** An older npm would say that nobody is logged in, which is so, and is not the reason. */
+/** Throws if npm is too old for trusted publishing. npm itself would only say that no user is logged in. */
 export function assertTrustedPublishing(version) {
   const parts = version.split('.').map(Number)
   const differing = TRUSTED_PUBLISHING.findIndex((part, index) => part !== parts[index])

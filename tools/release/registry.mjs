@@ -1,4 +1,4 @@
-// A registry on loopback that holds what is published to it, and asks no other one.
+// Starts a registry on loopback. It has only the packages that are published to it.
 
 import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -7,9 +7,10 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** How long the registry may take to start, in milliseconds. */
 const PATIENCE_MS = 60_000
 
-/** Starts a registry that keeps its files in `directory`; its address, and the function that stops it. */
+/** Starts a registry with its files in `directory`. Returns its address, and the function that stops it. */
 export async function startRegistry(directory) {
   const port = await freePort()
   const config = join(directory, 'config.yaml')
@@ -32,8 +33,8 @@ log: { type: stdout, format: json, level: warn }
     [join(dirname(verdaccio), 'bin', 'verdaccio'), '--config', config, '--listen', `127.0.0.1:${port}`],
     { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] },
   )
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk))
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += chunk))
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const stop = async () => {
     child.kill()
@@ -46,7 +47,7 @@ log: { type: stdout, format: json, level: warn }
   while (!(await answers(url))) {
     if (child.exitCode !== null || Date.now() > deadline) {
       await stop()
-      throw new Error(`verdaccio does not answer at ${url}:\n${said}`)
+      throw new Error(`verdaccio does not answer at ${url}:\n${printed}`)
     }
     await sleep(50)
   }

@@ -1,8 +1,8 @@
-// `npm run release:rehearse`: a release from the build to the user's machine, all of it on this one.
+// `npm run release:rehearse`: goes through a release on this machine, from the build to a user's project.
 //
 // Builds the addon of this machine's platform as it is published, stages and checks the packages, publishes them to a
-// registry on loopback, installs them into empty projects with each package manager, and does there what users do and
-// what goes wrong for them. What stands for the other platforms' addons is never loaded.
+// registry on loopback, and installs them into empty projects with each package manager. Uses them there as users do,
+// and breaks them. The addons of the other platforms are stand-ins, which no program loads.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -23,23 +23,25 @@ import { GLIBC_FLOOR, hostTarget, manifest, output, root } from './targets.mjs'
 const USAGE = `usage: npm run release:rehearse [-- --addons DIR]
   --addons DIR  take this platform's addon and binding.js from DIR instead of building them`
 
-/** Bytes, of the packed root package. */
+/** The largest size of the packed root package, in bytes. */
 const MAX_ROOT_SIZE = 50 * 1024
 
 const { values } = commandLine(USAGE, { addons: { type: 'string' } })
 const target = hostTarget()
 const untested = []
 
-/** Says what begins, and how long it took. */
+/** Does `work`, and prints its name before and its duration after it. */
 async function step(what, work) {
   const began = performance.now()
   process.stdout.write(`${what} … `)
-  const said = await work()
-  console.log(`${((performance.now() - began) / 1000).toFixed(1)} s${typeof said === 'string' ? `, ${said}` : ''}`)
-  return said
+  const result = await work()
+  console.log(`${((performance.now() - began) / 1000).toFixed(1)} s${typeof result === 'string' ? `, ${result}` : ''}`)
+  return result
 }
 
-/** A step of which `work` may say why it cannot be tried here: that is told at once, and again at the end. */
+/**
+ * Does a step that may be impossible here. `work` returns the reason then, which is printed now and again at the end.
+ */
 function tryStep(what, work) {
   return step(what, () => {
     const reason = work()
@@ -49,9 +51,10 @@ function tryStep(what, work) {
   })
 }
 
-/** A program of the packages that a release takes. */
+/** Returns the path of a program of a package that only releases need. */
 const tool = (name, path) => join(root, 'tools', 'release', 'node_modules', name, path)
 
+/** Packs all packages, with stand-ins for the addons of other platforms. */
 function packAllWithStandIns(addons, directory) {
   const standIn = join(directory, 'stand-in.node')
   writeFileSync(standIn, 'the addon of a platform that this machine is not\n')
@@ -59,12 +62,12 @@ function packAllWithStandIns(addons, directory) {
   return packAll(addonOf, join(addons, 'binding.js'), join(directory, 'tarballs'))
 }
 
-/** Publishes everything, and then nothing, as when a release that broke off is run again. */
+/** Publishes all packages. The second time must publish nothing, as when an interrupted release is run again. */
 function publish(packages, { url }) {
   const npmrc = join(directory, 'npmrc')
-  // npm publishes nothing without a token, whatever the registry asks for.
+  // npm publishes nothing without a token, even if the registry needs none.
   writeFileSync(npmrc, `registry=${url}\n${url.replace('http:', '')}:_authToken=rehearsal\n`)
-  // There is nobody here who could attest where the packages come from.
+  // Provenance needs a service that attests where packages come from, and there is none here.
   const args = ['--userconfig', npmrc, '--provenance=false']
   const names = packages.map(({ name }) => name)
   assert.deepEqual(publishAll(packages, ...args), names)
@@ -72,6 +75,7 @@ function publish(packages, { url }) {
   assert.deepEqual(publishAll(packages, ...args), [])
 }
 
+/** Gets a binary from each kind of module, in each runtime. */
 function useAs(project) {
   const built = project.job([RUNTIMES.node, 'job.mjs'])
   assert.equal(built.outcome, 'built', JSON.stringify(built))
@@ -84,14 +88,16 @@ function useAs(project) {
   }
 }
 
-/** The program, by the name that a package manager gives it: its version, and the path that the job has got. */
+/**
+ * Runs the program by its name, with the package manager: it must print its version, and the path that the job gets.
+ */
 function useProgram(project) {
   assert.equal(project.devBin('--version').trim(), `dev-bin ${manifest.version}`)
   const { path } = project.job([RUNTIMES.node, 'job.cjs'])
   assert.equal(project.devBin('get', '-p', 'hello', '--repo', project.repo), `${path}\n`)
 }
 
-/** Compiles the launcher, and runs it where there is nothing else of the package. */
+/** Compiles the launcher, and runs it while the rest of the package is hidden. Returns its path. */
 function useCompiled(project) {
   const program = project.compile('launcher')
   project.whileHidden(join(project.directory, 'node_modules'), () => {
@@ -160,7 +166,7 @@ try {
       await tryStep(`${manager}: a temporary directory without execution`, () =>
         cases.withNoexecTemporaryDirectory(project, target, launcher),
       )
-      await step(`${manager}: another temporary directory, as docs/compiled-programs.md has it`, () =>
+      await step(`${manager}: another temporary directory, as docs/compiled-programs.md says`, () =>
         cases.withAnotherTemporaryDirectory(project, target, launcher),
       )
     }

@@ -1,23 +1,23 @@
-// The packages as they are published, each in a directory of its own: one for each platform that there is an addon for,
-// and the root package, which asks for them at exactly its own version.
+// Stages the packages as they are published, each in a directory of its own: one for each platform, and the root
+// package, which depends on them at exactly its own version.
 //
-// The clone's package.json is not what is published: it has no optional dependencies, since a clone builds its addon,
-// and packages that are not on the registry yet would make `npm ci` fail or its lock file wrong.
+// The clone's package.json is not published as it is. It has no optional dependencies: a clone builds its addon, and
+// packages that are not on the registry yet would make `npm ci` fail or its lock file wrong.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { licencesOf } from './licences.mjs'
 import { manifest, root, TARGETS } from './targets.mjs'
 
-/** What only a clone has a use for. */
+/** The fields of package.json that only a clone needs. */
 const DEVELOPMENT = ['allowScripts', 'devDependencies', 'overrides', 'scripts', 'napi']
 
-/** Stages the package of `target` with its addon; its directory. */
+/** Stages the package of `target` with its addon, and returns its directory. */
 export function stagePlatform(target, addon, directory) {
   const { version, license, repository, publishConfig, homepage, bugs } = manifest
   const described = `The native addon of ${manifest.name} for ${target.platform}`
   const files = { [target.addon]: readFileSync(addon) }
-  // No `engines`: pnpm leaves an optional package out when they do not fit, and only warns of the root package's.
+  // No `engines`: if they do not match, pnpm leaves an optional package out, but only warns about the root package.
   files['package.json'] = json({
     name: target.package,
     version,
@@ -36,15 +36,15 @@ export function stagePlatform(target, addon, directory) {
   files['README.md'] = `# \`${target.package}\`
 
 ${described}: \`${target.triple}\`, ${target.needs}. It is installed with
-[\`${manifest.name}\`](https://www.npmjs.com/package/${manifest.name}), where it is needed, and is of no use alone.
+[\`${manifest.name}\`](https://www.npmjs.com/package/${manifest.name}) where that needs it, and is of no use alone.
 
-[LICENSE](LICENSE) is this package's licence; THIRD-PARTY-LICENSES.txt has those of what is linked into it.
+[LICENSE](LICENSE) is this package's licence. THIRD-PARTY-LICENSES.txt has those of the software that is linked into it.
 `
   files['THIRD-PARTY-LICENSES.txt'] = licencesOf(target.triple)
   return staged(join(directory, target.platform), files)
 }
 
-/** Stages the root package with the loader that the build of an addon made; its directory. */
+/** Stages the root package with the loader that the build of an addon has generated, and returns its directory. */
 export function stageRoot(loader, directory) {
   const published = Object.entries(manifest).filter(([name]) => !DEVELOPMENT.includes(name))
   const files = {

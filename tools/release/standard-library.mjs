@@ -1,9 +1,9 @@
-// The licences of what Rust's standard library brings into every addon.
+// The licences of the crates that Rust's standard library adds to every addon.
 //
-// The toolchain links the library and its dependencies as they are, so cargo does not know of them, and their licence files
-// come with it only where its documentation is installed. They are listed here by hand, without versions: the page must
-// not depend on which toolchain packs, which need not be the one that built. All of them may be used under MIT, except
-// for Unicode's data. A test compares the list with the crates that the toolchain links.
+// The toolchain contains the library and its dependencies in compiled form, so cargo does not know them, and their
+// licence files are installed only with its documentation. They are listed here by hand. They have no versions, since
+// the toolchain that packs may be another one than the one that built. All of them may be used under MIT, except
+// Unicode's data. A test compares the list with the crates that the toolchain links.
 
 import { MIT } from './mit.mjs'
 
@@ -48,7 +48,7 @@ dealings in these Data Files or Software without prior written
 authorization of the copyright holder.
 `
 
-/** By name: the licences that the crate is under, and whose copyright its own page of licences states for MIT. */
+/** The crates by name: the licences of each, and the copyright holders that its own licence page names for MIT. */
 const CRATES = {
   addr2line: ['Apache-2.0 OR MIT', '2016-2018 The gimli Developers'],
   adler2: ['0BSD OR MIT OR Apache-2.0', 'Jonas Schievink <jonasschievink@gmail.com>'],
@@ -75,7 +75,7 @@ const CRATES = {
   'rustc-demangle': ['MIT OR Apache-2.0', '2014 Alex Crichton'],
 }
 
-/** The library's own title stands last on the page. */
+/** The entries of the page. The library itself is the last one. */
 export const STANDARD_LIBRARY = [
   ...Object.entries(CRATES).map(([name, [licence, ...holders]]) => ({
     title: `${name}, through Rust's standard library (${licence})`,

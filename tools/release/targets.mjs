@@ -1,4 +1,4 @@
-// The platforms that there are packages for.
+// The platforms that there are packages for, and facts about this package.
 
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url'
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-/** Where what is built here goes; cargo's own directory is ignored by git and marked as one that can be made again. */
+/**
+ * The directory for everything that is built here. It lies in cargo's target directory, which git ignores and backups
+ * leave out.
+ */
 export const output = join(root, 'target', 'release-packages')
 
 const target = (triple, os, cpu, abi, needs) => {
@@ -25,7 +28,7 @@ const target = (triple, os, cpu, abi, needs) => {
   }
 }
 
-/** The oldest glibc that the addon runs on; Rust itself asks for no less. */
+/** The oldest glibc that the addon runs on. Rust itself needs the same. */
 export const GLIBC_FLOOR = '2.17'
 
 const glibc = `glibc ${GLIBC_FLOOR} or newer`
@@ -42,7 +45,7 @@ export const TARGETS = [
   target('x86_64-pc-windows-msvc', 'win32', 'x64', 'msvc', 'Windows 10 or newer'),
 ]
 
-/** The target of this very process. */
+/** Returns the target of this process. Throws if there is no package for it. */
 export function hostTarget() {
   const { platform, arch } = process
   const libc = platform === 'linux' ? (isMusl() ? 'musl' : 'glibc') : undefined
@@ -51,10 +54,12 @@ export function hostTarget() {
   return found
 }
 
+/** Returns whether this process runs on musl; `lib/load.js` explains the pattern. */
 function isMusl() {
   return /\/(ld-musl-|libc\.musl-|libc\.so$)/m.test(readFileSync('/proc/self/maps', 'utf8'))
 }
 
+/** Returns the target of a triple. Throws if there is none. */
 export function targetOf(triple) {
   const found = TARGETS.find((target) => target.triple === triple)
   if (found === undefined) {

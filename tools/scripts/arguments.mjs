@@ -1,10 +1,11 @@
-// What the scripts do with their command lines: `--help` to stdout and 0, a mistake to stderr and 2.
+// Parses the command lines of the scripts. `--help` goes to stdout with status 0, and a mistake to stderr with status
+// 2.
 
 import { existsSync, realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-/** A script's arguments by name, and the function that ends it over one of them. */
+/** Returns a script's options by name, and the function that ends the script because of a wrong one. */
 export function commandLine(usage, options) {
   const usageError = (problem) => {
     console.error(`error: ${problem}\n\n${usage}`)
@@ -23,7 +24,10 @@ export function commandLine(usage, options) {
   }
 }
 
-/** Whether the module at `url` is the program that was started, by whatever path, and not one that another imports. */
+/**
+ * Returns whether the module at `url` is the program that was started, by any path, and not a module that another one
+ * imports.
+ */
 export function isMain(url) {
   const [, program] = process.argv
   return program !== undefined && existsSync(program) && realpathSync(program) === fileURLToPath(url)

@@ -1,7 +1,8 @@
-// `npm run build`: the release build of the addon, in place, for this machine; further arguments are for `napi build`.
+// `npm run build`: makes the release build of the addon for this machine, in lib/. Passes further arguments on to `napi
+// build`.
 //
-// Promises: the loader and its types are those of this build. `napi build` leaves old ones alone, without a word, when it
-// has found nothing to make them of; so they are removed before, and must be there afterwards.
+// Promises: the loader and its types are those of this build. `napi build` keeps old ones silently if it finds no type
+// definitions. So they are removed before the build, and must exist after it.
 
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +17,7 @@ export function napiBuild(directory, args = [], options = {}) {
   for (const path of paths) rmSync(path, { force: true })
   const crate = ['--manifest-path', join(root, 'addon', 'Cargo.toml'), '--output-dir', directory]
   const generate = Object.entries(GENERATED).flat()
-  // Not the one in `.bin`, which is a script on Windows: a shell would take paths with spaces apart.
+  // Not the program in `.bin`: it is a script on Windows, and a shell would split paths with spaces.
   const napi = [process.execPath, join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')]
   const [program, ...rest] = [...napi, 'build', ...crate, '--platform', '--release', ...generate, ...args]
   run(program, rest, { shell: false, ...options })

@@ -1,5 +1,4 @@
-// `npm run crowd`: processes that get, prune and run binaries at once, for as long as one likes; see
-// __test__/crowd.test.ts.
+// `npm run crowd`: has processes get, prune and run binaries at once, for a given time; see __test__/crowd.test.ts.
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -7,7 +6,7 @@ import { commandLine } from './arguments.mjs'
 import { local, root, setUp } from './setup.mjs'
 
 const USAGE = `usage: npm run crowd [-- --seconds N]
-  --seconds N   for how long (default: 60)`
+  --seconds N   how long, in seconds (default: 60)`
 
 const { values, usageError } = commandLine(USAGE, { seconds: { type: 'string', default: '60' } })
 if (!/^[1-9]\d{0,4}$/.test(values.seconds)) usageError(`\`--seconds\` takes a number, not \`${values.seconds}\``)

@@ -1,4 +1,5 @@
-// A small cargo workspace in a git repository of its own, built, found again, edited, reverted; all of it temporary.
+// Shows the main job on a small cargo workspace in a git repository: builds, hits, edits and reverts. All files are
+// temporary.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,7 +9,7 @@ import { dirname, join } from 'node:path'
 
 const { getDevBinary } = createRequire(import.meta.url)('../../index.js')
 
-/** Two crates, one a path dependency of the other, and a build script that reads a file outside both. */
+/** Two crates, one a path dependency of the other, with a build script that reads a file outside both. */
 const WORKSPACE = {
   'Cargo.toml': '[workspace]\nmembers = ["greeter", "wire"]\nresolver = "3"\n',
   'proto/greeting.proto': 'message Greeting { string text = 1; }\n',

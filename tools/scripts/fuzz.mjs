@@ -1,10 +1,11 @@
-// `npm run fuzz`: random walks over workspaces, each step compared with a clean build; see tests/differential/main.rs.
+// `npm run fuzz`: walks at random over workspaces, and compares each step with a clean build; see
+// tests/differential/main.rs.
 
 import { spawnSync } from 'node:child_process'
 import { commandLine } from './arguments.mjs'
 import { root } from './setup.mjs'
 
-// What nobody declares is seen on Linux alone.
+// Only on Linux does the observer see inputs that are not declared.
 const WALKS = ['sources', 'scripts', 'outside', 'tools', ...(process.platform === 'linux' ? ['undeclared'] : [])]
 const SCOPES = ['tree', 'crate']
 
@@ -29,12 +30,12 @@ if (steps === undefined) usageError('`--steps` is missing')
 for (const [name, value] of Object.entries({ steps, seed, jobs })) {
   if (value !== undefined && !/^\d{1,9}$/.test(value)) usageError(`\`--${name}\` takes a number, not \`${value}\``)
 }
-for (const [name, value, known] of [
+for (const [name, value, allowed] of [
   ['walk', walk, WALKS],
   ['scope', scope, SCOPES],
 ]) {
-  if (value !== undefined && !known.includes(value)) {
-    usageError(`\`--${name}\` takes one of ${known.join(', ')}, not \`${value}\``)
+  if (value !== undefined && !allowed.includes(value)) {
+    usageError(`\`--${name}\` takes one of ${allowed.join(', ')}, not \`${value}\``)
   }
 }
 

@@ -1,5 +1,5 @@
-// `npm run readme`: types the example of the README as it stands, in a new clone and an empty home directory, with Rust, Node
-// and git. Takes as long as a first build of the addon.
+// `npm run readme`: types the example of the README as it stands, in a new clone and an empty home directory, with
+// Rust, Node and git. It takes as long as a first build of the addon.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -14,7 +14,8 @@ const home = join(directory, 'home')
 mkdirSync(home)
 run('git', ['clone', '--quiet', root, clone])
 
-// Its other blocks are for a project of one's own. `__test__/documents.test.ts` types these, and those of docs/.
+// The README's other blocks are for the reader's own project. `__test__/documents.test.ts` types them, and those of
+// docs/.
 const readme = readFileSync(join(clone, 'README.md'), 'utf8')
 const example = /^## Example\n([\s\S]*?)^## /m.exec(readme)?.[1] ?? ''
 const blocks = [...example.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block)

@@ -1,6 +1,5 @@
-// Brings a clone to the point where the addon can be loaded, and does nothing that is already done: packages are
-// installed when the lock file is not the one they were installed from, the addon is built when a byte of its sources
-// has changed.
+// Makes the addon of a clone loadable. Installs the packages if the lock file has changed since they were installed,
+// and builds the addon if a byte of its sources has changed since it was built.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -24,7 +23,7 @@ const ADDON_SOURCES = [
   'observer',
 ]
 
-/** Runs a program in the clone and ends this process with its status when it fails. */
+/** Runs a program in the clone. If it fails, ends this process with its status. */
 export function run(program, args, { quiet = false, ...options } = {}) {
   const result = spawnSync(program, args, {
     cwd: root,
@@ -44,12 +43,13 @@ export function run(program, args, { quiet = false, ...options } = {}) {
   }
 }
 
-/** A program that npm installed into the clone. */
+/** Returns the path of a program that npm has installed into the clone. */
 export function local(program) {
   const suffix = process.platform === 'win32' ? '.cmd' : ''
   return join(root, 'node_modules', '.bin', program + suffix)
 }
 
+/** Returns the digest of files and directories of the clone. A path with a dot is a file. */
 function digest(paths) {
   const hash = createHash('sha256')
   const add = (path) => {
@@ -69,7 +69,7 @@ function digest(paths) {
   return hash.digest('hex')
 }
 
-/** Does `work` unless it was last done with the same digest and its result is still there. */
+/** Does `work`, unless it was done with the same digest before and `isThere` says that its result still exists. */
 function once(stamp, current, isThere, work) {
   if (isThere && existsSync(stamp) && readFileSync(stamp, 'utf8') === current) return
   work()
@@ -77,7 +77,7 @@ function once(stamp, current, isThere, work) {
   writeFileSync(stamp, current)
 }
 
-/** Installs what a directory's lock file names, unless that has been done. */
+/** Installs the packages that a directory's lock file names, unless they are installed. */
 export function installPackages(directory = '.', ...args) {
   const modules = join(root, directory, 'node_modules')
   once(join(modules, '.dev-bin-stamp'), digest([join(directory, 'package-lock.json')]), existsSync(modules), () => {
@@ -87,7 +87,9 @@ export function installPackages(directory = '.', ...args) {
   })
 }
 
-/** npm may be told to run no install scripts, and bun's is what makes a program of it. */
+/**
+ * Ends this process if bun does not run. Its install script makes it a program, and npm may be configured to run none.
+ */
 export function assertThatBunRuns(bun = local('bun')) {
   const { status } = spawnSync(bun, ['--version'], { stdio: 'ignore', shell: process.platform === 'win32' })
   if (status === 0) return
@@ -98,6 +100,7 @@ export function assertThatBunRuns(bun = local('bun')) {
   process.exit(1)
 }
 
+/** Installs the packages and builds the addon, as far as that is not done. */
 export function setUp() {
   installPackages()
   assertThatBunRuns()

@@ -1,5 +1,5 @@
-// `npm test`: everything that must hold before a change is taken, in the order in which it is cheapest to hear of a
-// mistake. Stops at the first failure. The last lines are the runners' own counts.
+// `npm test`: runs all checks that a change must pass, the quick ones first. Stops at the first failure. The last lines
+// are the runners' own counts.
 
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -9,7 +9,9 @@ import { local, root, setUp } from './setup.mjs'
 
 const nodeTests = join('__test__', 'node')
 
-/** Node 20 expands no patterns, and a pattern that matches nothing must not pass for a success. */
+/**
+ * Returns the tests for Node. Node 20 expands no patterns, and a pattern without a match must not count as a success.
+ */
 function nodeTestFiles() {
   const names = existsSync(join(root, nodeTests)) ? readdirSync(join(root, nodeTests)) : []
   const files = names.filter((name) => name.endsWith('.test.mjs')).sort()
@@ -36,27 +38,27 @@ const STEPS = [
   },
 ]
 
-/** `test result: ok. 12 passed; 0 failed; 1 ignored; …`, once for each test binary. */
+/** Adds up the lines `test result: ok. 12 passed; 0 failed; 1 ignored; …`, one of each test binary. */
 function cargoCounts(text) {
   const results = [...text.matchAll(/^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored/gm)]
   const sum = (group) => results.reduce((total, result) => total + Number(result[group]), 0)
   return `${sum(1)} passed; ${sum(2)} failed; ${sum(3)} ignored`
 }
 
-/** ` 12 pass`, ` 1 skip` and ` 0 fail`, each a line. */
+/** Returns the lines ` 12 pass`, ` 1 skip` and ` 0 fail` as one. */
 function bunCounts(text) {
   return [...text.matchAll(/^ *(\d+ (?:pass|skip|todo|fail))$/gm)].map((match) => match[1]).join(', ')
 }
 
-/** `ℹ pass 12`, or `# pass 12`. */
+/** Returns the lines `ℹ pass 12` or `# pass 12` as one. */
 function nodeCounts(text) {
   return [...text.matchAll(/^[ℹ#] (pass|fail|skipped) (\d+)$/gm)]
     .map(([, what, count]) => `${count} ${what}`)
     .join(', ')
 }
 
-/** Runs a program with its output shown as it comes; what it printed on both streams, without colours. */
-function shown([program, ...args], env) {
+/** Runs a program and shows its output at once. Returns its status, and the text of both streams without colours. */
+function runVisibly([program, ...args], env) {
   const colour = process.stdout.isTTY && !process.env.NO_COLOR ? { CARGO_TERM_COLOR: 'always', FORCE_COLOR: '1' } : {}
   const child = spawn(program, args, {
     cwd: root,
@@ -84,7 +86,7 @@ const summary = []
 for (const { title, command, env, counts } of STEPS) {
   console.log(`\n# ${title}`)
   try {
-    const { status, signal, text } = await shown(typeof command === 'function' ? command() : command, env)
+    const { status, signal, text } = await runVisibly(typeof command === 'function' ? command() : command, env)
     if (counts !== undefined) summary.push(`${title}: ${counts(text)}`)
     if (status !== 0) throw new Error(signal ?? `exit status ${status}`)
   } catch (error) {
