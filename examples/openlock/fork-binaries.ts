@@ -1,5 +1,5 @@
-// Where openlock's binaries are: built from the OpenShell fork when its checkout stands beside the launcher's sources
-// (dev mode), taken from the fork's release otherwise.
+// Finds openlock's binaries. In dev mode, when a checkout of the OpenShell fork lies beside the launcher's sources,
+// they are built from it. Otherwise they come from the fork's release.
 //
 // Only dev mode needs `@openlock/dev-bin`, so only dev mode imports it: a released launcher neither loads nor unpacks
 // the addon. In openlock the import says `@openlock/dev-bin`; here the package is two directories up.
@@ -11,42 +11,45 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { DevBinaryOptions } from '../../index.js'
 
-/** The fork's release that this launcher works with. */
+/** The release of the fork that this launcher works with. */
 export const OPENSHELL_FORK_TAG = 'v0.8.3'
 const FORK_URL = 'https://github.com/vessux/OpenShell'
 
 export type ForkBinary = 'openshell-gateway' | 'openshell-sandbox' | 'openshell'
 
 /**
- * The fork's checkout, whether it is there or not: OPENLOCK_FORK_DIR, or `openshell-fork` beside the sources. A compiled
- * launcher has no sources on disk, so only the variable puts it into dev mode.
+ * Returns the path of the fork's checkout, which need not exist: OPENLOCK_FORK_DIR, or `openshell-fork` beside the
+ * sources. A compiled launcher has no sources on disk, so only the variable puts it into dev mode.
  */
 function forkDir(): string {
   return process.env.OPENLOCK_FORK_DIR || join(import.meta.dir, '..', 'openshell-fork')
 }
 
-/** Whether binaries are built from the fork's checkout. */
+/** Returns whether binaries are built from the fork's checkout. */
 export function isDevMode(): boolean {
   return existsSync(join(forkDir(), '.git'))
 }
 
-// The server's prover needs z3; building it in spares everyone a system-wide one.
+// The server's prover needs z3. It is built in, so that z3 need not be installed.
 const GATEWAY: DevBinaryOptions = { crate: 'openshell-server', bin: 'openshell-gateway', features: ['bundled-z3'] }
 
-// The CLI has been without the prover, and so without z3, since upstream's commit dd3f27c8d of July 2026.
+// The CLI does not need z3: upstream's commit dd3f27c8d of July 2026 took the prover out of it.
 const CLI: DevBinaryOptions = { crate: 'openshell-cli', bin: 'openshell' }
 
-/** The gateway, for this machine. */
+/** Returns the path of the gateway, for this machine. */
 export async function getGatewayBinary(): Promise<string> {
-  return isDevMode() ? built(GATEWAY) : ensureFromRelease('openshell-gateway')
+  return isDevMode() ? fromCheckout(GATEWAY) : ensureFromRelease('openshell-gateway')
 }
 
-/** The supervisor, which always runs in a Linux container of this machine's architecture. */
+/** Returns the path of the supervisor. It always runs in a Linux container of this machine's architecture. */
 export async function getSupervisorBinary(): Promise<string> {
-  return isDevMode() ? built(supervisor()) : ensureFromRelease('openshell-sandbox')
+  return isDevMode() ? fromCheckout(supervisor()) : ensureFromRelease('openshell-sandbox')
 }
 
-/** The gateway and the supervisor, for what starts a sandbox: one look at the fork, and one report of both builds. */
+/**
+ * Returns the paths of the gateway and the supervisor, which start a sandbox. One call sweeps the fork once, and
+ * reports both builds.
+ */
 export async function getSandboxBinaries(): Promise<{ gateway: string; supervisor: string }> {
   if (!isDevMode()) {
     const released = [ensureFromRelease('openshell-gateway'), ensureFromRelease('openshell-sandbox')] as const
@@ -59,8 +62,8 @@ export async function getSandboxBinaries(): Promise<{ gateway: string; superviso
 }
 
 /**
- * What a command line of OpenShell's CLI begins with: a program, and arguments that come before the caller's own.
- * OPENLOCK_OPENSHELL_BIN names another program, in dev mode and elsewhere.
+ * Returns the beginning of a command line of OpenShell's CLI: a program, and arguments that come before the caller's
+ * own. OPENLOCK_OPENSHELL_BIN names another program, in dev mode or not.
  */
 export async function getCliInvocation(): Promise<string[]> {
   const named = process.env.OPENLOCK_OPENSHELL_BIN
@@ -68,49 +71,53 @@ export async function getCliInvocation(): Promise<string[]> {
   return [await (isDevMode() ? cliOfThisProcess() : ensureFromRelease('openshell'))]
 }
 
-/** The CLI that the fork gave this process. */
+/** The CLI that this process got from the fork. */
 let cli: Promise<string> | undefined
 
 /**
- * One command of openlock runs the CLI many times. All of them are one program, also when the fork is edited meanwhile,
- * and the fork is looked at, and reported on, once. What fails is tried again.
+ * Returns the path of the CLI, built once a process. One command of openlock runs the CLI many times, and all of them
+ * must be the same program, even if the fork is edited meanwhile. After a failure, the next call tries again.
  */
 function cliOfThisProcess(): Promise<string> {
-  cli ??= built(CLI).catch((error) => {
+  cli ??= fromCheckout(CLI).catch((error) => {
     cli = undefined
     throw error
   })
   return cli
 }
 
-/** A target that is not this machine's is built by cargo-zigbuild. */
+/** Returns the request of the supervisor. If its target is not this machine's, cargo-zigbuild builds it. */
 function supervisor(): DevBinaryOptions {
   const target = process.platform === 'linux' ? undefined : `${architecture()}-unknown-linux-gnu`
   return { crate: 'openshell-sandbox', target }
 }
 
-async function built(options: DevBinaryOptions): Promise<string> {
+/** Returns the path of a binary of the fork. */
+async function fromCheckout(options: DevBinaryOptions): Promise<string> {
   const { getDevBinary } = await import('../../index.js')
   const { path } = await getDevBinary(fromFork(options))
   return path
 }
 
 /**
- * Scope `crate`: what a binary is built from counts, and no commit. The build script of `openshell-core`, which all three
- * are built with, reads `proto/` and declares it, so the protocol counts. It also asks `git describe` for the version that
- * `--version` and logs tell, and declares `.git/HEAD` and `.git/refs/tags`: so another branch and a new tag build, and a
- * commit on the same branch does not, as with `cargo build`. What these binaries do does not depend on that version, most
- * commits touch none of them, and the gateway takes minutes. Scope `tree` is for those who want the version of each commit.
+ * Adds the options that all requests share.
+ *
+ * In scope `crate`, the files that a binary is built from count, and commits do not. All three binaries are built with
+ * `openshell-core`. Its build script reads `proto/` and declares it, so the protocol counts. It also asks `git
+ * describe` for the version that `--version` and logs show, and declares `.git/HEAD` and `.git/refs/tags`. So another
+ * branch or a new tag builds, and a commit on the same branch does not, as with `cargo build`. That is accepted: the
+ * binaries do the same with an older version, most commits change none of them, and the gateway takes minutes to build.
+ * Scope `tree` would build at each commit.
  */
 function fromFork(options: DevBinaryOptions): DevBinaryOptions {
   return { ...options, scope: 'crate', repo: forkDir(), rebuild: Boolean(process.env.OPENLOCK_REBUILD) }
 }
 
-/** Downloads under way, by the file that they lead to: two callers wait for one. */
-const underWay = new Map<string, Promise<string>>()
+/** The downloads that have not ended, by the file that they write, so that two callers wait for one download. */
+const activeDownloads = new Map<string, Promise<string>>()
 
 /**
- * A binary of the fork's release, downloaded at the first call and kept in
+ * Returns the path of a binary of the fork's release. The first call downloads it to
  * `~/.cache/openlock/bin/<tag>/<name>-<triple>`. OPENLOCK_RELEASE_URL replaces the part of the address before the tag,
  * for a mirror.
  */
@@ -122,12 +129,12 @@ export async function ensureFromRelease(name: ForkBinary): Promise<string> {
 
   const releases = process.env.OPENLOCK_RELEASE_URL || `${FORK_URL}/releases/download`
   const url = `${releases}/${OPENSHELL_FORK_TAG}/${name}-${triple}.tar.gz`
-  const download = underWay.get(path) ?? install(name, url, path).finally(() => underWay.delete(path))
-  underWay.set(path, download)
+  const download = activeDownloads.get(path) ?? install(name, url, path).finally(() => activeDownloads.delete(path))
+  activeDownloads.set(path, download)
   return download
 }
 
-/** Puts the binary that `url` has at `path`: all of it, or nothing. */
+/** Downloads the binary at `url` to `path`. Leaves the whole binary there, or nothing. */
 async function install(name: ForkBinary, url: string, path: string): Promise<string> {
   console.error(`Fetching ${name} from ${url}`)
   const binary = await unpacked(name, url, await fetched(name, url, path))
@@ -144,7 +151,7 @@ async function install(name: ForkBinary, url: string, path: string): Promise<str
     }
     await rename(temporary, path)
   } catch (cause) {
-    // It may never have come into being, and what went wrong first is what is told.
+    // The file may not exist. A failure to remove it must not hide the first error.
     await rm(temporary, { force: true }).catch(() => {})
     const advice = 'Make room there, or make its directory writable, and try again.'
     throw failure(name, `${url} is downloaded but cannot be kept at ${path}: ${reason(cause)}`, advice, cause)
@@ -153,24 +160,24 @@ async function install(name: ForkBinary, url: string, path: string): Promise<str
 }
 
 async function fetched(name: ForkBinary, url: string, path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const byHand = `download that address by other means, unpack it, and put ${name} at ${path}, executable.`
+  const manually = `download that address by other means, unpack it, and put ${name} at ${path}, executable.`
   try {
     const response = await fetch(url)
     if (response.ok) return await response.bytes()
     await response.body?.cancel()
     const advice =
       response.status === 404
-        ? `See ${FORK_URL}/releases/tag/${OPENSHELL_FORK_TAG} for what this release has; where it has nothing for this machine, clone ${FORK_URL} and name the clone in OPENLOCK_FORK_DIR to build from source.`
-        : `Try again later, or ${byHand}`
+        ? `See ${FORK_URL}/releases/tag/${OPENSHELL_FORK_TAG} for the files of this release; if there is none for this machine, clone ${FORK_URL} and name the clone in OPENLOCK_FORK_DIR to build from source.`
+        : `Try again later, or ${manually}`
     throw failure(name, `${url} answers ${`${response.status} ${response.statusText}`.trim()}`, advice)
   } catch (cause) {
     if (cause instanceof ReleaseError) throw cause
-    const advice = `See whether the network and its proxy (HTTPS_PROXY) work, or ${byHand}`
+    const advice = `Check that the network and its proxy (HTTPS_PROXY) work, or ${manually}`
     throw failure(name, `${url} cannot be downloaded: ${reason(cause)}`, advice, cause)
   }
 }
 
-/** The one file of the archive that is wanted; nothing else of it is ever written to disk. */
+/** Returns the content of the file `name` in the archive. No other file of it is written to disk. */
 async function unpacked(name: ForkBinary, url: string, archive: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   try {
     const files = await new Bun.Archive(Bun.gunzipSync(archive)).files()
@@ -185,7 +192,7 @@ async function unpacked(name: ForkBinary, url: string, archive: Uint8Array<Array
   }
 }
 
-/** A released binary that cannot be had. */
+/** The error of a released binary that cannot be downloaded, unpacked or kept. */
 export class ReleaseError extends Error {
   override readonly name = 'ReleaseError'
 }

@@ -1,4 +1,4 @@
-// Prints where the gateway, the supervisor and OpenShell's CLI are, a line each.
+// Prints the paths of the gateway, the supervisor and OpenShell's CLI, one a line.
 
 import { getCliInvocation, getSandboxBinaries } from './fork-binaries.js'
 

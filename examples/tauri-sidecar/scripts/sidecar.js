@@ -1,13 +1,13 @@
-// Puts the gateway where Tauri looks for a sidecar: at `externalBin` of tauri.conf.json, with the target behind it. Both
-// `beforeDevCommand` and `beforeBuildCommand` run it. The file is replaced only when it differs, so `tauri dev`, which
-// watches `src-tauri`, does not start the app anew for nothing.
+// Puts the gateway where Tauri looks for a sidecar: at the path in `externalBin` of tauri.conf.json, followed by the
+// target. `beforeDevCommand` and `beforeBuildCommand` run this script. The file is replaced only if it differs, so that
+// `tauri dev`, which watches `src-tauri`, does not restart the app without a reason.
 
 import { fileURLToPath } from 'node:url'
 import { getDevBinary } from '@openlock/dev-bin'
 
 const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url))
 
-// What Tauri tells its commands: whether it builds for debugging, and for which target.
+// Tauri sets these variables for its commands: if it builds for debugging, and the target.
 const { TAURI_ENV_DEBUG, TAURI_ENV_TARGET_TRIPLE } = process.env
 
 const { out } = await getDevBinary({

@@ -1,4 +1,4 @@
-// `pnpm dev`: the gateway, built if need be, and what works against it.
+// `pnpm dev`: runs the gateway, built if need be, and a client of it.
 
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -8,11 +8,12 @@ import { getDevBinary } from '@openlock/dev-bin'
 const { path } = await getDevBinary({
   repo: fileURLToPath(new URL('../gateway', import.meta.url)),
   profile: 'dev',
-  // An edit of what lies beside the gateway, as this file does, is a hit.
+  // An edit of files beside the gateway, such as this one, is a hit.
   scope: 'crate',
 })
 const gateway = spawn(path, { stdio: ['ignore', 'pipe', 'inherit'] })
-// turbo ends a task with a signal to the task alone. The gateway ends with it, and it with the gateway.
+// turbo signals only this process, so it passes the signal on to the gateway. When the gateway ends, this process ends,
+// too.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => gateway.kill(signal))
 process.once('exit', () => gateway.kill())
 gateway.once('exit', (code) => {
@@ -21,6 +22,6 @@ gateway.once('exit', (code) => {
 
 for await (const line of createInterface({ input: gateway.stdout })) {
   const address = /^listening on (.*)$/.exec(line)?.[1]
-  // Here an app would start its own server, and tell it the address.
+  // An app would start its own server here, and pass the address on to it.
   if (address !== undefined) console.log(`the gateway says: ${await (await fetch(address)).text()}`)
 }
