@@ -56,10 +56,10 @@ pub(crate) struct Attempt {
     /// The survey after the build.
     pub(crate) survey_after: Survey,
     /// The moment before it, for the calls of this process.
-    pub(crate) began: Moment,
+    pub(crate) made_at: Moment,
     observation: Observed,
     /// The time before it, by the clock of the cache's file system.
-    started: SystemTime,
+    began: SystemTime,
 }
 
 impl Attempt {
@@ -76,7 +76,7 @@ impl Attempt {
         // A build may take minutes. The work for after the answer is done now, so that other calls can use what this one
         // learned.
         search.call.afterwards.run();
-        let (began, started) = (Moment::now(), search.store.now());
+        let (made_at, began) = (Moment::now(), search.store.now());
         let (built, observation) = build(search, inputs, &whole, reasons, &earlier.disturbed)?;
         let mut needs = Needs::of(&built.units, &built.siblings, &search.root)?;
         let staged = search.store.stage(&built.executable, &built.stat, &needs.companions)?;
@@ -87,8 +87,8 @@ impl Attempt {
         let survey_after = search.survey(Moment::now())?;
         let mut after = search.inventory_under(&survey_after, &set)?;
         after.readers = observation.as_ref().map(|seen| inputs::readers(seen, &search.root)).unwrap_or_default();
-        // A directory of the system has one digest over the files that were read in it. Two digests are comparable only if
-        // both are of the same files.
+        // All files of the system that were read in one directory share one digest, which can be compared only if both are of
+        // the same files.
         let is_comparable = |path: &TreePath| set.system.agrees_with(&inputs.path_set.system, path);
         let known = |path: &TreePath| {
             let outside = inputs.outside.iter().find(|file| file.path == *path && is_comparable(path));
@@ -97,10 +97,10 @@ impl Attempt {
         let read = needs.but_for_output(after.clone(), &search.root);
         let record = record(search, &built)?;
         let changes = search.observer()?.map(Observer::changes).unwrap_or_default();
-        let writers = |seen| Writers::of(seen, &record, &search.root, started, &changes, earlier.count + 1);
+        let writers = |seen| Writers::of(seen, &record, &search.root, began, &changes, earlier.count + 1);
         let writers = observation.as_ref().map(writers).unwrap_or_default();
-        let disturbance = Disturbance::between(&before, &read, known, started, &writers);
-        Ok(Self { built, staged, needs, disturbance, after, survey_after, began, observation, started })
+        let disturbance = Disturbance::between(&before, &read, known, began, &writers);
+        Ok(Self { built, staged, needs, disturbance, after, survey_after, made_at, observation, began })
     }
 
     /// True if its result may be kept. A file that was written to may have been changed and changed back while cargo read
@@ -113,7 +113,7 @@ impl Attempt {
     pub(crate) fn remember(&self, search: &Search<'_>) -> Result<()> {
         let Ok(observation) = &self.observation else { return Ok(()) };
         let tree = search.whole_tree(&self.survey_after)?;
-        remember(search, &self.built, observation, (&self.after, &tree), self.started, &self.disturbance.generated)
+        remember(search, &self.built, observation, (&self.after, &tree), self.began, &self.disturbance.generated)
     }
 }
 

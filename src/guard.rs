@@ -59,8 +59,8 @@ struct Written<'f> {
     now: Option<&'f FileInput>,
     /// True if its content is the same as before.
     is_same: bool,
-    /// True if it counts by itself, as ignored files do, and not as a part of the tree.
-    is_named: bool,
+    /// True if the path set names it, and the tree does not hold it.
+    is_of_path_set: bool,
 }
 
 impl Disturbance {
@@ -81,20 +81,20 @@ impl Disturbance {
             if is_made || then.zip(now).is_some_and(|(then, now)| writers.have_only_linked(then, now)) {
                 continue;
             }
-            found.take(&Written { path: &path, now, is_same, is_named: false }, writers);
+            found.take(&Written { path: &path, now, is_same, is_of_path_set: false }, writers);
         }
         for NamedFile { file, .. } in &after.named {
             let then = before.named.iter().find(|then| then.file.path == file.path).map(|then| &then.file);
             if then.is_none_or(|then| then.stat != file.stat || !then.same_content(file)) {
                 let is_same = then.is_some_and(|then| then.same_content(file));
-                found.take(&Written { path: &file.path, now: Some(file), is_same, is_named: false }, writers);
+                found.take(&Written { path: &file.path, now: Some(file), is_same, is_of_path_set: false }, writers);
             }
         }
         for file in &after.outside {
             if file.kind == Kind::Directory && writers.made_in.contains(&file.path) {
                 continue;
             }
-            let written = |is_same| Written { path: &file.path, now: Some(file), is_same, is_named: true };
+            let written = |is_same| Written { path: &file.path, now: Some(file), is_same, is_of_path_set: true };
             match known(&file.path) {
                 // The tree holds the link itself, and the path set holds what the link leads to.
                 Some(then) if then.kind == Kind::Symlink && file.kind != Kind::Symlink => {}
@@ -276,7 +276,7 @@ impl Writers {
                 && !is_read_by_others
                 && (script.writes.contains(&PortablePath(written.path.clone()))
                     || (is_generated
-                        && (written.is_same || (written.is_named && !script.declares_around(written.path))))
+                        && (written.is_same || (written.is_of_path_set && !script.declares_around(written.path))))
                     || (written.is_same && (is_read_by_none || self.builds > 1))
                     || (self.builds == MOST_BUILDS && (is_generated || !script.may_read(written.path))))
         };

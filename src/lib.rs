@@ -3,14 +3,15 @@
 //! `@openlock/dev-bin` does that for a launcher written in TypeScript. If nothing that matters has changed, the answer comes
 //! from a cache in milliseconds. Otherwise cargo builds, its progress is shown, and the result is kept.
 //!
-//! The crate is a core that knows nothing of JavaScript, and one module, [`binding`], that makes it a Node-API addon. Arrows
+//! The crate is a core that knows nothing of JavaScript, and two modules at its edge: [`binding`], which makes it a
+//! Node-API addon, and [`report`], which draws on stderr. Arrows
 //! point down only:
 //!
 //! ```text
 //! binding ─ report
 //!    │
 //! resolve ── search ── attempt ── guard ── publication                 the pipeline
-//!    │       explain  verify  known_inputs  out  defaults  flight      its other ends
+//!    │       explain  verify  known_inputs  out  defaults  flight  background
 //!    │
 //! inputs ── freshness ── observer   cargo   runtime   store            the rooms
 //!    │

@@ -1,7 +1,7 @@
 //! Makes an entry of a finished build.
 //!
 //! Promises: the state of the target directory is recorded before the entry is made, so that a process that is killed in
-//! between leaves a record for the next build and no entry that nothing leads to.
+//! between leaves a record for the next build, and no entry without one.
 //! Does not promise: an entry for a binary that has to stay where cargo put it. It is returned as it lies there.
 
 use crate::attempt::Attempt;

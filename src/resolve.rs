@@ -1,9 +1,9 @@
 //! The pipeline from a request to a binary: look, serve, wait for a turn, build once, check, publish.
 //!
 //! Promises: a hit starts no process, except that a program that hides the toolchain is asked for it (see `search`). A hit
-//! takes no lock and writes nothing, except that it records once an hour that the entry is in use (see
-//! [`crate::store::Store::claim`]). A published binary was built from inputs that were the same before and after the build.
-//! At most one call of all processes builds an entry. The others wait, and then hit.
+//! waits for no lock. It writes only what a later call can do without: the entry's last use, its new stat identity, the
+//! checkout that it was served to, and stat caches. A published binary was built from inputs that were the same before and
+//! after the build. At most one call of all processes builds an entry. The others wait, and then hit.
 //! Does not promise: to build inputs that change faster than they build. After three attempts that is an error.
 
 use std::time::Instant;
@@ -107,7 +107,7 @@ impl<'a> Pipeline<'a> {
             if attempt.holds() {
                 return self.publish(attempt).map(|entry| (entry, Outcome::Built, reasons));
             }
-            self.look_after(attempt)?;
+            self.take_over_survey(attempt)?;
         }
     }
 
@@ -118,8 +118,8 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Returns the entry that was found, unless the call asks for a build. A build that began after the call was made is
-    /// one that it may have asked for.
+    /// Returns the entry that was found. With `rebuild`, an entry counts only if another call began to build it after this
+    /// call was made.
     fn serve(&self) -> Option<Entry> {
         let LookUp::Hit(entry) = &self.found.entry else { return None };
         let made = self.search.call.made;
@@ -176,14 +176,14 @@ impl<'a> Pipeline<'a> {
     }
 
     fn publish(&self, attempt: Attempt) -> Result<Entry> {
-        let began = attempt.began;
+        let made_at = attempt.made_at;
         let entry = publication::publish(&self.search, attempt, self.attempts.build_ms)?;
-        flight::note_build(entry.manifest.fingerprint, began);
+        flight::note_build(entry.manifest.fingerprint, made_at);
         Ok(entry)
     }
 
-    /// Takes over the look after a build whose inputs were written to meanwhile, so that they can be built again.
-    fn look_after(&mut self, attempt: Attempt) -> Result<()> {
+    /// Takes over the survey after a build whose inputs were written to meanwhile, so that they can be built again.
+    fn take_over_survey(&mut self, attempt: Attempt) -> Result<()> {
         let Search { request, call, .. } = &self.search;
         let summary = attempt.disturbance.summary();
         if self.attempts.count == MOST_BUILDS {

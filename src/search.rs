@@ -1,7 +1,7 @@
 //! Looks up one request: surveys its inputs, and asks the store for their entry.
 //!
 //! Promises: a look-up neither writes nor starts anything, with one exception: programs that hide the toolchain are asked
-//! for it, and if they do not tell, nothing is served. Serving an entry is recorded once an hour, and once for each checkout
+//! for it, and if they do not tell, only an entry is served that was built since the call was made. Serving an entry is recorded once an hour, and once for each checkout
 //! that is served the binary of another one. To tell why a binary was built, a program that was not there at the last build
 //! is asked for its version.
 //! Does not promise: that the inputs stay as they were seen. `resolve` surveys them again after a build.
@@ -57,10 +57,10 @@ pub(crate) struct Found {
 /// for, and only as many as are asked for.
 pub(crate) struct Survey {
     since: Moment,
-    /// All inputs but files.
+    /// All inputs but the files of the checkout and of path sets.
     known: Inventory,
     /// The program that hides the toolchain, if the toolchain is not known.
-    unknown: Option<PathBuf>,
+    hiding_program: Option<PathBuf>,
     whole: OnceCell<Arc<Tree>>,
 }
 
@@ -102,10 +102,10 @@ impl<'a> Search<'a> {
             Scope::Crate => OnceCell::new(),
         };
         let asked = |shims: &Shims| self.behind(shims);
-        let Surveyed { inventory: known, unsaved, unknown } =
+        let Surveyed { inventory: known, unsaved, unknown: hiding_program } =
             inputs::survey(self.request, &self.root, &self.store.stat_caches(), &asked)?;
         self.save_afterwards(unsaved);
-        Ok(Survey { since, known, unknown, whole })
+        Ok(Survey { since, known, hiding_program, whole })
     }
 
     /// Returns the programs that take part in a build, by role.
@@ -176,7 +176,7 @@ impl<'a> Search<'a> {
         self.inventory_under_as(self.request, survey, set)
     }
 
-    /// Returns the same in the scope of `request`, which may be another one.
+    /// As [`Self::inventory_under`], for a request that may differ from the call's in its scope.
     fn inventory_under_as(&self, request: &Request, survey: &Survey, set: &PathSet) -> Result<Inventory> {
         let selection = inputs::selection(request, set);
         let tree = match (survey.whole.get(), selection) {
@@ -263,10 +263,10 @@ impl<'a> Search<'a> {
         Ok(best.unwrap_or_else(|| Found { entry: LookUp::Absent, inputs: survey.known.clone() }))
     }
 
-    /// True if an entry with the fingerprint of `survey` may answer the call. If the toolchain is not known, only an entry
+    /// True if `entry`, which has the inputs of `survey`, may answer the call. If the toolchain is not known, only an entry
     /// that was built since the call was made may.
     fn may_serve(&self, survey: &Survey, entry: &Entry) -> bool {
-        survey.unknown.is_none() || flight::was_built_since(&entry.manifest.fingerprint, self.call.made)
+        survey.hiding_program.is_none() || flight::was_built_since(&entry.manifest.fingerprint, self.call.made)
     }
 
     /// Returns the reasons why the cache has no entry for `survey`.
@@ -288,7 +288,7 @@ impl<'a> Search<'a> {
         let mut reasons = differences::between(&before, &now);
         let unknown = before.path_set.unknown.map(|detail| MissReason::UnknownReads { detail });
         reasons.extend(unknown);
-        if let Some(program) = &survey.unknown {
+        if let Some(program) = &survey.hiding_program {
             let program = program.display();
             let message = format!(
                 "`{program}` does not tell which toolchain is behind it, so cargo runs each time; \

@@ -1,4 +1,4 @@
-//! Reads regular files, at paths where anything may stand.
+//! Reads regular files, at paths that may be of a FIFO or a device.
 //!
 //! Promises: a FIFO, a device or anything else that is no regular file is an error. It is neither waited for nor read
 //! without end.

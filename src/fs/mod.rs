@@ -5,3 +5,4 @@
 
 pub(crate) mod files;
 pub mod identity;
+pub(crate) mod paths;

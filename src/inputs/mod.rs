@@ -90,29 +90,29 @@ pub struct Surveyed {
     pub inventory: Inventory,
     /// Parts of stat caches that are worth saving.
     pub unsaved: Vec<Unsaved>,
-    /// The program that hides the toolchain, if the toolchain is not known. No binary may be served then.
+    /// The program that hides the toolchain, if the toolchain is not known. Then only an entry that was built since the call was made may be served.
     pub unknown: Option<PathBuf>,
 }
 
 /// Returns everything that `request` depends on, except files of the checkout and what a path set names. The last look is
-/// taken from `stat_caches`. For programs that choose a toolchain by rules of their own, `are_asked` is called each time,
+/// taken from `stat_caches`. For programs that choose a toolchain by rules of their own, `ask` is called each time,
 /// since it is not known what their answer depends on.
 ///
 /// # Errors
 ///
 /// [`Error::ToolNotFound`] without cargo, [`Error::InputUnreadable`] for a configuration file that cannot be read, and the
-/// errors of `are_asked`.
+/// errors of `ask`.
 pub fn survey(
     request: &Request,
     root: &Path,
     stat_caches: &Path,
-    are_asked: &dyn Fn(&Shims) -> Result<Option<RealToolchain>>,
+    ask: &dyn Fn(&Shims) -> Result<Option<RealToolchain>>,
 ) -> Result<Surveyed> {
     let (found, mut unsaved) = tools_and_config::tools_and_config(request, root, stat_caches)?;
     let ToolsAndConfig { mut tools, configs, named, remapped, shims } = found;
     let mut unknown = None;
     if let Some(shims) = shims {
-        let behind = are_asked(&shims)?;
+        let behind = ask(&shims)?;
         let is_known =
             behind.is_some_and(|behind| toolchain::replace_shims(&mut tools, &shims, &behind, &request.env, root));
         unsaved.extend(recognition::recognize(&mut tools, stat_caches));

@@ -139,14 +139,15 @@ mod tests {
     #[test]
     fn each_difference_is_a_reason() {
         let before = with(|_| {});
-        let set =
-            |map: &mut BTreeMap<String, Digest>, name: &str| drop(map.insert(name.to_owned(), Digest::of("other")));
+        let set = |map: &mut BTreeMap<String, Digest>, name: &str| {
+            map.insert(name.to_owned(), Digest::of("other"));
+        };
         for (now, expected) in [
             (with(|_| {}), &[][..]),
             (with(|now| drop(now.request.insert("profile".into(), "dev".into()))), &["Request profile"]),
             (with(|now| set(&mut now.variables, "RUSTFLAGS")), &["Environment RUSTFLAGS"]),
-            (with(|now| drop(now.variables.remove("RUSTFLAGS"))), &["Environment RUSTFLAGS"]),
-            (with(|now| drop(now.observed.insert("TAG".into(), Some(Digest::of(""))))), &["Environment TAG"]),
+            (with(|now| now.variables.clear()), &["Environment RUSTFLAGS"]),
+            (with(|now| now.observed = BTreeMap::from([("TAG".into(), Some(Digest::of("")))])), &["Environment TAG"]),
             (with(|now| set(&mut now.configs, "config.toml")), &["CargoConfig config.toml"]),
             // The driver comes with its compiler.
             (

@@ -14,6 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 /// The version of the fields, which is part of every fingerprint. It is raised when the meaning of a field changes.
 pub const SCHEMA: &str = "dev-bin 4";
+/// The first bytes of a stat cache. The length of the checkout's path follows, as four bytes, the lowest first, and then the
+/// path. It changes with the layout up to there, by which the store finds the checkout.
+pub(crate) const STAT_CACHE_MAGIC: &[u8; 8] = b"devbinS1";
 
 /// A SHA-256 digest.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,4 @@
-//! The paths of inputs that are no files.
+//! Gives inputs that are no files a path, by a mark.
 //!
 //! Promises: each of these paths has a mark that tells the kind of its input. Names in a directory end with a slash, links
 //! with `/@` (as `ls -F` marks them), and the system's files that were read in one directory with `/*`. Programs begin with

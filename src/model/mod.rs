@@ -6,7 +6,7 @@
 //! differences
 //! inventory   event
 //! path_set ── system_files ── marks
-//! tree   portable_path   units   companions
+//! tree   portable_path   build_units   companions
 //! fingerprint   cancellation   maps
 //! ```
 //!

@@ -16,7 +16,8 @@ use crate::model::system_files::SystemFiles;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PathSet {
-    /// Scope `crate`: the directories of the local packages that went into the binary. Every file in them that git does not
+    /// The packages that count whole, because a run may have read more than is known; empty if all reads are named. In
+    /// scope `tree`, those that the tree does not cover. Every file in them that git does not
     /// ignore counts, so an added or removed file counts, too.
     pub packages: BTreeSet<PortablePath>,
     /// Scope `crate`: manifests that can move a dependency. They count by themselves, even if absent.

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// The first bytes of a stat cache. The length of the checkout's path follows, as four bytes, the lowest first, and then
-/// the path.
-const STAT_CACHE_MAGIC: &[u8; 8] = b"devbinS1";
+use crate::model::fingerprint::STAT_CACHE_MAGIC;
+
 /// The longest path that is read. No system has a longer one.
 const LONGEST_PATH: u32 = 64 * 1024;
 

@@ -1,4 +1,7 @@
-//! What is to be pruned, and what pruning came to, as data.
+//! The request for pruning, and its result, as data.
+//!
+//! Promises: a result names every entry that was removed, and every problem.
+//! Does not promise: that the limits hold. What must stay may be more.
 
 use super::contents::Listed;
 use crate::request::limits::Limits;

@@ -1,4 +1,4 @@
-//! What JavaScript asks for.
+//! The requests of JavaScript.
 
 use napi_derive::napi;
 

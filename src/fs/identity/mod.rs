@@ -47,7 +47,7 @@ impl Stamp {
         self.ahead_ns
     }
 
-    /// True if the clock has not been set since it was this far ahead, and the machine has not been started again.
+    /// True if the clock has not been set since `ahead_ns` was measured, and the machine has not been started again.
     #[must_use]
     pub fn is_by_the_same_clock(&self, ahead_ns: i64) -> bool {
         self.ahead_ns.abs_diff(ahead_ns) < CLOCKS_DIFFER_BY_NS

@@ -1,4 +1,4 @@
-//! What Unix tells of files, and of clocks.
+//! The answers of Unix about files, and about clocks.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! What Windows tells of files.
+//! The answers of Windows about files.
 
 use std::fs::Metadata;
 use std::os::windows::fs::MetadataExt;

@@ -1,6 +1,6 @@
 //! Tells whether two checkouts belong to one repository.
 //!
-//! Promises: a worktree or clone is known by the commit that it was built from, if this repository has that commit, too.
+//! Promises: an entry belongs to a repository if that has the commit which the entry was built from, if this repository has that commit, too.
 //! Nothing is fetched to find out.
 //! Does not promise: to recognize copies without git, or without a first commit.
 

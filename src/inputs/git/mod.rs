@@ -1,4 +1,4 @@
-//! What git says of a checkout: which files it tracks, which it ignores, and where HEAD is.
+//! Reads what git says of a checkout: the files that it tracks, those that it ignores, and HEAD.
 //!
 //! Promises: the answers are those of git itself, found without running it. Nothing is written, and git's index is never
 //! refreshed. Every file that an answer depends on is named, so that a later look can tell whether the answer still holds.

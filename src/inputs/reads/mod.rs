@@ -1,6 +1,6 @@
-//! What a finished build was seen to read, and what that means for the next look-up.
+//! Tells what a finished build was seen to read, and makes the names of it for the next look-up.
 //!
-//! Promises: `closure` puts together what cargo, rustc, build scripts and the observer tell of each run; `path_sets` makes
+//! Promises: `observe` puts together what cargo, rustc, build scripts and the observer tell of each run; `path_sets` makes
 //! the names of it that are kept; `external_files` and `system` read what these names stand for outside the checkout.
 //! Does not promise: reads that left no trace.
 

@@ -17,7 +17,7 @@ pub(crate) struct ProcessCache<T> {
 }
 
 impl<T> ProcessCache<T> {
-    /// Makes an empty memo with room for `most` values.
+    /// Makes an empty cache with room for `most` values.
     pub(crate) const fn new(most: usize) -> Self {
         Self { known: LazyLock::new(Mutex::default), most }
     }

@@ -4,7 +4,7 @@
 //! from the stat cache, or else it is found anew.
 //! Does not promise: to remember an answer that depends on something which has not settled. It is found anew each time.
 //!
-//! A sweep remembers by itself: it depends on a hundred thousand files, is brought up to date in part, and lies in the file
+//! Sweeps do not use this module, but `scan::snapshot`: a sweep depends on a hundred thousand files, is brought up to date in part, and lies in the file
 //! as it lies in memory.
 
 use std::path::Path;

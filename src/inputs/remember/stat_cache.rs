@@ -28,11 +28,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fs::files;
 use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::scan::place::on_disk;
-use crate::model::fingerprint::Digest;
+use crate::fs::paths::on_disk;
+use crate::model::fingerprint::{Digest, STAT_CACHE_MAGIC};
 
-/// Changes with the layout before the sum.
-const MAGIC: &[u8; 8] = b"devbinS1";
 /// Changes with anything else in the format.
 const VERSION: &str = "4";
 
@@ -108,7 +106,7 @@ impl StatCache {
     fn head(&self) -> Vec<u8> {
         let root = self.root.as_os_str().as_encoded_bytes();
         let length = u32::try_from(root.len()).unwrap_or(u32::MAX);
-        [MAGIC.as_slice(), &length.to_le_bytes(), root].concat()
+        [STAT_CACHE_MAGIC.as_slice(), &length.to_le_bytes(), root].concat()
     }
 
     fn write(&self, content: &[u8]) -> io::Result<()> {

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use gix::bstr::{BStr, ByteSlice};
+use gix::bstr::BStr;
 #[cfg(unix)]
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -23,6 +23,7 @@ use rustix::{
 
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
+use crate::fs::paths::on_disk;
 
 /// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,17 +90,6 @@ impl RootDir {
 impl AsFd for RootDir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.open.as_fd()
-    }
-}
-
-/// Returns the path `below` the directory `root` in the system's form. An error is possible only on Windows, for an
-/// ill-formed path.
-pub(crate) fn on_disk(root: &Path, below: &BStr) -> Result<PathBuf> {
-    match gix::path::from_bstr(below) {
-        Ok(relative) => Ok(root.join(relative)),
-        Err(error) => {
-            Err(Error::unreadable(root.join(below.to_str_lossy().as_ref()), io::Error::other(error.to_string())))
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! Header       counts, the digest of the tree
 //! Directory    × directories      path, stat identity, digest of the names in it, digest of the files in it
 //! File         × files            directory, name, kind, whether git tracks it, stat identity, digest; sorted by path
-//! Visit        × both             each directory, followed by the files in it
+//! Visit        × both             one for each: a directory, then the files in it
 //! names        the bytes of paths and names, each with a NUL behind it
 //! about        JSON: the commits at HEAD, the branch, the files that decide what counts, git's indices
 //! ```

@@ -2,9 +2,9 @@
 //!
 //! Promises: the answer is that of `git ls-files` and `git ls-files --others --exclude-standard`, with four differences that
 //! a build needs. A tracked path counts whatever the index says of it (assume-unchanged, skip-worktree, intent-to-add).
-//! Repositories inside the checkout, submodules or not, are entered, each under its own ignore rules. Directories that a
-//! valid `CACHEDIR.TAG` marks are not entered: cargo's target directory never counts, ignored or not, and neither does its
-//! tag before it is written. The lock file and the manifest at the root count even when they are ignored.
+//! Repositories inside the checkout, submodules or not, are entered, each under its own ignore rules. In a directory that
+//! a valid `CACHEDIR.TAG` marks, only tracked files count, ignored or not: cargo's target directory does not, and neither does
+//! its tag before it is written. The lock file and the manifest at the root count even when they are ignored.
 //! Does not promise: to look at content. The index is read and never refreshed; nothing is written.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! What a walk knows of the repository, the directory and the entry that it is at.
+//! The state of a walk: the repository, the directory and the entry that it is at.
 //!
 //! Promises: facts about a directory come from those above it, so that a walk needs nothing but the directory at hand.
 //! Does not promise: anything after the walk has gone on.

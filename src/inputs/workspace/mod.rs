@@ -1,4 +1,4 @@
-//! What the manifests of a workspace say: members, packages, targets, and what depends on what.
+//! Reads the manifests of a workspace: members, packages, targets, and dependencies.
 //!
 //! Promises: manifests are read as cargo reads them, without running it.
 //! Does not promise: to judge them. cargo reports a manifest that is wrong.
