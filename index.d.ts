@@ -107,7 +107,7 @@ export declare class DevBinaryError extends Error {
   readonly name: 'DevBinaryError'
   /** The code to match on. It is stable; the message is not. */
   readonly code: DevBinaryErrorCode
-  /** What to do next, if that is known. `message` ends with it, too. */
+  /** The next step for the user, if one is known. `message` ends with it, too. */
   readonly hint?: string
   /** The results of all requests of {@link getDevBinaries}, in the order asked; left out by the other functions. */
   readonly results?: PromiseSettledResult<DevBinary>[]
@@ -367,7 +367,7 @@ export interface CacheEntry {
   damage?: string
 }
 
-/** What {@link prune} did, or with `dryRun` would have done. */
+/** The result of {@link prune}. With `dryRun`, that of the same call without it. */
 export interface Pruning {
   /**
    * The entries in the order of their removal, each with the bytes on disk that it freed. The reason is `age` if it was
@@ -417,7 +417,7 @@ export interface DevBinary {
   reasons: MissReason[]
 }
 
-/** What {@link getDevBinary} would do. */
+/** A forecast of what {@link getDevBinary} would do now. */
 export interface Explanation {
   /** The cargo package. */
   crate: string

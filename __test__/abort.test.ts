@@ -1,4 +1,4 @@
-// How a call ends before its time: aborts, signals, exits, and listeners that throw.
+// Calls that end early: by aborts, signals, exits, and listeners that throw.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync } from 'node:fs'
@@ -9,13 +9,13 @@ import { Checkout, listener, PATIENCE_MS, rejection, until } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
-/** A build that never ends by itself: its build script waits, and so does a process that the script started. */
+/** A build that does not end by itself: its build script waits, and so does a process that the script started. */
 class EndlessCheckout extends GatedCheckout {
   constructor() {
     super('std::process::Command::new("sleep").arg("1000").spawn().unwrap();')
   }
 
-  /** Waits until the build script and the process that it started are at work. */
+  /** Waits until the build script and the process that it started are running. */
   async atWork(): Promise<void> {
     await this.gate.reached()
     await until(() => processesIn(this.repo).some((process) => process.endsWith('sleep 1000')), 'sleep runs')
@@ -24,7 +24,7 @@ class EndlessCheckout extends GatedCheckout {
 }
 
 describe('a signal', () => {
-  test('that is already aborted rejects with its reason, before anything is looked at', async () => {
+  test('that is already aborted rejects with its reason, before any file is read', async () => {
     const checkout = new Checkout()
     const reason = new Error('no need')
     const { events, onEvent } = listener()
@@ -139,7 +139,7 @@ describe('a signal', () => {
 })
 
 describe('an onEvent that throws', () => {
-  test('rejects the call with that very error and ends cargo', async () => {
+  test('rejects the call with the same error and ends cargo', async () => {
     const checkout = new EndlessCheckout()
     const thrown = new Error('no more, please')
     const call = checkout.get({
@@ -151,7 +151,7 @@ describe('an onEvent that throws', () => {
     expect(await survivors(checkout.repo)).toEqual([])
   })
 
-  test('at a hit rejects the call with that very error', async () => {
+  test('at a hit rejects the call with the same error', async () => {
     const checkout = new Checkout()
     await checkout.get()
     const thrown = new TypeError('not even that')
@@ -197,7 +197,7 @@ describe('a call leaves nothing behind', () => {
   })
 
   for (const runtime of RUNTIMES) {
-    test(`no timer or handle that keeps ${runtime} alive, and no rejection that nobody handles`, async () => {
+    test(`no timer or handle that keeps ${runtime} alive, and no unhandled rejection`, async () => {
       const checkout = new GatedCheckout()
       const program = new Program(
         runtime,
@@ -256,18 +256,18 @@ for (const runtime of RUNTIMES) {
       }
     })
 
-    test('leaves nothing alive when it dies of an error that nobody catches', async () => {
+    test('leaves nothing alive when it dies of an uncaught error', async () => {
       const checkout = new EndlessCheckout()
-      const thrown = "() => { throw new Error('nobody catches me') }"
+      const thrown = "() => { throw new Error('an uncaught error') }"
       const source = `when(${JSON.stringify(checkout.gate.reachedFile)}, ${thrown}); settle(get())`
       const program = new Program(runtime, checkout.options(), source)
       expect(await program.ended()).toBe(1)
-      expect(program.stderr).toContain('nobody catches me')
+      expect(program.stderr).toContain('an uncaught error')
       expect(await survivors(checkout.repo)).toEqual([])
     })
 
     for (const listen of ['on', 'once'] as const) {
-      test(`survives SIGINT when it listens itself with process.${listen}; the call rejects`, async () => {
+      test(`survives SIGINT if it has a listener of its own by process.${listen}; the call rejects`, async () => {
         const checkout = new EndlessCheckout()
         const program = new Program(
           runtime,
@@ -287,7 +287,7 @@ for (const runtime of RUNTIMES) {
       })
     }
 
-    test('obeys SIGINT as ever once the call has settled', async () => {
+    test('dies by SIGINT again once the call has settled', async () => {
       const checkout = new Checkout()
       const source = 'settle(get()).then(() => setInterval(() => {}, 1000))'
       const program = new Program(runtime, checkout.options(), source)

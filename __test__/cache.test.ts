@@ -1,4 +1,4 @@
-// Which directory may be a cache, what in it is damaged, and what of it pruning may count and touch.
+// The directories that may be a cache, damage to entries, and the files that pruning counts and removes.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -25,7 +25,7 @@ import { mainPrinting, PATIENCE_MS, rejection, temporaryDirectory, until } from 
 setDefaultTimeout(PATIENCE_MS)
 
 describe('a directory that is in use for something else', () => {
-  /** A directory with these files, all of them old. */
+  /** Makes a directory with these files, all of them old. */
   function directoryWith(...files: string[]): string {
     const directory = join(temporaryDirectory(), 'project')
     mkdirSync(directory)
@@ -76,7 +76,7 @@ describe('a directory that is in use for something else', () => {
     expect(await cache.get({ cacheDir: empty })).toMatchObject({ outcome: 'cached', path })
     expect((await prune({ cacheDir: empty, all: true, env: {} })).removed.length).toBe(1)
     expect(await cache.get({ cacheDir: empty })).toMatchObject({ outcome: 'built' })
-    // What somebody has put into a cache stays there.
+    // A file that is not the cache's own stays.
     const tagged = directoryWith('notes.txt', '0123456789abcdef/key.pem', 'tmp/thesis.txt', 'locks/mine')
     writeFileSync(join(tagged, 'CACHEDIR.TAG'), TAG)
     await cache.get({ cacheDir: tagged })
@@ -86,7 +86,7 @@ describe('a directory that is in use for something else', () => {
   })
 })
 
-test('what is behind a link in the place of a directory is left alone', async () => {
+test('a link in the place of a directory is not followed', async () => {
   const cache = new Cache()
   await cache.get()
   const elsewhere = join(cache.directory, 'elsewhere')
@@ -102,7 +102,7 @@ test('what is behind a link in the place of a directory is left alone', async ()
 })
 
 describe('entries that are damaged', () => {
-  /** A cache with a sound entry and one of each kind of damage that shows without reading the binary. */
+  /** Makes a cache with a sound entry, and one with each kind of damage that shows without reading the binary. */
   function damaged() {
     const cache = new MadeUp()
     const [sound, cut, missing, link, bare] = [1, 2, 3, 4, 5].map((index) =>
@@ -117,19 +117,19 @@ describe('entries that are damaged', () => {
     return { cache, sound, broken: [cut, missing, link, bare] }
   }
 
-  test('are listed as such, and removed when nobody has mended them within an hour', async () => {
+  test('are listed as damaged, and removed if they have not been repaired within an hour', async () => {
     const { cache, sound, broken } = damaged()
     const entries = await cache.list()
     expect(entries[0]).toMatchObject({ path: sound })
     expect(entries[0]).not.toHaveProperty('damage')
-    const told = new Map(entries.slice(1).map((entry) => [entry.path, entry]))
-    expect([...told.keys()].sort()).toEqual([...broken].sort())
+    const listed = new Map(entries.slice(1).map((entry) => [entry.path, entry]))
+    expect([...listed.keys()].sort()).toEqual([...broken].sort())
     for (const [index, words] of ['cannot be parsed', 'is missing', 'not a regular file', 'no manifest'].entries()) {
       const path = broken[index] as string
-      expect(told.get(path)).toMatchObject({ bin: 'hello', crate: '', fingerprint: path.split('/').at(-2) })
-      expect(told.get(path)?.damage).toContain(words)
+      expect(listed.get(path)).toMatchObject({ bin: 'hello', crate: '', fingerprint: path.split('/').at(-2) })
+      expect(listed.get(path)?.damage).toContain(words)
     }
-    // Those whose directory was touched just now may be in use.
+    // An entry whose directory has just been touched may be in use.
     expect(await cache.prune({ maxAge: 'none' })).toMatchObject({ leftovers: 1, kept: 1 })
     for (const path of broken.slice(0, 3)) {
       for (const name of readdirSync(dirname(path))) {
@@ -147,7 +147,7 @@ describe('entries that are damaged', () => {
     test(`are found by verify, and shown by list, in ${runtime}`, async () => {
       const { cache, sound, broken } = damaged()
       const where = { cwd: '/', env: { DEV_BIN_CACHE_DIR: cache.cacheDir } }
-      // The digest of what is made up is made up, too.
+      // The manifests of made-up entries have made-up digests.
       const bytes = readFileSync(sound)
       const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
       const manifest = JSON.parse(readFileSync(`${sound}.json`, 'utf8'))
@@ -164,7 +164,7 @@ describe('entries that are damaged', () => {
     })
   }
 
-  test('are served to nobody, and built again', async () => {
+  test('are not served, and built again', async () => {
     const cache = new Cache()
     const path = await cache.built('one')
     truncateSync(`${path}.json`, 20)
@@ -174,8 +174,8 @@ describe('entries that are damaged', () => {
   })
 })
 
-describe('what pruning says', () => {
-  test('is what it does: sizes, of leftovers too, and beforehand', async () => {
+describe('the report of pruning', () => {
+  test('has the sizes that it frees, leftovers included, and a dry run has the same', async () => {
     const cache = new MadeUp()
     for (let index = 0; index < 4; index++) cache.add(index, { bytes: MIB, used: (index + 48) * HOUR })
     const old = join(cache.cacheDir, 'tmp', '.tmpOld')
@@ -201,7 +201,7 @@ describe('what pruning says', () => {
     expect(foretold).toEqual(pruning)
     expect(pruning).toMatchObject({ leftovers: 3, kept: 2, over: false, problems: [] })
     expect(pruning.freed).toBe(before - du(cache.cacheDir))
-    // The rest is the directories of the cache itself, its tag, and what says when it was pruned.
+    // The rest is the cache's own directories, its tag, and the stamp of the last pruning.
     expect(Math.abs(pruning.size - du(cache.cacheDir))).toBeLessThan(64 * 1024)
     expect(existsSync(lock)).toBe(false)
   })
@@ -259,7 +259,7 @@ test('the newest of a checkout stays, also when another checkout built it', asyn
   await served.ended()
   const manifest = () => JSON.parse(readFileSync(`${path}.json`, 'utf8'))
   expect(manifest()).toMatchObject({ checkout: cache.repo, served_to: { [clone]: expect.any(Number) } })
-  // The second time, and for the checkout that built it, there is nothing to be noted.
+  // The second hit, and a hit in the checkout that built it, record nothing.
   const written = readFileSync(`${path}.json`, 'utf8')
   await new Program('node', cache.options({ repo: clone })).ended()
   await new Program('node', cache.options()).ended()
@@ -268,7 +268,7 @@ test('the newest of a checkout stays, also when another checkout built it', asyn
   const two = await cache.built('two')
   for (const binary of [path, two]) unused(binary, 3 * DAY)
   expect(await cache.prune({ maxSize: 1 })).toMatchObject({ removed: [], kept: 2 })
-  // A rebuild by the one does not forget the other.
+  // A rebuild in one checkout keeps the record of the other.
   expect(await cache.get({ repo: clone, rebuild: true })).toMatchObject({ path })
   expect(manifest()).toMatchObject({ checkout: clone, served_to: { [cache.repo]: expect.any(Number) } })
   unused(path, 3 * DAY)

@@ -1,4 +1,4 @@
-// Caches to be looked at and pruned: of binaries that were built, and of any number that were made up.
+// Caches for the tests: with binaries that are built, and with any number of made-up entries.
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -17,28 +17,28 @@ import { list, type PruneOptions, prune } from '../index.js'
 import { Program } from './program.js'
 import { Checkout, mainPrinting, temporaryDirectory } from './support.js'
 
-/** What says that a directory is a cache of this package. */
+/** The file that marks a directory as a cache of this package. */
 export const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# Binaries built by @openlock/dev-bin.\n'
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR
 export const MIB = 1024 * 1024
 
-/** Has a file look as if it had not been written to for so long. */
+/** Sets the time of a file back, as if it had not been written to since then. */
 export function age(path: string, milliseconds: number): void {
   const then = new Date(Date.now() - milliseconds)
   utimesSync(path, then, then)
 }
 
-/** Has an entry look as if it had last been served so long ago. */
+/** Sets the last use of an entry back. */
 export const unused = (binary: string, milliseconds: number) => age(`${binary}.json`, milliseconds)
 
-/** Blocks on disk of everything below, each file once, in bytes: what `du` says. */
+/** Returns the size on disk of everything below a directory, in bytes, as `du` counts it: each file once. */
 export function du(directory: string): number {
   return Number(execFileSync('du', ['-s', '-B1', directory], { encoding: 'utf8' }).split('\t')[0])
 }
 
 export class Cache extends Checkout {
-  /** A binary that prints `text`, last used so long ago. */
+  /** Builds a binary that prints `text`, and sets its last use back. Returns its path. */
   async built(text: string, milliseconds = 0): Promise<string> {
     this.write('src/main.rs', mainPrinting(text))
     const { path } = await this.get()
@@ -46,7 +46,7 @@ export class Cache extends Checkout {
     return path
   }
 
-  /** As {@link built}, by a process that has ended, so that nothing of it is still to come. */
+  /** Does the same in a process of its own, and waits for its end, so that no write of it comes later. */
   async builtElsewhere(text: string, milliseconds = 0): Promise<string> {
     this.write('src/main.rs', mainPrinting(text))
     const path = await this.getElsewhere()
@@ -54,7 +54,9 @@ export class Cache extends Checkout {
     return path
   }
 
-  /** The path that a process was told which has ended, so that nothing of its call is still to come. */
+  /**
+   * Makes a call in a process of its own, waits for its end, and returns the path. No write of the call comes later.
+   */
   async getElsewhere(): Promise<string> {
     const program = new Program('bun', this.options())
     const { path } = (await program.says('resolved')).binary
@@ -71,7 +73,7 @@ export class Cache extends Checkout {
   }
 }
 
-/** A cache of entries that nobody built: as many as one likes, of any size. */
+/** A cache of entries that were not built: any number, of any size. */
 export class MadeUp {
   readonly directory = temporaryDirectory()
   readonly cacheDir = join(this.directory, 'cache')
@@ -84,14 +86,14 @@ export class MadeUp {
     writeFileSync(join(this.cacheDir, 'CACHEDIR.TAG'), TAG)
   }
 
-  /** What tells when it was last pruned by itself. */
+  /** The file whose time is that of the last automatic pruning. */
   stamp(): string {
     const path = join(this.cacheDir, 'pruned')
     if (!existsSync(path)) writeFileSync(path, '')
     return path
   }
 
-  /** An entry of `bytes`, of which the file system has given blocks to the first `filled`. */
+  /** Adds an entry of `bytes`, of which the first `filled` have blocks on disk. */
   add(
     index: number,
     {
@@ -151,9 +153,9 @@ export interface MadeUpEntry {
   used: number
   bin?: string
   checkout?: string
-  /** How long ago its checkout was known to have built another one. */
+  /** The age of the record that its checkout has built another one since, in milliseconds. */
   superseded?: number | undefined
   servedTo?: string
-  /** What else was asked for. */
+  /** Other parts of the request. */
   request?: Record<string, string>
 }

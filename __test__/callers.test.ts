@@ -1,4 +1,4 @@
-// What a caller has in its environment that is about another repository or package, or that is no text.
+// Callers whose environment has variables about another repository or package, or that are no text.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -12,7 +12,7 @@ setDefaultTimeout(PATIENCE_MS)
 const isWindows = process.platform === 'win32'
 const printing = (name: string) => `fn main() {\n    println!("{}", env!("${name}"));\n}\n`
 
-/** A checkout whose build script gives the program what `expression`, a String, comes to. */
+/** Makes a checkout whose program prints the value of `expression`, a `String` in its build script. */
 function scripted(expression: string, more: Record<string, string> = {}): Checkout {
   return new Checkout({
     ...HELLO,
@@ -25,7 +25,7 @@ function scripted(expression: string, more: Record<string, string> = {}): Checko
 const HEAD = `String::from_utf8(
     std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().unwrap().stdout).unwrap().trim()`
 
-/** A program that makes one call and prints the path of the binary. */
+/** Makes a program that makes one call and prints the path of the binary. */
 function program(checkout: Checkout): string {
   const file = join(checkout.directory, 'call.cjs')
   const { env: _, ...options } = checkout.options()
@@ -52,12 +52,12 @@ test.skipIf(isWindows)('in a git hook, the git of a build script answers for the
   around.git('-C', linked, 'commit', '--quiet', '--all', '--message', 'in a hook')
   const head = checkout.git('rev-parse', 'HEAD')
   expect(output(execFileSync('cat', [path], { encoding: 'utf8' }).trim())).toBe(head)
-  // As `around.git` has it, which a script's git asks for.
+  // The git of a build script asks for what is in `around.git`.
   const env = plainEnvironment({ GIT_CONFIG_NOSYSTEM: '1' })
   expect(await checkout.run({ env })).toMatchObject({ outcome: 'cached', prints: head })
 })
 
-test('what git says of another repository changes neither a binary nor its fingerprint', async () => {
+test('variables of git about another repository change neither a binary nor its fingerprint', async () => {
   const checkout = scripted(HEAD)
   const other = new Checkout()
   const env = checkout.environment({
@@ -70,7 +70,7 @@ test('what git says of another repository changes neither a binary nor its finge
   expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: head })
 })
 
-test('what cargo says of another package changes neither a binary nor its fingerprint', async () => {
+test('variables of cargo about another package change neither a binary nor its fingerprint', async () => {
   const asked = ['CARGO_FEATURE_FAST', 'CARGO_CFG_OTHER', 'DEP_Z_ROOT'].map(
     (name) => `std::env::var("${name}").is_ok()`,
   )

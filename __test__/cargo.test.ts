@@ -1,4 +1,4 @@
-// What is asked of cargo and zig, what they say, and what a person sees of it.
+// The command lines of cargo and zig, their messages, and the reports of them.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -26,7 +26,7 @@ const HOST = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'ut
 const manifest = (name: string, rest = '') =>
   `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2024"\n${rest}`
 
-/** Prints which features are on and whether it was optimised. */
+/** A program that prints its features, and whether it was optimised. */
 const PRINTS_FEATURES = `fn main() {
     println!("loud={} quiet={} debug={}", cfg!(feature = "loud"), cfg!(feature = "quiet"), cfg!(debug_assertions));
 }
@@ -43,7 +43,7 @@ class FeaturedCheckout extends Checkout {
   }
 }
 
-describe('what is built', () => {
+describe('a build', () => {
   test('follows features, noDefaultFeatures and profile, each with an entry of its own', async () => {
     const checkout = new FeaturedCheckout()
     const cases: [Partial<DevBinaryOptions>, string, string][] = [
@@ -78,7 +78,7 @@ describe('what is built', () => {
     expect(await checkout.get({ features: ['quiet', 'loud', 'quiet'] })).toMatchObject({ outcome: 'cached', path })
   })
 
-  test('is found where CARGO_TARGET_DIR has it', async () => {
+  test('is found in CARGO_TARGET_DIR', async () => {
     const checkout = new Checkout()
     const elsewhere = join(checkout.directory, 'elsewhere')
     const env = checkout.environment({ CARGO_TARGET_DIR: elsewhere })
@@ -89,7 +89,7 @@ describe('what is built', () => {
     expect(await checkout.run()).toMatchObject({ outcome: 'cached' })
   })
 
-  test('is found where build.target-dir has it', async () => {
+  test('is found in build.target-dir', async () => {
     const checkout = new Checkout()
     checkout.write('.cargo/config.toml', '[build]\ntarget-dir = "out/of/the/way"\n')
     checkout.write('.gitignore', '/out\n')
@@ -99,7 +99,7 @@ describe('what is built', () => {
     expect(await checkout.run()).toMatchObject({ outcome: 'cached' })
   })
 
-  test('is the binary that was asked for, in a workspace with a path dependency and a build script', async () => {
+  test('gives the binary that was asked for, in a workspace with a path dependency and a build script', async () => {
     const checkout = new Checkout({
       'Cargo.toml': '[workspace]\nmembers = ["server", "words"]\nresolver = "3"\n',
       'server/Cargo.toml': manifest(
@@ -134,7 +134,7 @@ describe('what is built', () => {
     expect(await checkout.run(options)).toMatchObject({ outcome: 'cached', prints: 'supervisor other' })
   })
 
-  test("for the host's own triple comes from plain cargo, without zig, and bears the triple in its name", async () => {
+  test("for the host's own triple runs plain cargo, without zig, and the binary has the triple in its name", async () => {
     const checkout = new Checkout()
     const hasZig = (directory: string) => ['zig', 'cargo-zigbuild'].some((name) => existsSync(join(directory, name)))
     const path = (process.env.PATH ?? '').split(delimiter).filter((directory) => !hasZig(directory))
@@ -175,7 +175,7 @@ describe('events', () => {
     expect(only(events, 'diagnostic')[0]).toMatchObject({ level: 'error' })
   })
 
-  test('tell the progress of a build of several crates', async () => {
+  test('report the progress of a build of several crates', async () => {
     const names = ['a', 'b', 'c', 'd']
     const dependencies = names.map((name) => `${name} = { path = "${name}" }\n`).join('')
     const checkout = new Checkout({
@@ -203,11 +203,11 @@ describe('events', () => {
       expect(total).toBe(7)
     }
     expect(progress.some(({ compiling }) => compiling.includes('hello(build)'))).toBe(true)
-    // Nothing is told twice.
+    // Each message comes once.
     expect(new Set(progress.map((event) => JSON.stringify(event))).size).toBe(progress.length)
   })
 
-  test('carry what the compiler says, rendered and without colours', async () => {
+  test('have the messages of the compiler, rendered and without colours', async () => {
     const checkout = new Checkout()
     checkout.write('src/main.rs', `fn unused() {}\n${mainPrinting('one')}`)
     const { events, onEvent } = listener()
@@ -220,7 +220,7 @@ describe('events', () => {
     expect(types.indexOf('diagnostic')).toBeLessThan(types.indexOf('built'))
   })
 
-  test('carry what cargo itself has to say', async () => {
+  test('have the messages of cargo itself', async () => {
     const checkout = new Checkout()
     checkout.write('Cargo.toml', manifest('hello', 'nonsense = true\n'))
     const { events, onEvent } = listener()
@@ -229,7 +229,7 @@ describe('events', () => {
     expect(only(events, 'diagnostic')[0]?.rendered).toContain('unused manifest key: package.nonsense')
   })
 
-  test("tell that cargo waits for another cargo's lock", async () => {
+  test("report that cargo waits for another cargo's lock", async () => {
     const checkout = new GatedCheckout()
     const env = checkout.environment()
     const other = Bun.spawn(['cargo', 'build', '--release', '--quiet'], {
@@ -250,7 +250,7 @@ describe('events', () => {
 
 describe('a report', () => {
   const report = async (checkout: Checkout, report: 'auto' | 'plain' | 'silent') => {
-    // Without onEvent, so that stdout has what the package writes to it, which is nothing.
+    // No onEvent, so that all that stdout has would be written by the package.
     const program = new Program('node', checkout.options({ report }), 'getDevBinary(options)')
     expect(await program.ended()).toBe(0)
     expect(program.said).toEqual([])
@@ -274,14 +274,14 @@ describe('a report', () => {
     })
   }
 
-  test("'silent' has nothing at all, warnings included", async () => {
+  test("'silent' writes nothing, not even warnings", async () => {
     const checkout = new Checkout()
     checkout.write('src/main.rs', `fn unused() {}\n${mainPrinting('two')}`)
     expect(await report(checkout, 'silent')).toBe('')
     expect(await report(checkout, 'silent')).toBe('')
   })
 
-  /** What a terminal shows of a call whose build waits until the terminal shows `awaited`. */
+  /** Returns the screen of a terminal whose build waits until the terminal shows `awaited`. */
   const onTerminal = async (
     awaited: string,
     options: Partial<DevBinaryOptions>,
@@ -324,7 +324,7 @@ describe('a report', () => {
     expect(shown.split(CLEARED).at(-1)).toMatch(/^Built hello in \d+\.\d s, [\d.]+ [KM]iB: \/\S+\s*$/)
   })
 
-  test("'auto' on a terminal has a live line and no colours when NO_COLOR says so", async () => {
+  test("'auto' on a terminal has a live line and no colours when NO_COLOR is set", async () => {
     const shown = await onTerminal('hello [', {}, { NO_COLOR: '1' })
     expect(shown).toContain('is never used')
     expect(colours(shown)).toEqual([])
@@ -350,7 +350,7 @@ describe('zig', () => {
   }
   const foreign = HOST.startsWith('aarch64') ? 'x86_64-unknown-linux-gnu' : 'aarch64-unknown-linux-gnu'
 
-  test('is what a foreign target is built with, and its absence is told with the command that installs it', async () => {
+  test('builds a foreign target, and if it is missing, the error has the command that installs it', async () => {
     const checkout = new Checkout()
     // Nothing but cargo and rustc on the PATH.
     const bin = join(checkout.directory, 'bin')

@@ -1,4 +1,4 @@
-// Every shape that a checkout comes in, and what a call leaves alone.
+// All forms of checkouts, and the files that a call leaves alone.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -36,7 +36,7 @@ setDefaultTimeout(PATIENCE_MS)
 const unix = process.platform !== 'win32'
 const linux = process.platform === 'linux'
 
-/** What `task` answers in a process of its own, whose own environment is `env`. */
+/** Returns the answer of `task` in a process of its own, whose environment is `env`. */
 function inChild(task: 'fingerprint', options: DevBinaryOptions, env: Record<string, string>): string
 function inChild(task: 'getDevBinary', options: DevBinaryOptions, env: Record<string, string>): DevBinary
 function inChild(task: string, options: DevBinaryOptions, env: Record<string, string>): unknown {
@@ -49,7 +49,7 @@ function inChild(task: string, options: DevBinaryOptions, env: Record<string, st
 /** Everything that writing to a file or directory changes, for all of them below `directory`. */
 function listing(directory: string): Record<string, string> {
   const paths = ['', ...readdirSync(directory, { recursive: true, encoding: 'utf8' })]
-  // Root may write what is kept there, whatever the mode.
+  // Root may write to the stat cache, whatever its mode.
   const described = paths
     .filter((path) => !path.startsWith(join('cache', 'stat-cache')))
     .map((path) => {
@@ -212,7 +212,7 @@ test('a SHA-256 repository works like any other', async () => {
 })
 
 for (const index of [[], ['--sparse-index']]) {
-  test(`in a sparse checkout ${index.join()} what is not there is absent, and what is put there counts`, async () => {
+  test(`in a sparse checkout ${index.join()} files outside it are absent, and a file that is put there counts`, async () => {
     const checkout = new Checkout({ ...HELLO, 'docs/guide.md': 'a', 'docs/deep/guide.md': 'a', 'README.md': 'a' })
     const whole = await checkout.get()
     checkout.git('sparse-checkout', 'set', '--cone', ...index, 'src')
@@ -246,7 +246,7 @@ test('an index that is split, has extensions or an older version is read like an
   expect(await checkout.fingerprint()).not.toBe(before)
 })
 
-test.if(linux)('names that are no text count like any other, tracked and untracked', async () => {
+test.if(linux)('names that are not UTF-8 count like any other, tracked and untracked', async () => {
   const checkout = new Checkout()
   const path = Buffer.concat([Buffer.from(`${checkout.repo}/caf`), Buffer.from([0xe9])])
   writeFileSync(path, 'a')
@@ -338,7 +338,7 @@ test('a directory in the place of a tracked file, and a file in that of a direct
   ])
 })
 
-test('variables that redirect git redirect nothing here', async () => {
+test('variables that redirect git have no effect', async () => {
   const checkout = new Checkout()
   const other = new Checkout({ ...HELLO, 'more.txt': 'more' })
   const redirecting = {
@@ -390,7 +390,7 @@ test.if(unix)('a build spawns no git, and a hit spawns nothing at all', async ()
   const log = join(checkout.directory, 'log')
   const path = join(checkout.directory, 'toolchain/bin')
   mkdirSync(path, { recursive: true })
-  // By the compiler's library they are a toolchain; without, they would be asked for one.
+  // The compiler's library makes them a toolchain. Without it, they would be asked for the toolchain that they choose.
   mkdirSync(join(path, '../lib'))
   writeFileSync(join(path, '../lib/librustc_driver-0123.so'), '')
   for (const name of ['cargo', 'rustc']) tracingProgram(join(path, name), log, join(toolchainDirectory(), name))
@@ -430,7 +430,7 @@ test.if(unix)('without git on the machine everything works', async () => {
 test('a hit writes nothing, neither to the cache nor to the checkout', async () => {
   const checkout = new Checkout()
   const first = await checkout.get()
-  // What was too young to be kept by the build may be old enough now: that is written, once.
+  // Identities that had not settled during the build may have settled now. They are written once.
   const all = () =>
     Object.entries(listing(checkout.directory)).filter(([path]) => !path.startsWith(join('cache', 'stat-cache')))
   const before = all()
@@ -490,10 +490,10 @@ test('asking for a fingerprint makes no cache', async () => {
   expect(listing(checkout.directory)).toEqual(before)
 })
 
-// For root, modes are no obstacle; that nothing is written shows all the same.
+// Modes do not stop root. The test still shows that nothing is written.
 test.if(unix)('a cache and a checkout that are read-only still hit', async () => {
   const checkout = new Checkout()
-  // In a process of its own, which ends when it has written everything.
+  // The call runs in a process of its own, since that ends only when it has written everything.
   const first = inChild('getDevBinary', checkout.options(), plainEnvironment())
   const directories = readdirSync(checkout.directory, { recursive: true, encoding: 'utf8' })
     .map((path) => join(checkout.directory, path))
@@ -516,7 +516,7 @@ test.if(unix)('neither depth nor width takes more open files than a process may 
   const fingerprints = new Set([await checkout.fingerprint()])
   const program = `require(${JSON.stringify(entry)}).fingerprint(JSON.parse(process.argv[1])).then(console.log)`
   const options = JSON.stringify(checkout.options({ cacheDir: temporaryDirectory() }))
-  // Hard, too, since Node raises the other one.
+  // The hard limit, too, since Node raises the soft one.
   const limited = ['-c', 'ulimit -n 100 && exec "$@"', 'sh', process.execPath, '-e', program, options]
   fingerprints.add(execFileSync('sh', limited, { encoding: 'utf8', env: plainEnvironment() }).trim())
   expect(fingerprints.size).toBe(1)
@@ -541,7 +541,7 @@ test('paths that the repository or the user excludes everywhere do not count', a
   mkdirSync(join(home, '.config/git'), { recursive: true })
   writeFileSync(join(home, '.config/git/ignore'), '*.everywhere\n')
   expect(fingerprint()).toBe(before)
-  // The repository's own setting is nearer.
+  // The repository's own setting comes before the user's.
   checkout.git('config', 'core.excludesFile', join(home, 'none'))
   expect(fingerprint()).not.toBe(before)
 })
@@ -556,7 +556,7 @@ test('a partial clone without an ignore file that it leaves out counts without i
   checkout.git('clone', '--quiet', '--filter=blob:none', '--no-checkout', url, '.')
   checkout.git('sparse-checkout', 'set', '--no-cone', '/src', '/Cargo.toml', '/Cargo.lock', '/.gitignore')
   checkout.git('checkout', '--quiet', 'main')
-  // Without a directory, its rules are no matter.
+  // The rules of a directory that does not exist do not count.
   const quiet = listener()
   expect((await checkout.run({ onEvent: quiet.onEvent })).prints).toBe('one -')
   expect(only(quiet.events, 'warning')).toEqual([])
@@ -573,7 +573,7 @@ test('a partial clone without an ignore file that it leaves out counts without i
   expect(await checkout.fingerprint()).not.toBe(without)
 })
 
-test('ignore rules count as they are now: what a changed .gitignore takes in or leaves out', async () => {
+test('a change of .gitignore takes files in and leaves files out', async () => {
   const checkout = new Checkout({ ...HELLO, '.gitignore': '/target\n*.log\n' })
   checkout.write('a.log', 'a')
   checkout.write('deep/b.txt', 'b')
@@ -632,7 +632,7 @@ test('a repository whose git directory is elsewhere, or behind a link, works lik
   await eachChanges(checkout, [() => checkout.commit('next')])
 })
 
-test('in the middle of a merge, files with conflicts count by what is on disk', async () => {
+test('in the middle of a merge, files with conflicts count by their content on disk', async () => {
   const checkout = new Checkout({ ...HELLO, 'notes.txt': 'a' })
   checkout.git('checkout', '--quiet', '-b', 'other')
   checkout.write('notes.txt', 'b')

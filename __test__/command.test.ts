@@ -1,4 +1,4 @@
-// Every command of `dev-bin`, its options and its exit statuses, in processes of their own and against a real cache.
+// The commands of `dev-bin`, with their options and exit statuses, in processes of their own and with a real cache.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import {
@@ -38,14 +38,14 @@ function hours(count: number): number {
 
 for (const runtime of RUNTIMES) {
   class Place extends Checkout {
-    /** `dev-bin` with this place's cache, in its checkout. */
+    /** Runs `dev-bin` with this place's cache, in its checkout. */
     devBin(args: string[], { cwd = this.repo, env = {} }: { cwd?: string; env?: Record<string, string> } = {}) {
       return devBin(runtime, args, { cwd, env: { ...this.environment(), DEV_BIN_CACHE_DIR: this.cacheDir, ...env } })
     }
   }
 
   describe(`in ${runtime}, get`, () => {
-    test('prints the path alone, and its progress elsewhere', async () => {
+    test('prints only the path to stdout, and its progress to stderr', async () => {
       const place = new Place()
       const cold = await place.devBin(['get', '-p', 'hello'])
       expect(cold).toMatchObject({ status: 0 })
@@ -143,7 +143,7 @@ for (const runtime of RUNTIMES) {
       const [, building] = again.stdout.split('\n').map((line) => line && JSON.parse(line))
       expect(building).toMatchObject({ type: 'building', expectedMs: lines.at(-2).buildMs })
 
-      // Another profile takes another time, and nobody knows which.
+      // The duration of a build with another profile is not known.
       const other = await place.devBin(['get', '-p', 'hello', '--json', '--profile', 'dev'])
       expect(JSON.parse(other.stdout.split('\n')[1] as string)).toEqual({
         type: 'building',
@@ -161,7 +161,7 @@ for (const runtime of RUNTIMES) {
       })
     })
 
-    test('ends in JSON with --json whatever goes wrong', async () => {
+    test('ends in JSON with --json, whatever goes wrong', async () => {
       const where = { cwd: temporaryDirectory() }
       const wrong: [string[], string, string][] = [
         [['--json'], 'NOT_A_CHECKOUT', '--repo DIR'],
@@ -194,7 +194,7 @@ for (const runtime of RUNTIMES) {
       expect(lost.stderr).toContain('--repo DIR')
     })
 
-    test('fails with 1, the code, and the hint, and says the compiler’s words once', async () => {
+    test('fails with 1, the code, and the hint, and has the errors of the compiler once', async () => {
       const place = new Place()
       place.write('src/main.rs', 'fn main() { let count: u32 = "three"; }\n')
       const { status, stdout, stderr } = await place.devBin(['get', '-p', 'hello'])
@@ -227,7 +227,7 @@ for (const runtime of RUNTIMES) {
   })
 
   describe(`in ${runtime}, why`, () => {
-    test('tells a hit from a miss, and what made it one, and builds nothing', async () => {
+    test('says if it is a hit or a miss, and why, and builds nothing', async () => {
       const place = new Place()
       const why = ['why', '-p', 'hello', '--scope', 'tree']
       const first = await place.devBin([...why])
@@ -257,7 +257,7 @@ for (const runtime of RUNTIMES) {
   })
 
   describe(`in ${runtime}, list, prune and verify`, () => {
-    test('show what is there, remove what is old, and find what is damaged', async () => {
+    test('show the entries, remove old ones, and find damaged ones', async () => {
       const place = new Place()
       const empty = await place.devBin(['list'])
       expect(empty).toEqual({ status: 0, stdout: '', stderr: 'The cache is empty.\n' })
@@ -344,7 +344,7 @@ for (const runtime of RUNTIMES) {
     })
   })
 
-  describe(`in ${runtime}, what is wrong with a command line ends with 2:`, () => {
+  describe(`in ${runtime}, a mistake in a command line ends with 2:`, () => {
     const wrong: [string[], string][] = [
       [[], 'there is no command'],
       [['got'], 'there is no command `got`; there are get, run, '],
@@ -365,7 +365,7 @@ for (const runtime of RUNTIMES) {
         const { status, stdout, stderr } = await devBin(runtime, args)
         expect([status, stdout]).toEqual([2, ''])
         expect(stderr).toContain(words)
-        expect(stderr).toContain('--help` shows what there is')
+        expect(stderr).toContain('--help` lists the options')
         expect(stderr).not.toContain('    at ')
       })
     }
@@ -380,7 +380,7 @@ for (const runtime of RUNTIMES) {
     for (const words of [...COMMANDS, 'Exit status', 'DEV_BIN_CACHE_DIR', 'DEV_BIN_MAX_SIZE', 'NO_COLOR']) {
       expect(help.stdout).toContain(words)
     }
-    // Among other flags, and in a line that is wrong elsewhere; not as the value of an option.
+    // `--help` works among other flags and in a line with a mistake, but not as the value of an option.
     for (const args of [
       ['get', '-qh'],
       ['prune', '-nh'],
@@ -401,7 +401,7 @@ for (const runtime of RUNTIMES) {
   })
 }
 
-test('colours are for terminals whose user wants them', async () => {
+test('only a terminal gets colours, unless NO_COLOR or TERM forbids them', async () => {
   const inTerminal = (env: Record<string, string>) => {
     const line = `${process.execPath} ${COMMAND} frob`
     return Bun.spawnSync(['script', '-qec', line, '/dev/null'], {
@@ -424,7 +424,7 @@ for (const runtime of RUNTIMES) {
     expect([gone.stdout.toString(), gone.stderr.toString()]).toEqual(['141\n', ''])
   })
 
-  test.skipIf(!existsSync('/dev/full'))(`in ${runtime}, standard output that is full is told in one line`, async () => {
+  test.skipIf(!existsSync('/dev/full'))(`in ${runtime}, a full standard output is an error of one line`, async () => {
     const place = new Checkout()
     await place.get()
     const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir }
@@ -438,13 +438,13 @@ for (const runtime of RUNTIMES) {
       'verify',
     ]) {
       const child = Bun.spawnSync(['sh', '-c', `${program} ${args} > /dev/full`], { cwd: place.repo, env })
-      const told = child.stderr.toString()
-      expect([args, child.exitCode, told.trimEnd().split('\n').length]).toEqual([args, 1, 1])
-      expect(told).toStartWith('error: standard output cannot be written: ')
+      const printed = child.stderr.toString()
+      expect([args, child.exitCode, printed.trimEnd().split('\n').length]).toEqual([args, 1, 1])
+      expect(printed).toStartWith('error: standard output cannot be written: ')
     }
   })
 
-  test(`in ${runtime}, HOME that is no place is an error`, async () => {
+  test(`in ${runtime}, a HOME that is no absolute directory is an error`, async () => {
     for (const [home, words] of [
       ['relative', '`relative`, which is not absolute'],
       ['', 'HOME is empty'],
@@ -490,7 +490,7 @@ for (const runtime of RUNTIMES) {
     ])
   })
 
-  test(`in ${runtime}, limits in variables that mean nothing stop those who prune alone`, async () => {
+  test(`in ${runtime}, invalid limits in variables are an error for prune alone`, async () => {
     const place = new Checkout()
     const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, DEV_BIN_MAX_SIZE: 'big' }
     const where = { cwd: place.repo, env }
@@ -502,7 +502,7 @@ for (const runtime of RUNTIMES) {
   })
 }
 
-test('the package has it as its program, and npm start leads to it', async () => {
+test('the package has dev-bin as its program, and npm start runs it', async () => {
   const { bin, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   expect(join(root, bin['dev-bin'])).toBe(COMMAND)
   expect(files).toContain('cli')

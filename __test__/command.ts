@@ -1,4 +1,4 @@
-// The command line in a process of its own, in Bun and in Node.
+// Runs the command line in a process of its own, in Bun and in Node.
 
 import { join } from 'node:path'
 import type { Runtime } from './program.js'
@@ -13,7 +13,7 @@ export interface Ended {
   stderr: string
 }
 
-/** Starts `dev-bin` with what a shell would have split already. */
+/** Starts `dev-bin` with these arguments, without a shell. */
 export function start(runtime: Runtime, args: string[], { cwd = '/', env = {} }: Where = {}) {
   return Bun.spawn([EXECUTABLES[runtime], COMMAND, ...args], {
     cwd,
@@ -24,7 +24,7 @@ export function start(runtime: Runtime, args: string[], { cwd = '/', env = {} }:
   })
 }
 
-/** Runs `dev-bin` to its end: its exit status, or the signal that ended it. */
+/** Runs `dev-bin` to its end. Returns its exit status, or the signal that ended it. */
 export async function devBin(runtime: Runtime, args: string[], where: Where = {}): Promise<Ended> {
   const child = start(runtime, args, where)
   const text = (stream: ReadableStream) => new Response(stream).text()

@@ -1,4 +1,4 @@
-// The completion scripts, loaded by the shells that they are for.
+// The completion scripts, each loaded by its shell.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ setDefaultTimeout(PATIENCE_MS)
 
 const COMMANDS = ['completions', 'get', 'list', 'prune', 'run', 'verify', 'why']
 
-/** A directory with the script for `shell`, and one directory that it can complete. */
+/** Makes a directory with the script for `shell`, and with one directory that it can complete. */
 async function prepared(shell: string): Promise<{ directory: string; script: string }> {
   const directory = temporaryDirectory()
   for (const name of ['checkouts', 'my work', 'star*']) mkdirSync(join(directory, name))
@@ -23,7 +23,7 @@ async function prepared(shell: string): Promise<{ directory: string; script: str
   return { directory, script }
 }
 
-/** What a shell offers for command lines whose last word is being typed; sorted. */
+/** Returns the sorted offers of a shell for a command line whose last word is being typed. */
 type Offer = (...words: string[]) => string[]
 
 function expectations(offer: Offer): void {
@@ -38,7 +38,7 @@ function expectations(offer: Offer): void {
   expect(offer('get', '--repo', 'chec').map((word) => word.replace(/\/$/, ''))).toEqual(['checkouts'])
   expect(offer('completions', 'z')).toEqual(['zsh'])
   expect(offer('completions', 'bash', '').filter((word) => !word.startsWith('-'))).toEqual([])
-  // Names of crates that are names of commands.
+  // A crate may have the name of a command.
   expect(offer('get', '-p', 'list', '--js')).toEqual(['--json'])
   expect(offer('get', '-p', 'prune', '--max')).toEqual([])
   expect(offer('get', '--repo', 'sta').map((word) => word.replace(/\/$/, '').replace('\\', ''))).toEqual(['star*'])
@@ -88,7 +88,7 @@ describe('completions load and complete in', () => {
 
   test.skipIf(missing('zsh'))('zsh', async () => {
     const { directory, script } = await prepared('zsh')
-    // The completion system works in a terminal alone. What would be inserted is told instead.
+    // The completion system works only in a terminal. So this prints what it would insert.
     const inner = `PS1=; unsetopt auto_list auto_menu list_beep; LISTMAX=1000; autoload -Uz compinit; compinit -u -d ${join(directory, 'dump')}
       zstyle ':completion:*' verbose no
       source ${script}

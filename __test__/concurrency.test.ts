@@ -1,4 +1,4 @@
-// Several callers at once, and files that change while something is built from them.
+// Several callers at once, and files that change during a build.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
@@ -42,7 +42,7 @@ describe('two calls at once in one process', () => {
       ['built', 'gateway -'],
       ['built', 'supervisor -'],
     ])
-    // cargo says nothing of a wait that is over within its first look, so the order of the builds is looked at too.
+    // cargo does not report a short wait, so the test also checks the order of the builds.
     const steps = events.filter(({ type }) => type === 'building' || type === 'built')
     expect(steps.map(({ type }) => type)).toEqual(['building', 'built', 'building', 'built'])
     expect(waitingOn(events)).toEqual(['checkout'])
@@ -115,7 +115,7 @@ describe('several processes', () => {
   const start = (checkout: Checkout, count: number) =>
     Array.from({ length: count }, (_, index) => new Program(RUNTIMES[index % 2] as Runtime, checkout.options()))
 
-  test('that ask for the same binary at once run cargo once; the others say whom they wait for, and hit', async () => {
+  test('that ask for the same binary at once run cargo once; the others report the process that they wait for, and hit', async () => {
     const checkout = new GatedCheckout()
     const programs = start(checkout, 16)
     await checkout.gate.reached()
@@ -135,9 +135,9 @@ describe('several processes', () => {
     for (const waiter of programs.filter((program) => program !== builder)) {
       expect(waiter.only('resolved')[0]?.binary.outcome).toBe('cached')
       expect(waiter.only('hit')).toHaveLength(1)
-      const told = waiter.only('waiting').filter(({ pid }) => pid !== undefined)
-      expect(told.map(({ on, pid }) => [on, pid])).toEqual([['entry', builder.pid]])
-      expect(Math.abs((told[0]?.since ?? 0) - Date.now())).toBeLessThan(PATIENCE_MS)
+      const waits = waiter.only('waiting').filter(({ pid }) => pid !== undefined)
+      expect(waits.map(({ on, pid }) => [on, pid])).toEqual([['entry', builder.pid]])
+      expect(Math.abs((waits[0]?.since ?? 0) - Date.now())).toBeLessThan(PATIENCE_MS)
     }
   })
 
@@ -158,7 +158,8 @@ describe('several processes', () => {
   test('agree on the fingerprint while another one has cargo make its target directory', async () => {
     const checkout = new Checkout()
     const before = await fingerprint(checkout.options())
-    // As cargo makes it: under a name that nothing ignores, renamed when the tag is written.
+    // cargo makes its target directory under another name, which nothing ignores, and renames it once the tag is
+    // written.
     checkout.write('targetX7fA2k/CACHEDIR.TAG', '')
     expect(await fingerprint(checkout.options())).toBe(before)
     checkout.write(
@@ -166,7 +167,7 @@ describe('several processes', () => {
       'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.\n',
     )
     expect(await fingerprint(checkout.options())).toBe(before)
-    // A file of this name that marks no cache is an input like any other, and hides none.
+    // A file of this name that marks no cache is an input like any other, and hides no other input.
     checkout.write('targetX7fA2k/CACHEDIR.TAG', 'not a tag')
     expect(await fingerprint(checkout.options())).not.toBe(before)
   })
@@ -196,7 +197,7 @@ describe('several processes', () => {
     builder.process.kill('SIGKILL')
     expect(await builder.ended()).toBe('SIGKILL')
     await until(() => waiters.some((waiter) => waiter.only('building').length > 0), 'a waiter takes over')
-    // Neither the cargo that outlived its process nor the new one gets past the build script before this.
+    // Both the old cargo, which outlived its process, and the new one wait in the build script until here.
     checkout.gate.open()
     expect(await Promise.all(waiters.map((waiter) => waiter.ended()))).toEqual([0, 0, 0, 0])
     expect(waiters.flatMap((waiter) => waiter.only('building'))).toHaveLength(1)
@@ -231,7 +232,7 @@ describe('several processes', () => {
 })
 
 describe('a process that is killed', () => {
-  /** The same numbers in every run, so that a failure can be had again. */
+  /** Returns the same numbers in every run, so that a failure can be repeated. */
   function* seeded(seed: number): Generator<number, never> {
     let state = seed
     while (true) {
@@ -243,7 +244,7 @@ describe('a process that is killed', () => {
   test('at any moment of build and publication leaves a cache that the next call can use', async () => {
     const checkout = new Checkout()
     const random = seeded(6)
-    // How long a call takes changes with whatever else the machine does, so it is learned anew from each that ends itself.
+    // The duration of a call depends on the load of the machine. So each call that ends by itself sets it anew.
     let length = Number.POSITIVE_INFINITY
     let killed = 0
     for (let round = 0; killed <= 10 || round < 25; round++) {
@@ -263,12 +264,12 @@ describe('a process that is killed', () => {
     expect(killed).toBeGreaterThan(10)
   })
 
-  // Every call that changes the cache, each of them the last thing that the process does. cargo is not traced.
+  // The process is killed at each system call that changes the cache. cargo is not traced.
   const CALLS =
     'fchmod,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,copy_file_range'
   test.skipIf(!canTrace)('at each system call of publication leaves a cache that the next call can use', async () => {
     const checkout = new Checkout()
-    // In a process that ends, since what is left to do after a call writes into the cache.
+    // The process must end, since a call writes to the cache after its answer.
     expect(await new Program('bun', checkout.options()).ended()).toBe(0)
     // It writes or does not, as time goes by, and would be counted.
     rmSync(join(checkout.cacheDir, 'stat-cache'), { recursive: true, force: true })
@@ -305,7 +306,7 @@ describe('a process that is killed', () => {
 })
 
 describe('during a build', () => {
-  test('an edit that the build may or may not have seen: what comes back is of the final content', async () => {
+  test('an edit that the build may or may not have seen: the binary has the final content', async () => {
     const checkout = new GatedCheckout()
     const { events, onEvent } = listener()
     const call = checkout.run({ onEvent })
@@ -336,7 +337,7 @@ describe('during a build', () => {
     expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'two -' })
   })
 
-  test('an edit that is taken back before the build ends: the binary is of what is there', async () => {
+  test('an edit that is reverted before the build ends: the binary has the content on disk', async () => {
     const checkout = new LinkGatedCheckout()
     const script = new Gate(checkout.directory, 'script')
     checkout.write('build.rs', script.buildScript())
@@ -364,7 +365,7 @@ describe('during a build', () => {
     checkout.linking.open()
     expect(await call).toMatchObject({ outcome: 'built', prints: 'one -' })
     expect(only(events, 'published')).toHaveLength(1)
-    // cargo takes the time for an old one, and rustc may have read something else before.
+    // cargo takes the file for an old one, and rustc may have read other content.
     expect(only(events, 'warning').map(({ message }) => message)).toEqual([
       'src/main.rs was written to during the build; building again',
       'cargo takes `hello` for fresh, but src/main.rs was changed after the last build; cleaning it and building again',
@@ -401,7 +402,7 @@ describe('during a build', () => {
     expect(only(events, 'building')).toHaveLength(3)
     expect(only(events, 'published')).toEqual([])
 
-    // As the hint says.
+    // The hint says to do this.
     expect(await checkout.run({ exclude: ['/src/counter.txt'] })).toMatchObject({ outcome: 'built', prints: 'one -' })
   })
 

@@ -1,7 +1,7 @@
-// Sixteen processes that get, run and prune at once. A few seconds here; `npm run crowd` takes a minute.
+// Sixteen processes get, run and prune at once: for a few seconds here, and for a minute by `npm run crowd`.
 //
-// Hours pass quickly: each process has binaries of its own, and makes one look unused for three hours when it has done
-// with it, so that the others may remove it just when it is asked for again.
+// Each process has binaries of its own. When it is done with one, it makes it look unused for three hours, so that the
+// others may remove it at the moment when it is asked for again.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -22,7 +22,7 @@ const MAIN = `fn main() {
 }
 `
 
-/** Gets, runs, keeps running, forgets; tells what it saw. */
+/** Gets and runs binaries, keeps some running, makes others look old, and prints what happened. */
 const GETTER = `
 const { spawn, execFileSync } = require('node:child_process')
 const { utimesSync } = require('node:fs')
@@ -34,7 +34,7 @@ const forget = (path) => {
 }
 const tagged = (tag) => getDevBinary({ ...options, env: { ...options.env, TAG: tag } })
 async function hold(path, tag) {
-  // Used by a process that has run for hours.
+  // A process that has run for hours still uses it.
   const child = spawn(path, ['wait'], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = new Promise((resolve, reject) => { child.on('exit', resolve); child.on('error', reject) })
   const [chunk] = await Promise.race([require('node:events').once(child.stdout, 'data'), ended.then(() => [''])])
@@ -44,7 +44,7 @@ async function hold(path, tag) {
     await new Promise((resolve) => setTimeout(resolve, 20))
     if (!existsSync(path)) throw new Error(path + ' was removed while it ran')
   }
-  // Whoever is told its path now may run it.
+  // A process that gets its path now may run it.
   child.stdin.end('\\n')
   if ((await ended) !== 0) throw new Error('it failed')
   counts.held++
@@ -83,7 +83,7 @@ work().then(() => note(counts), (error) => note(String(error.stack)))
 test(`sixteen processes get, prune and run for ${SECONDS} seconds: every get works, nothing in use goes`, async () => {
   const place = new Checkout()
   place.write('src/main.rs', MAIN)
-  // The first build of all, so that none of the others waits for it.
+  // The first build happens before the processes start, so that none of them waits for it.
   await place.get()
   const options = place.options()
   const names = Array.from({ length: 16 }, (_, index) => `p${index}`)
@@ -102,7 +102,7 @@ test(`sixteen processes get, prune and run for ${SECONDS} seconds: every get wor
   if (process.env.DEV_BIN_CROWD_SECONDS !== undefined) console.log(totals)
   expect(Object.entries(totals).filter(([, count]) => count === 0)).toEqual([])
 
-  // Hours later, the cap holds.
+  // Hours later, the limit holds.
   const cache = { cacheDir: place.cacheDir }
   expect((await list({ ...cache, check: true })).filter(({ damage }) => damage !== undefined)).toEqual([])
   for (const { path } of await list(cache))

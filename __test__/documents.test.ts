@@ -1,4 +1,4 @@
-// The documents: everything in them that can be run is run, and every link leads somewhere.
+// Runs everything in the documents that can be run, and follows every link.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
@@ -14,10 +14,16 @@ setDefaultTimeout(PATIENCE_MS)
 const manifest = JSON.parse(read('package.json'))
 const REPOSITORY = `${manifest.repository.url.replace(/^git\+/, '').replace(/\.git$/, '')}/blob/main/`
 
-/** Languages of blocks, and whether a block of one is run. What is not run needs a registry, an account or another machine. */
+/**
+ * The languages of blocks, and whether a block of each is run. The others need a registry, an account or another
+ * machine.
+ */
 const LANGUAGES: Record<string, boolean> = { sh: true, ts: true, text: false, toml: false }
 
-/** `tools/scripts/setup.mjs` does this before any test is run. `npm run readme` types it in a clone of its own. */
+/**
+ * A block that is not run: `tools/scripts/setup.mjs` does the same before the tests, and `npm run readme` types it in a
+ * clone.
+ */
 const SET_UP = 'npm ci && npm run build\n'
 
 const package_ = (name: string, more = '') =>
@@ -52,7 +58,7 @@ class Project extends Checkout {
     this.write('../programs/launcher', '#!/bin/sh\nexec test -d "$BUN_TMPDIR"\n', 0o755)
   }
 
-  /** Runs a command that must succeed: what it prints. */
+  /** Runs a command that must succeed, and returns what it prints. */
   says(command: string[], cwd: string): string {
     const [program = '', ...args] = command
     const PATH = [this.programs, process.env.PATH].join(delimiter)
@@ -62,7 +68,7 @@ class Project extends Checkout {
     return stdout
   }
 
-  /** Types a block in a shell that stops at the first command that fails: what it prints. */
+  /** Types a block into a shell that stops at the first command that fails. Returns what it prints. */
   type(code: string, cwd = join(this.repo, 'apps', 'gateway')): string {
     return this.says(['bash', '-euo', 'pipefail', '-c', code], cwd)
   }
@@ -117,7 +123,7 @@ describe.skipIf(process.platform === 'win32')('a reader', () => {
   }
 })
 
-test('every block says what language it is in, and so whether it is run', () => {
+test('every block names its language, which decides if it is run', () => {
   const unknown = PAGES.flatMap((page) => blocks(page).map(({ language }) => `${page}: ${language}`))
   expect(unknown.filter((it) => !((it.split(': ')[1] ?? '') in LANGUAGES))).toEqual([])
   const inText = PAGES.flatMap((page) => blocks(page).filter(({ language }) => LANGUAGES[language] === false))
@@ -130,7 +136,7 @@ test('the README has at most 170 lines', () => {
 
 const isExternal = (target: string) => /^[a-z]+:/.test(target)
 
-/** Says what is wrong with a link of `page`, if it leads into this repository. */
+/** Returns the problem of a link of `page`, if it leads into this repository. */
 function problemOf(page: string, target: string): string[] {
   const isOfRepository = target.startsWith(REPOSITORY)
   if (isExternal(target) && !isOfRepository) return []
@@ -148,7 +154,7 @@ describe('links', () => {
     expect(pages.flatMap((page) => links(page).flatMap((target) => problemOf(page, target)))).toEqual([])
   })
 
-  test('are told from those that lead nowhere', () => {
+  test('that lead nowhere are found', () => {
     expect(problemOf('docs/reference.md', '../README.md#example')).toEqual([])
     expect(problemOf('README.md', `${REPOSITORY}docs/what-counts.md#limits`)).toEqual([])
     for (const target of ['missing.md', '#missing', '../README.md#missing', `${REPOSITORY}docs/reference.md#missing`]) {
@@ -170,7 +176,7 @@ describe('links', () => {
       (path) => !path.startsWith('__test__/') && !path.startsWith('tests/') && !path.startsWith('examples/'),
     )
     const named = sources.flatMap((path) => {
-      // Tests have files of their own that are called like pages.
+      // Tests write files that have the names of pages.
       const [text = ''] = read(path).split('#[cfg(test)]')
       const found = text.matchAll(/\bdocs\/[\w-]+\.md(?:#[\w-]+)?/g)
       return [...found].map(([target]) => [path, target] as const)

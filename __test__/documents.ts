@@ -33,7 +33,7 @@ export function blocks(page: string): Block[] {
   return found.map(([, , language = '', code = '']) => ({ language, code }))
 }
 
-/** Returns what a page says outside its blocks. */
+/** Returns the text of a page outside its blocks. */
 export function prose(page: string): string {
   return read(page).replaceAll(/^( *)```.*\n[\s\S]*?^\1```$/gm, '')
 }
@@ -75,7 +75,7 @@ export function table(page: string, heading: string, ...columns: string[]): Reco
   })
 }
 
-/** Returns what stands in backquotes. */
+/** Returns the texts in backquotes. */
 export function quoted(text = ''): string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(([, inner = '']) => inner)
 }

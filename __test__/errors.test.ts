@@ -1,4 +1,4 @@
-// What is said when something is wrong: each code, and the words that help.
+// The errors: each code, its message and its hint.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -32,7 +32,7 @@ setDefaultTimeout(PATIENCE_MS)
 
 const isWindows = process.platform === 'win32'
 
-/** What a call rejects with, known to be an error of this package. */
+/** Returns the error that a call rejects with, which must be one of this package. */
 async function failure(call: Promise<unknown>, code: DevBinaryErrorCode): Promise<DevBinaryError> {
   const error = await rejection(call)
   expect(error).toBeInstanceOf(DevBinaryError)
@@ -60,7 +60,7 @@ const WORKSPACE = {
   '.gitignore': '/target\n',
 }
 
-/** `hello`, with some files other than usual. */
+/** Makes the checkout of `hello` with some other files. */
 function hello(files: Record<string, string> = {}): Checkout {
   const checkout = new Checkout()
   for (const [path, text] of Object.entries(files)) checkout.write(path, text)
@@ -196,7 +196,7 @@ describe('the tools', () => {
     expect(error.hint).toContain(`rustup target add ${target}`)
   })
 
-  test('a target that nobody knows', async () => {
+  test('a target that rustc does not know', async () => {
     const target = 'x86_64-unknown-moon'
     const error = await failure(hello().get({ target, builder: 'cargo' }), 'INVALID_OPTION')
     expect(error.message).toContain(`no target \`${target}\``)
@@ -240,7 +240,7 @@ describe('the tools', () => {
     expect(error.hint).toContain('rustup toolchain install 1.2.3')
   })
 
-  test('a glibc version that cargo alone cannot heed', async () => {
+  test('a glibc version, which only zigbuild can use', async () => {
     const target = `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-unknown-linux-gnu.2.28`
     const error = await failure(hello().get({ target, builder: 'cargo' }), 'INVALID_OPTION')
     expect(error.message).toContain('`target`')
@@ -248,7 +248,7 @@ describe('the tools', () => {
   })
 })
 
-describe('explain tells what a build would end with at once:', () => {
+describe('explain rejects with the error that a build would end with at once:', () => {
   const files = { ...WORKSPACE, 'tools/Cargo.toml': `${WORKSPACE['tools/Cargo.toml']}[features]\nloud = []\n` }
   const MISTAKES: Record<string, [DevBinaryErrorCode, Partial<DevBinaryOptions>, string]> = {
     'a crate': ['UNKNOWN_CRATE', { crate: 'sever' }, 'server'],
@@ -263,12 +263,12 @@ describe('explain tells what a build would end with at once:', () => {
   }
 
   for (const [name, [code, options, meant]] of Object.entries(MISTAKES)) {
-    test(`${name} that there is not, as a build does, and what was meant`, async () => {
+    test(`${name} that does not exist, with the same message and the nearest name`, async () => {
       const checkout = new Checkout(files)
-      const foretold = await failure(explain(checkout.options(options)), code)
-      expect(foretold.message).toContain(`did you mean \`${meant}\`?`)
-      const told = await failure(checkout.get(options), code)
-      expect([foretold.message, foretold.hint]).toEqual([told.message, told.hint])
+      const foreseen = await failure(explain(checkout.options(options)), code)
+      expect(foreseen.message).toContain(`did you mean \`${meant}\`?`)
+      const failed = await failure(checkout.get(options), code)
+      expect([foreseen.message, foreseen.hint]).toEqual([failed.message, failed.hint])
     })
   }
 
@@ -279,7 +279,7 @@ describe('explain tells what a build would end with at once:', () => {
     expect(foretold.message).toBe((await failure(checkout.get({ env }), 'TOOL_NOT_FOUND')).message)
   })
 
-  test('nothing, where cargo does not tell or would take it', async () => {
+  test('none, if cargo does not say or would accept it', async () => {
     const miss = { outcome: 'miss' }
     expect(await explain(hello({ 'Cargo.toml': '[package' }).options())).toMatchObject(miss)
     const configured = hello({ '.cargo/config.toml': '[profile.swift]\ninherits = "release"\n' })
@@ -317,14 +317,14 @@ describe('the build', () => {
     expect(only(events, 'published')).toEqual([])
   })
 
-  test('a warning is no error, and is told', async () => {
+  test('a warning is no error, and is an event', async () => {
     const { events, onEvent } = listener()
     await hello({ 'src/main.rs': 'fn main() {\n    let unused = 1;\n}\n' }).get({ onEvent })
     const [warning] = only(events, 'diagnostic')
     expect(warning).toMatchObject({ level: 'warning', rendered: expect.stringContaining('unused variable') })
   })
 
-  test('what a failing build script said', async () => {
+  test('the output of a failing build script', async () => {
     const script = 'fn main() {\n    eprintln!("libmoon is not installed");\n    std::process::exit(3);\n}\n'
     const error = await failure(hello({ 'build.rs': script }).get(), 'BUILD_FAILED')
     expect(error.message).toContain('failed to run custom build command')
@@ -345,27 +345,27 @@ describe('the build', () => {
 describe.skipIf(isWindows)('an input that cannot be read', () => {
   const NOBODY = 65534
 
-  /** Makes the call as a user who is bound by modes: as this one, or, when this is root, as nobody. */
+  /** Makes the call as a user that modes apply to: as this one, or as the user nobody if this is root. */
   function refused(checkout: Checkout): { code: string; message: string; hint: string } {
     const program = `
       const { fingerprint } = require(${JSON.stringify(entry)})
       const options = JSON.parse(process.argv[1])
-      const told = ({ code, message, hint }) => console.log(JSON.stringify({ code, message, hint }))
-      // The first call loads the addon, which nobody might not be able to read.
+      const print = ({ code, message, hint }) => console.log(JSON.stringify({ code, message, hint }))
+      // The first call loads the addon, which the user nobody may not be able to read.
       fingerprint({ ...options, repo: '/no/such/directory' }).catch(async () => {
         if (process.getuid() === 0) {
           process.setgroups([])
           process.setgid(${NOBODY})
           process.setuid(${NOBODY})
         }
-        await fingerprint(options).then((value) => console.log('no error but', value), told)
+        await fingerprint(options).then((value) => console.log('no error but', value), print)
       })`
     if (process.getuid?.() === 0) {
       const entries = readdirSync(checkout.directory, { recursive: true, encoding: 'utf8' })
       for (const name of ['.', ...entries]) lchownSync(join(checkout.directory, name), NOBODY, NOBODY)
     }
     const options = JSON.stringify(checkout.options())
-    // git's own configuration is looked for at home, where nobody may look.
+    // git looks for its configuration in the home directory, which the user nobody cannot read.
     const env = { ...process.env, HOME: checkout.directory }
     const { stdout, stderr } = spawnSync('node', ['-e', program, options], { cwd: '/', env, encoding: 'utf8' })
     try {
@@ -480,7 +480,7 @@ describe('options', () => {
     })
   }
 
-  test('what was given instead is named, and not another thing', async () => {
+  test('the message names the value that was given', async () => {
     const got = async (value: unknown, option = 'crate') =>
       (await invalid({ ...GOOD, [option]: value }, option)).message.split(', got ')[1]
     expect(await got(null)).toBe('null')
@@ -513,14 +513,14 @@ describe('options', () => {
     for (const bad of ['a\0b', 'a\nb']) await invalid({ ...GOOD, exclude: ['good', bad] }, 'exclude')
   })
 
-  test('variables that no process can have', async () => {
+  test('variables that cannot be passed to a process', async () => {
     for (const env of [{ 'A=B': '1' }, { '': '1' }, { 'A\0': '1' }, { A: '\0' }]) await invalid({ ...GOOD, env }, 'env')
     await invalid({ ...GOOD, env: { PORT: 1 } }, 'env')
     await invalid({ ...GOOD, env: { PORT: null } }, 'env')
     for (const name of ['DEV_BIN_CACHE_DIR', 'HOME']) await invalid({ ...GOOD, env: { [name]: 1 } }, 'env')
   })
 
-  test('a variable is checked in the only reading of it', async () => {
+  test('a variable is read once, and checked then', async () => {
     let readings = 0
     const env = {
       ...process.env,
@@ -622,25 +622,25 @@ describe('an error', () => {
          }
        }
        async function main() {
-         const told = []
+         const errors = []
          for (const call of [getDevBinary, fingerprint]) {
-           for (const options of [{ crate: 'hello', repo: ${JSON.stringify(REPO)} }, { crate: 1 }]) told.push(await caller(call, options))
+           for (const options of [{ crate: 'hello', repo: ${JSON.stringify(REPO)} }, { crate: 1 }]) errors.push(await caller(call, options))
          }
-         console.log(JSON.stringify(told))
+         console.log(JSON.stringify(errors))
        }
        main()`,
     )
-    const told = JSON.parse(execFileSync('node', [program], { encoding: 'utf8' }))
-    expect(told).toHaveLength(4)
-    for (const error of told) {
+    const errors = JSON.parse(execFileSync('node', [program], { encoding: 'utf8' }))
+    expect(errors).toHaveLength(4)
+    for (const error of errors) {
       expect(error).toMatchObject({ name: 'DevBinaryError', ours: true })
       expect(error.stack).toContain('calls-from-node.cjs')
       expect(error.stack).toContain('caller')
     }
-    expect(told[0].code).toBe('NOT_A_CHECKOUT')
-    expect(told[0].message).toEndWith(`\n\nhint: ${told[0].hint}`)
-    expect(told[1]).toMatchObject({ code: 'INVALID_OPTION' })
-    expect(told[1]).not.toHaveProperty('hint')
+    expect(errors[0].code).toBe('NOT_A_CHECKOUT')
+    expect(errors[0].message).toEndWith(`\n\nhint: ${errors[0].hint}`)
+    expect(errors[1]).toMatchObject({ code: 'INVALID_OPTION' })
+    expect(errors[1]).not.toHaveProperty('hint')
   })
 })
 

@@ -1,4 +1,4 @@
-// The examples, each as a copy in a repository of its own and with the programs that it is for: as its readers run it.
+// Runs the examples as readers do: each as a copy in a repository of its own, with the programs that it is for.
 
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
@@ -17,7 +17,7 @@ const PATH = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimit
 class Example extends Checkout {
   readonly home = join(this.directory, 'home')
 
-  /** A copy of what git knows of an example. What it links to is this clone. */
+  /** Copies the files of an example that git knows. Links in it lead to this clone. */
   constructor(name: string, changed: (path: string, text: string) => string = (_, text) => text) {
     const directory = join(root, 'examples', name)
     const listing = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
@@ -28,14 +28,14 @@ class Example extends Checkout {
     mkdirSync(this.home)
   }
 
-  /** Installed by npm, from what is on disk alone. */
+  /** Installs by npm, from files on disk alone. */
   async install(): Promise<void> {
     await this.says(['npm', 'install', '--offline', '--no-package-lock'])
   }
 
   variables(extra: Record<string, string> = {}): Record<string, string> {
     const own = { HOME: this.home, DEV_BIN_CACHE_DIR: this.cacheDir, PATH, RUSTUP_HOME: RUST_HOMES.RUSTUP_HOME }
-    // In some CI turbo keeps back what a task says until it ends.
+    // In some CI systems, turbo keeps the output of a task back until the task ends.
     const quiet = { TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1', TURBO_LOG_ORDER: 'stream' }
     return this.environment({ ...own, ...quiet, MISE_TRUSTED_CONFIG_PATHS: this.repo, ...extra })
   }
@@ -47,7 +47,7 @@ class Example extends Checkout {
     return new Running(command, cwd, this.variables(env))
   }
 
-  /** Runs a command that must succeed: what it says on both streams. */
+  /** Runs a command that must succeed. Returns what it prints on both streams. */
   async says(command: string[], where?: { cwd?: string; env?: Record<string, string> }): Promise<string> {
     const started = this.start(command, where)
     const status = await started.ended()
@@ -55,7 +55,7 @@ class Example extends Checkout {
     return started.said
   }
 
-  /** Has the gateway of the example greet in other words. */
+  /** Changes the greeting of the example's gateway. */
   greet(path: string, words: string): void {
     const source = readFileSync(join(this.repo, path), 'utf8')
     this.write(path, source.replace(/(?<=GREETING: &str = ").*(?=")/, words))
@@ -69,7 +69,7 @@ afterAll(async () => {
   await Promise.all([...running].map((left) => left.ended()))
 })
 
-/** A command, and what it starts, as a shell starts a job: one process group. */
+/** A command in a process group of its own, as a shell starts a job. */
 class Running {
   said = ''
   readonly #process: ChildProcess
@@ -92,7 +92,7 @@ class Running {
     return this.#process.exitCode === null && this.#process.signalCode === null
   }
 
-  /** What Ctrl-C does. turbo passes it on to its tasks, which have groups of their own. */
+  /** Signals the group, as Ctrl-C does. turbo passes the signal on to its tasks, which have groups of their own. */
   interrupt(): void {
     process.kill(-(this.#process.pid ?? 0), 'SIGINT')
   }
@@ -108,26 +108,26 @@ const GREETING = 'hello from the gateway'
 describe.skipIf(process.platform === 'win32')('monorepo', () => {
   const GATEWAY = 'apps/gateway/src/main.rs'
 
-  /** Installed by pnpm, from what is on disk alone. */
+  /** Installs by pnpm, from files on disk alone. */
   async function installed(changed = (_: string, text: string) => text): Promise<Example> {
     const turbo = `"link:${join(root, 'node_modules', 'turbo')}"`
     const example = new Example('monorepo', (path, text) =>
       changed(path, path === 'package.json' ? text.replace(/(?<="turbo": )".*"/, turbo) : text),
     )
-    // It is about the registry's turbo. In CI, pnpm would insist on one.
+    // The lock file names the registry's turbo. In CI, pnpm would insist on the lock file.
     rmSync(join(example.repo, 'pnpm-lock.yaml'))
     await example.says(['pnpm', 'install', '--offline', '--no-frozen-lockfile'])
     return example
   }
 
-  /** Has `pnpm dev` come to where the gateway answers, and ends it: what is said until then. */
+  /** Runs `pnpm dev` until the gateway answers, ends it, and returns what was printed until then. */
   async function develop(example: Example): Promise<string> {
     const started = example.start(['pnpm', 'dev'])
-    const told = () => started.said.includes('the gateway says: ')
-    await until(() => told() || !started.isRunning, 'the gateway answers')
+    const hasAnswered = () => started.said.includes('the gateway says: ')
+    await until(() => hasAnswered() || !started.isRunning, 'the gateway answers')
     if (started.isRunning) started.interrupt()
     await started.ended()
-    if (!told()) throw new Error(started.said)
+    if (!hasAnswered()) throw new Error(started.said)
     if (process.platform === 'linux') expect(await survivors(example.repo)).toEqual([])
     return started.said
   }
@@ -175,7 +175,7 @@ describe.skipIf(process.platform === 'win32')('monorepo', () => {
     expect(output(binary, '--greeting')).toBe('hello again')
   })
 
-  test('a task of turbo is served what a shell is served', async () => {
+  test('a task of turbo gets the same binary as a shell', async () => {
     const example = await installed()
     // No file of the package and nothing that turbo looks at changes with it.
     const env = { RUSTFLAGS: '--cfg from_the_shell' }
@@ -187,7 +187,7 @@ describe.skipIf(process.platform === 'win32')('monorepo', () => {
     }
   })
 
-  // What docs/what-counts.md lists as steering a build, and what says where things are.
+  // The variables that docs/what-counts.md lists, and those that name directories.
   const STEERING = `
     AR ARFLAGS AR_x86_64_unknown_linux_gnu BINDGEN_EXTRA_CLANG_ARGS CARGO_BUILD_RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_HOME
     CARGO_INCREMENTAL CARGO_NET_GIT_FETCH_WITH_CLI CARGO_PROFILE_DEV_DEBUG CARGO_REGISTRIES_OWN_TOKEN CARGO_TARGET_DIR
@@ -213,9 +213,9 @@ describe.skipIf(process.platform === 'win32')('monorepo', () => {
   })
 })
 
-// Neither is installed with this clone: the platforms' packages of just are not all to be had from every registry, which
-// `npm ci` does not forgive, and mise takes 150 MB. Where one is on the PATH, it runs the task; else what it would give to
-// the shell is taken from its file and given to the shell, which leaves untested how it reads the file.
+// just and mise are not installed with this clone: some registries lack platform packages of just, and `npm ci` fails
+// then, and mise takes 150 MB. If one is on the PATH, it runs the task. Otherwise the test gives the task's command to
+// a shell, which does not test how just or mise reads its file.
 const RUNNERS: [name: string, run: string[], byHand: (file: string) => string][] = [
   [
     'just',
@@ -266,7 +266,7 @@ describe.skipIf(process.platform === 'win32')('tauri-sidecar', () => {
     await example.install()
     const { build, bundle } = JSON.parse(readFileSync(join(example.repo, 'src-tauri/tauri.conf.json'), 'utf8'))
     const sidecar = join(example.repo, 'src-tauri', `${bundle.externalBin[0]}-${host}`)
-    // As `tauri dev` and `tauri build` do, which run them in the directory of the package.
+    // `tauri dev` and `tauri build` run these commands in the directory of the package.
     const develop = () =>
       example.says(['sh', '-c', build.beforeDevCommand.script], { env: { TAURI_ENV_DEBUG: 'true' } })
     const package_ = (env = {}) => example.says(['sh', '-c', build.beforeBuildCommand], { env })
@@ -295,7 +295,8 @@ describe.skipIf(process.platform === 'win32')('tauri-sidecar', () => {
   })
 })
 
-// The recipe for these in docs/reference.md has no example of its own. Elsewhere a linker wants to be told that Node has the symbols.
+// The recipe for these in docs/reference.md has no example of its own. On other systems, a linker needs a flag, since only
+// Node has the symbols.
 test.skipIf(process.platform !== 'linux')('a Node-API addon is loaded from where the copy is', async () => {
   const addon = (value: number) => `use std::ffi::{c_int, c_void};
 unsafe extern "C" {

@@ -1,4 +1,4 @@
-// A binary is never older than its sources, not even where cargo goes by times and is fooled.
+// A binary is never older than its sources, even where cargo compares times and is wrong.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -11,14 +11,14 @@ setDefaultTimeout(PATIENCE_MS)
 
 const LONG_AGO = new Date('2001-02-03T04:05:06Z')
 
-/** A call, what the binary prints, and every warning. */
+/** Makes a call. Returns its result, what the binary prints, and all warnings. */
 async function look(checkout: Checkout, options: Partial<DevBinaryOptions> = {}) {
   const { events, onEvent } = listener()
   const { outcome, prints } = await checkout.run({ ...options, onEvent })
   return { outcome, prints, warnings: only(events, 'warning').map(({ message }) => message) }
 }
 
-/** What somebody types in a terminal; the binary in `target`. */
+/** Builds as a user does in a terminal, and returns what the binary in `target` prints. */
 function cargo(checkout: Checkout, env: Record<string, string> = {}): string {
   const options = { cwd: checkout.repo, env: plainEnvironment(env), stdio: 'pipe' } as const
   execFileSync('cargo', ['build', '--release', '--quiet', '--offline'], options)
@@ -46,11 +46,11 @@ function replace(checkout: Checkout, path: string, text: string, how: (from: str
 }
 
 for (const [name, how] of REPLACEMENTS) {
-  test(`a source that is replaced by ${name} is in the binary, and a warning says what cargo took for fresh`, async () => {
+  test(`a source that is replaced by ${name} is in the binary, and a warning names the package that cargo took for fresh`, async () => {
     const checkout = new Checkout()
     await look(checkout)
     replace(checkout, 'src/main.rs', mainPrinting('two'), how)
-    // Were cargo not fooled, this test would show nothing.
+    // If cargo noticed the change, this test would show nothing.
     expect(output(cargo(checkout))).toBe('one -')
     const { outcome, prints, warnings } = await look(checkout)
     expect({ outcome, prints }).toEqual({ outcome: 'built', prints: 'two -' })
@@ -63,7 +63,7 @@ for (const [name, how] of REPLACEMENTS) {
   })
 }
 
-test('what git checks out is in the binary', async () => {
+test('the files that git checks out are in the binary', async () => {
   const checkout = new Checkout()
   checkout.git('checkout', '--quiet', '-b', 'two')
   checkout.write('src/main.rs', mainPrinting('two'))
@@ -130,7 +130,7 @@ test('a build in a terminal is taken as it is when nothing was changed after it'
   }
 })
 
-/** What stands at a path of {@link SEVERAL} at first. */
+/** Returns the first content of a path of {@link SEVERAL}. */
 function textAt(path: string): string {
   return (SEVERAL as Record<string, string>)[path] ?? ''
 }
@@ -144,7 +144,7 @@ for (const [path, prints, printsLast] of [
   test(`an edit of ${path} that keeps its time, with and without a build in a terminal before it, is in the binary`, async () => {
     const checkout = new Checkout(SEVERAL)
     await look(checkout)
-    // With the record of our own build, and without one that vouches for what is in the target directory.
+    // The target directory has the record of our own build once, and once none.
     replace(checkout, path, textAt(path).replace('one', 'two'), inPlace)
     const vouched = await look(checkout)
     expect(vouched).toMatchObject({ outcome: 'built', prints })
@@ -173,7 +173,7 @@ test('an edit that cargo sees does not hide one in the same package that it does
     for (const path of ['src/lib.rs', 'words/a.txt'])
       replace(checkout, path, textAt(path).replace('one', word), inPlace)
     checkout.write('src/main.rs', `${SEVERAL['src/main.rs']}// ${word}\n`)
-    // Once with a record that vouches for the library, and once without.
+    // There is a record of the library's build once, and once there is none.
     if (word === 'six') cargo(checkout)
     expect(await look(checkout)).toMatchObject({ outcome: 'built', prints: `${word} one ${word} - - one` })
   }
@@ -201,7 +201,7 @@ test("a variable that cargo's configuration sets is in the binary: set, changed 
   expect(await look(checkout)).toMatchObject({ outcome: 'built', prints: 'one one one lime lime one' })
   checkout.write('.cargo/config.toml', '')
   expect(await look(checkout)).toMatchObject({ outcome: 'built', prints: 'one one one - - one' })
-  // The caller's own value goes before the configured one.
+  // The caller's own value comes before the configured one.
   configure('mint')
   const env = plainEnvironment({ FLAVOUR: 'plum' })
   expect(await look(checkout, { env })).toMatchObject({ outcome: 'built', prints: 'one one one plum plum one' })
@@ -227,7 +227,7 @@ test('checkouts that share a target directory never get the binary of another on
   }
 })
 
-test('a target directory elsewhere that somebody else used last is not trusted', async () => {
+test('a target directory elsewhere that another program used last is not trusted', async () => {
   const checkout = new Checkout()
   const clone = join(checkout.directory, 'clone')
   checkout.git('clone', '--quiet', checkout.repo, clone)

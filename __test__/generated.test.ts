@@ -1,4 +1,4 @@
-// Build scripts that write into the checkout: what they write is no change during the build, and costs no further one.
+// Build scripts that write into the checkout. Their writes are no change during the build, and cost no further build.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, rmSync, utimesSync } from 'node:fs'
@@ -72,7 +72,7 @@ test('a script writes the same bytes into a package that is compiled after it: o
   }
 })
 
-test('what changed while a cargo in a terminal ran, with an old time, is in the binary', async () => {
+test('a file that changed with an old time while a cargo in a terminal ran is in the binary', async () => {
   const world = new Compared({
     'build.rs': `fn main() {
     println!("cargo::rerun-if-changed=v.txt");
@@ -112,7 +112,8 @@ for (const ignored of [true, false]) {
     })
     for (const scope of SCOPES) {
       world.write('src/main.rs', main(`one ${scope}`))
-      // That it is this script which writes a file that git does not ignore takes three builds to be sure of, once.
+      // If git does not ignore the file, the first call takes three builds until it is certain that the script writes
+      // it.
       const first = scope === 'tree' && !ignored ? 3 : 1
       expect(await world.look({ scope })).toMatchObject({ prints: `one ${scope} true`, builds: first })
       expect(await world.look({ scope })).toMatchObject({ outcome: 'cached', prints: `one ${scope} true` })
@@ -141,7 +142,7 @@ test('a source that is edited while the build script runs is in the binary as it
     ['rerun-if-changed=build.rs', 'schema.txt'],
     ['rerun-if-changed=build.rs', 'src/main.rs'],
   ] as const) {
-    // It waits until the file has been changed, as a slow one would, and has read it before.
+    // The script reads the file, and then waits until it has been changed, as a slow script would.
     const script = `fn main() {
     println!("cargo::${declared}");
     let before = std::fs::read_to_string("${path}").unwrap();

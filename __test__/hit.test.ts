@@ -1,4 +1,4 @@
-// When a build happens and when it does not.
+// Changes that cause a build, and changes that do not.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { chmodSync, lutimesSync, readdirSync, rmSync, symlinkSync, unlinkSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { Checkout, HELLO, listener, mainPrinting, only, PATIENCE_MS, plainEnviro
 
 setDefaultTimeout(PATIENCE_MS)
 
-/** The reason that names these files. */
+/** Returns the reason that names these files. */
 const source = (...paths: [path: string, change: 'added' | 'removed' | 'changed'][]): MissReason => ({
   kind: 'source',
   paths: paths.map(([path, change]) => ({ path, change })),
@@ -20,7 +20,7 @@ function retarget(checkout: Checkout, link: string, target: string): void {
   symlinkSync(target, join(checkout.repo, link))
 }
 
-test('cold, then cached: the same file, and nothing but a hit is told', async () => {
+test('cold, then cached: the same file, and the only event is a hit', async () => {
   const checkout = new Checkout()
   const cold = await checkout.run()
   expect(cold.outcome).toBe('built')
@@ -76,7 +76,7 @@ test('an untracked file that the build reads counts when it comes, changes and g
   expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: 'one', binary: { path: first.binary.path } })
 })
 
-test('a tracked file that is deleted is told as removed, and as added when it is back', async () => {
+test('a tracked file that is deleted is reported as removed, and as added when it is back', async () => {
   const checkout = new Checkout({ ...HELLO, 'README.md': 'read me' })
   const first = await checkout.get()
   rmSync(join(checkout.repo, 'README.md'))
@@ -123,7 +123,7 @@ test('a symbolic link counts by its target, and so does a file that takes its pl
   checkout.commit('link')
   const first = await checkout.run()
   expect(first.prints).toBe('a')
-  // cargo looks at what the link led to, and is none the wiser unless some source is newer.
+  // cargo compares the time of the file that the link leads to, and notices the change only if a source is newer.
   checkout.write('src/main.rs', main)
   retarget(checkout, 'current', 'b.txt')
   const second = await checkout.run()
@@ -140,7 +140,7 @@ test('a symbolic link counts by its target, and so does a file that takes its pl
 })
 
 for (const flag of ['assume-unchanged', 'skip-worktree']) {
-  test(`a file that git is told to take as ${flag} counts by what is on disk`, async () => {
+  test(`a file with the flag ${flag} in the index counts by its content on disk`, async () => {
     const checkout = new Checkout()
     await checkout.get()
     checkout.git('update-index', `--${flag}`, 'src/main.rs')
@@ -171,13 +171,13 @@ test('an edit is the same edit staged or not; a commit of it is another HEAD and
   const committed = await checkout.run()
   expect(committed).toMatchObject({ outcome: 'built', prints: 'two -' })
   expect(committed.binary.reasons).toEqual([{ kind: 'head', repository: '', from, to }])
-  // HEAD by another name is the same commit.
+  // HEAD on another branch is the same commit.
   checkout.git('checkout', '--quiet', '--detach')
   checkout.git('pack-refs', '--all')
   expect((await checkout.get()).outcome).toBe('cached')
 })
 
-test('what is staged and edited again counts by what is on disk', async () => {
+test('a file that is staged and edited again counts by its content on disk', async () => {
   const checkout = new Checkout()
   checkout.write('src/main.rs', mainPrinting('staged'))
   checkout.git('add', '--all')
@@ -228,7 +228,7 @@ test('rewriting a file with the bytes it has does not build', async () => {
 const CACHEDIR_TAG =
   'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.\n'
 
-test('ignored files and directories marked as caches do not count; what is tracked in them does', async () => {
+test('ignored files and directories marked as caches do not count; tracked files in them do', async () => {
   const checkout = new Checkout({ ...HELLO, '.gitignore': '/target\nignored/\n*.log\n' })
   checkout.write('ignored/tracked.txt', 'a')
   checkout.write('cache/tracked.txt', 'a')
@@ -249,7 +249,7 @@ test('ignored files and directories marked as caches do not count; what is track
   seen.add(await checkout.fingerprint())
   checkout.write('cache/tracked.txt', 'b')
   seen.add(await checkout.fingerprint())
-  // Not the signature, so not a cache; and another program's, which cargo goes into.
+  // The first file has no signature, so it marks no cache. The second one is another program's, and cargo enters it.
   checkout.write('cache/CACHEDIR.TAG', CACHEDIR_TAG.replace('8', '9'))
   seen.add(await checkout.fingerprint())
   checkout.write('cache/CACHEDIR.TAG', CACHEDIR_TAG.replace('cargo', 'hand'))
@@ -279,7 +279,7 @@ test('a lock file counts though git ignores it, and one that the build makes is 
   expect(edited.reasons).toEqual([source(['Cargo.lock', 'changed'])])
 })
 
-test('excluded paths do not count: files, directories, tracked ones, but for what is taken back', async () => {
+test('excluded paths do not count: files, directories, tracked ones, except those that a later pattern takes back', async () => {
   const checkout = new Checkout({
     ...HELLO,
     'docs/guide.md': 'a',
@@ -315,7 +315,7 @@ test('an excluded file never builds, and other patterns are other options', asyn
   expect(all.reasons).toEqual([{ kind: 'request', options: ['exclude'] }, source(['README.md', 'added'])])
 })
 
-/** The same numbers in every run, and no two alike for long. */
+/** Returns numbers that are the same in every run. */
 function* numbers(): Generator<number, never> {
   for (let state = 1; ; state = (state * 48271) % 2147483647) yield state
 }
@@ -367,7 +367,7 @@ test('variables that steer cargo or rustc build, say so, and hit when they are b
   }
 })
 
-test('every variable that chooses what is built changes the fingerprint, set, emptied or changed', async () => {
+test('every variable that steers a build changes the fingerprint, set, emptied or changed', async () => {
   const checkout = new Checkout()
   const seen = new Set([await checkout.fingerprint()])
   const names = [
@@ -408,7 +408,7 @@ test('a variable that a crate reads with option_env! counts, unset, empty and se
   ])
 })
 
-test('a variable that a build script declares counts, and what it hands on to env! is in the binary', async () => {
+test('a variable that a build script declares counts, and the value that it passes to env! is in the binary', async () => {
   const checkout = new Checkout({
     ...HELLO,
     'build.rs': `fn main() {
@@ -438,7 +438,7 @@ test('a variable that one branch reads and the other does not counts on the one 
   expect(await checkout.run(tagged('a'))).toMatchObject({ outcome: 'cached', prints: 'one a' })
 })
 
-test("what cargo sets for build scripts alone is the caller's variable to everything else", async () => {
+test("a variable that cargo sets for build scripts alone is the caller's everywhere else", async () => {
   const checkout = new Checkout({
     ...HELLO,
     'src/main.rs': 'fn main() {\n    println!("{}", option_env!("PROFILE").unwrap_or("-"));\n}\n',

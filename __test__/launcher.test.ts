@@ -1,4 +1,4 @@
-// The launcher of examples/openlock, each time as a process of its own: as its users run it.
+// Runs the launcher of examples/openlock as users do, each time in a process of its own.
 
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -19,7 +19,7 @@ const FORK = {
     /(?<=name = "openshell-cli"\nversion = "0.1.0"\n)/,
     'dependencies = [\n "openshell-core",\n]\n',
   ),
-  // As in OpenShell: the protocol, and a version that is asked of git.
+  // As in OpenShell, the build script reads the protocol and asks git for the version.
   'crates/openshell-core/Cargo.toml': '[package]\nname = "openshell-core"\nversion = "0.1.0"\nedition = "2024"\n',
   'crates/openshell-core/build.rs': `use std::{fs, process::Command};
 fn main() {
@@ -56,7 +56,7 @@ interface Launch {
   stderr: string
 }
 
-/** Runs a command to its end, from a directory that has nothing to do with anything. */
+/** Runs a command to its end, in an unrelated directory. */
 async function run(command: string[], env: Record<string, string>): Promise<Launch> {
   const child = Bun.spawn(command, { cwd: '/', env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
   const text = (stream: ReadableStream) => new Response(stream).text()
@@ -64,7 +64,7 @@ async function run(command: string[], env: Record<string, string>): Promise<Laun
   return { exitCode, lines: stdout.split('\n').filter((line) => line !== ''), stderr }
 }
 
-/** A user's home, and launchers that know of no other place. */
+/** A user's home directory, and launchers that know no other place. */
 class Home {
   readonly directory = temporaryDirectory()
   readonly downloads = join(this.directory, '.cache', 'openlock', 'bin', TAG)
@@ -84,7 +84,7 @@ class Home {
     return run([process.execPath, join(launcher, 'main.ts')], this.environment(extra))
   }
 
-  /** As {@link launch}, when it must succeed: the paths of the gateway, of the supervisor and of the CLI. */
+  /** Runs {@link launch}, which must succeed. Returns the paths of the gateway, the supervisor and the CLI. */
   async paths(extra: Record<string, string> = {}) {
     const { exitCode, lines, stderr } = await this.launch(extra)
     const [gateway, supervisor, cli] = lines
@@ -114,7 +114,7 @@ describe('in dev mode', () => {
     expect(output(cold.cli)).toStartWith('cli, protocol one')
     for (const name of ['openshell-gateway', 'openshell-sandbox', 'openshell'])
       expect(count(cold.stderr, `Built ${name} in`)).toBe(1)
-    // cargo would wait for cargo; the launcher's calls take turns instead.
+    // The launcher's calls take turns, so that no cargo waits for another cargo.
     expect(cold.stderr).not.toContain('another cargo')
 
     const warm = await home.paths()
@@ -201,7 +201,7 @@ describe('in dev mode', () => {
     expect(count(stderr, 'Built openshell in')).toBe(1)
   })
 
-  test('OPENLOCK_REBUILD=1 builds what is there, and only then', async () => {
+  test('only OPENLOCK_REBUILD=1 builds binaries that are in the cache', async () => {
     const { home } = start()
     const first = await home.paths()
     const rebuilt = await home.paths({ OPENLOCK_REBUILD: '1' })
@@ -228,7 +228,7 @@ describe('in dev mode', () => {
     expect(stderr).toContain('-unknown-linux-gnu')
   })
 
-  test('what is wrong with the fork is said', async () => {
+  test('a problem of the fork is reported', async () => {
     const { fork, home } = start()
     fork.write('crates/openshell-sandbox/src/main.rs', 'fn main() { let count: u32 = "three"; }\n')
     const { exitCode, lines, stderr } = await home.launch()
@@ -243,7 +243,7 @@ describe('in dev mode', () => {
 
 // The release has binaries for Linux and macOS.
 describe.skipIf(process.platform === 'win32')('in production', () => {
-  /** What the release server answers, by asset; the addresses that it was asked for. */
+  /** The answers of the release server, by asset, and the addresses that it was asked for. */
   let answers: (path: string) => Response | Promise<Response>
   let asked: string[]
   let server: ReturnType<typeof Bun.serve>
@@ -255,7 +255,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
   const SUPERVISOR = `openshell-sandbox-${arch}-unknown-linux-gnu`
   const CLI = `openshell-${host}`
 
-  /** As `tar -czf` makes it of an executable of that name. */
+  /** Returns an archive as `tar -czf` makes it of an executable of that name. */
   async function archive(
     name: string,
     text = `#!/bin/sh\necho ${name} of the release\n`,
@@ -286,7 +286,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
 
   afterEach(() => server.stop(true))
 
-  /** Runs a program that gets the gateway alone, as often and in whatever way `program` says. */
+  /** Runs `program`, which gets only the gateway. */
   async function gateway(program: string): Promise<Launch> {
     const file = join(temporaryDirectory(), 'program.ts')
     const imports = `import { getGatewayBinary } from ${JSON.stringify(join(launcher, 'fork-binaries.ts'))}\n`
@@ -331,7 +331,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
   })
 
   test('two processes at once both get it, and leave one whole file', async () => {
-    // Neither is answered before both have asked.
+    // The server answers only after both have asked.
     const { promise: bothAsked, resolve } = Promise.withResolvers<void>()
     answers = async (path) => {
       if (asked.length === 2) resolve()
@@ -353,7 +353,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
     expect(output(join(home.downloads, GATEWAY))).toBe('openshell-gateway of the release')
   })
 
-  /** The gateway cannot be had: what is said about it; and nothing of it is left. */
+  /** Expects that the gateway cannot be downloaded and that no file is left. Returns the message. */
   async function complaint(): Promise<string> {
     const { exitCode, lines, stderr } = await gateway(ONCE)
     expect({ exitCode, lines }).toEqual({ exitCode: 1, lines: [] })
@@ -362,7 +362,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
     return stderr
   }
 
-  test('an asset that the release does not have: where to look, and what else to do', async () => {
+  test('an asset that the release does not have: the message says where to look, and what else to do', async () => {
     answers = () => new Response('Not Found', { status: 404 })
     const said = await complaint()
     expect(said).toContain(`http://127.0.0.1:${server.port}/${TAG}/${GATEWAY}.tar.gz answers 404`)
@@ -370,7 +370,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
     expect(said).toContain('OPENLOCK_FORK_DIR')
   })
 
-  test('a server in trouble, and none at all: how to do without it', async () => {
+  test('a server that fails, or none: the message says how to do without it', async () => {
     answers = () => new Response(null, { status: 503 })
     const troubled = await complaint()
     expect(troubled).toContain('.tar.gz answers 503')
@@ -394,7 +394,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
     expect(output(join(home.downloads, GATEWAY))).toBe('whole')
   })
 
-  test('an archive of something else, and what is no archive', async () => {
+  test('an archive of another file, or a file that is no archive', async () => {
     const other = await archive('README')
     answers = () => new Response(other)
     expect(await complaint()).toContain('it holds README, and no openshell-gateway')
@@ -412,7 +412,7 @@ describe.skipIf(process.platform === 'win32')('in production', () => {
   test('the addon is not loaded', async () => {
     const broken = { NAPI_RS_NATIVE_LIBRARY_PATH: '/no/such/addon.node' }
     expect(await home.launch(broken)).toMatchObject({ exitCode: 0 })
-    // What makes that an observation: the same variable ends dev mode.
+    // The same variable makes dev mode fail, which shows that it would work here, too.
     const fork = new Checkout(FORK)
     const dev = await home.launch({ ...broken, OPENLOCK_FORK_DIR: fork.repo })
     expect(dev.exitCode).not.toBe(0)

@@ -1,4 +1,4 @@
-// Binaries that need files of the build when they run: shared libraries, and what they read in `OUT_DIR`.
+// Binaries that need files of the build when they run: shared libraries, and files in `OUT_DIR`.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -10,7 +10,7 @@ import { Checkout, HELLO, listener, lockFile, only, output, PATIENCE_MS, UNOBSER
 
 setDefaultTimeout(PATIENCE_MS)
 
-/** Only Linux has libraries that can be published; every machine with Rust has a linker behind `cc`. */
+/** Only on Linux can libraries be published. Every machine with Rust has a linker behind `cc`. */
 const onLinux = test.skipIf(process.platform !== 'linux')
 
 /** A workspace whose crate is a library of its own, linked like the standard library. */
@@ -127,7 +127,7 @@ for (const [what, paths, link] of [
 ] as const) {
   onLinux(`libraries that need each other find each other by ${what}`, async () => {
     const steps = BOTH.map((step) => step.replace('PATHS', paths))
-    // The first of them is linked with what is not there yet, so that nothing is asked of it.
+    // The first one is linked with a library that does not exist yet, so no symbol of it is used.
     const files = linked([...steps, argument(link), argument('-Wl,--allow-shlib-undefined')], OTHERS)
     const checkout = new Checkout(files)
     const { path } = await checkout.get()
@@ -230,7 +230,7 @@ for (const [what, files] of [
     const checkout = new Checkout(files)
     const { events, onEvent } = listener()
     expect(await checkout.run({ onEvent })).toMatchObject({ outcome: 'built', prints: '1' })
-    // One build, although what counts was written during it.
+    // There is one build, although an input was written during it.
     expect(only(events, 'building')).toHaveLength(1)
     expect(await checkout.run()).toMatchObject({ outcome: 'cached', prints: '1' })
     checkout.write('word.c', wordOf(2))
@@ -243,7 +243,7 @@ for (const [what, files] of [
   })
 }
 
-test('the path of a generated source that a panic would tell binds nothing', async () => {
+test('the path of a generated source in a panic message is no bond', async () => {
   const main =
     'include!(concat!(env!("OUT_DIR"), "/generated.rs"));\nfn main() { println!("{}", word(std::env::args().count())); }\n'
   const source = 'pub fn word(count: usize) -> i32 { [0, 1][count] }'
@@ -337,7 +337,7 @@ onLinux('a library that a rebuild does not need any more is not left behind', as
   ])
   const checkout = new Checkout(files)
   const name = join(checkout.directory, 'name')
-  // What a build is not seen to read can give another binary under the same fingerprint.
+  // A file that a build is not seen to read can give another binary under the same fingerprint.
   const env = checkout.environment(UNOBSERVED)
   writeFileSync(name, 'first')
   const { path } = await checkout.get({ env })

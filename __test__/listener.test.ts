@@ -1,4 +1,4 @@
-// `onEvent`: the context it runs in, and what becomes of what it throws, returns and promises.
+// `onEvent`: its async context, its errors, and its promises.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { GatedCheckout, Program, RUNTIMES, survivors } from './program.js'
@@ -27,7 +27,7 @@ for (const runtime of RUNTIMES) {
     )
   })
 
-  test(`an async onEvent that rejects ends the call with what it rejects with, in ${runtime}`, async () => {
+  test(`an async onEvent that rejects ends the call with its rejection, in ${runtime}`, async () => {
     const checkout = new GatedCheckout()
     const source = `
       process.on('unhandledRejection', (error) => note(String(error)))

@@ -1,4 +1,4 @@
-// What a user is told when the addon cannot be loaded; the rehearsal of a release shows the same for installed packages.
+// The error when the addon cannot be loaded. The rehearsal of a release checks the same for installed packages.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -61,7 +61,7 @@ for (const runtime of RUNTIMES) {
       expect(stack).toContain('load.js')
     })
 
-    test('of other platforms alone is told from one that is missing', () => {
+    test('of other platforms alone is not the same as one that is missing', () => {
       const installed = new Installed()
       const others = TARGETS.filter((target) => target !== host && target.os === host.os)
       for (const other of others) installed.add(other, '')
@@ -76,7 +76,7 @@ for (const runtime of RUNTIMES) {
       () => {
         const installed = new Installed()
         const other = host.package.replace(/gnu$|musl$/, (abi: string) => (abi === 'gnu' ? 'musl' : 'gnu'))
-        // What the generated loader says when it takes the system for one with the other libc.
+        // The generated loader says this when it takes the system for one with the other libc.
         const program = `throw new Error('no binding', { cause: new Error("Cannot find module '${other}'") })`
         writeFileSync(join(installed.scope, 'dev-bin', 'lib', 'binding.js'), program)
         const broken = installed.call(runtime)
@@ -108,7 +108,7 @@ for (const runtime of RUNTIMES) {
       expect(installed.call(runtime).code).toBe('NOT_A_CHECKOUT')
     })
 
-    test('that must not be used, by what a variable says, is not used', () => {
+    test('that a variable forbids is not used', () => {
       const installed = new Installed()
       installed.add(host, '')
       const platform = join(installed.scope, host.package.slice('@openlock/'.length))
@@ -141,7 +141,7 @@ for (const runtime of RUNTIMES) {
       expect(message).toBe(`${naming}it is not installed; ${hint}`)
     })
 
-    test('that is broken is named by its path, and not said to be missing', () => {
+    test('that is broken is named by its path, and not called missing', () => {
       const installed = new Installed()
       installed.add(host, 'not an addon')
       const { message } = installed.call(runtime)
@@ -160,7 +160,7 @@ for (const runtime of RUNTIMES) {
   })
 }
 
-test('an addon that Node is told not to load is not to be installed again', () => {
+test('an addon that Node may not load gets another hint than to install it again', () => {
   const call = "require(process.argv[1]).fingerprint({ crate: 'hello' }).catch(({ message }) => console.log(message))"
   const said = (...flags: string[]) =>
     execFileSync('node', [...flags, '-e', call, root], {

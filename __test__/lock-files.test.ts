@@ -1,4 +1,4 @@
-// The lock files: what they name is what is installed, from the public registry, on any machine.
+// The lock files: they name packages of the public registry, so that every machine installs the same.
 
 import { describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
@@ -35,7 +35,7 @@ for (const lockFile of ['package-lock.json', join('tools', 'release', 'package-l
   })
 }
 
-// npm 12 runs no others, and bun is no program before its own has run.
+// npm 12 runs no other install scripts, and bun does not run before its own has run.
 test('the packages whose install scripts must run are allowed to, and no others', () => {
   const read = (file: string) => JSON.parse(readFileSync(join(root, file), 'utf8'))
   const locked = Object.entries(read('package-lock.json').packages as Record<string, Locked>)
@@ -44,7 +44,7 @@ test('the packages whose install scripts must run are allowed to, and no others'
   expect(read('package.json').allowScripts).toEqual(Object.fromEntries(names.map((name) => [name, true])))
 })
 
-test.if(process.platform !== 'win32')('a bun whose install script has not run is told, with what to do', () => {
+test.if(process.platform !== 'win32')('a bun whose install script has not run is an error that says what to do', () => {
   const bun = join(temporaryDirectory(), 'bun')
   writeFileSync(bun, '#!/bin/sh\nexit 1\n', { mode: 0o755 })
   const setup = JSON.stringify(pathToFileURL(join(root, 'tools', 'scripts', 'setup.mjs')).href)

@@ -1,4 +1,5 @@
-// Files that cargo's configuration and flags name count, whatever git thinks of them; and which of several targets is built.
+// Files that cargo's configuration and flags name count, tracked or not. Of several configured targets, the host's is
+// built.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -10,7 +11,7 @@ import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, rejection } from './sup
 setDefaultTimeout(PATIENCE_MS)
 
 const unix = process.platform !== 'win32'
-/** Not tracked, and in no package of the workspace: what is in there counts when something names it, and not otherwise. */
+/** A directory that is not tracked and in no package: a file in it counts only if something names it. */
 const IGNORED = { ...HELLO, '.gitignore': '/target\n/named\n' }
 
 interface Naming {
@@ -19,7 +20,7 @@ interface Naming {
   env?: Record<string, string>
   /** Below the checkout's root. */
   file: string
-  /** Others that must be there. */
+  /** Other files that must exist. */
   others?: Record<string, string>
 }
 
@@ -143,7 +144,7 @@ test('a linker that the configuration, a variable or a flag names is a tool', as
   }
 })
 
-test.if(process.platform === 'linux')('why there is a build names the linker script that changed', async () => {
+test.if(process.platform === 'linux')('the reason for a build names the linker script that changed', async () => {
   const checkout = new Checkout({
     '.cargo/config.toml': flags('-Crelocation-model=static', '-Clink-arg=-Wl,link.x'),
     '.gitignore': '/target\n',
@@ -172,7 +173,9 @@ const HOST =
 const SECOND = 's390x-unknown-linux-gnu'
 const THIRD = 'powerpc64-unknown-linux-gnu'
 
-/** A rustc that compiles for the host whatever the target, and says so with `--cfg second`, since no other is installed. */
+/**
+ * A rustc that compiles for the host whatever the target, and says so with `--cfg second`, since no other is installed.
+ */
 function pretending(checkout: Checkout): Record<string, string> {
   const rustc = join(checkout.directory, 'rustc')
   const real = execFileSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8', env: plainEnvironment() }).trim()

@@ -1,4 +1,5 @@
-// What builds are seen to read: it counts, though nothing declares it, and nothing else does. Builds are as they are without.
+// The files that builds are seen to read count, declared or not, and no others do. Watched builds give the same as
+// others.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -10,7 +11,9 @@ import { observes, PATIENCE_MS, rejection, temporaryDirectory, UNOBSERVED } from
 
 setDefaultTimeout(PATIENCE_MS)
 
-/** A build script that declares another file, so that cargo never runs it again for what it reads. */
+/**
+ * Returns a build script that declares another file, so that cargo does not run it again for the files that it reads.
+ */
 const silent = (value: string) => script(value, 'rerun-if-changed=build.rs')
 const shell = (command: string) =>
   `String::from_utf8(std::process::Command::new("sh").args(["-c", ${JSON.stringify(command)}]).output().unwrap().stdout).unwrap().trim()`
@@ -29,7 +32,7 @@ function helped(code: string, files: Record<string, string> = {}, ...flags: stri
   return world
 }
 
-/** What `data/way` leads to, in turns. */
+/** The targets of `data/way`, in turns. */
 const retargeted = ['b', 'a'].map((target) => (world: Compared) => {
   rmSync(join(world.repo, 'data/way'))
   symlinkSync(target, join(world.repo, 'data/way'))
@@ -53,7 +56,7 @@ function library(world: Compared, word: string): void {
 
 interface Read {
   world: () => Compared
-  /** What is done in turns; each changes what the program prints. */
+  /** Changes that are made in turns. Each changes what the program prints. */
   changes: ((world: Compared) => void)[]
 }
 
@@ -319,7 +322,7 @@ const READS: Record<string, Read> = {
   },
 }
 
-describe.if(observes)('what a build script reads without saying so counts:', () => {
+describe.if(observes)('a file that a build script reads without declaring it counts:', () => {
   for (const [what, { world: made, changes }] of Object.entries(READS))
     test(what, async () => {
       const world = made()
@@ -343,7 +346,7 @@ describe.if(observes)('what a build script reads without saying so counts:', () 
     expect(await world.look()).toMatchObject({ outcome: 'built', prints: '2' })
   })
 
-  test('and what it does not read is nothing to it', async () => {
+  test('and a file that it does not read does not count', async () => {
     const world = giving(text('data/one'), {
       'README.md': 'one',
       'src/bin/other.rs': 'fn main() {}\n',
@@ -424,7 +427,7 @@ function compiled(world: Compared, code: string, ...flags: string[]): string {
   return program
 }
 
-describe.if(observes)('a run is opaque, and counts by what it declares, when a program of it', () => {
+describe.if(observes)('a run is opaque, and counts by its declarations, when one of its programs', () => {
   for (const [what, make] of Object.entries(HIDING))
     test(what, async () => {
       const world = giving(shell('"$HIDING"'))
@@ -432,13 +435,13 @@ describe.if(observes)('a run is opaque, and counts by what it declares, when a p
       expect(await world.look()).toMatchObject({ outcome: 'built', prints: '1' })
       const { opaque } = await inputs(world.options({ crate: 'app', env: world.environment(world.env) }))
       expect(opaque.map(({ run }) => run)).toContain('the build script of `app`')
-      // Its package counts whole then, and what is in it is not hidden.
+      // Then the whole package counts, so its own files are not hidden.
       world.write('README.md', 'two')
       expect((await world.look({ scope: 'crate' })).outcome).toBe('built')
     })
 })
 
-describe.if(observes)('a build is as it is when nobody watches:', () => {
+describe.if(observes)('a watched build is like any other:', () => {
   const CURIOUS = {
     'build.rs': silent(
       'std::env::vars().filter(|(name, value)| name == "LD_PRELOAD" || name.starts_with("DEV_BIN") || value.contains("/observer/")).count()',
@@ -517,8 +520,8 @@ int main(void) {
   })
 })
 
-describe('what is known of inputs', () => {
-  test('names who read each, and the runs that hide', async () => {
+describe('the list of inputs', () => {
+  test('names the runs that read each, and the opaque runs', async () => {
     const world = giving(`format!("{}{}", ${text('data/one')}, ${listing('data')})`)
     const options = () => world.options({ crate: 'app', scope: 'crate', env: world.environment() })
     expect(await rejection(inputs(options()))).toMatchObject({ code: 'NOT_BUILT' })
@@ -539,7 +542,7 @@ describe('what is known of inputs', () => {
     if (observes) expect(await explain(options())).toMatchObject({ readBy: { 'data/': ['the build script of `app`'] } })
   })
 
-  test.if(observes)('leaves out what a compiler brings along, by whatever link it is found', async () => {
+  test.if(observes)('leaves out the files of a compiler, by whatever link they are found', async () => {
     const world = giving(text('data/one'))
     const sysroot = execFileSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8' }).trim()
     const link = join(temporaryDirectory(), 'toolchain')
@@ -552,7 +555,7 @@ describe('what is known of inputs', () => {
     expect(files.filter((name) => name.startsWith(link) || name.startsWith(sysroot))).toEqual([])
   })
 
-  test('is all again when builds are watched again', async () => {
+  test('is complete again when builds are watched again', async () => {
     const world = giving(text('data/one'))
     world.env = UNOBSERVED
     await world.look()
@@ -563,7 +566,7 @@ describe('what is known of inputs', () => {
     expect(await world.look()).toMatchObject({ outcome: 'built', prints: '2' })
   })
 
-  test('is less when builds are not watched, by option or by variable', async () => {
+  test('is shorter when builds are not watched, by option or by variable', async () => {
     for (const options of [{ observe: 'off' as const }, { env: UNOBSERVED }]) {
       const world = giving(text('data/one'))
       const asked = { ...options, env: world.environment(options.env) }
@@ -573,7 +576,7 @@ describe('what is known of inputs', () => {
     }
   })
 
-  test('a value that says neither is refused', async () => {
+  test('any other value of the option or the variable is refused', async () => {
     const world = giving(text('data/one'))
     const refused = await rejection(world.get({ crate: 'app', env: world.environment({ DEV_BIN_OBSERVE: 'maybe' }) }))
     expect(refused).toMatchObject({ code: 'INVALID_OPTION' })

@@ -1,17 +1,17 @@
-// Comparing with a clean build: what every binary of this package must be.
+// Compares binaries with a clean build, which each of them must equal.
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { DevBinaryOptions } from '../index.js'
 import { Checkout, listener, only, output, plainEnvironment, temporaryDirectory } from './support.js'
 
-/** A package that prints what its crate root's `text()` gives; no lock file, so that cargo writes one. */
+/** A package that prints the `text()` of its crate root. It has no lock file, so that cargo writes one. */
 export const package_ = (name: string, rest = '') =>
   `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2021"\n${rest}`
 
 export const printing = (expression: string) => `fn main() { print!("{}", ${expression}); }\n`
 
-/** A build script that hands what it reads to the crate, and declares nothing but `declared`. */
+/** A build script that passes the files that it reads to the crate, and declares only `declared`. */
 export const script = (expression: string, ...declared: string[]) => `fn main() {
 ${declared.map((line) => `    println!("cargo::${line}");\n`).join('')}    println!("cargo::rustc-env=READ={}", ${expression});
 }
@@ -37,14 +37,14 @@ export class Compared extends Checkout {
     execFileSync('cargo', args, { cwd: directory, env: plainEnvironment(this.env), stdio: 'pipe' })
   }
 
-  /** What a build in a new target directory prints. */
+  /** Builds in a new target directory, and returns what the binary prints. */
   clean(repo = this.repo): string {
     const target = temporaryDirectory()
     this.cargo(repo, 'build', '--quiet', '--release', '--bin', 'app', '--target-dir', target)
     return output(join(target, 'release', 'app'))
   }
 
-  /** What this package's binary prints, how it came, what was warned of and how often cargo ran. */
+  /** Makes a call. Returns what the binary prints, the outcome, the warnings and how often cargo ran. */
   async look(options: Partial<DevBinaryOptions> = {}) {
     const { events, onEvent } = listener()
     const env = plainEnvironment(this.env)

@@ -1,4 +1,4 @@
-// A call in a process of its own, in Bun and in Node; and builds that stop where a test wants to step in.
+// Makes calls in a process of its own, in Bun and in Node, and stops builds where a test needs it.
 
 import { afterAll } from 'bun:test'
 import { spawnSync } from 'node:child_process'
@@ -12,7 +12,7 @@ export type Runtime = (typeof RUNTIMES)[number]
 
 const EXECUTABLES = { bun: process.execPath, node: 'node' }
 
-/** What a program says: the events of its calls, how each of them ended, and what a test had it say besides. */
+/** The messages of a program: the events of its calls, their results, and messages of the test itself. */
 export type Said =
   | DevBinaryEvent
   | { type: 'resolved'; binary: DevBinary }
@@ -48,7 +48,7 @@ afterAll(async () => {
 
 /**
  * A program that makes calls with `options` of a checkout. Its source knows `get`, `settle`, `say`, `note` and
- * `when(file, act)`; by default it makes one call and says what comes of it.
+ * `when(file, act)`; by default it makes one call and says how it ended.
  */
 export class Program {
   readonly said: Said[] = []
@@ -87,7 +87,7 @@ export class Program {
     return this.said.filter((said): said is Extract<Said, { type: T }> => said.type === type)
   }
 
-  /** Waits until the program has said something of `type`, and fails when it ends without. */
+  /** Waits for a message of `type`. Fails if the program ends without one. */
   async says<T extends Said['type']>(type: T): Promise<Extract<Said, { type: T }>> {
     await until(() => this.only(type).length > 0 || this.process.exitCode !== null, `the program says ${type}`)
     await Promise.race([this.#read, Bun.sleep(0)])
@@ -96,7 +96,7 @@ export class Program {
     return first
   }
 
-  /** Waits for its end: its exit code, or the signal that ended it. */
+  /** Waits for the end of the program. Returns its exit code, or the signal that ended it. */
   async ended(): Promise<number | string> {
     await this.process.exited
     await this.#read
@@ -119,7 +119,7 @@ export class Program {
   }
 }
 
-/** A point of a build that says when it is reached, and is passed when it is opened. Its files are no inputs. */
+/** A gate where builds stop until it is opened. It shows when a build has reached it. Its files are no inputs. */
 export class Gate {
   readonly reachedFile: string
   readonly openFile: string
@@ -129,7 +129,7 @@ export class Gate {
     this.openFile = join(directory, `${name}-open`)
   }
 
-  /** How often builds have come here. */
+  /** Returns how often builds have reached the gate. */
   get times(): number {
     return existsSync(this.reachedFile) ? readFileSync(this.reachedFile, 'utf8').length : 0
   }
@@ -148,7 +148,7 @@ export class Gate {
 fn main() {
     ${before}
     fs::File::options().create(true).append(true).open(${JSON.stringify(this.reachedFile)}).unwrap().write_all(b".").unwrap();
-    // Without its directory it has been forgotten.
+    // A gate whose directory has been removed stops no build.
     while !Path::new(${JSON.stringify(this.openFile)}).exists() && Path::new(${JSON.stringify(this.reachedFile)}).exists() {
         thread::sleep(Duration::from_millis(5));
     }
@@ -200,7 +200,7 @@ export class LinkGatedCheckout extends Checkout {
   }
 }
 
-/** Processes that work in `directory` or were started with it in their command line; not this one. */
+/** Returns the processes that work in `directory` or have it in their command line, except this one. */
 export function processesIn(directory: string): string[] {
   const found: string[] = []
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
@@ -209,13 +209,13 @@ export function processesIn(directory: string): string[] {
       const works = readlinkSync(`/proc/${pid}/cwd`).startsWith(directory)
       if (works || command.includes(directory)) found.push(`${pid} ${command}`)
     } catch {
-      // It has ended meanwhile, or is a zombie.
+      // The process has ended meanwhile, or is a zombie.
     }
   }
   return found
 }
 
-/** What is still alive in `directory` two seconds later, or nothing as soon as nothing is. */
+/** Waits until no process is alive in `directory`, for two seconds at most. Returns those that are left. */
 export async function survivors(directory: string): Promise<string[]> {
   const deadline = Date.now() + 2000
   let alive = processesIn(directory)
@@ -226,7 +226,7 @@ export async function survivors(directory: string): Promise<string[]> {
   return alive
 }
 
-/** What to start a program with so that strace follows its threads and interferes where `args` say. */
+/** Returns the words before a command that have strace follow its threads and interfere as `args` say. */
 export const traced = (...args: string[]) => ['strace', '-f', '-qq', '-e', 'signal=none', ...args]
 
 const [strace = '', ...following] = traced('-o', '/dev/null', 'true')

@@ -1,11 +1,11 @@
-// Which programs a test's children find.
+// Sets the programs that a test's children find.
 
 import { symlinkSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, delimiter, join } from 'node:path'
 import { temporaryDirectory } from './support.js'
 
-/** What cargo needs to build a small program without dependencies. */
+/** The programs that cargo needs to build a small program without dependencies. */
 const TOOLCHAIN = ['rustup', 'cargo', 'rustc', 'cc', 'gcc', 'clang', 'ld', 'ar', 'as', 'sh']
 
 /** A PATH on which `hidden` cannot be found, and everything else that a build needs can. */
@@ -21,7 +21,7 @@ export function pathWithout(...hidden: string[]): string {
   return [links, ...rest].join(delimiter)
 }
 
-/** Where Rust is, said aloud, for children whose home is another one. */
+/** The variables that name Rust's directories, for children with another home directory. */
 export const RUST_HOMES = {
   CARGO_HOME: process.env.CARGO_HOME || join(homedir(), '.cargo'),
   RUSTUP_HOME: process.env.RUSTUP_HOME || join(homedir(), '.rustup'),

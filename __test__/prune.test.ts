@@ -1,4 +1,4 @@
-// What stays in the cache, what goes, and what is told of it.
+// The entries that stay in the cache and those that go, and the reports of both.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -39,7 +39,7 @@ setDefaultTimeout(PATIENCE_MS)
 const isRoot = process.getuid?.() === 0
 
 describe('a cache of a thousand entries', () => {
-  test('holds its cap, counted in blocks on disk, and loses the least recently used', async () => {
+  test('keeps its size, counted in blocks on disk, and loses the least recently used', async () => {
     const cache = new MadeUp()
     // 64 MiB each to look at, which would be 64 GiB, and 16 KiB on disk.
     const paths = Array.from({ length: 1000 }, (_, index) =>
@@ -65,7 +65,7 @@ describe('a cache of a thousand entries', () => {
     expect(readdirSync(cache.cacheDir).filter((name) => /^[0-9a-f]{16}$/.test(name)).length).toBe(pruning.kept)
   })
 
-  test('holds its age', async () => {
+  test('keeps its age', async () => {
     const cache = new MadeUp()
     const paths = Array.from({ length: 1000 }, (_, index) => cache.add(index, { bytes: 1, used: (index + 0.5) * DAY }))
     const { removed, kept } = await cache.prune({ maxAge: '100d' })
@@ -81,7 +81,7 @@ describe('a cache of a thousand entries', () => {
     expect((await cache.prune()).kept).toBe(30)
   })
 
-  test('loses nothing in a dry run, which tells the same', async () => {
+  test('loses nothing in a dry run, which reports the same', async () => {
     const cache = new MadeUp()
     for (let index = 0; index < 100; index++) cache.add(index, { bytes: 10_000, used: (index + 1) * DAY })
     writeFileSync(join(cache.cacheDir, 'tmp', '.tmpOld'), 'x')
@@ -94,15 +94,15 @@ describe('a cache of a thousand entries', () => {
   })
 })
 
-describe('what stays, whatever the limits', () => {
+describe('these stay, whatever the limits are:', () => {
   const NOTHING = { maxSize: 0, maxAge: 0 }
 
-  test('what was used within the last hour', async () => {
+  test('an entry that was used within the last hour', async () => {
     const cache = new Cache()
     const one = await cache.built('one')
     const two = await cache.built('two')
     expect(await cache.prune(NOTHING)).toMatchObject({ removed: [], kept: 2, over: true })
-    // Use is noted once an hour, so what was noted two hours ago may have been used until an hour ago.
+    // A use is recorded once an hour, so an entry with a record of two hours ago may have been used an hour ago.
     unused(one, 1.9 * HOUR)
     expect(await cache.prune(NOTHING)).toMatchObject({ kept: 2 })
     unused(one, 2.1 * HOUR)
@@ -110,7 +110,7 @@ describe('what stays, whatever the limits', () => {
     expect([existsSync(one), existsSync(two)]).toEqual([false, true])
   })
 
-  test('what a hit was served from, though nobody had used it for long', async () => {
+  test('an entry that a hit has just returned, though it was unused for long before', async () => {
     const cache = new Cache()
     const one = await cache.built('one')
     await cache.built('two')
@@ -119,7 +119,7 @@ describe('what stays, whatever the limits', () => {
     expect(await cache.get()).toMatchObject({ outcome: 'cached', path: one })
     expect((await cache.list())[0]).toMatchObject({ path: one })
     expect(await cache.prune(NOTHING)).toMatchObject({ removed: [] })
-    // A second one within the hour notes nothing, where nothing has taken the place of what was built.
+    // A second use within the hour is not recorded if no newer build has superseded the entry.
     const two = await cache.built('two')
     const noted = statSync(`${two}.json`).mtimeMs
     await cache.get()
@@ -163,7 +163,7 @@ describe('what stays, whatever the limits', () => {
     expect(await cache.prune(NOTHING)).toMatchObject({ removed: [], kept: 2 })
     expect((await cache.prune({ all: true })).removed.map(({ entry }) => entry.running)).toEqual([false])
     expect(existsSync(path)).toBe(true)
-    // And what it is found by.
+    // The files by which look-ups find it stay, too.
     const foretold = await cache.prune({ all: true, dryRun: true })
     expect(foretold).toMatchObject({ removed: [], leftovers: 0, kept: 1 })
     cache.write('src/main.rs', reading)
@@ -173,13 +173,13 @@ describe('what stays, whatever the limits', () => {
     expect((await cache.prune({ all: true })).removed.map(({ entry }) => entry.path)).toEqual([path])
   })
 
-  test('what a lock protects: an entry that is being built again', async () => {
+  test('an entry that a lock protects while it is built again', async () => {
     const checkout = new LinkGatedCheckout()
     const options = checkout.options()
     checkout.linking.open()
     const { path } = await checkout.get()
     rmSync(checkout.linking.openFile)
-    // Or cargo would have nothing to do.
+    // Otherwise cargo would have nothing to do.
     rmSync(join(checkout.repo, 'target'), { recursive: true })
     unused(path, 40 * DAY)
     const program = new Program('bun', options, 'settle(get({ rebuild: true }))')
@@ -191,7 +191,7 @@ describe('what stays, whatever the limits', () => {
     await program.ended()
   })
 
-  test('but not for `all`, which spares what runs and what is locked alone', async () => {
+  test('but `all` removes them, except entries that run or are locked', async () => {
     const cache = new Cache()
     await cache.built('one')
     await cache.built('two')
@@ -202,7 +202,7 @@ describe('what stays, whatever the limits', () => {
   })
 })
 
-describe('what its own checkout has left behind', () => {
+describe('an entry that its checkout has superseded', () => {
   const MINUTE = 60_000
   const linux = process.platform === 'linux'
   const CASES: [string, Partial<MadeUpEntry>, PruneOptions, boolean][] = [
@@ -285,7 +285,7 @@ describe('what its own checkout has left behind', () => {
     expect(existsSync(first)).toBe(false)
   })
 
-  test('stays when a caller goes back to it, which is noted each time', async () => {
+  test('stays when a caller goes back to it, which is recorded each time', async () => {
     const cache = new Cache()
     const first = await cache.builtElsewhere('one')
     for (const text of ['two', 'three', 'four']) await cache.builtElsewhere(text)
@@ -319,7 +319,7 @@ describe('leftovers go:', () => {
     const someones = unfinished('0000000000000004', 'key.pem', 40 * DAY)
     const notOurs = unfinished('not-an-entry-dir', 'hello', 40 * DAY)
     const temporary = unfinished('tmp/.tmpDirectory', 'file', 2 * HOUR)
-    // Somebody still builds in it.
+    // A process still builds in it.
     const busy = unfinished('tmp/.tmpBusy', 'file', 2 * HOUR)
     mkdirSync(join(busy, 'deep'))
     for (const old of [join(busy, 'deep'), busy]) age(old, 2 * HOUR)
@@ -367,7 +367,7 @@ describe('leftovers go:', () => {
     expect(await cache.get({ repo: clone })).toMatchObject({ outcome: 'cached', path })
   })
 
-  test('stat caches of checkouts that are gone, and what is no stat cache', async () => {
+  test('stat caches of checkouts that are gone, and files that are no stat cache', async () => {
     const cache = new MadeUp()
     const directory = join(cache.cacheDir, 'stat-cache')
     mkdirSync(directory)
@@ -422,7 +422,7 @@ describe('by itself, the cache is pruned', () => {
       const old = await cache.builtElsewhere('old', 40 * DAY)
       age(stamp(cache), 1.1 * DAY)
       let round = 0
-      // Each waits for a moment only, and leaves the rest to the next.
+      // Each process waits only for a moment, and leaves the rest to the next one.
       await until(async () => {
         cache.write('src/main.rs', mainPrinting(`one ${round++}`))
         const program = new Program(runtime, cache.options())
@@ -438,7 +438,7 @@ describe('by itself, the cache is pruned', () => {
     })
   }
 
-  test('and no process waits for all of it: what one leaves, others do', async () => {
+  test('and no process waits for all of it: the next one goes on', async () => {
     const many = new MadeUp()
     const paths = Array.from({ length: 3000 }, (_, index) => many.add(index, { bytes: 1, used: 40 * DAY }))
     const { cacheDir } = many
@@ -449,7 +449,7 @@ describe('by itself, the cache is pruned', () => {
     const run = await devBin('node', ['run', '-q', '-p', 'hello', '--repo', cache.repo, '--cache-dir', cacheDir])
     expect(run).toMatchObject({ status: 0, stdout: 'one -\n' })
     expect([left() > 0, statSync(many.stamp()).mtimeMs]).toEqual([true, before])
-    // One that lives goes on to the end.
+    // A process that lives prunes to the end.
     cache.write('src/main.rs', mainPrinting('two'))
     await cache.get({ cacheDir })
     await until(() => statSync(many.stamp()).mtimeMs > before, 'the cache is pruned')
@@ -479,7 +479,7 @@ describe('by itself, the cache is pruned', () => {
     }
   })
 
-  test('under a lock that nobody waits for', async () => {
+  test('under a lock, and no build waits for that lock', async () => {
     const cache = new Cache()
     const old = await cache.builtElsewhere('old', 40 * DAY)
     age(stamp(cache), 1.1 * DAY)
@@ -492,7 +492,7 @@ describe('by itself, the cache is pruned', () => {
     const program = new Program('node', cache.options())
     expect(await program.ended()).toBe(0)
     expect(existsSync(old)).toBe(true)
-    // What is asked for by name waits, and can be ended.
+    // A call of `prune` waits, and can be aborted.
     const reason = new Error('enough')
     expect(await rejection(cache.prune({ signal: AbortSignal.timeout(200) }))).toHaveProperty('name', 'TimeoutError')
     const controller = new AbortController()
@@ -565,7 +565,10 @@ describe('equal binaries', () => {
   })
 })
 
-/** A file system that shares blocks between files, mounted at `directory`; says what ends it, or nothing without one. */
+/**
+ * Mounts a file system that shares blocks between files at `directory`. Returns the function that unmounts it, if there
+ * is one.
+ */
 function cloningFileSystem(directory: string): (() => void) | undefined {
   if (!isRoot || Bun.which('mkfs.btrfs') === null) return undefined
   const image = join(directory, 'image')
@@ -601,7 +604,7 @@ test('equal binaries are clones where the file system can, and counted once', as
 })
 
 describe('a list', () => {
-  test('has what is known of each, the last used first', async () => {
+  test('has the facts of each entry, the last used first', async () => {
     const cache = new Cache()
     const began = Date.now()
     const one = await cache.built('one', 5 * HOUR)
@@ -675,7 +678,7 @@ describe('a cache is refused, and says why,', () => {
   })
 })
 
-test('limits are read as people type them, and what is none is named', async () => {
+test('limits are parsed as users type them, and an error names an invalid one', async () => {
   const cache = new MadeUp()
   const refused: [PruneOptions, string, string][] = [
     [{ maxSize: 'big' }, '`maxSize`', '5GiB'],
@@ -694,7 +697,7 @@ test('limits are read as people type them, and what is none is named', async () 
   }
   const checkout = new Checkout()
   expect((await rejection(checkout.get({ maxSize: 'huge' }))).message).toContain('`maxSize`')
-  // A variable that means nothing is no reason not to build, nor not to list.
+  // An invalid variable stops neither a build nor a list.
   const env = { DEV_BIN_MAX_SIZE: 'huge' }
   expect(await list({ cacheDir: cache.cacheDir, env })).toEqual([])
   const { events, onEvent } = listener()
@@ -704,7 +707,7 @@ test('limits are read as people type them, and what is none is named', async () 
   ])
 })
 
-test('the environment of the call decides where no option does', async () => {
+test('variables of the call set the limits that no option sets', async () => {
   const cache = new MadeUp()
   for (let index = 0; index < 10; index++) cache.add(index, { bytes: 1, used: (index + 1) * DAY })
   const env = { DEV_BIN_CACHE_DIR: cache.cacheDir, DEV_BIN_MAX_AGE: '5.5d' }
@@ -721,7 +724,7 @@ test('an aborted prune says so', async () => {
   expect(await rejection(cache.prune({ signal: AbortSignal.abort(reason) }))).toBe(reason)
 })
 
-test('a cache says what it is', async () => {
+test('a cache has a tag that says what it is', async () => {
   const cache = new Cache()
   await cache.built('one')
   expect(readFileSync(join(cache.cacheDir, 'CACHEDIR.TAG'), 'utf8')).toStartWith(
@@ -764,7 +767,7 @@ describe('prune that is killed', () => {
       expect(await cache.run()).toMatchObject({ outcome: 'cached', prints: 'two -' })
       cache.write('src/main.rs', mainPrinting('one'))
       expect((await cache.run()).prints).toBe('one -')
-      // What is half there goes like everything else, an hour later.
+      // An incomplete entry goes an hour later, like other leftovers.
       await cache.prune({ all: true })
       for (const name of readdirSync(cache.cacheDir).filter((name) => /^[0-9a-f]{16}$/.test(name))) {
         const directory = join(cache.cacheDir, name)

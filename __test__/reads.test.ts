@@ -1,4 +1,5 @@
-// What a build reads counts, however it is reached: the binary is that of a clean build after every change to it.
+// Every file that a build reads counts, however it is reached. After each change, the binary equals that of a clean
+// build.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -17,7 +18,7 @@ const LISTING = `{
     names.join(",")
 }`
 
-/** A crate in a git repository of its own, which cargo fetches from what `reference` names there. */
+/** A crate in a git repository of its own, from which cargo fetches what `reference` names. */
 function fetched(world: Compared, files: Record<string, string>, reference = ''): void {
   for (const [path, text] of Object.entries(files)) world.write(`../fetched/${path}`, text)
   const git = (...args: string[]) => world.git('-C', '../fetched', ...args)
@@ -40,7 +41,7 @@ const writing =
   (world, value) =>
     world.write(path, value)
 
-/** How something is read; what is there before the first build, and what changes afterwards. */
+/** A way to read a file: the files before the first build, and the changes after it. */
 const WAYS: [title: string, files: Record<string, string>, edit: Edit, prepare?: (world: Compared) => void][] = [
   [
     'a build script without declarations reads an ignored file that `package.include` takes in',
@@ -264,7 +265,7 @@ for (const [title, reference] of [
   })
 }
 
-test('a crate that cargo builds as a shared library tells what it reads', async () => {
+test('the files that a crate of kind dylib reads count', async () => {
   const world = new Compared({
     'Cargo.toml': package_('app', '[dependencies]\nshared.path = "shared"\n[workspace]\n'),
     'src/main.rs': printing('shared::READ'),
@@ -301,7 +302,7 @@ test('a patch in cargo’s configuration counts when it comes to apply', async (
   }
 })
 
-/** How a checkout reads what lies beside it. */
+/** The ways in which a checkout reads a file beside it. */
 const BESIDE: Record<string, Record<string, string>> = {
   'the code includes it': { 'src/main.rs': printing('include_str!("../../shared/x")') },
   'the code includes it by an absolute path': {
@@ -340,7 +341,7 @@ for (const [title, files] of Object.entries(BESIDE)) {
   })
 }
 
-test('a binary that tells where a neighbour lies is not handed to a clone with another one', async () => {
+test('a binary that contains the path of a neighbour is not served to a clone with another neighbour', async () => {
   const world = new Compared({
     ...BESIDE['a path dependency is there'],
     '../shared/src/lib.rs': 'pub const READ: &str = file!();\n',

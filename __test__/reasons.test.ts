@@ -1,4 +1,4 @@
-// Why something was built: the same answer in the result, in the `miss` event, from `explain` and on the terminal.
+// The reasons for a build: the same in the result, in the `miss` event, from `explain` and on the terminal.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -21,8 +21,7 @@ import {
 setDefaultTimeout(PATIENCE_MS)
 
 /**
- * Every path below a directory with what `lstat` says, but for the time of the last access, and for what a look at the
- * checkout keeps to make the next one quicker.
+ * Returns every path below a directory with its stat identity, except the stat cache, which any call may write.
  */
 function listing(directory: string): string[] {
   const found = readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()
@@ -33,7 +32,7 @@ function listing(directory: string): string[] {
   })
 }
 
-/** Why a call builds: foretold by `explain`, which changes nothing, and told by the call itself, twice. */
+/** Returns the reasons of a call. `explain` must give the same before it and write nothing, and so must the event. */
 async function reasonsOf(checkout: Checkout, options: Partial<DevBinaryOptions> = {}): Promise<MissReason[]> {
   const before = listing(checkout.directory)
   const { events: foretold, onEvent: hear } = listener()
@@ -70,7 +69,7 @@ test('a first build is one, and a hit has no reasons', async () => {
 })
 
 for (const scope of ['tree', 'crate'] as const) {
-  test(`scope ${scope}: files are listed with what happened to them, twenty at most, and counted`, async () => {
+  test(`scope ${scope}: changed files are listed with their change, twenty at most, and counted`, async () => {
     const checkout = new Checkout()
     // A build script that nothing observes may read any file of its package.
     const env = checkout.environment(UNOBSERVED)
@@ -97,7 +96,7 @@ for (const scope of ['tree', 'crate'] as const) {
   })
 }
 
-test('a commit that changes no file is told by both commits', async () => {
+test('a commit that changes no file is reported by both commits', async () => {
   const checkout = new Checkout()
   await checkout.get()
   const from = checkout.git('rev-parse', 'HEAD')
@@ -107,8 +106,7 @@ test('a commit that changes no file is told by both commits', async () => {
 })
 
 /**
- * A toolchain whose rustc is a script, which is what gets updated in place here; `-V` is asked for the reason and by nobody
- * else.
+ * A toolchain whose rustc is a script, so that a test can update it in place. Only the reason asks it for `-V`.
  */
 function installRustc(path: string, version: string): void {
   const sysroot = execFileSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8', env: plainEnvironment() }).trim()
@@ -121,7 +119,7 @@ function installRustc(path: string, version: string): void {
   writeFileSync(path, script, { mode: 0o755 })
 }
 
-test('a toolchain is told by its old and its new version', async () => {
+test('a toolchain is reported by its old and its new version', async () => {
   const checkout = new Checkout()
   const rustc = join(checkout.directory, 'toolchain/bin/rustc')
   const env = plainEnvironment({ RUSTC: rustc })
@@ -133,7 +131,7 @@ test('a toolchain is told by its old and its new version', async () => {
   ])
 })
 
-test('the version of the real toolchain is kept with what it built', async () => {
+test('the manifest keeps the version of the toolchain', async () => {
   const checkout = new Checkout()
   const { path } = await checkout.get()
   const tools = JSON.parse(readFileSync(`${path}.inputs.json`, 'utf8')).tools
@@ -143,7 +141,7 @@ test('the version of the real toolchain is kept with what it built', async () =>
   }
 })
 
-test('variables are told by name, and the cache holds no value of any', async () => {
+test('variables are reported by name, and the cache has no value of any', async () => {
   const checkout = new Checkout()
   const secret = 'swordfish-2718281828'
   checkout.write('build.rs', 'fn main() { println!("cargo::rerun-if-env-changed=PASSWORD"); }\n')
@@ -157,7 +155,7 @@ test('variables are told by name, and the cache holds no value of any', async ()
   expect(holding.map(({ name }) => name)).toEqual([])
 })
 
-test("cargo's configuration is told by file", async () => {
+test("cargo's configuration is reported by file", async () => {
   const checkout = new Checkout()
   checkout.write('.gitignore', '/target\n/.cargo\n')
   await checkout.get()
@@ -168,7 +166,7 @@ test("cargo's configuration is told by file", async () => {
   expect(await reasonsOf(checkout)).toEqual([{ kind: 'cargo-config', files: [above] }])
 })
 
-test('options are told by name', async () => {
+test('options are reported by name', async () => {
   const checkout = new Checkout()
   checkout.write(
     'Cargo.toml',
@@ -257,7 +255,7 @@ describe('the first build in a checkout is compared', () => {
   })
 })
 
-describe('`why` names what binds a binary to another checkout of the same commit', () => {
+describe('`why` names the bonds of a binary to another checkout of the same commit', () => {
   const asks = 'std::env::var("CARGO_MANIFEST_DIR").unwrap()'
   const script = { 'build.rs': `fn main() { println!("cargo::rerun-if-changed={}/build.rs", ${asks}); }\n` }
   const CASES: [string, Record<string, string>, Partial<DevBinaryOptions>, string][] = [
@@ -273,11 +271,11 @@ describe('`why` names what binds a binary to another checkout of the same commit
       checkout.git('worktree', 'add', '--quiet', worktree)
       const bound: MissReason = { kind: 'bound', checkout: checkout.repo, boundBy: [bond] }
       const there = { ...options, repo: worktree }
-      // Whatever else the first one has built since.
+      // The reason stays the same, whatever the first checkout has built since.
       checkout.write('src/main.rs', mainPrinting('two'))
       await checkout.get(options)
       expect(await reasonsOf(checkout, there)).toEqual([bound])
-      // Other reasons are told where it has builds of its own.
+      // A checkout with builds of its own gets other reasons.
       checkout.write('../worktree/src/main.rs', mainPrinting('two'))
       const paths = [{ path: 'src/main.rs', change: 'changed' }]
       expect(await reasonsOf(checkout, there)).toEqual([{ kind: 'source', paths, count: 1 }, bound] as MissReason[])
@@ -298,7 +296,7 @@ describe('`why` names what binds a binary to another checkout of the same commit
   })
 })
 
-test('a build says so when the record of what it read is lost', async () => {
+test('a build says that the record of its reads is lost', async () => {
   const checkout = new Checkout()
   checkout.write('build.rs', 'fn main() { println!("cargo::rerun-if-env-changed=OTHER"); }\n')
   await checkout.get()
@@ -316,7 +314,7 @@ test('a rebuild that was asked for, and an entry that was damaged, say so', asyn
   expect(await reasonsOf(checkout)).toEqual([{ kind: 'corrupt', detail }])
 })
 
-test('several reasons are told together, the most telling first', async () => {
+test('several reasons come together, the most telling first', async () => {
   const checkout = new Checkout()
   await checkout.get()
   checkout.write('src/main.rs', mainPrinting('two'))

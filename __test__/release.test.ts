@@ -1,4 +1,4 @@
-// The gate of a release: what it lets through, and what it stops. The rehearsal (`npm run release:rehearse`) does the rest.
+// The checks of a release. The rehearsal (`npm run release:rehearse`) tests the rest.
 
 import { describe, expect, test } from 'bun:test'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -19,7 +19,7 @@ import { root, temporaryDirectory } from './support.js'
 const host = hostTarget()
 const built = join(addonDirectory, host.addon)
 
-/** An addon for `triple`, as far as a look at its headers goes, with `text` somewhere in it. */
+/** Returns a file with the headers of an addon for `triple`, and with `text` somewhere in it. */
 function addonFor(triple: string, text = ''): Buffer {
   const [cpu, , system] = triple.split('-')
   const bytes = Buffer.alloc(256)
@@ -45,7 +45,9 @@ function problems(triple: string, content: Buffer): string[] {
   return problemsOf(targetOf(triple), file)
 }
 
-/** A directory with what a release has: for each target an addon and the loader, as artifacts are downloaded. */
+/**
+ * Makes a directory with the files of a release: for each target an addon and the loader, as artifacts are downloaded.
+ */
 function release(): string {
   const directory = temporaryDirectory()
   for (const { triple, addon } of TARGETS) {
@@ -65,11 +67,11 @@ describe('an addon', () => {
     })
   }
 
-  test('of everyday shows where it was built, and is not published', () => {
+  test('of `npm run build` contains the path of this machine, and is not published', () => {
     expect(problemsOf(host, built).join('\n')).toContain('holds a path of the machine that built it')
   })
 
-  test('may hold no path of a machine that builds elsewhere', () => {
+  test('may contain no path of the machine that built it', () => {
     const triple = 'x86_64-unknown-linux-gnu'
     for (const path of ['/home/runner/work/a.rs', '/Users/runner/a.rs', 'D:\\a\\dev-bin\\a.rs', '/root/.cargo/a.rs']) {
       expect(problems(triple, addonFor(triple, path)).join()).toContain('holds a path')
@@ -77,7 +79,7 @@ describe('an addon', () => {
     expect(problems(triple, addonFor(triple, 'cargo/registry/src/a.rs /rustc/0123/library/core/src/a.rs'))).toEqual([])
   })
 
-  test('may ask for no later glibc than the oldest that is supported', () => {
+  test('may need no later glibc than the oldest supported one', () => {
     const triple = 'aarch64-unknown-linux-gnu'
     expect(problems(triple, addonFor(triple, 'GLIBC_2.18'))).toEqual(['needs glibc 2.18, and must run on 2.17'])
     expect(highestGlibc('\0GLIBC_2.9\0GLIBC_2.17\0GLIBC_2.2.5\0')).toBe('2.17')
@@ -93,22 +95,22 @@ describe('an addon', () => {
     }
   })
 
-  test.if(process.platform === 'linux')('is told apart by the same numbers that its own headers have', () => {
+  test.if(process.platform === 'linux')('is recognized by the numbers in its headers', () => {
     const flaws = problemsOf(host, built).filter((problem: string) => problem.startsWith('is built for'))
     expect(flaws).toEqual([])
   })
 })
 
 describe('a build', () => {
-  test('that writes no loader does not pass for one that has left an old one there', () => {
+  test('that writes no loader fails, even if an old one is there', () => {
     const directory = temporaryDirectory()
     for (const name of ['binding.js', 'binding.d.ts']) writeFileSync(join(directory, name), 'of another build')
-    // Ends well, and writes nothing.
+    // `--help` succeeds, and writes nothing.
     expect(() => napiBuild(directory, ['--help'], { quiet: true })).toThrow('the build has not written')
     expect(existsSync(join(directory, 'binding.js'))).toBe(false)
   })
 
-  test('for macOS gives the library a name, or it would bear the path of the machine that links it', () => {
+  test('for macOS gives the library a name, or it would contain the path of the machine that links it', () => {
     for (const target of TARGETS) {
       const names = flagsOf(target).filter((flag: string) => flag.includes('-install_name'))
       const expected = `-Clink-arg=-Wl,-install_name,@rpath/${target.addon}`
@@ -118,7 +120,7 @@ describe('a build', () => {
 })
 
 describe('a release', () => {
-  test('is no side effect of an import, nor of a command line that is not understood', () => {
+  test('is no side effect of an import, nor of a wrong command line', () => {
     const publish = join(root, 'tools', 'release', 'publish.mjs')
     const program = `import(${JSON.stringify(pathToFileURL(publish).href)}).then(() => console.log('imported'))`
     expect(execFileSync('node', ['-e', program], { encoding: 'utf8' })).toBe('imported\n')
@@ -133,7 +135,7 @@ describe('a release', () => {
     expect(readFileSync(loader ?? '', 'utf8')).toBe('the loader')
   })
 
-  test('is stopped by an addon that is missing, double, for another platform or of none, and all of it is told', () => {
+  test('is stopped by an addon that is missing, double, for another platform or of no target, and the error names each', () => {
     const directory = release()
     const [missing, twice, wrong] = TARGETS
     if (!missing || !twice || !wrong) throw new Error('there are eight targets')
@@ -142,17 +144,17 @@ describe('a release', () => {
     writeFileSync(join(directory, wrong.triple, wrong.addon), addonFor('x86_64-pc-windows-msvc'))
     writeFileSync(join(directory, 'dev-bin.sunos-x64.node'), '')
     writeFileSync(join(directory, 'binding.js'), 'another loader')
-    let told = ''
+    let message = ''
     try {
       complete(directory)
     } catch (error) {
-      told = (error as Error).message
+      message = (error as Error).message
     }
-    expect(told).toContain(`there are 0 files \`${missing.addon}\``)
-    expect(told).toContain(`there are 2 files \`${twice.addon}\``)
-    expect(told).toContain('is built for win32-x64, not for linux-arm64')
-    expect(told).toContain('dev-bin.sunos-x64.node is of no target')
-    expect(told).toContain('not one and the same')
+    expect(message).toContain(`there are 0 files \`${missing.addon}\``)
+    expect(message).toContain(`there are 2 files \`${twice.addon}\``)
+    expect(message).toContain('is built for win32-x64, not for linux-arm64')
+    expect(message).toContain('dev-bin.sunos-x64.node is of no target')
+    expect(message).toContain('not one and the same')
   })
 
   test('has the tag, the version and the repository that its manifests have', () => {
@@ -160,7 +162,7 @@ describe('a release', () => {
     const repository = manifest.repository.url.slice('git+https://github.com/'.length, -'.git'.length)
     expect(() => assertConsistent(tag, repository)).not.toThrow()
     expect(() => assertConsistent('v999.0.0', repository)).toThrow('package.json has version')
-    expect(() => assertConsistent(tag, 'somebody/fork')).toThrow('this is somebody/fork')
+    expect(() => assertConsistent(tag, 'another/fork')).toThrow('this is another/fork')
   })
 
   test('has one version, wherever it stands', () => {
@@ -191,7 +193,7 @@ describe('a release', () => {
     for (const known of ['11.5.1', '11.5.2', '11.19.1', '12.0.0']) assertTrustedPublishing(known)
   })
 
-  test('reads what npm says of a package in the form of each npm', () => {
+  test('reads the answer about a package in the form of each npm', () => {
     const packed = { filename: 'openlock-dev-bin-1.2.3.tgz' }
     for (const answer of [[packed], { '@openlock/dev-bin': packed }]) expect(theOne(answer)).toEqual(packed)
     for (const answer of ['sha512-abc', ['sha512-abc']]) expect(theOne(answer)).toBe('sha512-abc')
@@ -239,7 +241,7 @@ describe('a release', () => {
     expect(called('v1.2.3-rc.1')).toBe(`${create('v1.2.3-rc.1')} --prerelease`)
   })
 
-  test('has the section of the changelog that is about it', () => {
+  test('has its section of the changelog as notes', () => {
     const changelog =
       '# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n\n### Added\n\n- This\n\n## 1.1.0 - 2026-01-01\n\n- Before\n'
     expect(notesOf('1.2.0', changelog)).toBe('### Added\n\n- This\n')
@@ -253,7 +255,7 @@ describe('a release', () => {
     expect(() => notesOf('1.2.0', later)).toThrow('still lists changes as unreleased')
   })
 
-  test('has its notes once what is unreleased has its heading, as docs/releasing.md says', () => {
+  test('has notes once the unreleased section has its heading, as docs/releasing.md says', () => {
     const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
     const titles = [...changelog.matchAll(/^## (.*)$/gm)].map(([, title]) => title)
     expect(new Set(titles).size).toBe(titles.length)
@@ -287,9 +289,9 @@ test('Node and Bun are asked for in the versions that CI runs', () => {
   expect(manifest.devDependencies.bun).toStartWith(`${oldest}.`)
 })
 
-// What its crates are is in the toolchain; of them, these are never in a library that neither tests nor expands macros,
-// and these are parts of the standard library itself.
-test("the licences are of what Rust's standard library brings", () => {
+// The toolchain has the compiled crates of the standard library. The first list has crates that only tests and macros
+// link, the second one parts of the library itself.
+test("the licences include the crates of Rust's standard library", () => {
   const unlinked = ['getopts', 'proc_macro', 'profiler_builtins', 'rustc_literal_escaper', 'test', 'sysroot']
   const own = ['alloc', 'core', 'panic_abort', 'panic_unwind', 'std', 'std_detect', 'unwind']
   const libraries = execFileSync('rustc', ['--print', 'target-libdir'], { encoding: 'utf8' }).trim()
@@ -303,7 +305,7 @@ test("the licences are of what Rust's standard library brings", () => {
   expect(crates.filter((name) => !names.includes(name))).toEqual([])
 })
 
-test('the licences are of what is linked, and of nothing that only builds it', () => {
+test('the licences are those of linked crates, and of none that only builds them', () => {
   const licences = licencesOf(host.triple)
   const listed = licences.split('\n').filter((line) => line.startsWith('- '))
   const names = listed.map((line) => line.split(' ')[1])

@@ -1,5 +1,4 @@
-// `dev-bin run`: whatever can be told of a process from outside, and whatever it can tell of itself, is as if the binary had
-// been started without it.
+// `dev-bin run`: the process looks, from outside and from inside, as if the binary had been started without it.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +10,7 @@ import { Checkout, HELLO, PATIENCE_MS, until } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
-/** A binary that prints its arguments, or does what the first of them says. */
+/** A binary that prints its arguments, or does what the first one says. */
 const MAIN = `use std::io::Read;
 unsafe extern "C" { fn raise(signal: i32) -> i32; fn signal(signal: i32, action: usize) -> usize; }
 fn main() {
@@ -21,17 +20,17 @@ fn main() {
         ["exit", status] => std::process::exit(status.parse().unwrap()),
         ["raise", number] => {
             let number = number.parse().unwrap();
-            // The standard library ignores SIGPIPE, and catches others.
+            // Rust's standard library ignores SIGPIPE, and catches other signals.
             unsafe { signal(number, 0); raise(number) };
             println!("alive");
         }
         ["look"] => {
-            // What the standard library does before \`main\` to SIGPIPE is seen in both.
+            // The standard library changes SIGPIPE before \`main\`, so both runs show the same.
             let status = std::fs::read_to_string("/proc/self/status").unwrap();
             for line in status.lines().filter(|line| line.starts_with("Sig") && !line.starts_with("SigQ")) { println!("{line}") }
             for descriptor in 0..3 {
-                let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).unwrap();
-                println!("{descriptor} {:?}", told.lines().find(|line| line.starts_with("flags")));
+                let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).unwrap();
+                println!("{descriptor} {:?}", info.lines().find(|line| line.starts_with("flags")));
             }
             println!("{:?}", std::env::args().next());
         }
@@ -67,7 +66,7 @@ class Place extends Checkout {
     return devBin(runtime, ['run', '-q', '-p', 'hello', '--', ...args], this.where())
   }
 
-  /** What a shell does with `"$@"` in its script standing for the binary, and for \`dev-bin run\` of it. */
+  /** Runs a shell script in which `"$@"` is the binary, and again with `dev-bin run` of it. Returns both outputs. */
   async inShell(runtime: Runtime, script: string): Promise<[direct: string, run: string]> {
     const { path } = await this.get({ scope: 'crate' })
     const run = [EXECUTABLES[runtime], COMMAND, 'run', '-q', '-p', 'hello', '--repo', this.repo, '--']
@@ -94,18 +93,18 @@ class Place extends Checkout {
   }
 }
 
-/** In a shell: waits until `command` shows `pattern`. */
+/** Shell code that waits until `command` shows `pattern`. */
 const untilShown = (command: string, pattern: string) =>
   `until ${command} | grep -q '${pattern}'; do sleep .05; done 2> /dev/null`
-/** In a shell: starts the binary, and waits until it is up. */
+/** Shell code that starts the binary, and waits until it is up. */
 const UP = `file=$(mktemp); "$@" wait > $file & ${untilShown('cat $file', '^up')}; rm $file`
 
-/** But those that end nobody, or stop. */
+/** All signals except those that end no process or stop it. */
 const FATAL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 25, 26, 27, 29, 30, 31, 34, 40, 64]
 
 for (const runtime of RUNTIMES) {
   describe(`in ${runtime}, run`, () => {
-    test('passes on what follows --, and ends with the status of the binary', async () => {
+    test('passes on the arguments after --, and ends with the status of the binary', async () => {
       const place = new Place()
       const plain = await devBin(runtime, ['run', '-p', 'hello'], place.where())
       expect(plain).toMatchObject({ status: 0, stdout: '[]\n' })
@@ -118,7 +117,7 @@ for (const runtime of RUNTIMES) {
       expect(extra.stderr).toContain('after `--`')
     })
 
-    test('hands over standard input and the working directory', async () => {
+    test('passes on standard input and the working directory', async () => {
       const place = new Place()
       const command = [EXECUTABLES[runtime], COMMAND, 'run', '-q', '-p', 'hello', '--repo', place.repo, '--', 'input']
       const { env } = place.where()
@@ -126,12 +125,12 @@ for (const runtime of RUNTIMES) {
       expect(await new Response(child.stdout).text()).toBe(`a line in ${place.directory}\n`)
     })
 
-    test('keeps what the look at the checkout has learned, though its process is replaced', async () => {
+    test('writes the stat cache, though its process is replaced', async () => {
       const place = new Place()
       await place.runs(runtime)
       const caches = join(place.cacheDir, 'stat-cache')
       rmSync(caches, { recursive: true })
-      // What was changed less than two seconds ago is not kept.
+      // The stat cache keeps no file that changed less than two seconds ago.
       await Bun.sleep(2100)
       await place.runs(runtime)
       expect(existsSync(caches) && new Bun.Glob('*').scanSync(caches).next().done).toBe(false)
@@ -153,7 +152,7 @@ for (const runtime of RUNTIMES) {
       for (const before of ['', "trap '' TERM PIPE; trap - PIPE; "]) {
         const [direct, run] = await place.inShell(runtime, `${before}"$@" look`)
         expect(direct).toContain('SigIgn')
-        // Node forgets what was ignored before it.
+        // Node resets ignored signals when it starts.
         if (runtime === 'bun' || before === '') expect(run).toBe(direct)
       }
       const [direct, run] = await place.inShell(runtime, 'echo in | "$@" look 2> /dev/null | cat')
@@ -173,7 +172,7 @@ for (const runtime of RUNTIMES) {
       const [direct, run] = await place.inShell(runtime, 'set -o pipefail; "$@" pipe | head -n 1 | wc -c; echo $?')
       expect(direct).toBe('1001\n141\n')
       expect(run).toBe(direct)
-      // In a group of its own, or the system stops nothing where no shell could continue it.
+      // In a process group of its own: the system stops no process of a group without a shell that could continue it.
       const stop = `set -m; ${UP}; kill -TSTP $!; ${untilShown('ps -o stat= -p $!', '^T')}; kill -KILL $!; echo stopped`
       expect(await place.inShell(runtime, stop)).toEqual(['stopped\n', 'stopped\n'])
     })
@@ -191,7 +190,7 @@ for (const runtime of RUNTIMES) {
       },
     )
 
-    test.skipIf(process.platform === 'win32')('hands on what process substitution opens', async () => {
+    test.skipIf(process.platform === 'win32')('passes on the files that process substitution opens', async () => {
       const place = new Place()
       const [direct, run] = await place.inShell(
         runtime,
@@ -204,7 +203,7 @@ for (const runtime of RUNTIMES) {
     // Node resets such signals when it starts.
     test.skipIf(runtime === 'node')('goes on ignoring what was ignored before, as nohup has it', async () => {
       const place = new Place()
-      // Had it heard the first, it would have ended by that.
+      // If it had received the first signal, it would have ended by that one.
       const script = `trap '' HUP; ${UP}; kill -HUP $!; kill -TERM $!; wait $!; echo $?`
       expect(await place.inShell(runtime, script)).toEqual(['143\n', '143\n'])
     })
@@ -213,11 +212,11 @@ for (const runtime of RUNTIMES) {
       'says 126 of what cannot be executed, and 127 of what is missing',
       async () => {
         const place = new Place()
-        // No shell is asked to make sense of it.
+        // No shell parses it.
         const path = await place.disguise('echo I am the shell; exit 7\n')
-        const told = `error: \`${path}\` cannot be started: `
+        const prefix = `error: \`${path}\` cannot be started: `
         const format = await place.runs(runtime)
-        expect([format.status, format.stdout, format.stderr.startsWith(`${told}Exec format error`)]).toEqual([
+        expect([format.status, format.stdout, format.stderr.startsWith(`${prefix}Exec format error`)]).toEqual([
           126,
           '',
           true,
@@ -227,14 +226,14 @@ for (const runtime of RUNTIMES) {
         expect(loader).toEqual({
           status: 127,
           stdout: '',
-          stderr: `${told}it is for another system, or another libc\n`,
+          stderr: `${prefix}it is for another system, or another libc\n`,
         })
       },
     )
 
-    test.skipIf(!canTrace)('asks once more for a binary that is removed before it starts', async () => {
+    test.skipIf(!canTrace)('gets a binary again that is removed before it starts', async () => {
       const place = new Place()
-      // Of the first thread alone: cargo is started by another.
+      // strace follows only the first thread, since another one starts cargo.
       const slowly = ['strace', '-qq', '-o', '/dev/null', '-e', 'trace=execve', '-e', 'inject=execve:delay_enter=3s']
       const command = [EXECUTABLES[runtime], COMMAND, 'run', '-p', 'hello', '--', 'here']
       const child = Bun.spawn([...slowly, ...command], {

@@ -1,4 +1,4 @@
-// Which edits cost a build in scope `crate`, and which do not.
+// Edits that cost a build in scope `crate`, and edits that do not.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -39,7 +39,7 @@ ${rest}`
 const spelling = (word: string) =>
   `#[proc_macro]\npub fn spell(_: proc_macro::TokenStream) -> proc_macro::TokenStream { "\\"${word}\\"".parse().unwrap() }\n`
 
-/** What a build script sees in a directory, names included, as one variable for the crate. */
+/** A build script that passes the names and the content of a directory to the crate, as one variable. */
 const LISTING = `fn listing(directory: &str) -> String {
     let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
@@ -158,7 +158,7 @@ class World extends Checkout {
     this.commit('lock file')
   }
 
-  /** The call that all these tests are about, and what the program says of its inputs. */
+  /** Makes the call of all these tests. Returns its outcome, and what the program prints of its inputs. */
   async look(options: Partial<DevBinaryOptions> = {}): Promise<{ outcome: string; facts: Facts }> {
     const { outcome, prints } = await this.run({
       crate: 'app',
@@ -174,7 +174,10 @@ class World extends Checkout {
   }
 }
 
-/** Takes one step after the other; each has to end as it says. The step is in what is compared, to be in the report. */
+/**
+ * Takes one step after the other, and compares each result. The step's name is compared, too, so that a failure names
+ * it.
+ */
 async function walk(world: World, expected: string, steps: [step: string, () => void, facts?: Facts][]): Promise<void> {
   for (const [step, take, says] of steps) {
     take()
@@ -210,7 +213,7 @@ test('a crate that comes to match a pattern of members counts by its manifest, a
   await walk(world, 'cached', [['its source', () => world.write('more/new/src/lib.rs', 'pub fn two() {}\n')]])
 })
 
-test('what the crate is not built from costs no build, and neither does git', async () => {
+test('files that the crate is not built from cost no build, and neither does git', async () => {
   const world = new World()
   const cold = await world.look()
   expect(cold.outcome).toBe('built')
@@ -274,7 +277,7 @@ test('changes of the crate that are stashed and popped are served from the cache
   expect(await world.look()).toMatchObject({ outcome: 'cached', facts: { own: 'two' } })
 })
 
-test('whatever the crate is built from costs a build, and is in the binary', async () => {
+test('every file that the crate is built from costs a build, and is in the binary', async () => {
   const world = new World()
   await world.look()
   const anotherBinary = () => world.write('app/src/bin/late.rs', 'fn main() {}\n')
@@ -338,7 +341,7 @@ test('whatever the crate is built from costs a build, and is in the binary', asy
     ['a key that the package inherits', () => world.write('Cargo.toml', workspace('0.2.0')), { version: '0.2.0' }],
     ['a setting of the profile', () => world.write('Cargo.toml', workspace('0.2.0', true)), { checks: 'true' }],
   ])
-  // rustc refuses this one, and cargo would not have asked it: nobody had read the new file.
+  // rustc refuses this one. cargo would not have run rustc, since no run had read the new file.
   world.write('app/src/part.rs', 'pub const PART: &str = "four";\n')
   const ambiguous = await rejection(world.look())
   expect(ambiguous).toMatchObject({ code: 'BUILD_FAILED' })
@@ -389,7 +392,7 @@ test('a variable that a registry crate reads counts, and so does a patch of that
   expect(await world.look()).toMatchObject({ outcome: 'cached' })
 })
 
-test('scope tree counts what was read although git ignores it or it is outside the checkout', async () => {
+test('scope tree counts files that a build read, even if they are ignored or outside the checkout', async () => {
   const world = new World()
   const scope = 'tree'
   await world.look({ scope })
@@ -478,7 +481,7 @@ test('eight branches that read eight different files are all served from the cac
 
 test('without dep-info, cargo runs each time and every call says why', async () => {
   const world = new World(one('app', { 'assets/1.txt': '1', 'app/src/main.rs': including(1) }))
-  // A compiler wrapper that keeps dep-info to itself, so that cargo has none either.
+  // A compiler wrapper that removes dep-info, so that cargo has none either.
   const wrapper = join(world.directory, 'wrapper')
   writeFileSync(
     wrapper,
@@ -522,7 +525,7 @@ for (const scope of ['crate', 'tree'] as const) {
       expect(await world.look({ scope, repo })).toMatchObject({ outcome: 'built', facts: { says } })
       expect(await world.look({ scope, repo })).toMatchObject({ outcome: 'cached', facts: { says } })
     }
-    // The path reaches these through the build script, which no dep-info tells; and here no part of it is in the binary.
+    // These get the path through the build script, which no dep-info shows. No part of the path is in the binary here.
     const script = `fn main() {
     let here = std::env::current_dir().unwrap();
     let name = here.parent().unwrap().file_name().unwrap();
@@ -599,7 +602,7 @@ test('a missing file that a build script watches counts when it appears, and the
   }
 })
 
-test('rebuild runs cargo although the binary is in the cache, and explain tells what would happen', async () => {
+test('rebuild runs cargo although the binary is in the cache, and explain says that it would', async () => {
   const checkout = new Checkout()
   const scope = 'crate'
   const first = await checkout.run({ scope })

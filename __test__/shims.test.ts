@@ -1,4 +1,4 @@
-// Toolchains behind programs that choose one by rules of their own, as those of mise and asdf do.
+// Toolchains behind programs that choose one by their own rules, such as the shims of mise and asdf.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -21,8 +21,8 @@ setDefaultTimeout(PATIENCE_MS)
 const unix = process.platform !== 'win32'
 
 /**
- * A checkout whose program prints which of two compilers built it. Both come to the one that is installed, which says
- * nothing of where it is; the second one compiles with `--cfg loud`.
+ * A checkout whose program prints which of two compilers built it. Both run the installed compiler, and do not say
+ * where it is. The second one compiles with `--cfg loud`.
  */
 class Chosen extends Checkout {
   readonly choice = join(this.directory, 'choice')
@@ -108,7 +108,7 @@ for (const [what, shims] of [
     checkout.choose('loud')
     const loud = await checkout.run({ env: checkout.in(env, 'loud') })
     expect(loud).toMatchObject({ outcome: 'built', prints: 'true' })
-    // Where builds are observed, what the shim reads counts as well.
+    // Where builds are observed, the files that the shim reads count, too.
     const ofTools = loud.binary.reasons.filter(({ kind }) => kind === 'toolchain')
     expect(ofTools).toMatchObject([{ kind: 'toolchain', tool: 'rustc' }])
     expect((await checkout.get({ env: checkout.in(env, 'loud') })).outcome).toBe('cached')
@@ -123,7 +123,7 @@ for (const [what, shims] of [
   })
 }
 
-test.if(unix)('a compiler that does not say where it is builds each time, and the reason is told', async () => {
+test.if(unix)('a compiler that does not say where it is builds each time, and the reason says so', async () => {
   const checkout = new Chosen()
   checkout.program(
     join(checkout.directory, 'loud/bin/rustc'),
@@ -160,7 +160,7 @@ test.if(unix)('a toolchain that is known from files is not asked', async () => {
   expect(existsSync(trace)).toBe(true)
 })
 
-test.if(unix)('a call that is aborted while it asks ends what it asks', async () => {
+test.if(unix)('a call that is aborted while it asks a program ends that program', async () => {
   const checkout = new Chosen()
   const started = join(checkout.directory, 'started')
   const ended = join(checkout.directory, 'ended')

@@ -1,5 +1,5 @@
-// What one process leaves for the next, so that a hit need only look whether anything has changed: it is used, and it
-// never decides what comes back.
+// The stat cache, which one process leaves for the next: it is used, so that a hit only compares stat identities, and
+// it never changes an answer.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -20,20 +20,20 @@ const files = (directory: string): string[] =>
     .map((name) => join(directory, name))
 
 function newestChange(path: string): number {
-  // What is being kept has another name until it is.
+  // A file that is being written has another name until it is complete.
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (stat === undefined) return 0
   const below = stat.isDirectory() ? readdirSync(path).map((name) => newestChange(join(path, name))) : []
   return Math.max(stat.ctimeMs, ...below)
 }
 
-/** Waits until everything that the checkout's inputs can be is older than what is kept must be: two seconds. */
+/** Waits until all files of the checkout have settled, which takes two seconds. */
 async function settled(checkout: Checkout): Promise<void> {
   const newest = newestChange(checkout.directory)
   await until(() => Date.now() > newest + 2050, 'two seconds have passed')
 }
 
-/** One call in a process of its own: its outcome and what the binary prints. */
+/** Makes one call in a process of its own. Returns its outcome, and what the binary prints. */
 async function called(
   checkout: Checkout,
   { runtime = 'bun', scope = 'tree', prefix = [] }: { runtime?: Runtime; scope?: Scope; prefix?: string[] } = {},
@@ -44,7 +44,7 @@ async function called(
   return `${binary?.outcome}: ${output(binary?.path as string)}`
 }
 
-/** A checkout whose binary is there in both scopes, and of which everything is kept. */
+/** Makes a checkout whose binary is in the cache in both scopes, and whose files are all in the stat cache. */
 async function warm(files: Record<string, string> = {}): Promise<Checkout> {
   const checkout = new Checkout({ ...HELLO, 'docs/a/b.md': 'text\n', ...files })
   for (const scope of SCOPES) await checkout.get({ scope })
@@ -90,12 +90,12 @@ test('an edit between two processes is seen, whatever time and size the file has
       expect(await called(checkout, { runtime, scope })).toBe(`${expected}: ${text} -`)
       expect(await called(checkout, { runtime, scope })).toBe(`cached: ${text} -`)
     }
-    // The odd ones are seen when they are old enough to be kept.
+    // The odd rounds edit files that are old enough to be kept.
     if (round % 2 === 1) await settled(checkout)
   }
 })
 
-test('whatever stands in its place, the answer stays the same', async () => {
+test('whatever file is in its place, the answer stays the same', async () => {
   const checkout = await warm()
   const kept = files(statCaches(checkout)).map((path) => ({ path, bytes: readFileSync(path) }))
   expect(kept.length).toBeGreaterThan(1)
@@ -158,7 +158,7 @@ test('a program that is found elsewhere, and a home that moves, count at once', 
   expect(await checkout.fingerprint()).toBe(first)
 })
 
-test('a cache inside the checkout, before its first build, is no part of what is looked at', async () => {
+test('a cache inside the checkout, before its first build, is not part of the sweep', async () => {
   const checkout = new Checkout()
   const cacheDir = join(checkout.repo, 'cache')
   mkdirSync(cacheDir, { mode: 0o700 })
@@ -167,32 +167,37 @@ test('a cache inside the checkout, before its first build, is no part of what is
   expect(await checkout.fingerprint({ cacheDir })).toBe(first)
 })
 
-test.skipIf(!canTrace)('a process that is killed while it writes leaves what the next one can use', async () => {
-  const checkout = await warm()
-  for (const [call, nth] of [
-    ['openat', 0],
-    ['write', 0],
-    ['rename', 1],
-  ] as const) {
-    checkout.write('docs/a/b.md', `${call}\n`)
-    await checkout.get()
-    await settled(checkout)
-    const before = files(statCaches(checkout))
-    const where = nth === 0 ? ['-P', statCaches(checkout)] : []
-    const inject = ['-o', '/dev/null', ...where, '-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=1`]
-    const program = new Program('node', checkout.options(), undefined, { prefix: traced(...inject) })
-    expect(['SIGKILL', 0]).toContain(await program.ended())
-    expect(await called(checkout)).toBe('cached: one -')
-    expect(files(statCaches(checkout)).filter((path) => !path.includes('.tmp'))).toEqual(before)
-  }
-})
+test.skipIf(!canTrace)(
+  'a process that is killed while it writes leaves a cache that the next one can use',
+  async () => {
+    const checkout = await warm()
+    for (const [call, nth] of [
+      ['openat', 0],
+      ['write', 0],
+      ['rename', 1],
+    ] as const) {
+      checkout.write('docs/a/b.md', `${call}\n`)
+      await checkout.get()
+      await settled(checkout)
+      const before = files(statCaches(checkout))
+      const where = nth === 0 ? ['-P', statCaches(checkout)] : []
+      const inject = ['-o', '/dev/null', ...where, '-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=1`]
+      const program = new Program('node', checkout.options(), undefined, { prefix: traced(...inject) })
+      expect(['SIGKILL', 0]).toContain(await program.ended())
+      expect(await called(checkout)).toBe('cached: one -')
+      expect(files(statCaches(checkout)).filter((path) => !path.includes('.tmp'))).toEqual(before)
+    }
+  },
+)
 
-/** Runs what follows where the clock that nobody can set shows another time: to a program, the other one was set. */
+/**
+ * Words before a command that shift the monotonic clock, which looks to the command as if the other clock had been set.
+ */
 const OTHER_CLOCK = ['unshare', '--time', '--boottime', '86400', '--fork']
 const canMoveClocks = spawnSync('unshare', [...OTHER_CLOCK.slice(1), 'true']).status === 0
 if (!canMoveClocks) console.warn('clocks cannot be moved here: NOTHING IS TESTED ABOUT A CLOCK THAT WAS SET')
 
-test.skipIf(!canMoveClocks)('when the clock was set, nothing that was kept before is relied on', async () => {
+test.skipIf(!canMoveClocks)('after the clock was set, identities from before are not trusted', async () => {
   const checkout = await warm()
   rmSync(statCaches(checkout), { recursive: true })
   for (const scope of SCOPES) await called(checkout, { scope })

@@ -1,4 +1,4 @@
-// What happens to binaries in the cache, and to caches that cannot be used.
+// Binaries in the cache, and caches that cannot be used.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -144,7 +144,7 @@ describe('an entry still hits', () => {
     for (const name of readdirSync(checkout.cacheDir)) {
       if (join(checkout.cacheDir, name) !== dirname(path)) rmSync(join(checkout.cacheDir, name), { recursive: true })
     }
-    // What it was seen to read went with the rest, so cargo may have to be asked once more.
+    // Its path sets are gone with the rest, so cargo may have to run once more.
     const env = checkout.environment(UNOBSERVED)
     expect((await checkout.run({ env })).prints).toBe('plain')
     expect(await checkout.run({ env })).toMatchObject({ outcome: 'cached', prints: 'plain', binary: { path } })
@@ -191,7 +191,7 @@ describe('a rebuild', () => {
         const storm = () => {
           if (over) return
           storms++
-          // In a later turn: libuv serves ends of children first, and would serve nothing else.
+          // In a later turn, since libuv handles ends of children first, and would handle nothing else.
           const again = () => setTimeout(storm, 1)
           spawn('true', { stdio: 'ignore' }).on('exit', again).on('error', (error) => note(String(error)))
         }
@@ -212,8 +212,9 @@ describe('a rebuild', () => {
     })
   }
 
-  // A process that is forked while the binary is written has it open for writing until it executes something. That takes
-  // less than writing takes, so no storm is sure to show it; here forked processes are slow to go on, and so is the write.
+  // A process that is forked while the binary is written has it open for writing until it executes a program. That is
+  // quicker than the write, so many forks would not always show it. Here both the forked processes and the write are
+  // slow.
   test.skipIf(!canTrace)('can be executed at once though a process was forked while it was written', async () => {
     const checkout = new Checkout()
     await checkout.get()
@@ -302,8 +303,8 @@ describe('a cache directory is refused, and the error says how to mend it, when'
 
   for (const [who, bits] of [
     ['its group', 0o770],
-    ['everybody', 0o707],
-    ['everybody, as in /tmp,', 0o1777],
+    ['every user', 0o707],
+    ['every user, as in /tmp,', 0o1777],
   ] as const) {
     test(`${who} may write to it, even if the binary is there`, async () => {
       const checkout = new Checkout()
@@ -348,7 +349,7 @@ describe('a cache directory is refused, and the error says how to mend it, when'
   })
 })
 
-// A mount of its own for one process, gone with it; root needs no user namespace for that.
+// A mount namespace for one process, which ends with it. root needs no user namespace for that.
 const unshare = ['unshare', isRoot ? '-m' : '-rm', 'sh', '-ec']
 const canMount = spawnSync(unshare[0] as string, [...unshare.slice(1), 'mount -t tmpfs tmpfs /mnt']).status === 0
 if (!canMount) console.warn('mounts are not allowed here: read-only and full caches are not tested')

@@ -1,4 +1,4 @@
-// The tables of the documents, held against the types and the command line's help: a disagreement fails.
+// Compares the tables of the documents with the types and the help of the command line.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as surface from '../index.js'
@@ -42,7 +42,7 @@ function words(declaration: string, property: string): string[] {
   return [...body.matchAll(new RegExp(`${property}'([\\w-]+)'`, 'g'))].map(([, word = '']) => word)
 }
 
-/** Returns the values that a default begins with; a description in words has none. */
+/** Returns the values that a default begins with. A description in words has none. */
 function values(text = ''): string[] {
   if (!/^(['`]|true|false)/.test(text)) return []
   return [...text.matchAll(/'([^']+)'|`([^`]+)`|\b(true|false)\b/g)]
@@ -101,14 +101,14 @@ describe.each(TABLES)('the options of %s', (_, rows) => {
       const [flag] = [...(HELP.get('get') ?? []), ...(HELP.get('prune') ?? [])].filter(({ names }) =>
         quoted(row['command line']).some((name) => names.includes(name)),
       )
-      const told = /\(default: (.*)\)$/.exec(flag?.help ?? '')?.[1]
-      if (told === undefined) continue
+      const fallback = /\(default: (.*)\)$/.exec(flag?.help ?? '')?.[1]
+      if (fallback === undefined) continue
       const cell = row.default ?? ''
       expect([row.option, cell]).not.toEqual([row.option, ''])
       // In `kind`, a default that depends on the crate follows.
       if (cell.startsWith('`')) {
         for (const value of quoted(cell.split(';')[0]))
-          expect([row.option, told]).toEqual([row.option, expect.stringContaining(value)])
+          expect([row.option, fallback]).toEqual([row.option, expect.stringContaining(value)])
       }
     }
   })
@@ -157,16 +157,16 @@ test('the exit statuses are those of the help', () => {
   const documented = table(REFERENCE, 'Exit status', 'exit status', 'when').flatMap((row) =>
     row['exit status']?.split(', '),
   )
-  const told = /^Exit status:\n((?: .*\n)*)/m.exec(general)?.[1] ?? ''
-  expect(sorted(told.match(/\b\d+\b/g) ?? [])).toEqual(sorted(documented.filter((status) => status !== undefined)))
+  const listed = /^Exit status:\n((?: .*\n)*)/m.exec(general)?.[1] ?? ''
+  expect(sorted(listed.match(/\b\d+\b/g) ?? [])).toEqual(sorted(documented.filter((status) => status !== undefined)))
 })
 
 test('the variables are those of the help', () => {
   const documented = table(REFERENCE, 'Environment', 'variable', 'meaning').flatMap(({ variable }) => quoted(variable))
-  const told = [...(general.split('Environment:\n')[1] ?? '').matchAll(/^ {2}([A-Z_]+) /gm)].map(
+  const listed = [...(general.split('Environment:\n')[1] ?? '').matchAll(/^ {2}([A-Z_]+) /gm)].map(
     ([, name = '']) => name,
   )
-  expect(told).toEqual(documented.filter((name) => !name.includes('=')))
+  expect(listed).toEqual(documented.filter((name) => !name.includes('=')))
 })
 
 test('the functions are those that are exported', () => {

@@ -1,4 +1,4 @@
-// What a person sees: a build in a real terminal, with compiler warnings in between, at the usual width and at half of it.
+// The report in a real terminal: a build with compiler warnings, at the usual width and at half of it.
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
@@ -11,10 +11,10 @@ setDefaultTimeout(PATIENCE_MS)
 const hasTmux = Bun.which('tmux') !== null
 if (!hasTmux) console.warn('tmux is not installed: NOTHING IS LOOKED AT IN A TERMINAL HERE')
 
-/** A terminal of so many columns that runs one command line and stays open after it. */
+/** A terminal that runs one command line, and stays open after it. */
 class Terminal {
   readonly socket = join(temporaryDirectory(), 'tmux')
-  /** Every different picture that was seen, in order. */
+  /** All different screens, in order. */
   readonly seen: string[] = []
 
   constructor(
@@ -29,14 +29,14 @@ class Terminal {
     terminals.add(this)
   }
 
-  /** What stands there now, line by line, blanks at the ends left out. */
+  /** Returns the lines of the screen, without blanks at their ends. */
   look(): string[] {
     const picture = this.#tmux('capture-pane', '-p').trimEnd()
     if (picture !== this.seen.at(-1)) this.seen.push(picture)
     return picture.split('\n')
   }
 
-  /** Whether any of it has a colour. */
+  /** Returns whether any character has a colour. */
   isColoured(): boolean {
     return this.#tmux('capture-pane', '-p', '-e').includes('\u001b[')
   }
@@ -69,7 +69,7 @@ afterEach(() => {
 
 const PARTS = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta']
 
-/** Crates that warn and take their time, one after another, and a binary that needs them all. */
+/** Slow crates with warnings, compiled one after another, and a binary that depends on all of them. */
 function workspace(): Record<string, string> {
   const files: Record<string, string> = {
     'Cargo.toml': `[workspace]\nmembers = ["hello", ${PARTS.map((name) => `"${name}"`)}]\nresolver = "3"\n`,
@@ -108,7 +108,7 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
 
       for (const terminal of [first, second]) {
         const live = terminal.seen.map((picture) => picture.split('\n').filter((line) => /\d+\/\d+ \d+s/.test(line)))
-        // One at most, nothing torn, nothing left behind, and below everything else.
+        // There is one live line at most, whole, below all other lines, and no rest of an older one.
         expect(live.flat().filter((line) => !LIVE.test(line))).toEqual([])
         expect(Math.max(...live.map((lines) => lines.length))).toBe(1)
         for (const [index, picture] of terminal.seen.entries()) {
@@ -139,7 +139,7 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
       }
     })
 
-    test(`of ${columns} columns, a wait says for whom, and since when`, async () => {
+    test(`of ${columns} columns, a wait names the process that it waits for, and since when`, async () => {
       const place = new GatedCheckout()
       const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, TERM: 'screen' }
       const builder = new Program('node', place.options({ scope: 'crate' }))
@@ -159,7 +159,7 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     })
   }
 
-  test('several at once have one live line between them, and none that says they wait for each other', async () => {
+  test('several calls at once share one live line, and none says that it waits for another', async () => {
     const files = workspace()
     files['Cargo.toml'] = `${files['Cargo.toml']}`.replace('"hello"', '"hello", "other"')
     files['other/Cargo.toml'] = '[package]\nname = "other"\nversion = "0.1.0"\nedition = "2024"\n'
@@ -182,7 +182,7 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
       const place = new GatedCheckout()
       place.write('src/main.rs', 'fn unused() {}\nfn main() {}\n')
       const env = { ...place.environment(), DEV_BIN_CACHE_DIR: place.cacheDir, ...more }
-      // The terminal has its own idea of TERM.
+      // The terminal sets TERM itself.
       const term = more.TERM ?? 'screen'
       const terminal = new Terminal(80, `cd '${place.repo}' && TERM=${term} node '${COMMAND}' get -p hello`, env)
       const isLive = () => terminal.look().some((line) => /\[=*> *\] \d+\/\d+/.test(line))
@@ -201,9 +201,9 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     expect(await seen({ TERM: 'dumb' })).toEqual({ live: false, colour: false })
   })
 
-  test('Ctrl-C reaches what `run` runs once, and ends it', async () => {
+  test('Ctrl-C reaches the binary of `run` once, and ends it', async () => {
     const place = new Checkout()
-    // A shell in the binary's place can say how often it is interrupted.
+    // A shell in the place of the binary counts how often it is interrupted.
     place.write(
       'src/main.rs',
       `use std::os::unix::process::CommandExt;

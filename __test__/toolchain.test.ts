@@ -1,4 +1,4 @@
-// Which compiler and which cargo configuration a build would use, found without running anything where that can be.
+// The compiler and the cargo configuration that a build would use, found without running a program if possible.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -27,7 +27,7 @@ const unix = process.platform !== 'win32'
 const rustup = Bun.which('rustup')
 const HOST = 'x86_64-unknown-linux-gnu'
 
-/** A rustup with toolchains of its own, and programs that leave a trace when somebody runs them. */
+/** A rustup with toolchains of its own. Its programs leave a trace when they are run. */
 class Rustup {
   readonly directory = temporaryDirectory()
   readonly home = join(this.directory, 'home')
@@ -43,7 +43,7 @@ class Rustup {
       this.program(join(this.toolchain(name), 'bin/cargo'))
       this.program(join(this.toolchain(name), 'bin/rustc'))
       mkdirSync(join(this.toolchain(name), 'lib'))
-      // Without a compiler's library, it would be no toolchain but programs that choose one.
+      // Without a compiler's library, these would count as programs that choose a toolchain.
       writeFileSync(join(this.toolchain(name), 'lib/librustc_driver-0123.so'), name)
     }
     this.program(join(this.path, 'rustup'))
@@ -71,7 +71,7 @@ class Rustup {
     return plainEnvironment({ PATH: path, RUSTUP_HOME: this.home, RUSTUP_AUTO_INSTALL: '0', ...extra })
   }
 
-  /** The toolchain that the real rustup would choose in `directory`. */
+  /** Returns the toolchain that the real rustup would choose in `directory`. */
   chosenIn(directory: string, env: Record<string, string>): string {
     const rustc = execFileSync(rustup ?? '', ['which', 'rustc'], {
       cwd: directory,
@@ -122,7 +122,7 @@ const CHOICES: Record<string, Choice> = {
   'an override and RUSTUP_TOOLCHAIN': { overrides: { '.': 'custom' }, env: { RUSTUP_TOOLCHAIN: 'nightly' } },
 }
 
-/** Puts a choice in place, asks, and takes it back. */
+/** Makes a choice, calls `ask`, and takes the choice back. */
 async function choosing<T>(rustup: Rustup, checkout: Checkout, choice: Choice, ask: () => Promise<T>): Promise<T> {
   const overrides = Object.entries(choice.overrides ?? {})
   rustup.settings(
@@ -139,7 +139,7 @@ async function choosing<T>(rustup: Rustup, checkout: Checkout, choice: Choice, a
   }
 }
 
-// With the files excluded, what is left of them is their say in the choice.
+// The files are excluded as inputs, so that only the toolchain that they choose counts.
 const exclude = ['rust-toolchain', 'rust-toolchain.toml']
 
 test.if(unix && rustup !== null)(
@@ -177,7 +177,7 @@ test.if(unix)('each toolchain is an input of its own, by whichever way it is cho
   expect(await by({ files: toml('channel = "nightly"') })).toBe(each[1] ?? '')
   expect(await by({ overrides: { '.': `1.80.0-${HOST}` } })).toBe(each[2] ?? '')
   expect(await by({ files: toml(`path = ${JSON.stringify(own.toolchain('custom'))}`) })).toBe(each[3] ?? '')
-  // Not excluded, the file counts like any other.
+  // If it is not excluded, the file counts like any other.
   const counted = await choosing(own, checkout, { files: toml('channel = "stable"') }, () =>
     checkout.fingerprint({ env: own.env() }),
   )
@@ -223,7 +223,7 @@ test.if(unix)(
   },
 )
 
-/** A copy of the toolchain at hand, whose programs may be linked and written to. */
+/** Makes a copy of the installed toolchain whose programs a test may link and change. */
 function ownToolchain(): { bin: string; env: Record<string, string> } {
   const sysroot = execFileSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8', env: plainEnvironment() }).trim()
   const own = temporaryDirectory()
@@ -234,7 +234,7 @@ function ownToolchain(): { bin: string; env: Record<string, string> } {
   return { bin, env: plainEnvironment({ PATH: [bin, process.env.PATH].join(delimiter) }) }
 }
 
-/** Writes other bytes into a program, of the same size and with the same time, that do the same. */
+/** Changes bytes of a program that do not change what it does, and keeps its size and time. */
 function rebuildInPlace(path: string): void {
   const bytes = readFileSync(path)
   const at = bytes.indexOf('https://doc.rust-lang.org')
@@ -245,11 +245,11 @@ function rebuildInPlace(path: string): void {
   execFileSync('touch', ['-r', `${path}.before`, path])
 }
 
-describe.if(unix)('a program that only its stat says something happened to', () => {
+describe.if(unix)('a program whose stat identity changed', () => {
   const outcome = async (checkout: Checkout, env: Record<string, string>, repo = checkout.repo) =>
     (await explain(checkout.options({ env, repo }))).outcome
 
-  test('is the same: hard links, modes, times and copies, for every checkout', async () => {
+  test('is the same after hard links, modes, times and copies, for every checkout', async () => {
     const { bin, env } = ownToolchain()
     const checkout = new Checkout()
     const clone = join(checkout.directory, 'clone')
@@ -295,11 +295,11 @@ describe.if(unix)('a program that only its stat says something happened to', () 
       expect(program.only('resolved')[0]?.binary.outcome).toBe('cached')
       return readFileSync(log, 'utf8').split(`"${rustc}"`).length - 1
     }
-    // Once more where the checkout is not known, to see whether it is a script.
+    // In a new checkout the program is read once, to see if it is a script.
     expect([await opened(checkout.repo), await opened(checkout.repo), await opened(clone)]).toEqual([2, 0, 1])
   })
 
-  test('is another one with other bytes, though size and time are the same', async () => {
+  test('is another one if its bytes differ, though size and time are the same', async () => {
     const { bin, env } = ownToolchain()
     const checkout = new Checkout()
     await new Program('node', checkout.options({ env })).ended()
@@ -308,12 +308,12 @@ describe.if(unix)('a program that only its stat says something happened to', () 
     rebuildInPlace(join(bin, 'cargo'))
     const { reasons } = await checkout.get({ env })
     expect(reasons).toMatchObject([{ kind: 'toolchain', tool: 'cargo' }])
-    // And so is what was there before, since it is not kept which bytes are which for more than one.
+    // The new identity is the first one now, so another link to the same bytes is recognized.
     linkSync(join(bin, 'cargo'), join(bin, 'cargo.other-link'))
     expect(await outcome(checkout, env)).toBe('hit')
   })
 
-  test('is another one where nothing is left of what was known of it, and the next build knows it', async () => {
+  test('is another one if its record is lost, and the next build records it again', async () => {
     const { bin, env } = ownToolchain()
     const checkout = new Checkout()
     await new Program('node', checkout.options({ env })).ended()
@@ -343,7 +343,7 @@ test.if(unix)('programs that variables or the configuration put in front of rust
   const checkout = new Checkout()
   const tools = join(checkout.directory, 'tools')
   mkdirSync(tools)
-  // A new inode each time: rewriting may fall into the tick of the clock in which the file was made.
+  // Each version is a new inode: a write to the old one may fall into the tick of the clock in which the file was made.
   let version = 0
   const install = (name: string) => {
     writeFileSync(join(tools, `${name}.new`), `#!/bin/sh\n# ${version++}\nexec "$@"\n`)
@@ -388,7 +388,7 @@ test.if(unix)('programs that variables or the configuration put in front of rust
 
 const LOUD = '[build]\nrustflags = ["--cfg", "loud"]\n'
 
-/** A checkout whose program prints whether it was compiled with what {@link LOUD} says. */
+/** A checkout whose program prints whether it was compiled with {@link LOUD}. */
 const loudOrNot = () =>
   new Checkout({
     ...HELLO,
@@ -477,7 +477,7 @@ test('of two configuration files in one directory, cargo reads the one without t
   expect(await checkout.fingerprint()).not.toBe(before)
 })
 
-test('a configuration beside or below the checkout is none that cargo reads', async () => {
+test('cargo reads no configuration beside or below the checkout', async () => {
   const checkout = new Checkout()
   mkdirSync(join(checkout.directory, 'other/.cargo'), { recursive: true })
   const before = await checkout.fingerprint()

@@ -1,4 +1,4 @@
-// Ways in which a file or a variable can change a binary that look-ups have once overlooked.
+// Ways in which a file or a variable can change a binary. Look-ups have overlooked each of them once.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ function link(target: string, path: string): void {
 }
 
 for (const scope of SCOPES) {
-  test(`scope ${scope}: a link counts by what it leads to, over another link outside the checkout`, async () => {
+  test(`scope ${scope}: a link counts by its final target, over another link outside the checkout`, async () => {
     const checkout = new Checkout({ ...HELLO, 'src/main.rs': printing('include_str!("x.txt").trim()') })
     const outside = join(checkout.directory, 'outside')
     for (const version of ['one', 'two']) {
@@ -31,7 +31,7 @@ for (const scope of SCOPES) {
     expect(await checkout.run({ scope })).toMatchObject({ outcome: 'cached', prints: 'two' })
   })
 
-  test(`scope ${scope}: a link in a directory that a build script watches counts by what it leads to`, async () => {
+  test(`scope ${scope}: a link in a directory that a build script watches counts by its target`, async () => {
     const checkout = new Checkout({
       ...HELLO,
       'src/main.rs': printing('env!("DATA")'),
@@ -50,7 +50,7 @@ for (const scope of SCOPES) {
     expect(await checkout.run({ scope })).toMatchObject({ outcome: 'built', prints: 'two' })
   })
 
-  test(`scope ${scope}: what a package outside the checkout inherits from its workspace counts`, async () => {
+  test(`scope ${scope}: the fields that a package outside the checkout inherits from its workspace count`, async () => {
     const manifest = `${HELLO['Cargo.toml']}\n[dependencies]\ndep.path = "../outside/dep"\n`
     const checkout = new Checkout({
       'Cargo.toml': `${manifest}\n[workspace]\n`,

@@ -1,4 +1,4 @@
-// The types stand alone: they compile, checked themselves, whatever else a consumer has types of.
+// The types compile, with library checks on, whichever other types a consumer has.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
@@ -10,7 +10,7 @@ setDefaultTimeout(PATIENCE_MS)
 
 const SURFACE = JSON.stringify(join(root, 'index.js'))
 
-/** What `tsc` says of a consumer, with `lib` and the packages of `types` alone. */
+/** Returns the output of `tsc` for a consumer, with only `lib` and the packages of `types`. */
 function checked(program: string, lib: string[], types: string[] = []): string {
   const directory = temporaryDirectory()
   writeFileSync(join(directory, 'consumer.cts'), `import devBin = require(${SURFACE})\n${program}\n`)
@@ -32,7 +32,7 @@ function checked(program: string, lib: string[], types: string[] = []): string {
 
 const call = (signal: string) => `void devBin.getDevBinary({ crate: 'hello', signal: ${signal} })`
 
-test('without the types of Node or of the DOM, what behaves like a signal is one', () => {
+test('without the types of Node or of the DOM, an object that behaves like a signal is accepted', () => {
   const members = ['aborted: false', 'reason: undefined']
   const methods = ['throwIfAborted', 'addEventListener', 'removeEventListener'].map((name) => `${name}() {}`)
   const signal = `{ ${[...members, ...methods].join(', ')} }`
@@ -40,7 +40,7 @@ test('without the types of Node or of the DOM, what behaves like a signal is one
   expect(checked(call('{ aborted: false }'), ['es2023'])).toContain('TS2739')
 })
 
-test('with them, a signal is theirs', () => {
+test('with them, a signal is one of theirs', () => {
   expect(checked(call('AbortSignal.timeout(1)'), ['es2023', 'dom'])).toBe('')
   expect(checked(call('AbortSignal.timeout(1)'), ['es2023'], ['node'])).toBe('')
   expect(checked(call('{ aborted: false }'), ['es2023', 'dom'])).toContain('TS2740')

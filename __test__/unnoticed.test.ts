@@ -1,4 +1,4 @@
-// What counts and cargo cannot notice is in the binary all the same: after every change it is that of a clean build.
+// Inputs that cargo does not notice: after every change of one, the binary equals that of a clean build.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -10,7 +10,7 @@ import { observes, PATIENCE_MS, plainEnvironment, UNOBSERVED } from './support.j
 
 setDefaultTimeout(PATIENCE_MS)
 
-/** A procedural macro that embeds the names in a directory of the package that uses it, and does not say so. */
+/** A procedural macro that embeds the names in a directory of the package that uses it, and does not declare them. */
 const EMBEDDING = (directory: string) => ({
   'macros/Cargo.toml': package_('macros', '[lib]\nproc-macro = true\n'),
   'macros/src/lib.rs': `use proc_macro::TokenStream;
@@ -263,7 +263,7 @@ test('the binary of a moved checkout knows the new place, with the target direct
   }
 })
 
-test('a file that a compilation names costs one build, and one warning tells of a file that none names', async () => {
+test('a file that a compilation names costs one build, and a file that no compilation names gives one warning', async () => {
   const world = new Compared({ 'build.rs': script('"one"', 'rerun-if-changed=build.rs'), 'README.md': 'one' })
   await world.look()
   world.write('src/main.rs', printing('concat!(env!("READ"), "two")'))
@@ -272,7 +272,7 @@ test('a file that a compilation names costs one build, and one warning tells of 
   const { builds, warnings } = await world.look()
   const doubt =
     'cargo takes `app` for fresh, but README.md changed, and nothing tells whether it was read; cleaning it and building again'
-  // Where builds are observed, it is known that none has read it.
+  // Where builds are observed, it is known that no run has read it.
   expect({ builds, warnings }).toEqual(observes ? { builds: 1, warnings: [] } : { builds: 2, warnings: [doubt] })
   const unobserved = new Compared({ 'build.rs': script('"one"', 'rerun-if-changed=build.rs'), 'README.md': 'one' })
   unobserved.env = UNOBSERVED
@@ -286,7 +286,7 @@ test('a build after the verdict `stale` gives the right binary', async () => {
     ...LINKING,
     '.gitignore': '/target\n/lib\n',
   })
-  // It is ignored and no run names it, so nothing tells that it changed.
+  // It is ignored and no run names it, so the change is not noticed.
   world.env = UNOBSERVED
   const options = () => world.options({ crate: 'app', env: plainEnvironment(UNOBSERVED) })
   staticLibrary(world, '1')

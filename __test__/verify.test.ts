@@ -1,4 +1,4 @@
-// Comparing the binary with fresh builds.
+// Compares the binary with fresh builds.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash } from 'node:crypto'
@@ -18,7 +18,7 @@ test('a binary that a fresh build gives again is equal, built by this call or be
   expect(first.fresh).toEqual([first.binary.sha256])
   const again = await verify(checkout.options({ scope: 'crate' }))
   expect(again).toMatchObject({ verdict: 'equal', fresh: first.fresh })
-  // The builds were made elsewhere, and nothing is left of them.
+  // The fresh builds had a target directory of their own, which is removed.
   expect(readdirSync(join(checkout.cacheDir, 'tmp'))).toEqual([])
 })
 
@@ -39,7 +39,7 @@ test('a build that never gives the same bytes twice is not reproducible', async 
   expect(new Set([binary.sha256, ...fresh]).size).toBe(3)
 })
 
-test('a binary that depends on what nobody declared is stale, and both fresh builds say so', async () => {
+test('a binary that depends on an undeclared file is stale, and both fresh builds agree', async () => {
   const checkout = new Checkout()
   const outside = join(checkout.directory, 'undeclared.txt')
   writeFileSync(outside, 'one')
@@ -63,7 +63,7 @@ test('a binary that depends on what nobody declared is stale, and both fresh bui
   expect(fresh[0]).not.toBe(binary.sha256)
 })
 
-test('a binary that was exchanged together with its manifest is stale', async () => {
+test('a binary that was replaced together with its manifest is stale', async () => {
   const checkout = new Checkout()
   const { path } = await getDevBinary(checkout.options())
   const wrong = Buffer.concat([readFileSync(path), Buffer.from('wrong')])
@@ -76,7 +76,7 @@ test('a binary that was exchanged together with its manifest is stale', async ()
   })
 })
 
-test('a comparison leaves the own target directory and the cached binary alone', async () => {
+test('a comparison changes neither the target directory of the workspace nor the cached binary', async () => {
   const checkout = new Checkout()
   const { path, sha256 } = await getDevBinary(checkout.options())
   checkout.write('src/main.rs', mainPrinting('two'))

@@ -1,5 +1,5 @@
-// What may be asked for: packages and targets that go without saying, other kinds of targets, several at once, copies, and
-// cargo's own switches.
+// Requests: packages and targets that are left out, other kinds of targets, several at once, copies, and cargo's own
+// switches.
 
 import { dlopen, FFIType } from 'bun:ffi'
 import { expect, setDefaultTimeout, test } from 'bun:test'
@@ -16,7 +16,9 @@ setDefaultTimeout(PATIENCE_MS)
 const environment = (checkout: Checkout) => checkout.environment({ DEV_BIN_CACHE_DIR: checkout.cacheDir })
 const run = (...arguments_: string[]) => ['run', '--quiet', '--profile', 'dev', ...arguments_]
 
-/** A workspace without a package at its root, of packages by name, each with its manifest's rest and its files. */
+/**
+ * Makes a workspace without a package at its root. Each package has a name, more lines for its manifest, and its files.
+ */
 function workspace(packages: Record<string, [rest: string, files: Record<string, string>]>, root = ''): Checkout {
   const names = Object.keys(packages)
   const files = Object.entries(packages).flatMap(([name, [rest, files]]) => [
@@ -32,7 +34,7 @@ function workspace(packages: Record<string, [rest: string, files: Record<string,
 }
 const saying = (text: string) => printing(JSON.stringify(text))
 
-// What is left out, in which directory, and what comes of it: what the binary prints, or a part of what is said.
+// The options that are left out, the directory, and the result: what the binary prints, or a part of the message.
 const LEFT_OUT: [string, () => Checkout, { here?: string; args?: string[] }, { prints: string } | { says: string }][] =
   [
     [
@@ -113,7 +115,7 @@ for (const [title, make, { here = '', args = [] }, expected] of LEFT_OUT) {
     const { status, stdout, stderr } = await devBin('bun', run(...args), { cwd, env: environment(checkout) })
     if ('prints' in expected) expect({ stdout, stderr }).toEqual({ stdout: expected.prints, stderr: '' })
     else expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringContaining(expected.says) })
-    // What cargo would do.
+    // cargo itself does the same.
     const cargo = spawnSync('cargo', ['run', '--quiet', '--offline', ...args], { cwd, env: plainEnvironment() })
     const agrees = 'prints' in expected && !title.includes('called like')
     if (agrees) expect(cargo.stdout.toString()).toBe(expected.prints)
@@ -179,13 +181,13 @@ test('two packages whose libraries are called the same keep each its own', async
     loaded.close()
     return found
   }
-  // Another request each time, so that cargo is asked each time, which holds both to be fresh.
+  // Each request differs, so that cargo runs each time. It takes both packages for fresh.
   for (const exclude of [['a'], ['b'], ['c']]) {
     expect([await value('p', exclude), await value('q', exclude)]).toEqual([1, 2])
   }
 })
 
-test('on the command line, a file of configuration is meant from the working directory', async () => {
+test('on the command line, a file of configuration is relative to the working directory', async () => {
   const checkout = workspace({ app: ['', { 'src/main.rs': printing('option_env!("SAID").unwrap_or("none")') }] })
   checkout.write('app/config.toml', '[env]\nSAID = "here"\n')
   checkout.write('config.toml', '[env]\nSAID = "at the root"\n')
@@ -196,7 +198,7 @@ test('on the command line, a file of configuration is meant from the working dir
   expect(twice).toMatchObject({ status: 2, stderr: expect.stringContaining('`--profile` is given twice') })
 })
 
-test('a kind that the package is not made in says what to add to which manifest', async () => {
+test('a kind that the package does not have is an error that names the manifest and the line to add', async () => {
   const checkout = workspace({ lib: ['', { 'src/lib.rs': '' }] })
   const wanted = { ...checkout.options(), crate: 'lib', bin: undefined, kind: 'cdylib' } as const
   const manifest = join(checkout.repo, 'lib/Cargo.toml')
@@ -207,7 +209,7 @@ test('a kind that the package is not made in says what to add to which manifest'
     })
 })
 
-/** Starts the binary `worker` that lies beside it. */
+/** A program that starts the binary `worker` beside it. */
 const STARTING = `fn main() {
     let worker = std::env::current_exe().unwrap().with_file_name("worker");
     let said = std::process::Command::new(worker).output().unwrap().stdout;
@@ -305,7 +307,7 @@ test('several on the command line: a path a line, or an array in the last line',
   }
 })
 
-test('a copy is put where it is wanted, and replaced when it differs', async () => {
+test('a copy is put at the path of `out`, and replaced when it differs', async () => {
   const checkout = workspace({ app: ['', { 'src/main.rs': saying('one') }] })
   const host = /host: (.*)/.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' }))?.[1] ?? ''
   const suffix = process.platform === 'win32' ? '.exe' : ''
@@ -316,7 +318,7 @@ test('a copy is put where it is wanted, and replaced when it differs', async () 
   expect(await get()).toMatchObject({ outcome: 'built', out: path })
   expect(output(path)).toBe('one')
   const { ino, mtimeMs } = statSync(path)
-  // It is in the checkout and no input, although no rule has git ignore it.
+  // The copy is in the checkout, and is no input although git does not ignore it.
   expect(await get()).toMatchObject({ outcome: 'cached', out: path })
   expect(statSync(path)).toMatchObject({ ino, mtimeMs })
   checkout.write('app/src/main.rs', saying('two'))
@@ -342,21 +344,21 @@ test('a copy is put where it is wanted, and replaced when it differs', async () 
   }
 })
 
-test('a copy brings along what the binary needs beside itself', async () => {
+test('the files that a binary needs beside itself are copied with it', async () => {
   const world = new Compared({ 'src/main.rs': STARTING, 'src/bin/worker.rs': saying('worker') })
   const out = join(world.directory, 'elsewhere/app')
   await world.get({ crate: 'app', with: ['worker'], out })
   expect(output(out)).toBe('worker')
 })
 
-test("switches that are cargo's own are handed on, and count where they can change the binary", async () => {
+test("switches that are cargo's own are passed on, and count if they can change the binary", async () => {
   const world = new Compared({
     'Cargo.toml': package_('app', '[features]\nloud = []\n[profile.release]\ndebug-assertions = false\n'),
     'src/main.rs': printing('format!("{} {}", cfg!(feature = "loud"), cfg!(debug_assertions))'),
   })
   const look = (...cargoArgs: string[]) => world.look({ scope: 'crate', cargoArgs })
   expect(await look()).toMatchObject({ outcome: 'built', prints: 'false false' })
-  // What cannot change a binary asks for no other one.
+  // Switches that cannot change a binary are not part of the request.
   expect(await look('--locked', '--offline', '-j', '2')).toMatchObject({ outcome: 'cached', prints: 'false false' })
   expect(await look('--all-features')).toMatchObject({ outcome: 'built', prints: 'true false' })
   const asserting = 'profile.release.debug-assertions=true'
@@ -370,7 +372,7 @@ test("switches that are cargo's own are handed on, and count where they can chan
   expect(await look()).toMatchObject({ outcome: 'cached', prints: 'false false' })
 })
 
-test('what cargo takes for a target and a feature is taken, and required features are named', async () => {
+test('targets and features in every form of cargo are accepted, and required features are named', async () => {
   const world = new Compared({
     'Cargo.toml': package_(
       'app',

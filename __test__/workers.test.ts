@@ -1,4 +1,4 @@
-// Calls in worker threads: they work, and a thread that is terminated takes its cargo with it.
+// Calls in worker threads. A thread that is terminated ends its cargo.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { GatedCheckout, Program, RUNTIMES, survivors } from './program.js'
@@ -8,7 +8,7 @@ setDefaultTimeout(PATIENCE_MS)
 
 const TIMES = 20
 
-/** The rest of a program whose worker threads run `work`, and whose main thread is `main`; it knows `worker()`. */
+/** Returns a program whose main thread runs `main`, and whose worker threads, which `worker()` starts, run `work`. */
 const withWorkers = (work: string, main: string) => `
 const { isMainThread, Worker } = require('node:worker_threads')
 if (!isMainThread) {
@@ -51,7 +51,7 @@ for (const runtime of RUNTIMES) {
       test(`that is terminated in the middle of a build, ${listens}, leaves nothing alive, ${TIMES} times`, async () => {
         const checkout = new GatedCheckout()
         const { reachedFile } = checkout.gate
-        // A build script that goes on would hold the checkout's lock, and the next one would never get here.
+        // A build script that went on would hold the checkout's lock, and the next round would wait forever.
         const main = `
           for (let times = 1; times <= ${TIMES}; times++) {
             const building = worker()

@@ -1,4 +1,4 @@
-// Where a cargo workspace may lie: anywhere in a worktree, or without git.
+// Workspaces anywhere in a worktree, and without git.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -11,7 +11,7 @@ import { Checkout, lockFile, PATIENCE_MS, plainEnvironment } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
-/** A repository of JavaScript with a cargo workspace in a folder. */
+/** Makes a repository of JavaScript with a cargo workspace in a folder. */
 const MONOREPO = {
   'package.json': '{}',
   'web/index.ts': 'export {}\n',
@@ -40,7 +40,7 @@ class Monorepo extends Checkout {
 }
 
 for (const scope of SCOPES) {
-  test(`scope ${scope}: a workspace in a folder counts by itself, and by what it reads elsewhere`, async () => {
+  test(`scope ${scope}: a workspace in a folder counts by its own files, and by files elsewhere that it reads`, async () => {
     const monorepo = new Monorepo()
     expect(await monorepo.look(scope)).toMatchObject({ outcome: 'built', prints: 'one' })
     monorepo.write('web/index.ts', 'export const edited = 1\n')
@@ -97,7 +97,7 @@ test('without git, every file counts that no .gitignore names, and `why` says so
   expect(await explain({ ...options, repo: monorepo.workspace })).toMatchObject({ inWorktree: true })
   const { stdout } = await devBin('node', ['why', '-p', 'app', '--repo', repo, '--cache-dir', monorepo.cacheDir])
   expect(stdout).toContain('without git: every file counts that no `.gitignore` names')
-  // A repository that appears is one from then on.
+  // A new repository counts from then on.
   execFileSync('git', ['init', '--quiet', join(monorepo.directory, 'copy')], { env: plainEnvironment() })
   expect(await explain(options)).toMatchObject({ inWorktree: true })
 })

@@ -1,4 +1,4 @@
-// Debug binaries of two worktrees at one commit: when one does for both, it is what a clean build gives in either.
+// Debug binaries of two worktrees at one commit. A binary that both share equals a clean build in each.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -9,12 +9,15 @@ import { Checkout, HELLO, PATIENCE_MS, plainEnvironment } from './support.js'
 setDefaultTimeout(PATIENCE_MS)
 
 interface Way {
-  /** What the workspace's manifest has besides. */
+  /** More lines for the workspace's manifest. */
   manifest?: string
-  /** Flags in a configuration above both worktrees; `ABOVE` and `HERE` are where these and the first one are. */
+  /**
+   * Flags in a configuration above both worktrees. `ABOVE` stands for that directory, and `HERE` for the first
+   * worktree.
+   */
   flags?: string[]
   env?: Record<string, string>
-  /** Why the second is not served what the first has built; nothing where it is. */
+  /** The bond that keeps the second worktree from the binary of the first; left out if they share it. */
   bond?: string
 }
 
@@ -42,7 +45,7 @@ const WAYS: Record<string, Way> = {
 }
 
 for (const [name, { manifest = '', flags = [], env = {}, bond }] of Object.entries(WAYS)) {
-  // Elsewhere, debug information is in files of its own.
+  // On other systems, debug information is in separate files.
   test.skipIf(process.platform !== 'linux')(`${name}: ${bond === undefined ? 'shared' : 'not shared'}`, async () => {
     const features = 'RUSTC_BOOTSTRAP' in env ? 'cargo-features = ["trim-paths"]\n' : ''
     const checkout = new Checkout({ ...HELLO, 'Cargo.toml': `${features}${HELLO['Cargo.toml']}${manifest}` })

@@ -1,4 +1,5 @@
-// cargo-zigbuild and zig for the tests that really cross-compile: from PyPI, once, into this checkout's target directory.
+// Installs cargo-zigbuild and zig from PyPI for the tests that cross-compile, once, into this checkout's target
+// directory.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,11 +10,11 @@ const PACKAGES = ['cargo-zigbuild==0.24.0', 'ziglang==0.17.1']
 
 const directory = join(root, 'target', 'test-tools', 'zig')
 
-/** Whether there is a Python that can make virtual environments. */
+/** True if there is a Python that can make virtual environments. */
 export const canInstallZig = spawnSync('python3', ['-c', 'import ensurepip, venv'], { stdio: 'ignore' }).status === 0
 if (!canInstallZig) console.warn('python3 with venv is missing: NOTHING IS BUILT WITH ZIG HERE')
 
-/** The directory with `cargo-zigbuild`, which finds zig beside itself. */
+/** Returns the directory with `cargo-zigbuild`, which finds zig beside itself. */
 export function zigTools(): string {
   const bin = join(directory, 'bin')
   const stamp = join(directory, PACKAGES.join(' '))
@@ -28,7 +29,7 @@ export function zigTools(): string {
   return bin
 }
 
-/** Variables that have zig keep what it compiles for every program (its libc, for one) between runs of the tests. */
+/** Variables that have zig keep what it compiles for every program, such as its libc, between runs of the tests. */
 export const zigCaches = {
   ZIG_GLOBAL_CACHE_DIR: join(directory, 'cache', 'global'),
   ZIG_LOCAL_CACHE_DIR: join(directory, 'cache', 'local'),

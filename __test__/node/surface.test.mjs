@@ -1,4 +1,4 @@
-// The same surface in Node, imported as an ES module: what the bun tests look at closely, once through.
+// The public surface in Node, imported as an ES module. The bun tests have the details.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

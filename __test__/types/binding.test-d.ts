@@ -1,5 +1,5 @@
-// `index.d.ts` is written by hand and `binding.d.ts` is generated from the Rust code; here they are held against each
-// other, both ways, so that a field, an event or a reason cannot be in one of them alone. Checked by `tsc`, never run.
+// Compares `index.d.ts`, which is written by hand, with `binding.d.ts`, which is generated from the Rust code, in both
+// directions. So no field, event or reason can be in only one of them. `tsc` checks this file, and nothing runs it.
 
 import type * as surface from '../../index.js'
 import type * as native from '../../lib/binding.js'
@@ -7,7 +7,7 @@ import type * as native from '../../lib/binding.js'
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const holds = <_T extends true>() => {}
 
-/** The same type with its aliases resolved, `Array<T>` and `T[]` alike. */
+/** The same type with its aliases resolved. `Array<T>` and `T[]` are the same then. */
 type Plain<T> = T extends (infer E)[] ? Plain<E>[] : T extends object ? { [K in keyof T]: Plain<T[K]> } : T
 
 type Terminal = native.Task | 'failed' | 'aborted'
@@ -23,7 +23,7 @@ holds<Equal<Plain<native.NativeVerification>, Plain<surface.Verification>>>()
 holds<Equal<Plain<native.NativeEntry>, Plain<surface.CacheEntry>>>()
 holds<Equal<Plain<native.NativePruning>, Plain<surface.Pruning>>>()
 
-/** What JavaScript keeps for itself, and what it adds. */
+/** The options that the addon does not get, and those that JavaScript adds. */
 type Kept = 'signal' | 'onEvent'
 type Added = 'task' | 'listening' | 'workingDirectory'
 type Options = keyof (surface.DevBinaryOptions & surface.ListOptions & surface.PruneOptions)

@@ -1,4 +1,4 @@
-// What the types promise to a caller; checked by `tsc`, never run.
+// The types as a caller uses them. `tsc` checks this file, and nothing runs it.
 
 import {
   type CacheEntry,
@@ -28,10 +28,10 @@ import {
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const holds = <_T extends true>() => {}
 
-// The signal is the runtime's own, and can be handed on as such.
+// The signal is the runtime's own, and can be passed on to its functions.
 holds<Equal<DevBinaryOptions['signal'], AbortSignal | undefined>>()
 
-// What is not known may be undefined, under exactOptionalPropertyTypes.
+// A value that is not known may be undefined, under exactOptionalPropertyTypes.
 void new DevBinaryError('INTERNAL', 'defect', { hint: undefined, cause: undefined })
 
 // Functions.
@@ -49,7 +49,7 @@ holds<Equal<ReturnType<typeof prune>, Promise<Pruning>>>()
 holds<Equal<Parameters<typeof isDevMode>, [repo?: string | undefined]>>()
 holds<Equal<ReturnType<typeof isDevMode>, boolean>>()
 
-// Options: none is required; an option that is not set may also be undefined, under exactOptionalPropertyTypes.
+// No option is required, and each may be undefined, under exactOptionalPropertyTypes.
 const least: DevBinaryOptions = {}
 const all: Required<DevBinaryOptions> = {
   crate: 'hello',
@@ -89,7 +89,7 @@ void getDevBinary({ crate: 'hello', scope: 'file' })
 // @ts-expect-error: a variable is a string
 void getDevBinary({ crate: 'hello', env: { JOBS: 4 } })
 
-// A listener may be async, and may return what nobody looks at.
+// A listener may be async, and may return a value, which is ignored.
 void getDevBinary({ crate: 'hello', onEvent: async ({ type }) => void type })
 void getDevBinary({ crate: 'hello', onEvent: () => {} })
 void getDevBinary({ crate: 'hello', onEvent: ({ type }) => console.log(type) })
