@@ -336,6 +336,16 @@ describe.if(observes)('a file that a build script reads without declaring it cou
       }
     })
 
+  test('but not what it removes and makes anew each time', async () => {
+    const anew = `{ let _ = std::fs::remove_dir_all("data/made"); if !std::path::Path::new("data/made").exists() { std::fs::create_dir_all("data/made").unwrap(); } std::fs::write("data/made/file", ${text('data/one')}).unwrap(); std::fs::read_to_string("data/made/file").unwrap() }`
+    const world = giving(anew, { 'data/made/file': 'old' })
+    await world.look()
+    world.write('data/one', '2')
+    expect(await world.look()).toMatchObject({ outcome: 'built', prints: '2' })
+    world.write('data/one', '1')
+    expect(await world.look()).toMatchObject({ outcome: 'cached', prints: '1' })
+  })
+
   test('in a target directory that is a link, too, whose own files do not', async () => {
     const world = giving(text('data/one'))
     const elsewhere = temporaryDirectory()

@@ -1016,8 +1016,10 @@ EXPORT long syscall(long number, ...) {
     case SYS_openat: opened((int)a, (const char *)b, (int)c, failed); break;
     /* The third argument points to a structure: flags, mode, and how the path is resolved. */
     case SYS_openat2:
-      if (c != 0 && ((const uint64_t *)c)[2] != 0) opaque("openat2 with rules of its own");
-      opened((int)a, (const char *)b, c == 0 ? 0 : (int)*(const uint64_t *)c, failed);
+      /* The system has refused to read a structure that is none, and does not know a shorter one. */
+      if (c == 0 || (failed && (errno == EFAULT || errno == EINVAL))) break;
+      if (((const uint64_t *)c)[2] != 0) opaque("openat2 with rules of its own");
+      opened((int)a, (const char *)b, (int)*(const uint64_t *)c, failed);
       break;
 #ifdef SYS_newfstatat
     case SYS_newfstatat:

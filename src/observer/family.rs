@@ -119,16 +119,16 @@ impl<'p> Family<'p> {
         let mut made = BTreeSet::new();
         for (first, _) in scripts.iter().chain(&compilations) {
             let events = || self.with_descendants(*first).flat_map(|index| &self.processes[index].events);
-            let absent = events().filter_map(|event| match event {
-                Event::FoundAbsent(path) => Some(lexical(path)),
-                _ => None,
-            });
-            let absent: HashSet<PathBuf> = absent.collect();
-            let is_made = |path: &PathBuf| path.ancestors().any(|path| absent.contains(path)) || path.is_dir();
-            let written = events().filter_map(|event| match event {
-                Event::Wrote(path) => Some(lexical(path)),
-                _ => None,
-            });
+            // A run that removes what it then makes anew makes it each time.
+            let removed: HashSet<PathBuf> = paths_of(events(), |event| matches!(event, Event::Removed(_))).collect();
+            let is_removed = |path: &Path| path.ancestors().any(|path| removed.contains(path));
+            let absent: HashSet<PathBuf> = paths_of(events(), |event| matches!(event, Event::FoundAbsent(_)))
+                .filter(|path| !is_removed(path))
+                .collect();
+            let is_made = |path: &PathBuf| {
+                path.ancestors().any(|path| absent.contains(path)) || (path.is_dir() && !is_removed(path))
+            };
+            let written = paths_of(events(), |event| matches!(event, Event::Wrote(_)));
             let counts = |path: &PathBuf| !is_output(path) && is_of_user(path);
             made.extend(written.filter(|path| counts(path) && is_made(path) && path.exists()));
         }
@@ -247,6 +247,14 @@ impl<'p> Family<'p> {
             _ => None,
         })
     }
+}
+
+/// Returns the paths of the `events` that are wanted.
+fn paths_of<'e>(
+    events: impl Iterator<Item = &'e Event>,
+    is_wanted: impl Fn(&Event) -> bool,
+) -> impl Iterator<Item = PathBuf> {
+    events.filter(move |event| is_wanted(event)).filter_map(Event::path).map(lexical)
 }
 
 /// Returns the path that a run is known by, if `process` is the first of one.

@@ -8,6 +8,7 @@ use super::workspace::{Variable, Workspace, fixed, manifest, root_manifest};
 
 const MEMBERS: [&str; 4] = ["app", "embed", "native", "probe"];
 
+#[allow(clippy::too_many_lines, reason = "it is a table")]
 pub(crate) fn undeclared() -> Workspace {
     let texts = |path: &str| Thing::texts(path, |value| format!("text {value}\n"));
     let unread = |path: &str| texts(path).that_counts(Counts::Never).weighing(1);

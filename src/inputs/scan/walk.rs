@@ -189,11 +189,9 @@ impl Walk<'_> {
             .rules
             .enter(&repository.root, directory.path(), relative.as_bstr(), has_rules)
             .map_err(|error| Error::unreadable(directory.path().join(GITIGNORE), error))?;
-        let belongs = match self.selection {
-            None => true,
-            Some(selection) if selection.is_package(self.full.as_bstr()) => true,
-            Some(_) => around.belongs && !self.begins_package(repository, &directory, relative.as_bstr(), only_tracked),
-        };
+        let is_package = |selection: &Selection| selection.is_package(self.full.as_bstr());
+        let belongs = self.selection.is_none_or(is_package)
+            || (around.belongs && !self.begins_package(repository, &directory, relative.as_bstr(), only_tracked));
         let state = State { only_tracked, has_unfinished_tag, belongs };
         let (visits, slots) = self.visits(repository, &directory, &mut tracked, state)?;
         // The receiver closes the directory after reading its files, so that it is not open while the walk is below it.
