@@ -15,12 +15,12 @@ use std::time::SystemTime;
 use gix::bstr::ByteSlice;
 
 use crate::freshness::BuildRecord;
-use crate::fs::identity::StatIdentity;
+use crate::fs::identity::{self, StatIdentity};
 use crate::inputs::Observation;
 use crate::model::differences;
 use crate::model::event::MissReason;
 use crate::model::inventory::{Inventory, NamedFile};
-use crate::model::marks::Marked;
+use crate::model::marks::{Marked, on_file_system};
 use crate::model::portable_path::PortablePath;
 use crate::model::tree::{FileInput, Kind, TreePath};
 use crate::observer::Changes;
@@ -104,6 +104,7 @@ impl Disturbance {
                 None if writers.made.contains(&file.path) => {}
                 Some(then) => found.take(&written(then.same_content(file)), writers),
                 None if writers.but_for_links(file).is_younger_than(since) => found.take(&written(true), writers),
+                None if writers.others_moved(file, since) => found.take(&written(false), writers),
                 None => {}
             }
         }
@@ -165,6 +166,8 @@ impl Disturbance {
 #[derive(Default)]
 pub(crate) struct Writers {
     scripts: Vec<Script>,
+    /// The root of the checkout.
+    root: PathBuf,
     /// Directories in which the build was seen to make or remove something.
     made_in: BTreeSet<TreePath>,
     /// Files that the build was seen to give one more name, which changes their times and nothing else.
@@ -213,7 +216,8 @@ impl Writers {
             changes.directories.iter().map(|directory| Marked::directory(&PortablePath::of(directory, root)));
         let linked = changes.linked.iter().map(|path| place(path)).collect();
         let made = changes.made.iter().map(|path| place(path)).collect();
-        let mut writers = Self { builds, made_in: directories.collect(), linked, made, ..Self::default() };
+        let (root, made_in) = (root.to_owned(), directories.collect());
+        let mut writers = Self { builds, root, made_in, linked, made, ..Self::default() };
         for reads in observation.packages.values() {
             let id = &reads.package.id;
             for run in reads.runs.iter().filter(|run| !run.is_script) {
@@ -243,6 +247,20 @@ impl Writers {
     /// Returns the stat identity of a file, without what changed in it if the build gave the file one more name.
     fn but_for_links(&self, file: &FileInput) -> StatIdentity {
         if self.linked.contains(&file.path) { file.stat.but_for_links() } else { file.stat }
+    }
+
+    /// True if another program than the build made a link, or moved a directory, on the way to a file at `since` or later.
+    /// The file's own times tell nothing of that.
+    fn others_moved(&self, file: &FileInput, since: SystemTime) -> bool {
+        if matches!(Marked::of(&file.path), Marked::Program | Marked::System) {
+            return false;
+        }
+        let path = PortablePath(TreePath(on_file_system(&file.path).into())).on_disk(&self.root);
+        let is_own = |path: &PathBuf| {
+            let parent = path.parent().map(|parent| Marked::directory(&PortablePath::of(parent, &self.root)));
+            parent.is_some_and(|parent| self.made_in.contains(&parent))
+        };
+        !identity::put_in_place_since(&path, since).iter().all(is_own)
     }
 
     /// True if the build gave a file one more name, and nothing else happened to it.

@@ -41,6 +41,7 @@ pub use self::record::BuildRecord;
 pub(crate) use self::record::Present;
 use self::record::{RunRecord, Surroundings};
 use self::undeclared::Files;
+use crate::fs::identity;
 use crate::inputs::{Observation, PackageReads, Run, Watched};
 use crate::model::build_units::Package;
 use crate::model::marks::{Marked, unmarked};
@@ -215,7 +216,8 @@ impl Audit<'_> {
     /// not. A file that is gone counts, and so does each file if the time of the script is unknown.
     fn is_written_during(&self, path: &TreePath, run: &Run) -> bool {
         let path = PortablePath(path.clone()).on_disk(self.present.root);
-        let during = |(began, ended)| !changed_after(&path, ended) && changed_after(&path, began);
+        let changed = |since| changed_after(&path, since) || !identity::put_in_place_since(&path, since).is_empty();
+        let during = |(began, ended)| !changed(ended) && changed(began);
         run.is_script && (!path.exists() || run.span.is_none_or(during))
     }
 

@@ -12,6 +12,7 @@ mod unix;
 mod windows;
 
 use std::fs::Metadata;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -203,6 +204,20 @@ pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
         (Some(one), Some(other)) => one == other,
         _ => one.len() == other.len(),
     }
+}
+
+/// Returns the links and directories on the way to `path` that were put in their place at `moment` or later. The times of the
+/// file tell nothing of that. A directory that is moved keeps the time of its last write and gets a new change time. On
+/// Windows, only links tell.
+pub(crate) fn put_in_place_since(path: &Path, moment: SystemTime) -> Vec<PathBuf> {
+    let was_put = |path: &&Path| {
+        let Ok(found) = std::fs::symlink_metadata(path) else { return false };
+        let stat = StatIdentity::of(&found);
+        let was_written = StatIdentity { changed_ns: 0, ..stat }.is_younger_than(moment);
+        stat.is_younger_than(moment) && (found.is_symlink() || !was_written)
+    };
+    let real = dunce::canonicalize(path).unwrap_or_default();
+    path.ancestors().chain(real.ancestors()).filter(was_put).map(Path::to_owned).collect()
 }
 
 /// Returns the number of bytes that a file takes on its file system; its length where the system does not tell (Windows).

@@ -9,6 +9,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,8 @@ use super::include::{Included, names};
 use super::system::{self, SystemContents};
 use crate::error::Result;
 use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::remember::dependency::{Recorder, WatchedPath, gathered};
+use crate::inputs::remember::dependency::{Recorder, WatchedPath, all_hold, gathered};
+use crate::inputs::remember::process_cache::ProcessCache;
 use crate::inputs::remember::stat_cache::{Settled, StatCache, Unsaved};
 use crate::inputs::scan::cachedir;
 use crate::inputs::scan::content::{Content, content, directory, file_input};
@@ -44,6 +46,9 @@ struct Look {
     search_path: Digest,
 }
 
+/// The looks of this process.
+static LOOKS: ProcessCache<Arc<Look>> = ProcessCache::new(16);
+
 /// Returns what `set` names and `tree` does not cover, sorted by bytes, without what `request` excludes. The last look is
 /// taken from `stat_caches`.
 pub(crate) fn look(
@@ -62,17 +67,22 @@ pub(crate) fn look(
     }
     let stamp = Stamp::now();
     let cache = StatCache::new(root, key(root, set, &packages, exclude), stat_caches);
-    let last = cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
-    let last = last.filter(|last| last.files.len() == last.stats.len()).unwrap_or_default();
-    let is_first = last.seen.is_empty();
     let search_path = Digest::of(request.env.get("PATH").unwrap_or_default().as_encoded_bytes());
-    let is_known = !is_first && last.search_path == search_path && last.seen.iter().all(WatchedPath::holds);
-    let known = last.files.into_iter().zip(last.stats).map(|(file, stat)| FileInput { stat, ..file });
-    if is_known {
-        return Ok((known.collect(), None));
+    let id = cache.id();
+    let known = LOOKS.get(&id, &stamp);
+    if let Some(look) = known.as_ref().filter(|look| look.holds(search_path)) {
+        return Ok((look.files().collect(), None));
     }
+    let kept = || cache.load(&stamp).and_then(|(bytes, start)| serde_json::from_slice::<Look>(&bytes[start..]).ok());
+    let last = kept().filter(|look| look.files.len() == look.stats.len()).map(Arc::new).unwrap_or_default();
+    if last.holds(search_path) {
+        let files = last.files().collect();
+        LOOKS.remember(id, stamp, last);
+        return Ok((files, None));
+    }
+    let is_first = last.seen.is_empty();
     let mut reader = Reader::new(root, set, Exclude::of(exclude));
-    reader.known = known.map(|file| (file.path.clone(), file)).collect();
+    reader.known = last.files().map(|file| (file.path.clone(), file)).collect();
     reader.programs(&request.env);
     reader.system(contents)?;
     let files = reader.all(&packages)?;
@@ -81,7 +91,14 @@ pub(crate) fn look(
     let look = Look { stats, files, seen: gathered(seen, root), search_path };
     let files = look.files.clone();
     let is_worth_keeping = is_first || look.seen.iter().all(|seen| seen.is_settled(&stamp));
-    let unsaved = is_worth_keeping.then(|| cache.unsaved(stamp, move |settled| look.settled(settled)));
+    let unsaved = is_worth_keeping.then(|| {
+        cache.unsaved(stamp, move |settled| {
+            let look = look.settled(settled);
+            let json = serde_json::to_vec(&look).expect("escaped paths and numbers always become JSON");
+            LOOKS.remember(id, stamp, Arc::new(look));
+            json
+        })
+    });
     Ok((files, unsaved))
 }
 
@@ -113,14 +130,23 @@ fn key(root: &Path, set: &PathSet, packages: &[&PortablePath], exclude: &[String
 }
 
 impl Look {
-    fn settled(mut self, settled: &mut Settled) -> Vec<u8> {
+    /// True if a look now would find the same.
+    fn holds(&self, search_path: Digest) -> bool {
+        !self.seen.is_empty() && self.search_path == search_path && all_hold(&self.seen)
+    }
+
+    fn files(&self) -> impl Iterator<Item = FileInput> {
+        self.files.iter().zip(&self.stats).map(|(file, stat)| FileInput { stat: *stat, ..file.clone() })
+    }
+
+    fn settled(mut self, settled: &mut Settled) -> Self {
         for (file, stat) in self.files.iter().zip(&mut self.stats) {
             if !settled.is(stat, on_file_system(&file.path)) {
                 *stat = StatIdentity::default();
             }
         }
         self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
-        serde_json::to_vec(&self).expect("escaped paths and numbers always become JSON")
+        self
     }
 }
 

@@ -41,7 +41,7 @@ impl WatchedPath {
 
     /// Records the file at `path`, with links followed, and its resolved path.
     pub(crate) fn with_target(path: &Path) -> Self {
-        Self { target: target(path), ..Self::at(path) }
+        Self { target: Resolver::default().resolve(path).map(|target| bytes_of(&target)), ..Self::at(path) }
     }
 
     /// Records the file or link at `path` itself; for a directory, only its place.
@@ -76,10 +76,16 @@ impl WatchedPath {
 
     /// True if the file is the one that was seen.
     pub(crate) fn holds(&self) -> bool {
+        self.holds_by(&mut Resolver::default())
+    }
+
+    /// As [`Self::holds`], for one of several records, which resolve each directory once.
+    fn holds_by(&self, resolver: &mut Resolver) -> bool {
         self.on_disk().is_some_and(|path| {
             let now = if self.is_link { identity_of_link(&path) } else { identity(&path) };
             let now = if self.place_only { now.map(StatIdentity::file_id) } else { now };
-            now == self.stat && (self.target.is_none() || target(&path) == self.target)
+            let leads_there = |target: &TreePath| resolver.resolve(&path).is_some_and(|now| bytes_of(&now) == *target);
+            now == self.stat && self.target.as_ref().is_none_or(leads_there)
         })
     }
 
@@ -107,6 +113,12 @@ impl WatchedPath {
             *self = Self::never();
         }
     }
+}
+
+/// True if all files are the ones that were seen.
+pub(crate) fn all_hold(watched: &[WatchedPath]) -> bool {
+    let mut resolver = Resolver::default();
+    watched.iter().all(|path| path.holds_by(&mut resolver))
 }
 
 /// Replaces absent paths of one directory, if there are several, by the directory itself. Its identity changes when a name
@@ -185,8 +197,31 @@ fn bytes_of(path: &Path) -> TreePath {
     TreePath(path.as_os_str().as_encoded_bytes().into())
 }
 
-fn target(path: &Path) -> Option<TreePath> {
-    dunce::canonicalize(path).ok().map(|target| bytes_of(&target))
+/// Resolves the links in paths. It resolves each directory once, since programs lie in few directories, and each part of a
+/// path takes a system call.
+#[derive(Default)]
+struct Resolver {
+    directories: Vec<(PathBuf, Option<PathBuf>)>,
+}
+
+impl Resolver {
+    /// Returns `path` with all links resolved, or none if nothing is there.
+    fn resolve(&mut self, path: &Path) -> Option<PathBuf> {
+        let is_link = fs::symlink_metadata(path).ok()?.is_symlink();
+        match (path.parent(), path.file_name()) {
+            (Some(directory), Some(name)) if !is_link => Some(self.directory(directory)?.join(name)),
+            _ => dunce::canonicalize(path).ok(),
+        }
+    }
+
+    fn directory(&mut self, directory: &Path) -> Option<PathBuf> {
+        if let Some((_, real)) = self.directories.iter().find(|(known, _)| known == directory) {
+            return real.clone();
+        }
+        let real = dunce::canonicalize(directory).ok();
+        self.directories.push((directory.to_owned(), real.clone()));
+        real
+    }
 }
 
 fn identity(path: &Path) -> Option<StatIdentity> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::dependency::{ProgramLookup, Recorder, WatchedPath};
+use super::dependency::{ProgramLookup, Recorder, WatchedPath, all_hold};
 use super::process_cache::ProcessCache;
 use super::stat_cache::{StatCache, Unsaved};
 use crate::error::Result;
@@ -34,7 +34,7 @@ pub(crate) type Answers<T> = ProcessCache<Arc<Remembered<T>>>;
 impl<T> Remembered<T> {
     /// True if all that it depends on is as it was, by look-ups of programs in `root` with the variables of `env`.
     fn holds(&self, env: &Environment, root: &Path) -> bool {
-        self.watched.iter().all(WatchedPath::holds) && self.programs.iter().all(|program| program.holds(env, root))
+        all_hold(&self.watched) && self.programs.iter().all(|program| program.holds(env, root))
     }
 }
 

@@ -24,7 +24,7 @@ use super::snapshot::Snapshot;
 use super::threads;
 use crate::error::{Error, Result};
 use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::remember::dependency::WatchedPath;
+use crate::inputs::remember::dependency::all_hold;
 use crate::model::cancellation::Cancellation;
 use crate::model::tree::Kind;
 
@@ -57,7 +57,7 @@ pub(crate) fn refresh(
     stamp: &Stamp,
     cancellation: &Cancellation,
 ) -> Result<Refreshed> {
-    if !snapshot.seen().iter().all(WatchedPath::holds) {
+    if !all_hold(snapshot.seen()) {
         return Ok(Refreshed::Outdated(snapshot));
     }
     let mut worth_keeping = false;
