@@ -22,8 +22,15 @@ fn main() {
 }
 
 fn compile_observer() {
-    const SOURCE: &str = "observer/observer.c";
-    println!("cargo::rerun-if-changed={SOURCE}");
+    const DIRECTORY: &str = "observer";
+    let source = Path::new(DIRECTORY).join("observer.c");
+    // A file that is added has to be included by one of these.
+    for entry in fs::read_dir(DIRECTORY).expect("the package has this directory") {
+        let path = entry.expect("a directory of the package can be read").path();
+        if path.extension().is_some_and(|extension| extension == "c" || extension == "h") {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
+    }
     let compiler =
         cc::Build::new().opt_level_str("s").debug(false).pic(true).warnings(true).extra_warnings(true).get_compiler();
     let library = Path::new(&variable("OUT_DIR")).join("observer.so");
@@ -34,7 +41,7 @@ fn compile_observer() {
         // Leaves out a page of padding between the segments.
         .args(["-shared", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none", "-Wl,--hash-style=gnu", "-o"])
         .arg(&library)
-        .arg(SOURCE)
+        .arg(&source)
         .arg("-ldl");
     let status = command.status().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
     assert!(status.success(), "{command:?} failed: {status}");

@@ -1,30 +1,25 @@
-// The command lines of cargo and zig, their messages, and the reports of them.
+// The command lines of cargo, the binaries that they build, and the events of builds.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { basename, delimiter, join } from 'node:path'
 import type { DevBinaryOptions } from '../index.js'
-import { Gate, GatedCheckout, Program } from './program.js'
+import { Gate, GatedCheckout } from './program.js'
+import { HOST } from './programs.js'
 import {
   Checkout,
   listener,
   mainPrinting,
+  manifest,
   only,
   PATIENCE_MS,
-  plainEnvironment,
   rejection,
   UNOBSERVED,
   until,
 } from './support.js'
-import { canInstallZig, zigCaches, zigTools } from './zig.js'
 
 setDefaultTimeout(PATIENCE_MS)
-
-const HOST = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' }))?.[1] as string
-
-const manifest = (name: string, rest = '') =>
-  `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2024"\n${rest}`
 
 /** A program that prints its features, and whether it was optimised. */
 const PRINTS_FEATURES = `fn main() {
@@ -245,183 +240,5 @@ describe('events', () => {
     checkout.gate.open()
     expect(await other.exited).toBe(0)
     expect(await call).toMatchObject({ outcome: 'built', prints: 'one -' })
-  })
-})
-
-describe('a report', () => {
-  const report = async (checkout: Checkout, report: 'auto' | 'plain' | 'silent') => {
-    // No onEvent, so that all that stdout has would be written by the package.
-    const program = new Program('node', checkout.options({ report }), 'getDevBinary(options)')
-    expect(await program.ended()).toBe(0)
-    expect(program.said).toEqual([])
-    return program.stderr
-  }
-
-  for (const mode of ['plain', 'auto'] as const) {
-    test(`'${mode}' without a terminal has one line for each step, and no colours`, async () => {
-      const checkout = new Checkout()
-      expect(await report(checkout, mode)).toMatch(
-        /^Building hello: first build\nBuilt hello in \d+\.\d s, [\d.]+ [KM]iB: \/.*\n$/,
-      )
-      checkout.write('src/main.rs', `fn unused() {}\n${mainPrinting('two')}`)
-      const lines = (await report(checkout, mode)).split('\n')
-      expect(lines[0]).toBe('Building hello: src/main.rs changed')
-      expect(lines[1]).toBe('warning: function `unused` is never used')
-      expect(lines.at(-2)).toMatch(/^Built hello in \d+\.\d s/)
-      expect(lines.join('')).not.toContain('\u001b')
-      const { fingerprint } = await checkout.get()
-      expect(await report(checkout, mode)).toBe(`Using cached hello (${fingerprint.slice(0, 16)})\n`)
-    })
-  }
-
-  test("'silent' writes nothing, not even warnings", async () => {
-    const checkout = new Checkout()
-    checkout.write('src/main.rs', `fn unused() {}\n${mainPrinting('two')}`)
-    expect(await report(checkout, 'silent')).toBe('')
-    expect(await report(checkout, 'silent')).toBe('')
-  })
-
-  /** Returns the screen of a terminal whose build waits until the terminal shows `awaited`. */
-  const onTerminal = async (
-    awaited: string,
-    options: Partial<DevBinaryOptions>,
-    variables: Record<string, string | undefined> = {},
-  ) => {
-    const checkout = new GatedCheckout()
-    checkout.write('src/main.rs', `fn unused() {}\n${mainPrinting('one')}`)
-    const env = checkout.environment({ TERM: 'xterm-256color', ...variables })
-    const request = JSON.stringify(checkout.options({ report: 'auto', ...options, env }))
-    const source = `require(${JSON.stringify(join(import.meta.dir, '..', 'index.js'))}).getDevBinary(${request})`
-    let shown = ''
-    const program = Bun.spawn(['node', '--eval', source], {
-      env,
-      terminal: {
-        cols: 100,
-        rows: 30,
-        data: (_, bytes) => {
-          shown += Buffer.from(bytes).toString()
-        },
-      },
-    })
-    await checkout.gate.reached()
-    await until(() => shown.includes(awaited), `the terminal shows ${awaited}`)
-    checkout.gate.open()
-    expect(await program.exited).toBe(0)
-    await until(() => shown.includes('Built hello in'), 'the terminal shows the end')
-    program.terminal?.close()
-    return shown
-  }
-  const ESCAPE = '\u001b['
-  const CLEARED = `${ESCAPE}2K`
-  const colours = (shown: string) => shown.split(ESCAPE).filter((rest, index) => index > 0 && /^[0-9;]*m/.test(rest))
-
-  test("'auto' on a terminal has a live line that ends with the build, and the compiler's colours", async () => {
-    const shown = await onTerminal('hello [', {})
-    expect(shown).toContain('Building hello: first build')
-    expect(shown).toMatch(/hello \[[=> ]+\] \d+\/3/)
-    expect(colours(shown)).not.toEqual([])
-    expect(shown).toContain('is never used')
-    expect(shown.split(CLEARED).at(-1)).toMatch(/^Built hello in \d+\.\d s, [\d.]+ [KM]iB: \/\S+\s*$/)
-  })
-
-  test("'auto' on a terminal has a live line and no colours when NO_COLOR is set", async () => {
-    const shown = await onTerminal('hello [', {}, { NO_COLOR: '1' })
-    expect(shown).toContain('is never used')
-    expect(colours(shown)).toEqual([])
-  })
-
-  test("'auto' on a dumb terminal is plain", async () => {
-    const shown = await onTerminal('Building hello', {}, { TERM: 'dumb' })
-    expect(shown).not.toContain(ESCAPE)
-    expect(shown).toContain('warning: function `unused` is never used')
-  })
-
-  test("'plain' on a terminal has no live line", async () => {
-    const shown = await onTerminal('Building hello', { report: 'plain' })
-    expect(shown).not.toContain('hello [')
-  })
-})
-
-describe('zig', () => {
-  const glibc = HOST.endsWith('-linux-gnu')
-  const environment = (extra: Record<string, string> = {}) => {
-    const bin = zigTools()
-    return plainEnvironment({ PATH: `${bin}${delimiter}${process.env.PATH}`, ...zigCaches, ...extra })
-  }
-  const foreign = HOST.startsWith('aarch64') ? 'x86_64-unknown-linux-gnu' : 'aarch64-unknown-linux-gnu'
-
-  test('builds a foreign target, and if it is missing, the error has the command that installs it', async () => {
-    const checkout = new Checkout()
-    // Nothing but cargo and rustc on the PATH.
-    const bin = join(checkout.directory, 'bin')
-    mkdirSync(bin)
-    for (const tool of ['cargo', 'rustc', 'cc']) {
-      execFileSync('ln', ['-s', execFileSync('which', [tool], { encoding: 'utf8' }).trim(), join(bin, tool)])
-    }
-    const env = checkout.environment({ PATH: bin })
-    const error = await rejection(checkout.get({ target: foreign, env }))
-    expect(error).toMatchObject({ code: 'TOOL_NOT_FOUND' })
-    expect(error.hint).toContain('pip install cargo-zigbuild ziglang')
-  })
-
-  describe.skipIf(!canInstallZig || !glibc)('really', () => {
-    test("builds for the host's triple when asked to, and hits", async () => {
-      const checkout = new Checkout()
-      const options = { target: HOST, builder: 'zigbuild', env: environment() } as const
-      const { events, onEvent } = listener()
-      const built = await checkout.run({ ...options, onEvent })
-      expect(built).toMatchObject({ outcome: 'built', prints: 'one -' })
-      expect(basename(built.binary.path)).toBe(`hello-${HOST}`)
-      expect(only(events, 'building')[0]?.command).toBe(
-        `cargo zigbuild -p hello --bin hello --release --target ${HOST}`,
-      )
-      expect(await checkout.run(options)).toMatchObject({ outcome: 'cached', prints: 'one -' })
-    }, 600_000)
-
-    test('builds for an old glibc when the target names one, and hits', async () => {
-      const checkout = new Checkout()
-      const options = { target: `${HOST}.2.28`, env: environment() }
-      const built = await checkout.run(options)
-      expect(built).toMatchObject({ outcome: 'built', prints: 'one -' })
-      expect(basename(built.binary.path)).toBe(`hello-${HOST}.2.28`)
-      expect(await checkout.run(options)).toMatchObject({ outcome: 'cached', prints: 'one -' })
-      // Later versions of glibc than the one asked for are not needed.
-      const readelf = spawnSync('readelf', ['--version-info', built.binary.path], { encoding: 'utf8' })
-      const versions = [...(readelf.stdout ?? '').matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor))
-      if (readelf.status === 0) expect(Math.max(...versions)).toBeLessThanOrEqual(28)
-    }, 600_000)
-
-    test('and cargo build two targets at once in one process, and both come back', async () => {
-      const checkout = new Checkout()
-      const env = environment()
-      const [plain, zig] = await Promise.all([
-        checkout.run({ env }),
-        checkout.run({ env, target: `${HOST}.2.28`, builder: 'zigbuild' }),
-      ])
-      expect([plain.outcome, plain.prints]).toEqual(['built', 'one -'])
-      expect([zig.outcome, zig.prints]).toEqual(['built', 'one -'])
-      expect(plain.binary.path).not.toBe(zig.binary.path)
-      const again = await Promise.all([checkout.get({ env }), checkout.get({ env, target: `${HOST}.2.28` })])
-      expect(again.map(({ outcome }) => outcome)).toEqual(['cached', 'cached'])
-    }, 600_000)
-
-    test('is chosen for a foreign target', async () => {
-      const checkout = new Checkout()
-      const { events, onEvent } = listener()
-      const call = checkout.get({ target: foreign, env: environment(), onEvent })
-      const outcome = await call.catch((error) => error)
-      expect(only(events, 'building')[0]?.command).toBe(
-        `cargo zigbuild -p hello --bin hello --release --target ${foreign}`,
-      )
-      // The target's standard library may be installed here or not.
-      if (outcome instanceof Error) {
-        expect(outcome).toMatchObject({
-          code: 'TOOL_NOT_FOUND',
-          hint: expect.stringContaining(`rustup target add ${foreign}`),
-        })
-      } else {
-        expect(basename(outcome.path)).toBe(`hello-${foreign}`)
-      }
-    }, 600_000)
   })
 })

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import type { Runtime } from './program.js'
-import { plainEnvironment, root } from './support.js'
+import { Checkout, plainEnvironment, root } from './support.js'
 
 export const COMMAND = join(root, 'cli', 'dev-bin.js')
 export const EXECUTABLES = { bun: process.execPath, node: 'node' }
@@ -35,4 +35,14 @@ export async function devBin(runtime: Runtime, args: string[], where: Where = {}
 interface Where {
   cwd?: string
   env?: Record<string, string | undefined>
+}
+
+/** Returns the class of checkouts that `dev-bin` is run in by `runtime`. */
+export function placesFor(runtime: Runtime) {
+  return class extends Checkout {
+    /** Runs `dev-bin` with this place's cache, in its checkout. */
+    devBin(args: string[], { cwd = this.repo, env = {} }: { cwd?: string; env?: Record<string, string> } = {}) {
+      return devBin(runtime, args, { cwd, env: { ...this.environment(), DEV_BIN_CACHE_DIR: this.cacheDir, ...env } })
+    }
+  }
 }

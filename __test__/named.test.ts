@@ -6,11 +6,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { explain, verify } from '../index.js'
-import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, rejection } from './support.js'
+import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, rejection, unix } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
-const unix = process.platform !== 'win32'
 /** A directory that is not tracked and in no package: a file in it counts only if something names it. */
 const IGNORED = { ...HELLO, '.gitignore': '/target\n/named\n' }
 

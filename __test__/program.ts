@@ -1,7 +1,7 @@
 // Makes calls in a process of its own, in Bun and in Node, and stops builds where a test needs it.
 
 import { afterAll } from 'bun:test'
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DevBinary, DevBinaryEvent, DevBinaryOptions } from '../index.js'
@@ -117,6 +117,16 @@ export class Program {
     const decoder = new TextDecoder()
     for await (const chunk of this.process.stderr) this.#stderr += decoder.decode(chunk, { stream: true })
   }
+}
+
+/** Returns the answer of `task` in a process of its own, whose environment is `env`. */
+export function inChild(task: 'fingerprint', options: DevBinaryOptions, env: Record<string, string>): string
+export function inChild(task: 'getDevBinary', options: DevBinaryOptions, env: Record<string, string>): DevBinary
+export function inChild(task: string, options: DevBinaryOptions, env: Record<string, string>): unknown {
+  const program = `
+    const { ${task} } = require(${JSON.stringify(entry)})
+    ${task}(${JSON.stringify(options)}).then((answer) => console.log(JSON.stringify(answer)))`
+  return JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8', env }))
 }
 
 /** A gate where builds stop until it is opened. It shows when a build has reached it. Its files are no inputs. */

@@ -1,9 +1,13 @@
 // Sets the programs that a test's children find.
 
+import { execFileSync } from 'node:child_process'
 import { symlinkSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, delimiter, join } from 'node:path'
 import { temporaryDirectory } from './support.js'
+
+/** The triple of this machine, as rustc names it. */
+export const HOST = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' }))?.[1] as string
 
 /** The programs that cargo needs to build a small program without dependencies. */
 const TOOLCHAIN = ['rustup', 'cargo', 'rustc', 'cc', 'gcc', 'clang', 'ld', 'ar', 'as', 'sh']

@@ -13,12 +13,11 @@ import {
   plainEnvironment,
   rejection,
   tracingProgram,
+  unix,
   until,
 } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
-
-const unix = process.platform !== 'win32'
 
 /**
  * A checkout whose program prints which of two compilers built it. Both run the installed compiler, and do not say

@@ -1,11 +1,18 @@
 // Shared by the tests: real cargo workspaces in real git repositories, in temporary directories.
 
-import { onTestFinished } from 'bun:test'
+import { expect, onTestFinished } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { type DevBinary, type DevBinaryEvent, type DevBinaryOptions, fingerprint, getDevBinary } from '../index.js'
+import {
+  type DevBinary,
+  type DevBinaryEvent,
+  type DevBinaryOptions,
+  fingerprint,
+  getDevBinary,
+  type MissReason,
+} from '../index.js'
 
 export const root = dirname(import.meta.dir)
 /** The public entry point, for programs that the tests write and run. */
@@ -33,6 +40,11 @@ export function plainEnvironment(extra: Record<string, string | undefined> = {})
   return Object.fromEntries(entries.filter((pair): pair is [string, string] => pair[1] !== undefined))
 }
 
+export const unix = process.platform !== 'win32'
+
+/** True where the modes of files do not stop this process. */
+export const isRoot = process.getuid?.() === 0
+
 /** True where builds are observed. Elsewhere, only the files that they declare are known. */
 export const observes = process.platform === 'linux'
 
@@ -42,6 +54,10 @@ export const UNOBSERVED = { DEV_BIN_OBSERVE: 'off' }
 /** Returns a program that prints `text` and the value that the variable TAG had when it was compiled. */
 export const mainPrinting = (text: string) =>
   `fn main() {\n    println!("${text} {}", option_env!("TAG").unwrap_or("-"));\n}\n`
+
+/** Returns the manifest of a package, with more lines for it. */
+export const manifest = (name: string, rest = '') =>
+  `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2024"\n${rest}`
 
 /** Returns a lock file of packages without dependencies exactly as cargo writes it, so that no build changes it. */
 export function lockFile(...packages: string[]): string {
@@ -143,6 +159,9 @@ export function tracingProgram(path: string, trace: string, real?: string): void
   execFileSync('rustc', options, { input: source, env: plainEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
 }
 
+/** Returns the bits of a file that `chmod` sets. */
+export const mode = (path: string) => statSync(path).mode & 0o7777
+
 /** Runs a program, and returns what it prints. */
 export function output(program: string, ...args: string[]): string {
   return execFileSync(program, args, { encoding: 'utf8' }).trim()
@@ -167,6 +186,24 @@ export async function rejection(promise: Promise<unknown>): Promise<Error & { co
   )
   if (!('error' in outcome)) throw new Error(`expected a rejection, got ${JSON.stringify(outcome.value)}`)
   return outcome.error
+}
+
+/** Returns the reason that names these files. */
+export const sourceReason = (...paths: [path: string, change: 'added' | 'removed' | 'changed'][]): MissReason => ({
+  kind: 'source',
+  paths: paths.map(([path, change]) => ({ path, change })),
+  count: paths.length,
+})
+
+/** Asks for the fingerprint after each change, and expects a new one each time. */
+export async function eachChanges(checkout: Checkout, changes: (() => void)[]): Promise<void> {
+  const seen = [await checkout.fingerprint()]
+  for (const change of changes) {
+    change()
+    const now = await checkout.fingerprint()
+    expect(seen, `after change ${seen.length}`).not.toContain(now)
+    seen.push(now)
+  }
 }
 
 /** Waits until `condition` holds, for as long as that takes. */

@@ -1,15 +1,13 @@
-// The compiler and the cargo configuration that a build would use, found without running a program if possible.
+// The toolchain that a build would use, found without running a program if possible.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
-  linkSync,
   mkdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -17,13 +15,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { explain } from '../index.js'
-import { canTrace, Program, traced } from './program.js'
-import { Checkout, HELLO, PATIENCE_MS, plainEnvironment, temporaryDirectory, tracingProgram, until } from './support.js'
+import { Checkout, PATIENCE_MS, plainEnvironment, temporaryDirectory, tracingProgram, unix } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
-const unix = process.platform !== 'win32'
 const rustup = Bun.which('rustup')
 const HOST = 'x86_64-unknown-linux-gnu'
 
@@ -223,109 +218,6 @@ test.if(unix)(
   },
 )
 
-/** Makes a copy of the installed toolchain whose programs a test may link and change. */
-function ownToolchain(): { bin: string; env: Record<string, string> } {
-  const sysroot = execFileSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8', env: plainEnvironment() }).trim()
-  const own = temporaryDirectory()
-  const bin = join(own, 'bin')
-  mkdirSync(bin)
-  for (const name of ['cargo', 'rustc']) copyFileSync(join(sysroot, 'bin', name), join(bin, name))
-  symlinkSync(join(sysroot, 'lib'), join(own, 'lib'))
-  return { bin, env: plainEnvironment({ PATH: [bin, process.env.PATH].join(delimiter) }) }
-}
-
-/** Changes bytes of a program that do not change what it does, and keeps its size and time. */
-function rebuildInPlace(path: string): void {
-  const bytes = readFileSync(path)
-  const at = bytes.indexOf('https://doc.rust-lang.org')
-  expect(at).toBeGreaterThan(0)
-  bytes[at + 'https://'.length] = 'D'.charCodeAt(0)
-  execFileSync('cp', ['-p', path, `${path}.before`])
-  writeFileSync(path, bytes)
-  execFileSync('touch', ['-r', `${path}.before`, path])
-}
-
-describe.if(unix)('a program whose stat identity changed', () => {
-  const outcome = async (checkout: Checkout, env: Record<string, string>, repo = checkout.repo) =>
-    (await explain(checkout.options({ env, repo }))).outcome
-
-  test('is the same after hard links, modes, times and copies, for every checkout', async () => {
-    const { bin, env } = ownToolchain()
-    const checkout = new Checkout()
-    const clone = join(checkout.directory, 'clone')
-    checkout.git('clone', '--quiet', checkout.repo, clone)
-    await new Program('node', checkout.options({ env })).ended()
-    const rustc = join(bin, 'rustc')
-    for (const [what, happen] of Object.entries({
-      link: () => linkSync(rustc, `${rustc}.link`),
-      mode: () => chmodSync(rustc, 0o775),
-      copy: () => {
-        execFileSync('cp', ['-p', rustc, `${rustc}.copy`])
-        renameSync(`${rustc}.copy`, rustc)
-      },
-      time: () => utimesSync(rustc, new Date(), new Date()),
-      'copy without its time': () => {
-        copyFileSync(rustc, `${rustc}.copy`)
-        renameSync(`${rustc}.copy`, rustc)
-      },
-      'link to cargo': () => linkSync(join(bin, 'cargo'), join(bin, 'cargo.link')),
-    })) {
-      happen()
-      expect([what, await outcome(checkout, env)]).toEqual([what, 'hit'])
-      expect([what, await outcome(checkout, env, clone)]).toEqual([what, 'hit'])
-    }
-    expect((await checkout.get({ env })).outcome).toBe('cached')
-  })
-
-  test.skipIf(!canTrace)('is read once', async () => {
-    const { bin, env } = ownToolchain()
-    const checkout = new Checkout()
-    const clone = join(checkout.directory, 'clone')
-    checkout.git('clone', '--quiet', checkout.repo, clone)
-    await new Program('node', checkout.options({ env })).ended()
-    const rustc = join(bin, 'rustc')
-    linkSync(rustc, `${rustc}.link`)
-    const then = Date.now()
-    await until(() => Date.now() > then + 2050, 'two seconds have passed')
-    const log = join(checkout.directory, 'trace')
-    const opened = async (repo: string) => {
-      const prefix = traced('-o', log, '-e', 'trace=open,openat')
-      const program = new Program('node', checkout.options({ env, repo }), undefined, { prefix })
-      await program.ended()
-      expect(program.only('resolved')[0]?.binary.outcome).toBe('cached')
-      return readFileSync(log, 'utf8').split(`"${rustc}"`).length - 1
-    }
-    // In a new checkout the program is read once, to see if it is a script.
-    expect([await opened(checkout.repo), await opened(checkout.repo), await opened(clone)]).toEqual([2, 0, 1])
-  })
-
-  test('is another one if its bytes differ, though size and time are the same', async () => {
-    const { bin, env } = ownToolchain()
-    const checkout = new Checkout()
-    await new Program('node', checkout.options({ env })).ended()
-    linkSync(join(bin, 'cargo'), join(bin, 'cargo.link'))
-    expect(await outcome(checkout, env)).toBe('hit')
-    rebuildInPlace(join(bin, 'cargo'))
-    const { reasons } = await checkout.get({ env })
-    expect(reasons).toMatchObject([{ kind: 'toolchain', tool: 'cargo' }])
-    // The new identity is the first one now, so another link to the same bytes is recognized.
-    linkSync(join(bin, 'cargo'), join(bin, 'cargo.other-link'))
-    expect(await outcome(checkout, env)).toBe('hit')
-  })
-
-  test('is another one if its record is lost, and the next build records it again', async () => {
-    const { bin, env } = ownToolchain()
-    const checkout = new Checkout()
-    await new Program('node', checkout.options({ env })).ended()
-    linkSync(join(bin, 'rustc'), join(bin, 'rustc.link'))
-    rmSync(join(checkout.cacheDir, 'stat-cache'), { recursive: true })
-    expect(await outcome(checkout, env)).toBe('miss')
-    await new Program('node', checkout.options({ env })).ended()
-    linkSync(join(bin, 'rustc'), join(bin, 'rustc.other-link'))
-    expect(await outcome(checkout, env)).toBe('hit')
-  })
-})
-
 test.if(unix)('without rustup, the cargo and rustc on the PATH count', async () => {
   const checkout = new Checkout()
   const own = new Rustup()
@@ -384,104 +276,4 @@ test.if(unix)('programs that variables or the configuration put in front of rust
     install('rustc')
     expect(await checkout.fingerprint({ env }), line).not.toBe(before)
   }
-})
-
-const LOUD = '[build]\nrustflags = ["--cfg", "loud"]\n'
-
-/** A checkout whose program prints whether it was compiled with {@link LOUD}. */
-const loudOrNot = () =>
-  new Checkout({
-    ...HELLO,
-    'Cargo.toml': `${HELLO['Cargo.toml']}\n[lints.rust]\nunexpected_cfgs = "allow"\n`,
-    'src/main.rs': 'fn main() {\n    println!("{}", cfg!(loud));\n}\n',
-  })
-
-for (const [where, path, name] of [
-  ['in the checkout', 'checkout/.cargo/config.toml', '.cargo/config.toml'],
-  ['in the checkout under its old name', 'checkout/.cargo/config', '.cargo/config'],
-  ['above the checkout', '.cargo/config.toml', undefined],
-  ["in cargo's home", 'cargo-home/config.toml', undefined],
-] as const) {
-  test(`cargo's configuration ${where} counts when it comes, changes and goes`, async () => {
-    const checkout = loudOrNot()
-    const file = join(checkout.directory, path)
-    const env = plainEnvironment({ CARGO_HOME: join(checkout.directory, 'cargo-home') })
-    const reason = { kind: 'cargo-config' as const, files: [name ?? file] }
-    const without = await checkout.run({ env })
-    expect(without.prints).toBe('false')
-
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, LOUD)
-    const added = await checkout.run({ env })
-    expect(added).toMatchObject({ outcome: 'built', prints: 'true' })
-    expect(added.binary.reasons).toContainEqual(reason)
-    writeFileSync(file, '[build]\nrustflags = []\n')
-    const changed = await checkout.run({ env })
-    expect(changed).toMatchObject({ outcome: 'built', prints: 'false' })
-    expect(changed.binary.reasons).toContainEqual(reason)
-
-    writeFileSync(file, LOUD)
-    expect(await checkout.run({ env })).toMatchObject({ outcome: 'cached', prints: 'true' })
-    rmSync(file)
-    expect(await checkout.get({ env })).toMatchObject({ outcome: 'cached', path: without.binary.path })
-  })
-}
-
-test('files that the configuration includes count, and those that they include', async () => {
-  const checkout = loudOrNot()
-  const config = (name: string, text: string) => {
-    mkdirSync(join(checkout.directory, '.cargo/deep'), { recursive: true })
-    writeFileSync(join(checkout.directory, '.cargo', name), text)
-  }
-  config('config.toml', 'include = ["one.toml"]\n')
-  config('one.toml', '')
-  await checkout.get()
-  config('one.toml', LOUD)
-  expect((await checkout.get()).reasons).toEqual([
-    { kind: 'cargo-config', files: [join(checkout.directory, '.cargo/one.toml')] },
-  ])
-  rmSync(join(checkout.directory, '.cargo/one.toml'))
-
-  for (const include of [
-    '"one.toml"',
-    '["one.toml"]',
-    '["none.toml", "one.toml"]',
-    '[{ path = "one.toml", optional = true }]',
-  ]) {
-    const seen = new Set<string>()
-    config('config.toml', `include = ${include}\n`)
-    seen.add(await checkout.fingerprint())
-    config('one.toml', '# a\n')
-    seen.add(await checkout.fingerprint())
-    config('one.toml', 'include = ["deep/two.toml"]\n')
-    seen.add(await checkout.fingerprint())
-    config('deep/two.toml', '# a\n')
-    seen.add(await checkout.fingerprint())
-    config('deep/two.toml', 'include = ["../config.toml", "two.toml"]\n')
-    seen.add(await checkout.fingerprint())
-    expect(seen.size, include).toBe(5)
-    rmSync(join(checkout.directory, '.cargo/one.toml'))
-    rmSync(join(checkout.directory, '.cargo/deep/two.toml'))
-  }
-})
-
-test('of two configuration files in one directory, cargo reads the one without the extension', async () => {
-  const checkout = new Checkout()
-  const config = (name: string, text: string) => writeFileSync(join(checkout.directory, '.cargo', name), text)
-  mkdirSync(join(checkout.directory, '.cargo'))
-  config('config', '# a\n')
-  const before = await checkout.fingerprint()
-  config('config.toml', LOUD)
-  expect(await checkout.fingerprint()).toBe(before)
-  config('config', '# b\n')
-  expect(await checkout.fingerprint()).not.toBe(before)
-})
-
-test('cargo reads no configuration beside or below the checkout', async () => {
-  const checkout = new Checkout()
-  mkdirSync(join(checkout.directory, 'other/.cargo'), { recursive: true })
-  const before = await checkout.fingerprint()
-  writeFileSync(join(checkout.directory, 'other/.cargo/config.toml'), LOUD)
-  checkout.write('target/.cargo/config.toml', LOUD)
-  expect(await checkout.fingerprint()).toBe(before)
 })

@@ -47,7 +47,7 @@ const LIBRARY: Option<(&[u8], usize)> = Some((
 #[cfg(not(observes))]
 const LIBRARY: Option<(&[u8], usize)> = None;
 
-/// The variable that tells the library to record, and where; see `observer/observer.c`.
+/// The variable that tells the library to record, and where; see `observer/set_up.h`.
 const VARIABLE: &str = "DEV_BIN_OBSERVER";
 /// The variable that names libraries to load into every program, separated by colons or spaces.
 ///

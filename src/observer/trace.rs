@@ -10,7 +10,7 @@ use gix::bstr::{BString, ByteSlice};
 use crate::fs::files;
 
 const MAGIC: &[u8] = b"devbin1\0";
-/// The length of `struct header` in `observer/observer.c`: magic, bytes used, bytes allocated, incomplete, started.
+/// The length of `struct header` in `observer/records.h`: magic, bytes used, bytes allocated, incomplete, started.
 const HEADER_BYTES: usize = 32;
 
 /// One program in one process; a process that becomes another program leaves two.

@@ -6,6 +6,7 @@
 //! fall into one tick of a coarse clock. Code that relies on an identity checks [`StatIdentity::is_settled`] first. On
 //! Windows only size, attributes and modification time are compared, and no identity ever settles.
 
+mod stat_identity;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -15,8 +16,8 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
-
+pub(crate) use stat_identity::FileId;
+pub use stat_identity::StatIdentity;
 #[cfg(unix)]
 use unix as system;
 #[cfg(windows)]
@@ -60,21 +61,7 @@ fn nanoseconds_since(start: SystemTime, moment: SystemTime) -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// The stat identity of a file: device, number, mode, size and times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatIdentity {
-    device: u64,
-    inode: u64,
-    mode: u32,
-    size: u64,
-    modified_ns: i64,
-    changed_ns: i64,
-}
-
 impl StatIdentity {
-    /// The number of bytes that [`StatIdentity::to_bytes`] returns.
-    pub(crate) const BYTES: usize = 44;
-
     /// Reads the identity from metadata.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
@@ -91,33 +78,11 @@ impl StatIdentity {
         is_known && system::SETTLES_AFTER_NS.is_some_and(|age| newest <= stamp.now_ns.saturating_sub(age))
     }
 
-    /// Returns the identity without the change time, which a further hard link to the file alters. cargo links a binary to
-    /// its place whenever the binary is asked for.
-    #[must_use]
-    pub fn but_for_links(self) -> Self {
-        Self { changed_ns: 0, ..self }
-    }
-
-    /// Returns the parts that the file shares with copies and hard links that keep its times, as bytes.
-    #[must_use]
-    pub(crate) fn size_and_time(self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&self.size.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.modified_ns.to_le_bytes());
-        bytes
-    }
-
     /// Returns the parts that say which file it is, whatever is written to it, and whether it is a directory. The type is
     /// included since another file may get the number of one that is gone.
     #[must_use]
     pub(crate) fn file_id(self) -> Self {
         Self { device: self.device, inode: self.inode, mode: self.mode & system::FILE_TYPE, ..Self::default() }
-    }
-
-    /// Returns the size in bytes.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.size
     }
 
     /// True if the file was written to or changed at `moment` or later, by the clock of its file system.
@@ -136,60 +101,7 @@ impl StatIdentity {
         let last = self.modified_ns.max(self.changed_ns);
         *self != Self::default() && self.modified_ns >= began && last <= ended
     }
-
-    /// Returns the device number of the file system that the file lies on.
-    #[must_use]
-    pub(crate) fn device(&self) -> u64 {
-        self.device
-    }
-
-    /// Returns all of it as bytes, to be stored.
-    #[must_use]
-    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        bytes[..8].copy_from_slice(&self.device.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.inode.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.size.to_le_bytes());
-        bytes[24..32].copy_from_slice(&self.modified_ns.to_le_bytes());
-        bytes[32..40].copy_from_slice(&self.changed_ns.to_le_bytes());
-        bytes[40..].copy_from_slice(&self.mode.to_le_bytes());
-        bytes
-    }
-
-    /// Reads the bytes that [`StatIdentity::to_bytes`] returned.
-    #[must_use]
-    pub(crate) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
-        let eight = |start: usize| {
-            let mut part = [0; 8];
-            part.copy_from_slice(&bytes[start..start + 8]);
-            u64::from_le_bytes(part)
-        };
-        let mut mode = [0; 4];
-        mode.copy_from_slice(&bytes[40..]);
-        Self {
-            device: eight(0),
-            inode: eight(8),
-            mode: u32::from_le_bytes(mode),
-            size: eight(16),
-            modified_ns: eight(24).cast_signed(),
-            changed_ns: eight(32).cast_signed(),
-        }
-    }
-
-    /// Returns the parts that stay the same when the file system is mounted again, as bytes for a fingerprint.
-    pub(crate) fn portable_bytes(&self) -> [u8; 32] {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&self.inode.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.size.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.modified_ns.to_le_bytes());
-        bytes[24..].copy_from_slice(&self.changed_ns.to_le_bytes());
-        bytes
-    }
 }
-
-/// The number of a file on its file system, whatever its names. Files with equal numbers are one file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct FileId(u64, u64);
 
 impl FileId {
     /// Reads the number from metadata; none where the system does not tell it (Windows).

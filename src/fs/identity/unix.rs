@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
-use super::{FileId, StatIdentity};
+use super::stat_identity::{FileId, StatIdentity};
 
 /// The age, in nanoseconds, at which a stat identity settles. FAT keeps times in steps of two seconds, and no file system in
 /// use is coarser. ccache's inode cache waits as long.

@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::os::windows::fs::MetadataExt;
 
-use super::{FileId, StatIdentity};
+use super::stat_identity::{FileId, StatIdentity};
 
 /// Every time that Windows tells programs can be set, so that no identity settles.
 pub(super) const SETTLES_AFTER_NS: Option<i64> = None;
