@@ -72,11 +72,11 @@ test('files that the configuration includes count, and those that they include',
     const seen = new Set<string>()
     config('config.toml', `include = ${include}\n`)
     seen.add(await checkout.fingerprint())
-    config('one.toml', '# a\n')
+    config('one.toml', "[env]\nA = 'a'\n")
     seen.add(await checkout.fingerprint())
     config('one.toml', 'include = ["deep/two.toml"]\n')
     seen.add(await checkout.fingerprint())
-    config('deep/two.toml', '# a\n')
+    config('deep/two.toml', "[env]\nA = 'b'\n")
     seen.add(await checkout.fingerprint())
     config('deep/two.toml', 'include = ["../config.toml", "two.toml"]\n')
     seen.add(await checkout.fingerprint())
@@ -90,12 +90,31 @@ test('of two configuration files in one directory, cargo reads the one without t
   const checkout = new Checkout()
   const config = (name: string, text: string) => writeFileSync(join(checkout.directory, '.cargo', name), text)
   mkdirSync(join(checkout.directory, '.cargo'))
-  config('config', '# a\n')
+  config('config', "[env]\nA = 'a'\n")
   const before = await checkout.fingerprint()
   config('config.toml', LOUD)
   expect(await checkout.fingerprint()).toBe(before)
-  config('config', '# b\n')
+  config('config', "[env]\nA = 'b'\n")
   expect(await checkout.fingerprint()).not.toBe(before)
+})
+
+test('comments, tokens, aliases, proxies and job counts in the configuration cost no build', async () => {
+  const checkout = new Checkout()
+  mkdirSync(join(checkout.directory, '.cargo'))
+  const config = (text: string) => writeFileSync(join(checkout.directory, '.cargo/config.toml'), text)
+  await checkout.get()
+  for (const text of [
+    '# a comment\n',
+    "[registries.ours]\ntoken = 'secret'\n",
+    "[alias]\nb = 'build'\n",
+    "[http]\nproxy = 'localhost:1'\n",
+    '[build]\njobs = 1\n',
+  ]) {
+    config(text)
+    expect((await checkout.get()).outcome, text).toBe('cached')
+  }
+  config("[env]\nA = 'a'\n")
+  expect((await checkout.get()).outcome).toBe('built')
 })
 
 test('cargo reads no configuration beside or below the checkout', async () => {

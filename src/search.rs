@@ -237,14 +237,12 @@ impl<'a> Search<'a> {
 
     /// Returns the entry for the current inputs, under any of the path sets that are known, the newest first.
     pub(crate) fn look_up(&self, survey: &Survey) -> Result<Found> {
-        let mut sets = self.store.path_sets_of(&survey.known.weak_key());
-        if sets.is_empty() {
-            sets.push(self.unobserved(survey)?);
-        }
+        let kept = self.store.path_sets_of(&survey.known.weak_key());
+        let unobserved = if kept.is_empty() { Some(self.unobserved(survey)?) } else { None };
         let name = self.request.binary_name();
         let mut best: Option<Found> = None;
-        for set in sets {
-            let inputs = self.inventory_under(survey, &set)?;
+        for set in kept.iter().chain(&unobserved) {
+            let inputs = self.inventory_under(survey, set)?;
             let entry = match set.unknown {
                 // The reads are not known, so cargo has to check whether anything changed.
                 Some(_) => LookUp::Absent,

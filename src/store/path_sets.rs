@@ -3,18 +3,27 @@
 //! Promises: a file that cannot be understood counts as no path sets, which costs a build at most.
 //! Does not promise: to keep all of them. The oldest are dropped.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::directory::Store;
 use crate::error::{Error, Result};
+use crate::fs::identity::StatIdentity;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::path_set::PathSet;
 
+/// The path sets that this process has read, by file, each with the stat identity that the file had before.
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+/// The number of files whose path sets are remembered: more than one process asks for.
+const MOST_KNOWN: usize = 64;
 /// The number that is kept: enough for a developer who goes back and forth between branches.
 const KEPT: usize = 8;
+
+type Known = HashMap<PathBuf, (StatIdentity, Arc<[PathSet]>)>;
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -25,10 +34,23 @@ struct Kept {
 }
 
 impl Store {
-    /// Returns the path sets that builds under `weak_key` left, the newest first.
+    /// Returns the path sets that builds under `weak_key` left, the newest first. A process reads a file once for each state
+    /// of it. If two states have one stat identity, the earlier may be returned, which costs a build at most.
     #[must_use]
-    pub fn path_sets_of(&self, weak_key: &Fingerprint) -> Vec<PathSet> {
-        self.kept(weak_key).sets
+    pub fn path_sets_of(&self, weak_key: &Fingerprint) -> Arc<[PathSet]> {
+        let path = self.path_set_file(weak_key);
+        let stat = fs::metadata(&path).map(|metadata| StatIdentity::of(&metadata)).unwrap_or_default();
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, sets)) = known().get(&path).filter(|(then, _)| *then == stat) {
+            return Arc::clone(sets);
+        }
+        let sets: Arc<[PathSet]> = self.kept(weak_key).sets.into();
+        let mut known = known();
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(path, (stat, Arc::clone(&sets)));
+        sets
     }
 
     /// Puts `set` before the others, after a build in `checkout`.
@@ -91,7 +113,8 @@ mod tests {
         let store = Store::open(&directory.path().join("cache")).unwrap();
         store.prepare().unwrap();
         let key = Inventory::default().fingerprint();
-        let names = || -> Vec<String> { store.path_sets_of(&key).into_iter().flat_map(|set| set.variables).collect() };
+        let names =
+            || -> Vec<String> { store.path_sets_of(&key).iter().flat_map(|set| set.variables.clone()).collect() };
         for (remembered, expected) in [("a", "a"), ("b", "b a"), ("c", "c b a"), ("a", "a c b"), ("a", "a c b")] {
             store.remember_path_set(&key, &set(remembered), directory.path()).unwrap();
             assert_eq!(names().join(" "), expected);

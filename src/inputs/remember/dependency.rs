@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -141,9 +142,13 @@ pub(crate) fn gathered(seen: Vec<WatchedPath>, root: &Path) -> Vec<WatchedPath> 
             rest.push(WatchedPath::at(&directory));
         }
     }
-    rest.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-    rest.dedup();
-    rest
+    each_once(rest)
+}
+
+fn each_once(mut seen: Vec<WatchedPath>) -> Vec<WatchedPath> {
+    seen.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    seen.dedup();
+    seen
 }
 
 /// A program that was looked up, and its path.
@@ -188,8 +193,9 @@ impl Recorder {
         self.sought.borrow_mut().push(ProgramLookup { name: name.to_owned(), found: found.map(bytes_of) });
     }
 
+    /// Returns each path that was recorded, once, and the programs that were looked up.
     pub(crate) fn into_parts(self) -> (Vec<WatchedPath>, Vec<ProgramLookup>) {
-        (self.seen.into_inner(), self.sought.into_inner())
+        (each_once(self.seen.into_inner()), self.sought.into_inner())
     }
 }
 
@@ -197,30 +203,44 @@ fn bytes_of(path: &Path) -> TreePath {
     TreePath(path.as_os_str().as_encoded_bytes().into())
 }
 
-/// Resolves the links in paths. It resolves each directory once, since programs lie in few directories, and each part of a
+/// Resolves the links in paths. It looks at each directory once, since programs lie in few directories, and each part of a
 /// path takes a system call.
 #[derive(Default)]
 struct Resolver {
-    directories: Vec<(PathBuf, Option<PathBuf>)>,
+    known: Vec<(PathBuf, Option<PathBuf>)>,
+    links: u32,
 }
 
 impl Resolver {
+    /// The number of links in one look from which on they may lead in a circle. Linux follows as many in one path.
+    const MOST_LINKS: u32 = 40;
+
     /// Returns `path` with all links resolved, or none if nothing is there.
     fn resolve(&mut self, path: &Path) -> Option<PathBuf> {
-        let is_link = fs::symlink_metadata(path).ok()?.is_symlink();
-        match (path.parent(), path.file_name()) {
-            (Some(directory), Some(name)) if !is_link => Some(self.directory(directory)?.join(name)),
-            _ => dunce::canonicalize(path).ok(),
-        }
-    }
-
-    fn directory(&mut self, directory: &Path) -> Option<PathBuf> {
-        if let Some((_, real)) = self.directories.iter().find(|(known, _)| known == directory) {
+        if let Some((_, real)) = self.known.iter().find(|(known, _)| known == path) {
             return real.clone();
         }
-        let real = dunce::canonicalize(directory).ok();
-        self.directories.push((directory.to_owned(), real.clone()));
+        let real = match (path.parent(), path.file_name()) {
+            (None, _) => Some(path.to_owned()),
+            (Some(directory), Some(name)) => self.resolve(directory).and_then(|directory| self.entry(&directory, name)),
+            // The path ends with `..`.
+            (Some(_), None) => dunce::canonicalize(path).ok(),
+        };
+        self.known.push((path.to_owned(), real.clone()));
         real
+    }
+
+    fn entry(&mut self, directory: &Path, name: &OsStr) -> Option<PathBuf> {
+        let path = directory.join(name);
+        if !fs::symlink_metadata(&path).ok()?.is_symlink() {
+            return Some(path);
+        }
+        self.links += 1;
+        if self.links > Self::MOST_LINKS {
+            dunce::canonicalize(&path).ok()
+        } else {
+            self.resolve(&directory.join(fs::read_link(&path).ok()?))
+        }
     }
 }
 

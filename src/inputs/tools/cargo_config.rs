@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::config_tables;
 use crate::error::{Error, Result};
 use crate::fs::files;
 use crate::inputs::remember::dependency::Recorder;
@@ -109,7 +110,8 @@ pub(crate) struct CargoConfig {
     /// Its name in the inventory: its relative path in the checkout, so that clones agree; its full path elsewhere.
     pub(crate) name: String,
     pub(crate) path: PathBuf,
-    pub(crate) digest: Digest,
+    /// The digest of the parts that can change a binary; none if there are none.
+    pub(crate) digest: Option<Digest>,
     /// The directory from which relative paths to programs in it start: the parent of its `.cargo`.
     pub(crate) base: PathBuf,
     /// Its content; empty if it cannot be parsed, since cargo will complain about that.
@@ -247,7 +249,7 @@ impl Chain<'_> {
             return Ok(());
         }
         let table = value.parse().unwrap_or_default();
-        let (name, path, digest) = (COMMAND_LINE.to_owned(), self.root.to_owned(), Digest::of(value));
+        let (name, path, digest) = (COMMAND_LINE.to_owned(), self.root.to_owned(), Some(Digest::of(value)));
         self.found.push(CargoConfig { name, path, digest, base: self.root.to_owned(), table });
         Ok(())
     }
@@ -270,14 +272,15 @@ impl Chain<'_> {
         if !self.seen.insert(path.to_owned()) {
             return Ok(true);
         }
-        let table =
-            std::str::from_utf8(&bytes).ok().and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
+        let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse::<toml::Table>().ok());
+        let digest = config_tables::digest(&bytes, parsed.as_ref());
+        let table = parsed.unwrap_or_default();
         let includes = included(&table);
         let directory = path.parent().unwrap_or(self.root);
         self.found.push(CargoConfig {
             name: path.strip_prefix(self.root).unwrap_or(path).to_string_lossy().into_owned(),
             path: path.to_owned(),
-            digest: Digest::of(&bytes),
+            digest,
             base: directory.parent().unwrap_or(directory).to_owned(),
             table,
         });

@@ -6,6 +6,7 @@
 //! [`toolchain::Shims`].
 
 pub(crate) mod cargo_config;
+pub(crate) mod config_tables;
 pub(crate) mod flags;
 pub(crate) mod named;
 pub(crate) mod program_search;

@@ -110,7 +110,7 @@ fn found(request: &Request, root: &Path, env: &Environment, recorder: &Recorder)
     let Named { files, linkers, remapped } = named::named(&configs, env, &request.excluded(), root, recorder)?;
     let (tools, shims) = toolchain::tools(request, root, env, &configs, &linkers, recorder)?;
     let in_files = configs.into_iter().filter(|config| config.name != cargo_config::COMMAND_LINE);
-    let configs = map_of(in_files.map(|config| (config.name, config.digest)));
+    let configs = map_of(in_files.filter_map(|config| Some((config.name, config.digest?))));
     Ok(ToolsAndConfig { tools, configs, named: files, remapped, shims })
 }
 
