@@ -17,7 +17,7 @@ const LISTED_PATHS: usize = 20;
 #[must_use]
 pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
     // Taken apart in full, so that a field that is added has to be compared or left out on purpose. Trees, named files and
-    // files outside are compared as files.
+    // files that were read are compared as files.
     let Inventory {
         request,
         tree: _,
@@ -25,8 +25,8 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
         variables,
         configs,
         named: _,
-        observed,
-        outside: _,
+        read_variables,
+        read_files: _,
         location,
         branch,
         path_set: _,
@@ -50,7 +50,7 @@ pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
         reasons.push(MissReason::CargoConfig { files });
     }
     let mut names = differing(&before.variables, variables);
-    names.extend(differing(&before.observed, observed));
+    names.extend(differing(&before.read_variables, read_variables));
     if !names.is_empty() {
         names.sort();
         names.dedup();
@@ -129,7 +129,7 @@ mod tests {
         inventory.tools.insert("rustc".to_owned(), tool("/old/rustc", Some("rustc 1")));
         inventory.tools.insert("rustc driver".to_owned(), tool("/old/driver", None));
         inventory.variables.insert("RUSTFLAGS".to_owned(), Digest::of("-g"));
-        inventory.observed.insert("TAG".to_owned(), None);
+        inventory.read_variables.insert("TAG".to_owned(), None);
         inventory.configs.insert("config.toml".to_owned(), Digest::of("[build]"));
         inventory.branch = Some("main".to_owned());
         change(&mut inventory);
@@ -147,7 +147,10 @@ mod tests {
             (with(|now| drop(now.request.insert("profile".into(), "dev".into()))), &["Request profile"]),
             (with(|now| set(&mut now.variables, "RUSTFLAGS")), &["Environment RUSTFLAGS"]),
             (with(|now| now.variables.clear()), &["Environment RUSTFLAGS"]),
-            (with(|now| now.observed = BTreeMap::from([("TAG".into(), Some(Digest::of("")))])), &["Environment TAG"]),
+            (
+                with(|now| now.read_variables = BTreeMap::from([("TAG".into(), Some(Digest::of("")))])),
+                &["Environment TAG"],
+            ),
             (with(|now| set(&mut now.configs, "config.toml")), &["CargoConfig config.toml"]),
             // The driver comes with its compiler.
             (

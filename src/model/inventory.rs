@@ -74,9 +74,11 @@ pub struct Inventory {
     #[serde(default)]
     pub named: Vec<NamedFile>,
     /// Digests of the variables of the path set, by name; none for a variable that is not set.
-    pub observed: BTreeMap<String, Option<Digest>>,
+    #[serde(rename = "observed")]
+    pub read_variables: BTreeMap<String, Option<Digest>>,
     /// The files of the path set, sorted by bytes. Absolute paths are outside the checkout.
-    pub outside: Vec<FileInput>,
+    #[serde(rename = "outside")]
+    pub read_files: Vec<FileInput>,
     /// The path of the checkout, if the binary has a bond to it. For any other binary, the path that flags put in its place,
     /// if any.
     pub location: Option<PathBuf>,
@@ -136,8 +138,8 @@ impl Inventory {
             variables,
             configs,
             named,
-            observed,
-            outside,
+            read_variables,
+            read_files,
             location,
             branch,
             path_set: _,
@@ -151,8 +153,8 @@ impl Inventory {
         }
         hash.section("tree", 1);
         hash.field(tree.digest().as_bytes());
-        hash.section("outside", outside.len());
-        for file in outside {
+        hash.section("outside", read_files.len());
+        for file in read_files {
             hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
         }
         hash.section("tools", tools.len());
@@ -175,8 +177,8 @@ impl Inventory {
         for NamedFile { file, .. } in named {
             hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
         }
-        hash.section("observed", observed.len());
-        for (name, digest) in observed {
+        hash.section("observed", read_variables.len());
+        for (name, digest) in read_variables {
             hash.field(name);
             hash.optional(digest.map(|digest| *digest.as_bytes()));
         }
@@ -199,8 +201,8 @@ impl Inventory {
             configs,
             tree: _,
             named: _,
-            observed: _,
-            outside: _,
+            read_variables: _,
+            read_files: _,
             location: _,
             branch: _,
             path_set: _,
@@ -211,7 +213,8 @@ impl Inventory {
         Self { request, tools, variables, configs, ..Self::default() }.fingerprint()
     }
 
-    /// Returns every path whose content differs, in order: those of the tree, those outside it, and those that are named.
+    /// Returns every path whose content differs, in order: those of the tree, those that were read besides, and those that
+    /// are named.
     #[must_use]
     pub fn changed_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
         let has_changed = |now: &FileInput, then: &FileInput| !now.same_content(then);
@@ -220,9 +223,9 @@ impl Inventory {
         } else {
             differing(before.tree.files(), self.tree.files(), has_changed)
         };
-        // The tree holds a link by its target, and `outside` holds what it leads to.
-        let outside = differing(&before.outside, &self.outside, has_changed);
-        changed.extend(outside.into_iter().filter(|(path, _)| self.tree.file(path).is_none()));
+        // The tree holds a link by its target, and `read_files` holds what it leads to.
+        let read = differing(&before.read_files, &self.read_files, has_changed);
+        changed.extend(read.into_iter().filter(|(path, _)| self.tree.file(path).is_none()));
         // A named file that is absent, before and now, is no change. Neither is a file of both trees that only one inventory
         // names.
         let is_there = |named: &&NamedFile| named.file.kind != Kind::Absent;
@@ -285,19 +288,60 @@ mod tests {
         odd.path = TreePath(b"dir/\xff\\n\"\n\\xff".as_slice().into());
         let mut inventory = with(vec![odd]);
         inventory.variables.insert("RUSTFLAGS".into(), Digest::of("-C"));
-        inventory.observed.insert("IMAGE_TAG".into(), None);
+        inventory.read_variables.insert("IMAGE_TAG".into(), None);
         let json = serde_json::to_vec(&inventory).unwrap();
         let back: Inventory = serde_json::from_slice(&json).unwrap();
         assert_eq!(back.fingerprint(), inventory.fingerprint());
     }
 
     #[test]
-    fn an_unset_observed_variable_differs_from_an_empty_one() {
+    fn an_unset_variable_that_was_read_differs_from_an_empty_one() {
         let mut unset = Inventory::default();
-        unset.observed.insert("TAG".into(), None);
+        unset.read_variables.insert("TAG".into(), None);
         let mut empty = Inventory::default();
-        empty.observed.insert("TAG".into(), Some(Digest::of("")));
+        empty.read_variables.insert("TAG".into(), Some(Digest::of("")));
         assert_ne!(unset.fingerprint(), empty.fingerprint());
         assert_ne!(unset.fingerprint(), Inventory::default().fingerprint());
+    }
+
+    /// The inventory is as a cache holds it. If its digest changed, every cache would be worthless.
+    #[test]
+    fn an_inventory_that_was_stored_has_the_fingerprint_that_it_had() {
+        let stat = |all: i64| {
+            let names = ["device", "inode", "mode", "size", "modified_ns", "changed_ns"];
+            names.iter().map(|name| ((*name).to_owned(), serde_json::Value::from(all))).collect::<serde_json::Value>()
+        };
+        let stored = serde_json::json!({
+            "request": {"profile": "release"},
+            "tree": {
+                "heads": {"": "0123"},
+                "files": [
+                    {"path": "src/main.rs", "kind": "file", "digest": Digest::of("1")},
+                    {"path": "run.sh", "kind": "executable", "digest": Digest::of("2")},
+                ],
+            },
+            "tools": {
+                "rustc": {
+                    "path": "/bin/rustc", "toolchain": "stable", "stat": stat(1), "known_as": stat(2), "version": "rustc 1"
+                },
+                "zig": {"path": "zig", "toolchain": null, "stat": null, "version": null},
+            },
+            "variables": {"RUSTFLAGS": Digest::of("-g")},
+            "configs": {".cargo/config.toml": Digest::of("[build]")},
+            "named": [{"file": {"path": "/opt/link.x", "kind": "file", "digest": Digest::of("3")}, "links_only": true}],
+            "observed": {"SET": Digest::of(""), "UNSET": null},
+            "outside": [{"path": "/opt/data", "kind": "absent", "digest": Digest::of("")}],
+            "location": "/checkout",
+            "branch": "main",
+            "path_set": PathSet::default(),
+            "readers": [
+                {"package": "app", "is_script": true, "inputs": ["data"], "variables": ["SET"], "opaque": "it ran"}
+            ],
+        });
+        let inventory: Inventory = serde_json::from_value(stored.clone()).unwrap();
+        let (fingerprint, weak_key) = (inventory.fingerprint().to_string(), inventory.weak_key().to_string());
+        assert_eq!(fingerprint, "6bbbf94235b673b621923d672eb70b12faa663870bb3eccdd9f6181ee0779830");
+        assert_eq!(weak_key, "9879e8c843d69e0d7cc35325e6e84f3cfe84104ad60367158b88bdfb3f908bb3");
+        assert_eq!(serde_json::to_value(&inventory).unwrap(), stored);
     }
 }
