@@ -31,6 +31,8 @@
 //! Does not promise: to doubt a run for the change of something that is no input.
 
 mod record;
+#[cfg(test)]
+mod tests;
 mod undeclared;
 
 use std::collections::{BTreeMap, BTreeSet};
