@@ -1,61 +1,35 @@
 //! Everything that a build reads, as data. The fingerprint is computed from it, a manifest keeps it, and a comparison of two
 //! says why a binary was built.
 //!
+//! Each kind of input has a file: its data, what it adds to the fingerprint, and the reason that it gives when it differs.
+//! The order in which the kinds are added is part of each fingerprint.
+//!
 //! Promises: every difference between two fingerprints can be named, since both come from the same fields. Values of
 //! variables and the text of configuration files are kept as digests only.
 //! Does not promise: anything about how the data were gathered. `inputs` does that.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+pub(crate) mod configuration;
+pub(crate) mod files;
+pub(crate) mod head;
+pub(crate) mod options;
+mod readers;
+pub(crate) mod tools;
+pub(crate) mod variables;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gix::bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 
-use crate::fs::identity::StatIdentity;
+pub use self::files::NamedFile;
+pub use self::readers::Reader;
+pub use self::tools::Tool;
 use crate::model::fingerprint::{Digest, Fingerprint, FingerprintBuilder};
 use crate::model::path_set::PathSet;
-use crate::model::tree::{Change, FileInput, Kind, Tree, TreePath, differing};
-
-/// A program that takes part in the build.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Tool {
-    /// The path of the real program, behind rustup's proxies. If the program was not found, the name that was looked for.
-    pub path: String,
-    /// The name of the rustup toolchain, if rustup manages the program.
-    pub toolchain: Option<String>,
-    /// The program's stat identity; none if it does not exist.
-    pub stat: Option<StatIdentity>,
-    /// The stat identity that it had when it first took part in a build, if it has another one now and the same bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known_as: Option<StatIdentity>,
-    /// The version that it prints, as in `rustc 1.95.0 (59807616e 2026-04-14)`. It is known of programs that have built, and
-    /// is not part of the fingerprint.
-    #[serde(default)]
-    pub version: Option<String>,
-}
-
-impl Tool {
-    /// True if a fingerprint cannot tell the two programs apart.
-    #[must_use]
-    pub fn is_same_program(&self, other: &Self) -> bool {
-        self.path == other.path && self.identity() == other.identity()
-    }
-
-    /// Returns the part of it that counts besides its path.
-    fn identity(&self) -> Option<[u8; 32]> {
-        self.known_as.or(self.stat).map(|stat| stat.portable_bytes())
-    }
-}
-
-/// A file that cargo's configuration or a flag names.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NamedFile {
-    /// The file. The tree may hold it, too.
-    pub file: FileInput,
-    /// True if only the linker can read it. Any other file may affect every compilation.
-    pub links_only: bool,
-}
+use crate::model::tree::{FileInput, Tree};
+use files::Files;
+use head::Head;
 
 /// All inputs of one request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -93,39 +67,6 @@ pub struct Inventory {
     pub readers: Vec<Reader>,
 }
 
-/// A run of rustc or of a build script, and the inputs that it read.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Reader {
-    /// The cargo package.
-    pub package: String,
-    /// True if the run is the package's build script, and not rustc.
-    pub is_script: bool,
-    /// The paths of inputs, and of directories that it read with everything in them.
-    pub inputs: BTreeSet<TreePath>,
-    /// Variables that it read.
-    pub variables: BTreeSet<String>,
-    /// The reason why the run is opaque, if it is.
-    pub opaque: Option<String>,
-}
-
-impl Reader {
-    /// Returns the run in words.
-    #[must_use]
-    pub fn name(&self) -> String {
-        format!("the {} of `{}`", if self.is_script { "build script" } else { "compilation" }, self.package)
-    }
-
-    /// True if it read the file at `path`, or a directory around it.
-    #[must_use]
-    pub fn reads(&self, path: &TreePath) -> bool {
-        let is_around = |input: &TreePath| {
-            let below = path.0.strip_prefix(input.0.as_slice());
-            below.is_some_and(|below| input.0.is_empty() || below.first() == Some(&b'/'))
-        };
-        self.inputs.contains(path) || self.inputs.iter().any(is_around)
-    }
-}
-
 impl Inventory {
     /// Returns the digest over all of it.
     #[must_use]
@@ -135,7 +76,7 @@ impl Inventory {
             request,
             tree,
             tools,
-            variables,
+            variables: steering,
             configs,
             named,
             read_variables,
@@ -146,46 +87,16 @@ impl Inventory {
             readers: _,
         } = self;
         let mut hash = FingerprintBuilder::new();
-        hash.section("request", request.len());
-        for (option, value) in request {
-            hash.field(option);
-            hash.field(value);
-        }
-        hash.section("tree", 1);
-        hash.field(tree.digest().as_bytes());
-        hash.section("outside", read_files.len());
-        for file in read_files {
-            hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
-        }
-        hash.section("tools", tools.len());
-        for (role, tool) in tools {
-            hash.field(role);
-            hash.field(&tool.path);
-            hash.optional(tool.identity());
-        }
-        hash.section("variables", variables.len());
-        for (name, digest) in variables {
-            hash.field(name);
-            hash.field(digest.as_bytes());
-        }
-        hash.section("configs", configs.len());
-        for (path, digest) in configs {
-            hash.field(path);
-            hash.field(digest.as_bytes());
-        }
-        hash.section("named", named.len());
-        for NamedFile { file, .. } in named {
-            hash.file(file.path.0.as_bstr(), file.kind, &file.digest);
-        }
-        hash.section("observed", read_variables.len());
-        for (name, digest) in read_variables {
-            hash.field(name);
-            hash.optional(digest.map(|digest| *digest.as_bytes()));
-        }
-        hash.section("location", 1);
-        hash.optional(location.as_ref().map(|path| path.as_os_str().as_encoded_bytes()));
-        hash.section("branch", 1);
-        hash.optional(branch.as_deref());
+        options::add_to(&mut hash, request);
+        files::add_tree_to(&mut hash, tree);
+        files::add_read_to(&mut hash, read_files);
+        tools::add_to(&mut hash, tools);
+        variables::add_steering_to(&mut hash, steering);
+        configuration::add_to(&mut hash, configs);
+        files::add_named_to(&mut hash, named);
+        variables::add_read_to(&mut hash, read_variables);
+        head::add_location_to(&mut hash, location.as_ref());
+        head::add_branch_to(&mut hash, branch.as_deref());
         hash.finish()
     }
 
@@ -213,38 +124,22 @@ impl Inventory {
         Self { request, tools, variables, configs, ..Self::default() }.fingerprint()
     }
 
-    /// Returns every path whose content differs, in order: those of the tree, those that were read besides, and those that
-    /// are named.
-    #[must_use]
-    pub fn changed_files(&self, before: &Self) -> Vec<(TreePath, Change)> {
-        let has_changed = |now: &FileInput, then: &FileInput| !now.same_content(then);
-        let mut changed = if self.tree.digest() == before.tree.digest() {
-            Vec::new()
-        } else {
-            differing(before.tree.files(), self.tree.files(), has_changed)
-        };
-        // The tree holds a link by its target, and `read_files` holds what it leads to.
-        let read = differing(&before.read_files, &self.read_files, has_changed);
-        changed.extend(read.into_iter().filter(|(path, _)| self.tree.file(path).is_none()));
-        // A named file that is absent, before and now, is no change. Neither is a file of both trees that only one inventory
-        // names.
-        let is_there = |named: &&NamedFile| named.file.kind != Kind::Absent;
-        let files =
-            |inventory: &Self| inventory.named.iter().filter(is_there).map(|named| named.file.clone()).collect();
-        let (then, now): (Vec<_>, Vec<_>) = (files(before), files(self));
-        let told: HashSet<TreePath> = changed.iter().map(|(path, _)| path.clone()).collect();
-        let names = |inventory: &Self, path: &TreePath| inventory.named.iter().any(|named| named.file.path == *path);
-        let in_both = |path: &TreePath| self.tree.file(path).is_some() && before.tree.file(path).is_some();
-        let is_only_named = |path: &TreePath| names(before, path) != names(self, path) && in_both(path);
-        let named = differing(&then, &now, has_changed);
-        changed.extend(named.into_iter().filter(|(path, _)| !told.contains(path) && !is_only_named(path)));
-        changed
+    /// Returns what is checked out, and where.
+    pub(crate) fn head(&self) -> Head<'_> {
+        Head { commits: self.tree.heads(), branch: &self.branch, location: &self.location }
+    }
+
+    /// Returns its files of every kind.
+    pub(crate) fn files(&self) -> Files<'_> {
+        Files { tree: &self.tree, read: &self.read_files, named: &self.named }
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tree::Heads;
+    use crate::fs::identity::StatIdentity;
+    use crate::model::tree::{Change, Heads, Kind, TreePath};
 
     fn file(path: &str, kind: Kind, content: &str) -> FileInput {
         FileInput { path: TreePath(path.into()), kind, digest: Digest::of(content), stat: StatIdentity::default() }
@@ -268,8 +163,12 @@ mod tests {
             file("d", Kind::File, "1"),
             file("e", Kind::File, "1"),
         ]);
-        let changes: Vec<_> =
-            after.changed_files(&before).into_iter().map(|(path, change)| (path.to_string(), change)).collect();
+        let changes: Vec<_> = after
+            .files()
+            .changed(before.files())
+            .into_iter()
+            .map(|(path, change)| (path.to_string(), change))
+            .collect();
         let expected = [
             ("a", Change::Changed),
             ("b", Change::Changed),
@@ -279,7 +178,7 @@ mod tests {
         ];
         assert_eq!(changes, expected.map(|(path, change)| (path.to_owned(), change)));
         assert_ne!(before.fingerprint(), after.fingerprint());
-        assert_eq!(before.changed_files(&before), []);
+        assert_eq!(before.files().changed(before.files()), []);
     }
 
     #[test]
