@@ -114,6 +114,8 @@ interface Module {
   children: Set<string>
   /** What each name that is declared with `use` stands for. */
   names: Map<string, string[]>
+  /** Those of the names that are handed on to others. */
+  exported: Set<string>
   text: string
 }
 
@@ -123,8 +125,13 @@ function modules(directory: string): Map<string, Module> {
   const add = (file: string, path: string[]) => {
     const whole = bare(read(file))
     const names = new Map<string, string[]>()
-    const uses = /\buse\s+([^;]+);/g
-    for (const [, tree = ''] of whole.matchAll(uses)) for (const [name, path] of leaves(tree)) names.set(name, path)
+    const exported = new Set<string>()
+    const uses = /\b(pub\s+)?use\s+([^;]+);/g
+    for (const [, isExported, tree = ''] of whole.matchAll(uses))
+      for (const [name, path] of leaves(tree)) {
+        names.set(name, path)
+        if (isExported) exported.add(name)
+      }
     const declared = [...whole.matchAll(/(?:#\[path = "(.*)"\]\s*)?\bmod (\w+);/g)]
     const children = new Set(declared.map(([, , name = '']) => name))
     // On another system, another file may be the module of that name.
@@ -134,6 +141,7 @@ function modules(directory: string): Map<string, Module> {
       path,
       children,
       names,
+      exported,
       text: whole.replaceAll(uses, ''),
     })
     const inside = /\/(mod|lib)\.rs$/.test(file) ? dirname(file) : file.replace(/\.rs$/, '')
@@ -176,7 +184,9 @@ export function usesOfCrate(directory: string): Uses {
   for (const module of all.values()) {
     const inCode = [...module.text.matchAll(/(?<![\w:])(?:\w+::)+\w+/g)].map(([path]) => path.split('::'))
     // A module that is named with `use` is used where a path begins with its name, which `inCode` has.
-    const named = [...module.names.values()].filter((path) => !isModule(all, module, path))
+    // A name that is handed on is used by those who name it.
+    const own = [...module.names].filter(([name]) => !module.exported.has(name))
+    const named = own.map(([, path]) => path).filter((path) => !isModule(all, module, path))
     const files = [...named, ...inCode].map((path) => resolve(module, path))
     uses.set(module.file, new Set(files.filter((file): file is string => file !== undefined && file !== module.file)))
   }

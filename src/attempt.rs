@@ -9,9 +9,9 @@ use std::time::SystemTime;
 
 use crate::cargo::{self, Built};
 use crate::error::Result;
-use crate::flight::Moment;
 use crate::freshness::{Audit, BuildRecord, Present};
 use crate::guard::{Disturbance, Generated, Writers};
+use crate::in_process::Moment;
 use crate::inputs::{self, Observation};
 use crate::model::event::{Event, MissReason};
 use crate::model::inventory::Inventory;
@@ -82,7 +82,7 @@ impl Attempt {
         let staged = search.store.stage(&built.executable, &built.stat, &needs.companions)?;
         needs.read_by(staged.iter().flat_map(Staged::files))?;
         drop(output);
-        let set = needs.binding(path_set(search, &whole, &observation, staged.as_ref())?, &search.root);
+        let set = needs.with_files_in_place(path_set(search, &whole, &observation, staged.as_ref())?, &search.root);
         let before = search.inventory_under(survey, &set)?;
         let survey_after = search.survey(Moment::now())?;
         let mut after = search.inventory_under(&survey_after, &set)?;
@@ -91,7 +91,7 @@ impl Attempt {
         // the same files.
         let is_comparable = |path: &TreePath| set.system.agrees_with(&inputs.path_set.system, path);
         let known = |path: &TreePath| {
-            let outside = inputs.outside.iter().find(|file| file.path == *path && is_comparable(path));
+            let outside = inputs.read_files.iter().find(|file| file.path == *path && is_comparable(path));
             outside.or(whole.file(path))
         };
         let read = needs.but_for_output(after.clone(), &search.root);

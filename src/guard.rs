@@ -90,7 +90,7 @@ impl Disturbance {
                 found.take(&Written { path: &file.path, now: Some(file), is_same, is_of_path_set: false }, writers);
             }
         }
-        for file in &after.outside {
+        for file in &after.read_files {
             if file.kind == Kind::Directory && writers.made_in.contains(&file.path) {
                 continue;
             }
@@ -108,10 +108,10 @@ impl Disturbance {
                 None => {}
             }
         }
-        let before_but_for_outside = Inventory { outside: after.outside.clone(), ..before.clone() };
+        let before_but_for_reads = Inventory { read_files: after.read_files.clone(), ..before.clone() };
         let is_of_files = |reason: &MissReason| matches!(reason, MissReason::Source { .. });
         let others =
-            differences::between(&before_but_for_outside, after).into_iter().filter(|reason| !is_of_files(reason));
+            differences::between(&before_but_for_reads, after).into_iter().filter(|reason| !is_of_files(reason));
         found.changed.extend(others.map(|reason| reason.summary()));
         found
     }
@@ -232,12 +232,12 @@ impl Writers {
                 Some(Script {
                     id: id.clone(),
                     package: reads.package.name().to_owned(),
-                    output: run.wrote.clone(),
+                    output: run.last_written.clone(),
                     began,
                     ended,
                     declares: run.files.iter().map(|file| place(file)).collect(),
                     declares_nothing: run.reads_whole_package,
-                    writes: record.generated_by(&run.wrote).cloned().unwrap_or_default(),
+                    writes: record.generated_by(&run.last_written).cloned().unwrap_or_default(),
                 })
             }));
         }

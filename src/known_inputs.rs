@@ -126,15 +126,15 @@ pub(crate) fn readers_of<'p>(
 }
 
 fn inputs_of(inventory: &Inventory) -> Vec<KnownInput> {
-    let Inventory { tree, tools, variables, configs, named, observed, outside, readers, .. } = inventory;
-    let files = tree.files().iter().chain(outside).chain(named.iter().map(|named| &named.file));
+    let Inventory { tree, tools, variables, configs, named, read_variables, read_files, readers, .. } = inventory;
+    let files = tree.files().iter().chain(read_files).chain(named.iter().map(|named| &named.file));
     let files = files.map(|file| KnownInput {
         kind: kind_of(file),
         name: unmarked(&file.path),
         read_by: read_by(&file.path, readers),
     });
     let by_itself = |kind| move |name: &String| KnownInput { kind, name: name.clone(), read_by: Vec::new() };
-    let variables: BTreeSet<&String> = variables.keys().chain(observed.keys()).collect();
+    let variables: BTreeSet<&String> = variables.keys().chain(read_variables.keys()).collect();
     let variables = variables.into_iter().map(|name| {
         let read_by = readers.iter().filter(|reader| reader.variables.contains(name)).map(Reader::name);
         KnownInput { kind: InputKind::Variable, name: name.clone(), read_by: distinct(read_by) }

@@ -11,7 +11,7 @@
 //! binding ─ report
 //!    │
 //! resolve ── search ── attempt ── guard ── publication                 the pipeline
-//!    │       explain  verify  known_inputs  out  defaults  flight  background
+//!    │       explain  verify  known_inputs  out  defaults  in_process  background
 //!    │
 //! inputs ── freshness ── observer   cargo   runtime   store            the rooms
 //!    │
@@ -28,10 +28,10 @@ pub mod cargo;
 pub mod defaults;
 pub mod error;
 pub mod explain;
-pub mod flight;
 pub mod freshness;
 pub mod fs;
 mod guard;
+pub mod in_process;
 pub mod inputs;
 pub mod known_inputs;
 pub mod model;

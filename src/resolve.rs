@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use crate::attempt::{Attempt, Attempts};
 use crate::error::{Error, Result};
-use crate::flight::{self, Moment, Turn};
 use crate::guard::MOST_BUILDS;
+use crate::in_process::{self, Moment, Turn};
 use crate::inputs;
 use crate::model::event::{Event, MissReason};
 use crate::model::fingerprint::{Digest, Fingerprint};
@@ -123,7 +123,7 @@ impl<'a> Pipeline<'a> {
     fn serve(&self) -> Option<Entry> {
         let LookUp::Hit(entry) = &self.found.entry else { return None };
         let made = self.search.call.made;
-        let may_serve = !self.search.request.rebuild || flight::was_built_since(&entry.manifest.fingerprint, made);
+        let may_serve = !self.search.request.rebuild || in_process::was_built_since(&entry.manifest.fingerprint, made);
         may_serve.then(|| self.search.serve(&self.found)).flatten()
     }
 
@@ -131,7 +131,7 @@ impl<'a> Pipeline<'a> {
     /// lock, or if the inputs are others than those that were locked.
     fn wait_for_turn(&mut self) -> Result<Option<BuildTurn>> {
         let Search { root, call, store, .. } = &self.search;
-        let turn = flight::take_turn(root, call.cancellation, call.emit)?;
+        let turn = in_process::take_turn(root, call.cancellation, call.emit)?;
         let key = self.found.inputs.fingerprint();
         let Some(lock) = store.lock_or_wait(LockName::Entry(key), call.cancellation, call.emit)? else {
             self.look()?;
@@ -178,7 +178,7 @@ impl<'a> Pipeline<'a> {
     fn publish(&self, attempt: Attempt) -> Result<Entry> {
         let made_at = attempt.made_at;
         let entry = publication::publish(&self.search, attempt, self.attempts.build_ms)?;
-        flight::note_build(entry.manifest.fingerprint, made_at);
+        in_process::note_build(entry.manifest.fingerprint, made_at);
         Ok(entry)
     }
 

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use crate::background::Background;
 use crate::cargo;
 use crate::error::{Error, Result, listed};
-use crate::flight::{self, Moment};
+use crate::in_process::{self, Moment};
 use crate::inputs::{
-    self, Kinship, Observation, RealToolchain, Selection, Shims, Subject, Surveyed, Swept, SystemContents, Unsaved,
+    self, CrateScope, Kinship, Observation, RealToolchain, Shims, Subject, Surveyed, Swept, SystemContents, Unsaved,
 };
 use crate::model::cancellation::Cancellation;
 use crate::model::differences;
@@ -134,11 +134,11 @@ impl<'a> Search<'a> {
         Ok(Arc::clone(survey.whole.get_or_init(|| whole)))
     }
 
-    fn sweep(&self, selection: Option<Selection>, since: Moment) -> Result<Arc<Tree>> {
+    fn sweep(&self, crate_scope: Option<CrateScope>, since: Moment) -> Result<Arc<Tree>> {
         let git = inputs::git_variables(&self.request.env);
-        let subject = Subject { root: self.root.clone(), exclude: self.request.excluded(), selection, git };
+        let subject = Subject { root: self.root.clone(), exclude: self.request.excluded(), crate_scope, git };
         let cancellation = self.call.cancellation;
-        let tree = flight::shared_sweep(subject.clone(), since, cancellation, || {
+        let tree = in_process::shared_sweep(subject.clone(), since, cancellation, || {
             let Swept { tree, unsaved } = inputs::sweep(&subject, &self.store.stat_caches(), cancellation)?;
             self.save_afterwards(unsaved);
             Ok(tree)
@@ -178,11 +178,11 @@ impl<'a> Search<'a> {
 
     /// As [`Self::inventory_under`], for a request that may differ from the call's in its scope.
     fn inventory_under_as(&self, request: &Request, survey: &Survey, set: &PathSet) -> Result<Inventory> {
-        let selection = inputs::selection(request, set);
-        let tree = match (survey.whole.get(), selection) {
-            (Some(whole), selection) => inputs::narrowed(whole, selection.as_ref()),
+        let crate_scope = inputs::crate_scope(request, set);
+        let tree = match (survey.whole.get(), crate_scope) {
+            (Some(whole), crate_scope) => inputs::narrowed(whole, crate_scope.as_ref()),
             (None, None) => self.whole_tree(survey)?,
-            (None, selection) => self.sweep(selection, survey.since)?,
+            (None, crate_scope) => self.sweep(crate_scope, survey.since)?,
         };
         let stat_caches = self.store.stat_caches();
         let looks = (stat_caches.as_path(), &self.system);
@@ -264,7 +264,7 @@ impl<'a> Search<'a> {
     /// True if `entry`, which has the inputs of `survey`, may answer the call. If the toolchain is not known, only an entry
     /// that was built since the call was made may.
     fn may_serve(&self, survey: &Survey, entry: &Entry) -> bool {
-        survey.hiding_program.is_none() || flight::was_built_since(&entry.manifest.fingerprint, self.call.made)
+        survey.hiding_program.is_none() || in_process::was_built_since(&entry.manifest.fingerprint, self.call.made)
     }
 
     /// Returns the reasons why the cache has no entry for `survey`.
@@ -359,7 +359,7 @@ impl<'a> Search<'a> {
             let (store, weak_key, root) = (self.store.clone(), found.inputs.weak_key(), self.root.clone());
             let other = (!is_known).then(|| entry.clone());
             self.call.afterwards.add(move || {
-                store.note_owner(&weak_key, &root);
+                store.note_reference(&weak_key, &root);
                 if let Some(entry) = other {
                     store.note_served(&entry, &root);
                 }

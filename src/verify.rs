@@ -6,8 +6,8 @@
 
 use crate::cargo;
 use crate::error::{Error, Result};
-use crate::flight::{self, Moment};
 use crate::freshness::BuildRecord;
+use crate::in_process::{self, Moment};
 use crate::inputs;
 use crate::model::differences;
 use crate::model::event::MissReason;
@@ -49,7 +49,7 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
     let binary = get_dev_binary(request, call)?;
     let search = Search::begin(request, call)?;
     search.store.prepare()?;
-    let _turn = flight::take_turn(&search.root, call.cancellation, call.emit)?;
+    let _turn = in_process::take_turn(&search.root, call.cancellation, call.emit)?;
     let before = search.everything(Moment::now())?;
     let asked = search.for_cargo(&before)?;
     let mut fresh = vec![fresh_build(&search, &asked, "target")?];

@@ -25,7 +25,7 @@ use napi_derive::napi;
 
 use crate::background::Background;
 use crate::error::{Error, Result};
-use crate::flight::Moment;
+use crate::in_process::Moment;
 use crate::model::cancellation;
 use crate::model::event::Event;
 use crate::report::{Mode, Report};

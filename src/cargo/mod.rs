@@ -28,7 +28,7 @@ use crate::error::{Error, Result, listed};
 use crate::fs::identity::StatIdentity;
 use crate::model::build_units::{Package, Units};
 use crate::model::cancellation::Cancellation;
-use crate::model::companions::Library;
+use crate::model::companions::Companion;
 use crate::model::event::Event;
 use crate::request::Request;
 pub use foresight::{Known, foreseen_failure};
@@ -48,7 +48,7 @@ pub struct Built {
     /// Its stat identity when cargo named it, while cargo still held its lock.
     pub stat: StatIdentity,
     /// Other requested binaries of the package.
-    pub siblings: Vec<Library>,
+    pub siblings: Vec<Companion>,
     /// Everything that went into it.
     pub units: Units,
     /// Milliseconds that the build took.
@@ -132,7 +132,7 @@ pub fn build(
     let (executable, stat) = only(first.map(|(_, files)| files).unwrap_or_default(), &request.bin)?;
     let sibling = |bin: &String| {
         let (path, stat) = only(outputs.remove(bin).unwrap_or_default(), bin)?;
-        Ok(Library { name: request.sibling_name(bin), path, stat, edits: Vec::new() })
+        Ok(Companion { name: request.sibling_name(bin), path, stat, edits: Vec::new() })
     };
     let siblings = request.with.iter().map(sibling).collect::<Result<Vec<_>>>()?;
     units.executable.clone_from(&executable);

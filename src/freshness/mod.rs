@@ -31,6 +31,8 @@
 //! Does not promise: to doubt a run for the change of something that is no input.
 
 mod record;
+#[cfg(test)]
+mod tests;
 mod undeclared;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,18 +127,18 @@ impl Audit<'_> {
 
     /// Returns the record of `run`, if the file that the run wrote has kept its stat identity.
     fn vouching(&self, run: &Run, now: &RunRecord) -> Option<&RunRecord> {
-        self.record.runs.get(&run.wrote).filter(|then| then.wrote == now.wrote)
+        self.record.runs.get(&run.last_written).filter(|then| then.last_written == now.last_written)
     }
 
     /// Returns the reason to doubt all packages, if a run that cargo kept would be another one now whatever it reads.
     fn steered_otherwise(&self, run: &Run) -> Option<String> {
-        let wrote = crate::fs::identity::StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links();
-        let then = self.record.runs.get(&run.wrote).filter(|then| then.wrote == wrote);
+        let written = crate::fs::identity::StatIdentity::of(&run.last_written.metadata().ok()?).but_for_links();
+        let then = self.record.runs.get(&run.last_written).filter(|then| then.last_written == written);
         let Some(then) = then else {
             if self.is_other_rustc {
                 return Some("another rustc, or another wrapper of it, ran in the target directory last".to_owned());
             }
-            let written = modified(&run.wrote)?;
+            let written = modified(&run.last_written)?;
             let changed = |path: &str| changed_after(Path::new(path), written);
             // rustc is left out: it has a version, which cargo asks for.
             let mut tools = UNVERSIONED.into_iter().filter_map(|role| self.present.known.tools.get_key_value(role));
@@ -172,7 +174,7 @@ impl Audit<'_> {
         if run.is_overwritten {
             return Some(format!(
                 "`{}` was built from another package that has the same name for it",
-                run.wrote.display()
+                run.last_written.display()
             ));
         }
         let now = self.present.record(run, reads)?;
@@ -180,16 +182,16 @@ impl Audit<'_> {
             Some(then) => then
                 .differs_from(&now)
                 .or_else(|| self.may_have_read(run, reads, then, &now))
-                .or_else(|| self.never_watched(run, reads)),
+                .or_else(|| self.reason_if_never_watched(run, reads)),
             None if reads.is_local || !run.files.is_empty() => {
-                self.unwatched(run, reads).or_else(|| self.unvouched(run, reads))
+                self.reason_if_unwatched(run, reads).or_else(|| self.reason_if_unvouched(run, reads))
             }
             None => self.configured_since(run),
         }
     }
 
     /// Returns the reason if a run was recorded when builds were not watched, and they are now.
-    fn never_watched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+    fn reason_if_never_watched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
         let may_hide = run.watched == Watched::Never && (run.is_script || self.may_read_more(reads));
         (self.is_watching && reads.is_local && may_hide)
             .then(|| "it was built when builds were not watched, and nothing tells all that it read".to_owned())
@@ -201,7 +203,7 @@ impl Audit<'_> {
     }
 
     /// Returns the reason if a run without a record may have read more than is known. Built again, it is watched.
-    fn unwatched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+    fn reason_if_unwatched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
         let names_files_for_linker = || self.present.linked(run).next().is_some();
         let may_hide = match run.watched {
             Watched::Last => false,
@@ -261,15 +263,15 @@ impl Audit<'_> {
     }
 
     /// Returns the reason to doubt a run for which no record vouches.
-    fn unvouched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+    fn reason_if_unvouched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
         let root = self.present.root;
         // Links are resolved: `target` may be a link to a directory in which other checkouts build.
-        let wrote = dunce::canonicalize(&run.wrote).unwrap_or_else(|_| run.wrote.clone());
-        if !wrote.starts_with(root) {
-            let directory = wrote.parent().unwrap_or(&wrote);
+        let resolved = dunce::canonicalize(&run.last_written).unwrap_or_else(|_| run.last_written.clone());
+        if !resolved.starts_with(root) {
+            let directory = resolved.parent().unwrap_or(&resolved);
             return Some(format!("another checkout may have built in `{}`", directory.display()));
         }
-        let written = modified(&run.wrote)?;
+        let written = modified(&run.last_written)?;
         // The run may have read a file early and written its output late. So changes count from its beginning.
         let began = run.span.map_or(written, |(began, _)| began);
         let changed = |path: &Path| changed_within(path, began) || self.was_moved(path, reads, written);
@@ -323,7 +325,7 @@ impl Audit<'_> {
     }
 
     fn configured_since(&self, run: &Run) -> Option<String> {
-        let written = modified(&run.wrote)?;
+        let written = modified(&run.last_written)?;
         let configured = |name: &&String| {
             self.present.configured.get(*name).is_some_and(|configured| changed_after(&configured.file, written))
         };

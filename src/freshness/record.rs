@@ -24,7 +24,7 @@ use crate::request::{Environment, Scope};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BuildRecord {
-    /// By the file that the run wrote.
+    /// By the file that the run wrote last.
     pub(super) runs: BTreeMap<PathBuf, RunRecord>,
     /// The surroundings of the runs, by their digest.
     pub(super) surroundings: BTreeMap<String, Surroundings>,
@@ -41,7 +41,9 @@ pub struct BuildRecord {
 pub(super) struct RunRecord {
     /// The checkout that the run was for; none for a run that is the same in every checkout.
     pub(super) checkout: Option<PathBuf>,
-    pub(super) wrote: StatIdentity,
+    /// The identity of the file that the run wrote last.
+    #[serde(rename = "wrote")]
+    pub(super) last_written: StatIdentity,
     pub(super) files: BTreeMap<PortablePath, Option<Digest>>,
     pub(super) variables: BTreeMap<String, Option<Digest>>,
     /// The files that the linker of the binary reads by name.
@@ -214,7 +216,7 @@ impl<'a> Present<'a> {
         let is_of_checkout = reads.is_local || !run.files.is_empty();
         Some(RunRecord {
             checkout: is_of_checkout.then(|| self.root.to_owned()),
-            wrote: StatIdentity::of(&run.wrote.metadata().ok()?).but_for_links(),
+            last_written: StatIdentity::of(&run.last_written.metadata().ok()?).but_for_links(),
             files: map_of(self.places(run, reads).into_iter().map(digest)),
             variables: map_of(run.variables.iter().map(variable)),
             linked: map_of(self.linked(run)),
@@ -238,16 +240,16 @@ impl BuildRecord {
                 // In scope `crate`, the build did not check these for a run that cargo kept. So the earlier record of them
                 // stays.
                 if present.scope == Scope::Crate && !run.ran_since(began) {
-                    let then = self.runs.get(&run.wrote).filter(|then| then.wrote == now.wrote);
+                    let then = self.runs.get(&run.last_written).filter(|then| then.last_written == now.last_written);
                     now.everywhere = then.and_then(|then| then.everywhere);
                     now.heads = then.and_then(|then| then.heads);
                     now.git_state = then.and_then(|then| then.git_state.clone());
                 }
-                self.runs.insert(run.wrote.clone(), now);
+                self.runs.insert(run.last_written.clone(), now);
             }
         }
-        self.runs.retain(|wrote, _| wrote.exists());
-        self.generated.retain(|wrote, _| wrote.exists());
+        self.runs.retain(|written, _| written.exists());
+        self.generated.retain(|written, _| written.exists());
         self.surroundings.insert(present.steered_by.clone(), present.surroundings.clone());
         let steered_by: BTreeSet<_> = self.runs.values().map(|run| run.surroundings.clone()).collect();
         self.surroundings.retain(|digest, _| steered_by.contains(digest));

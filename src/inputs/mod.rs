@@ -28,7 +28,7 @@ pub use reads::path_sets::{digest_of, digests_besides, files_of_package, identit
 pub use reads::readers::readers;
 pub use reads::system::SystemContents;
 pub use remember::stat_cache::Unsaved;
-pub use scan::selection::Selection;
+pub use scan::crate_scope::CrateScope;
 pub use scan::subject::{Subject, git_variables};
 pub use scan::sweep::{Swept, sweep};
 pub use tools::cargo_config::{
@@ -127,17 +127,17 @@ pub fn survey(
 
 /// Returns the part of the checkout that counts when a build of `request` reads what `set` names; none for all of it.
 #[must_use]
-pub fn selection(request: &Request, set: &PathSet) -> Option<Selection> {
+pub fn crate_scope(request: &Request, set: &PathSet) -> Option<CrateScope> {
     match request.scope {
-        Scope::Crate if !set.whole_tree => Some(Selection::of(set)),
+        Scope::Crate if !set.whole_tree => Some(CrateScope::of(set)),
         Scope::Crate | Scope::Tree => None,
     }
 }
 
-/// Returns the part of `whole` that `selection` names.
+/// Returns the part of `whole` that `crate_scope` names.
 #[must_use]
-pub fn narrowed(whole: &Arc<Tree>, selection: Option<&Selection>) -> Arc<Tree> {
-    selection.map_or_else(|| Arc::clone(whole), |selection| Arc::new(path_sets::narrowed(whole, selection)))
+pub fn narrowed(whole: &Arc<Tree>, crate_scope: Option<&CrateScope>) -> Arc<Tree> {
+    crate_scope.map_or_else(|| Arc::clone(whole), |scope| Arc::new(path_sets::narrowed(whole, scope)))
 }
 
 /// Returns everything that `request` depends on if a build of it reads what `set` names: `survey`, the files that `set`
@@ -157,12 +157,12 @@ pub fn inventory_under(
 ) -> Result<(Inventory, Option<Unsaved>)> {
     let digest = |name: &String| request.env.get(name).map(|value| Digest::of(value.as_encoded_bytes()));
     let variable = |name: &String| (name.clone(), digest(name));
-    let (outside, unsaved) = external_files::look(set, &tree, request, root, looks)?;
+    let (read_files, unsaved) = external_files::look(set, &tree, request, root, looks)?;
     let inventory = Inventory {
         branch: tree.branch().filter(|_| set.branch).map(str::to_owned),
         tree,
-        observed: map_of(set.variables.iter().map(variable)),
-        outside,
+        read_variables: map_of(set.variables.iter().map(variable)),
+        read_files,
         location: if set.bound_by.is_empty() { survey.location.clone() } else { Some(root.to_owned()) },
         path_set: set.clone(),
         ..survey.clone()

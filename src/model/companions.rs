@@ -18,7 +18,7 @@ pub struct Edit {
 
 /// A file of the build that goes with an executable: a shared library that it needs, or another binary of its package.
 #[derive(Clone, Debug)]
-pub struct Library {
+pub struct Companion {
     /// The file name by which programs look for it.
     pub name: String,
     /// The path where the build left it.
@@ -33,12 +33,12 @@ pub struct Library {
 #[derive(Clone, Debug, Default)]
 pub struct Companions {
     /// Shared libraries and other binaries, each under another name.
-    pub libraries: Vec<Library>,
+    pub files: Vec<Companion>,
     /// The changes to the executable by which it finds them beside it.
     pub edits: Vec<Edit>,
 }
 
-/// True if a library of this name can lie beside the binary `bin`. Other names belong to the cache's own files.
+/// True if a companion of this name can lie beside the binary `bin`. Other names belong to the cache's own files.
 #[must_use]
 pub fn can_be_called(name: &str, bin: &str) -> bool {
     let is_taken = name == bin || name.ends_with(".json") || name.ends_with(".removed");

@@ -3,119 +3,49 @@
 //! Promises: options come first, then files, configuration, variables, programs and HEADs.
 //! Does not promise: to list every path. A long list ends with the number of all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::model::event::{ChangedPath, MissReason};
-use crate::model::inventory::{Inventory, Tool};
-use crate::model::marks::path_shown;
-
-/// The number of paths that a reason lists. A user would not read more.
-const LISTED_PATHS: usize = 20;
+use crate::model::event::MissReason;
+use crate::model::inventory::{Inventory, configuration, files, head, options, tools, variables};
 
 /// Returns every difference of `now` from `before`, the most telling first; none if they are equal. Both are inventories of
 /// the files that counted `before`.
 #[must_use]
 pub fn between(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
-    // Taken apart in full, so that a field that is added has to be compared or left out on purpose. Trees, named files and
-    // files outside are compared as files.
+    // Taken apart in full, so that a field that is added has to be compared or left out on purpose. Those that are left out
+    // here are compared as files, or as what is checked out.
     let Inventory {
         request,
         tree: _,
         tools,
-        variables,
+        variables: steering,
         configs,
         named: _,
-        observed,
-        outside: _,
-        location,
-        branch,
+        read_variables,
+        read_files: _,
+        location: _,
+        branch: _,
         path_set: _,
         readers: _,
     } = now;
     let mut reasons = Vec::new();
-    let options = differing(&before.request, request);
-    let is_of_same_scope = !options.iter().any(|option| option == "scope");
-    if !options.is_empty() {
-        reasons.push(MissReason::Request { options });
-    }
-    let changed = now.changed_files(before);
-    if !changed.is_empty() {
-        let count = changed.len();
-        let listed = changed.into_iter().take(LISTED_PATHS);
-        let paths = listed.map(|(path, change)| ChangedPath { path: path_shown(&path), change }).collect();
-        reasons.push(MissReason::Source { paths, count });
-    }
-    let files = differing(&before.configs, configs);
-    if !files.is_empty() {
-        reasons.push(MissReason::CargoConfig { files });
-    }
-    let mut names = differing(&before.variables, variables);
-    names.extend(differing(&before.observed, observed));
-    if !names.is_empty() {
-        names.sort();
-        names.dedup();
-        reasons.push(MissReason::Environment { names });
-    }
-    for tool in differing_by(&before.tools, tools, Tool::is_same_program) {
-        // Another rustc has another driver in any case.
-        let rustc_differs =
-            |reason: &MissReason| matches!(reason, MissReason::Toolchain { tool, .. } if tool == "rustc");
-        if tool == "rustc driver" && reasons.iter().any(rustc_differs) {
-            continue;
-        }
-        let (from, to) = (before.tools.get(&tool).map(shown), tools.get(&tool).map(shown));
-        reasons.push(MissReason::Toolchain { tool, from, to });
-    }
-    if is_of_same_scope {
-        let moved = heads(before, now);
-        // Another worktree has another branch in any case.
-        if moved.is_empty() && before.branch != *branch && before.location == *location {
-            let (from, to) = (before.branch.clone(), branch.clone());
-            reasons.push(MissReason::Head { repository: String::new(), from, to });
-        }
-        reasons.extend(moved);
+    reasons.extend(options::difference(&before.request, request));
+    reasons.extend(files::difference(before.files(), now.files()));
+    reasons.extend(configuration::difference(&before.configs, configs));
+    let variables_before = (&before.variables, &before.read_variables);
+    reasons.extend(variables::difference(variables_before, (steering, read_variables)));
+    reasons.extend(tools::differences(&before.tools, tools));
+    if options::are_of_same_scope(&before.request, request) {
+        reasons.extend(head::differences(before.head(), now.head()));
     }
     reasons
-}
-
-/// Returns the HEADs that moved. They count in scope `tree`, and not in scope `crate`.
-fn heads(before: &Inventory, now: &Inventory) -> Vec<MissReason> {
-    let mut reasons = Vec::new();
-    let (old_heads, new_heads) = (before.tree.heads(), now.tree.heads());
-    for path in old_heads.keys().chain(new_heads.keys()).collect::<BTreeSet<_>>() {
-        let (from, to) = (old_heads.get(path).cloned().flatten(), new_heads.get(path).cloned().flatten());
-        if from != to || old_heads.contains_key(path) != new_heads.contains_key(path) {
-            reasons.push(MissReason::Head { repository: path.to_string(), from, to });
-        }
-    }
-    reasons
-}
-
-fn differing<T: PartialEq>(before: &BTreeMap<String, T>, now: &BTreeMap<String, T>) -> Vec<String> {
-    differing_by(before, now, T::eq)
-}
-
-fn differing_by<T>(
-    before: &BTreeMap<String, T>,
-    now: &BTreeMap<String, T>,
-    same: impl Fn(&T, &T) -> bool,
-) -> Vec<String> {
-    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    let is_same = |name: &String| match (before.get(name), now.get(name)) {
-        (Some(then), Some(now)) => same(then, now),
-        _ => false,
-    };
-    names.into_iter().filter(|name| !is_same(name)).cloned().collect()
-}
-
-fn shown(tool: &Tool) -> String {
-    tool.version.as_ref().or(tool.toolchain.as_ref()).unwrap_or(&tool.path).clone()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::model::fingerprint::Digest;
+    use crate::model::inventory::Tool;
 
     fn tool(path: &str, version: Option<&str>) -> Tool {
         let version = version.map(str::to_owned);
@@ -129,7 +59,7 @@ mod tests {
         inventory.tools.insert("rustc".to_owned(), tool("/old/rustc", Some("rustc 1")));
         inventory.tools.insert("rustc driver".to_owned(), tool("/old/driver", None));
         inventory.variables.insert("RUSTFLAGS".to_owned(), Digest::of("-g"));
-        inventory.observed.insert("TAG".to_owned(), None);
+        inventory.read_variables.insert("TAG".to_owned(), None);
         inventory.configs.insert("config.toml".to_owned(), Digest::of("[build]"));
         inventory.branch = Some("main".to_owned());
         change(&mut inventory);
@@ -147,7 +77,10 @@ mod tests {
             (with(|now| drop(now.request.insert("profile".into(), "dev".into()))), &["Request profile"]),
             (with(|now| set(&mut now.variables, "RUSTFLAGS")), &["Environment RUSTFLAGS"]),
             (with(|now| now.variables.clear()), &["Environment RUSTFLAGS"]),
-            (with(|now| now.observed = BTreeMap::from([("TAG".into(), Some(Digest::of("")))])), &["Environment TAG"]),
+            (
+                with(|now| now.read_variables = BTreeMap::from([("TAG".into(), Some(Digest::of("")))])),
+                &["Environment TAG"],
+            ),
             (with(|now| set(&mut now.configs, "config.toml")), &["CargoConfig config.toml"]),
             // The driver comes with its compiler.
             (

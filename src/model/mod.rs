@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! differences
-//! inventory   event
-//! path_set ── system_files ── marks
+//! inventory
+//! event   path_set ── system_files ── marks
 //! tree   portable_path   build_units   companions
 //! fingerprint   cancellation   maps
 //! ```

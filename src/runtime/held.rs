@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice;
 
-use super::output::Output;
+use super::output::OutputDirectories;
 
 /// The extensions of files whose names are compiled in, since panics and assertions print them.
 const SOURCES: [&str; 15] = ["rs", "c", "cc", "cpp", "cxx", "C", "h", "hh", "hpp", "hxx", "inc", "m", "mm", "S", "s"];
@@ -23,7 +23,10 @@ const PIECE: usize = 1024 * 1024;
 const LONGEST_PATH: usize = 4096;
 
 /// Returns the files and directories of `output` that the loaded parts of `files` name.
-pub(super) fn of<'f>(files: impl Iterator<Item = &'f Path>, output: &Output) -> io::Result<BTreeSet<PathBuf>> {
+pub(super) fn of<'f>(
+    files: impl Iterator<Item = &'f Path>,
+    output: &OutputDirectories,
+) -> io::Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
     let files = files.map(|file| Ok((file, Parts::of(file)?))).collect::<io::Result<Vec<_>>>()?;
     let loads = files.iter().any(|(_, parts)| parts.loads);
@@ -71,7 +74,7 @@ fn pieces(mut file: &File, part: &Range<u64>, mut look: impl FnMut(u64, &[u8], u
 
 /// Returns the path that begins with `root` and continues with `rest`; the end of the path is not marked. A file in an
 /// `OUT_DIR` stands for its directory, since the program may go from it to its neighbours.
-fn named(root: &Path, rest: &[u8], output: &Output) -> Option<PathBuf> {
+fn named(root: &Path, rest: &[u8], output: &OutputDirectories) -> Option<PathBuf> {
     let (mut path, mut rest) = (root.to_owned(), rest);
     while let Some((b'/' | b'\\', after)) = rest.split_first() {
         let names = fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.file_name());
@@ -126,7 +129,7 @@ mod tests {
         fs::write(root.join("target/CACHEDIR.TAG"), "").unwrap();
         let scripts = vec![ScriptRun { package_id: String::new(), out_dir: out_dir.clone() }];
         let executable = root.join("target/release/hello");
-        let output = Output::of(&Units { scripts, executable, ..Units::default() }, &root);
+        let output = OutputDirectories::of(&Units { scripts, executable, ..Units::default() }, &root);
         let cases = [
             ("build/hello-1/out", Some("build/hello-1/out")),
             ("build/hello-1/out/gone.txt", Some("build/hello-1/out")),

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use gix::bstr::ByteSlice;
 
 use super::elf::{Image, RunPath};
-use super::output::{Output, RUSTLIB, is_of_a_toolchain};
+use super::output::{OutputDirectories, RUSTLIB, is_of_a_toolchain};
 use crate::fs::identity::StatIdentity;
-use crate::model::companions::{Companions, Edit, Library, can_be_called};
+use crate::model::companions::{Companion, Companions, Edit, can_be_called};
 
 /// The name, in a run path, of the directory of the file with that run path.
 const ORIGIN: &str = "$ORIGIN";
@@ -64,7 +64,7 @@ struct FoundAt {
 }
 
 /// Returns the libraries of the executable at `path`; none if it is no ELF file.
-pub(super) fn of(path: &Path, output: &Output) -> io::Result<Option<Libraries>> {
+pub(super) fn of(path: &Path, output: &OutputDirectories) -> io::Result<Option<Libraries>> {
     let stat = StatIdentity::of(&fs::metadata(path)?);
     let Some(image) = Image::read(path)? else { return Ok(None) };
     let path = dunce::canonicalize(path)?;
@@ -85,7 +85,7 @@ struct Process {
 }
 
 impl Process {
-    fn load_all(&mut self, output: &Output) -> io::Result<()> {
+    fn load_all(&mut self, output: &OutputDirectories) -> io::Result<()> {
         let mut ahead = VecDeque::from([0]);
         while let Some(by) = ahead.pop_front() {
             let needed: Vec<Vec<u8>> = self.loaded[by].image.needed.iter().map(|text| text.bytes.clone()).collect();
@@ -167,14 +167,14 @@ impl Process {
     }
 
     /// Notes a library that no path leads to, unless the system finds it.
-    fn miss(&mut self, name: &[u8], output: &Output) {
+    fn miss(&mut self, name: &[u8], output: &OutputDirectories) {
         let Ok(name) = std::str::from_utf8(name) else { return };
         if output.found_by_cargo_run(name).is_some() && !system_has(name) {
             self.unreached.push(name.to_owned());
         }
     }
 
-    fn libraries(self, output: &Output) -> Libraries {
+    fn libraries(self, output: &OutputDirectories) -> Libraries {
         let going = || self.loaded.iter().filter(|loaded| loaded.goes);
         let name = |loaded: &Loaded| String::from_utf8_lossy(loaded.name.as_deref().unwrap_or_default()).into_owned();
         if let Some(name) = self.unreached.first() {
@@ -200,7 +200,7 @@ impl Process {
     }
 
     /// Returns the files that go along, with edits by which each finds the others beside it, or the obstacle.
-    fn companions(&self, output: &Output) -> Result<Companions, String> {
+    fn companions(&self, output: &OutputDirectories) -> Result<Companions, String> {
         let loads = self.loaded.iter().any(|loaded| loaded.image.loads);
         let bin = self.loaded[0].path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let mut companions = Companions::default();
@@ -216,15 +216,15 @@ impl Process {
             if !files.insert(dunce::canonicalize(&loaded.path).map_err(|error| error.to_string())?) {
                 return Err(format!("`{name}` has another name, too"));
             }
-            if !can_be_called(&name, bin) || companions.libraries.iter().any(|other| other.name == name) {
+            if !can_be_called(&name, bin) || companions.files.iter().any(|other| other.name == name) {
                 return Err(format!("`{name}` is the name of another file"));
             }
-            companions.libraries.push(Library { name, path: loaded.path.clone(), stat: loaded.stat, edits });
+            companions.files.push(Companion { name, path: loaded.path.clone(), stat: loaded.stat, edits });
         }
         Ok(companions)
     }
 
-    fn edits(&self, loaded: &Loaded, loads: bool, output: &Output) -> Result<Vec<Edit>, String> {
+    fn edits(&self, loaded: &Loaded, loads: bool, output: &OutputDirectories) -> Result<Vec<Edit>, String> {
         let shown = || format!("`{}`", loaded.path.display());
         let mut edits = Vec::new();
         if let Some(run_path) = &loaded.image.run_path {
@@ -253,7 +253,7 @@ impl Process {
 
 /// Returns the run path of a file that goes along. Its own directory replaces those that its libraries come from. If the
 /// process loads libraries by itself, a directory of the build's output stays, too, since they may lie there.
-fn run_path_from(old: &[u8], file: &Path, loads: bool, output: &Output) -> Vec<u8> {
+fn run_path_from(old: &[u8], file: &Path, loads: bool, output: &OutputDirectories) -> Vec<u8> {
     let mut kept = vec![ORIGIN.as_bytes()];
     let mut is_as_it_was = true;
     for entry in old.split(|byte| *byte == b':') {
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn a_run_path_begins_with_its_own_place_and_keeps_what_is_nobody_elses() {
         let units = Units { executable: "/w/target/release/hello".into(), ..Units::default() };
-        let output = Output::of(&units, Path::new("/w"));
+        let output = OutputDirectories::of(&units, Path::new("/w"));
         let file = Path::new("/w/target/release/hello");
         let cases = [
             ("/opt/lib", false, "/opt/lib"),

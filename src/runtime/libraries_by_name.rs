@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice;
 
-use super::output::Output;
+use super::output::OutputDirectories;
 use crate::model::companions::Companions;
 
 /// The needs of an executable when it is started.
@@ -30,7 +30,7 @@ const OF_THE_TOOLCHAIN: &[u8] = if cfg!(windows) { b"\0std-" } else { b"@rpath/l
 const BESIDE: [&[u8]; 3] = [b"@rpath/", b"@loader_path/", b"@executable_path/"];
 
 /// Returns the libraries of the executable at `path`.
-pub(super) fn of(path: &Path, output: &Output) -> io::Result<Option<Libraries>> {
+pub(super) fn of(path: &Path, output: &OutputDirectories) -> io::Result<Option<Libraries>> {
     let bytes = fs::read(path)?;
     let mut libraries = Libraries::default();
     let refusal = |name: &str| Some(format!("it needs {name}, and looks for it beside its own file"));

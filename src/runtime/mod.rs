@@ -21,10 +21,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use self::libraries::Libraries;
-use self::output::Output;
+use self::output::OutputDirectories;
 use crate::error::{Error, Result};
 use crate::model::build_units::Units;
-use crate::model::companions::{Companions, Library};
+use crate::model::companions::{Companion, Companions};
 use crate::model::inventory::Inventory;
 use crate::model::path_set::PathSet;
 use crate::model::portable_path::PortablePath;
@@ -39,7 +39,7 @@ pub struct Needs {
     /// The files that it reads in their place, there or not.
     reads: BTreeSet<PathBuf>,
     executable: PathBuf,
-    output: Output,
+    output: OutputDirectories,
 }
 
 impl Needs {
@@ -49,18 +49,18 @@ impl Needs {
     /// # Errors
     ///
     /// [`Error::InputUnreadable`] for an executable or a library that cannot be read.
-    pub fn of(units: &Units, siblings: &[Library], root: &Path) -> Result<Self> {
-        let (executable, output) = (units.executable.clone(), Output::of(units, root));
+    pub fn of(units: &Units, siblings: &[Companion], root: &Path) -> Result<Self> {
+        let (executable, output) = (units.executable.clone(), OutputDirectories::of(units, root));
         let libraries = |path: &Path| libraries::of(path, &output).or_else(gone).map_err(unreadable(path));
         let Libraries { mut companions, mut inputs, mut refusal } = libraries(&executable)?.unwrap_or_default();
         for sibling in siblings {
             let of_sibling = libraries(&sibling.path)?.unwrap_or_default();
             inputs.extend(of_sibling.inputs);
             refusal = refusal.or(of_sibling.refusal);
-            companions.libraries.push(Library { edits: of_sibling.companions.edits, ..sibling.clone() });
-            for library in of_sibling.companions.libraries {
-                if !companions.libraries.iter().any(|known| known.name == library.name) {
-                    companions.libraries.push(library);
+            companions.files.push(Companion { edits: of_sibling.companions.edits, ..sibling.clone() });
+            for library in of_sibling.companions.files {
+                if !companions.files.iter().any(|known| known.name == library.name) {
+                    companions.files.push(library);
                 }
             }
         }
@@ -79,7 +79,7 @@ impl Needs {
 
     /// Adds to `set` the files that stay in place, and a bond if one lies in the target directory.
     #[must_use]
-    pub fn binding(&self, mut set: PathSet, root: &Path) -> PathSet {
+    pub fn with_files_in_place(&self, mut set: PathSet, root: &Path) -> PathSet {
         if self.reads.iter().any(|path| self.output.holds(path)) {
             set.bound_by.insert("it reads files of the target directory when it runs".to_owned());
         }
@@ -94,7 +94,7 @@ impl Needs {
         let own: Vec<PortablePath> =
             self.reads.iter().filter(|path| self.output.holds(path)).map(|path| PortablePath::of(path, root)).collect();
         let own: Vec<PathBuf> = own.iter().map(|place| place.on_disk(root)).collect();
-        inventory.outside.retain(|file| {
+        inventory.read_files.retain(|file| {
             let path = PortablePath(file.path.clone()).on_disk(root);
             !own.iter().any(|own| path.starts_with(own))
         });

@@ -11,7 +11,7 @@ pub(super) const RUSTLIB: &str = "rustlib";
 
 /// The output of a build.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Output {
+pub(super) struct OutputDirectories {
     /// The target and build directories, by the names that cargo uses and with links resolved.
     pub(super) roots: Vec<PathBuf>,
     /// The `OUT_DIR` of each build script that ran.
@@ -24,7 +24,7 @@ pub(super) struct Output {
     searched: Vec<PathBuf>,
 }
 
-impl Output {
+impl OutputDirectories {
     /// Returns the output of the build that left `units`, in the checkout at `root`.
     pub(super) fn of(units: &Units, root: &Path) -> Self {
         let out_dirs: Vec<PathBuf> = units.scripts.iter().map(|script| script.out_dir.clone()).collect();

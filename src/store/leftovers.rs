@@ -16,9 +16,8 @@ use super::contents::Other;
 use super::directory::{RUBBISH_AFTER, Store, is_abandoned, is_unfinished};
 use super::disk::{OnDisk, children, current, is_gone};
 use super::layout::is_short;
-use super::owners;
-use super::owners::Owners;
 use super::pruning::Pruning;
+use super::referenced_by::{self, ReferencedBy};
 use super::running::Watch;
 
 /// A file or directory beside the entries.
@@ -43,9 +42,9 @@ enum Kind {
 impl Beside {
     /// True if it is about other checkouts than `checkouts`, or about target directories outside them.
     pub(super) fn is_learned_elsewhere(&self, checkouts: &[PathBuf]) -> bool {
-        let is_within = |owner: &PathBuf| checkouts.iter().any(|checkout| owner.starts_with(checkout));
+        let is_within = |directory: &PathBuf| checkouts.iter().any(|checkout| directory.starts_with(checkout));
         self.kind == Kind::Learned
-            && !matches!(owners::of(&self.path), Owners::Known(owners) if owners.iter().any(is_within))
+            && !matches!(referenced_by::of(&self.path), ReferencedBy::Known(directories) if directories.iter().any(is_within))
     }
 }
 
@@ -113,13 +112,14 @@ impl Store {
     fn is_of_no_use(&self, path: &Path, pruning: &Pruning, now: SystemTime) -> bool {
         let is_older = |limit: Duration| age(path, now).is_some_and(|age| age > limit);
         let is_old = || pruning.limits.max_age.is_some_and(|most| is_older(most.max(RUBBISH_AFTER)));
-        match owners::of(path) {
+        match referenced_by::of(path) {
             // The time of a stat cache tells when it was written, and not when it was used. It is soon made again.
-            Owners::Known(owners) => {
-                owners.iter().all(|owner| is_gone(owner)) || (path.starts_with(self.stat_caches()) && is_old())
+            ReferencedBy::Known(directories) => {
+                directories.iter().all(|directory| is_gone(directory))
+                    || (path.starts_with(self.stat_caches()) && is_old())
             }
-            Owners::Unknown => is_old(),
-            Owners::Unreadable => is_older(RUBBISH_AFTER),
+            ReferencedBy::Unknown => is_old(),
+            ReferencedBy::Unreadable => is_older(RUBBISH_AFTER),
         }
     }
 }

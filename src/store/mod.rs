@@ -23,6 +23,7 @@
 
 mod contents;
 mod copies;
+mod dedup;
 mod directory;
 mod disk;
 mod earlier;
@@ -33,15 +34,14 @@ mod leftovers;
 mod library;
 mod lock;
 mod manifest;
-mod owners;
 mod path_sets;
 mod prune;
 mod pruning;
 mod publish;
 mod records;
+mod referenced_by;
 mod root;
 mod running;
-mod share;
 mod staged;
 mod superseded;
 

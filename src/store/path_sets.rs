@@ -30,7 +30,8 @@ type Known = HashMap<PathBuf, (StatIdentity, Arc<[PathSet]>)>;
 struct Kept {
     sets: Vec<PathSet>,
     /// The checkouts that were built or served with them. When all of these are gone, the sets are not needed.
-    owners: BTreeSet<PathBuf>,
+    #[serde(rename = "owners")]
+    referenced_by: BTreeSet<PathBuf>,
 }
 
 impl Store {
@@ -60,7 +61,7 @@ impl Store {
     /// [`Error::CacheUnusable`] when it cannot be written.
     pub fn remember_path_set(&self, weak_key: &Fingerprint, set: &PathSet, checkout: &Path) -> Result<()> {
         let mut kept = self.kept(weak_key);
-        let is_new = kept.owners.insert(checkout.to_owned());
+        let is_new = kept.referenced_by.insert(checkout.to_owned());
         if kept.sets.first() == Some(set) && !is_new {
             return Ok(());
         }
@@ -72,10 +73,10 @@ impl Store {
 
     /// Records that `checkout` was served an entry that another one had built. A failure is only logged, since no call
     /// depends on it.
-    pub fn note_owner(&self, weak_key: &Fingerprint, checkout: &Path) {
+    pub fn note_reference(&self, weak_key: &Fingerprint, checkout: &Path) {
         let mut kept = self.kept(weak_key);
         if !kept.sets.is_empty()
-            && kept.owners.insert(checkout.to_owned())
+            && kept.referenced_by.insert(checkout.to_owned())
             && let Err(error) = self.keep(weak_key, &kept)
         {
             tracing::debug!(%error, "path sets do not tell of a checkout");

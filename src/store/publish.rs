@@ -11,17 +11,17 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::dedup::Sharing;
 use super::directory::{Store, create_private, make_way};
 use super::entry::Entry;
 use super::layout::{inputs_path, libraries_beside, manifest_path, read_manifest};
 use super::lease;
 use super::manifest::{Manifest, PublishedLibrary};
-use super::share::Sharing;
 use super::staged::{Staged, StagedFile, copy};
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
 use crate::model::cancellation::Cancellation;
-use crate::model::companions::{Companions, Edit, Library};
+use crate::model::companions::{Companion, Companions, Edit};
 use crate::model::fingerprint::Digest;
 use crate::model::inventory::Inventory;
 use crate::request::Request;
@@ -37,8 +37,8 @@ impl Store {
     pub fn stage(&self, executable: &Path, stat: &StatIdentity, companions: &Companions) -> Result<Option<Staged>> {
         let staged = || -> io::Result<Option<Staged>> {
             let Some(binary) = self.staged_file(executable, stat, &companions.edits)? else { return Ok(None) };
-            let mut libraries = Vec::with_capacity(companions.libraries.len());
-            for Library { name, path, stat, edits } in &companions.libraries {
+            let mut libraries = Vec::with_capacity(companions.files.len());
+            for Companion { name, path, stat, edits } in &companions.files {
                 let Some(file) = self.staged_file(path, stat, edits)? else { return Ok(None) };
                 libraries.push((name.clone(), file));
             }

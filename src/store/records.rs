@@ -17,7 +17,8 @@ use crate::model::fingerprint::Digest;
 struct Kept<T> {
     record: T,
     /// The path that the record is about. When that is gone, the record is not needed.
-    owners: Vec<PathBuf>,
+    #[serde(rename = "owners")]
+    referenced_by: Vec<PathBuf>,
 }
 
 impl Store {
@@ -34,7 +35,7 @@ impl Store {
     ///
     /// [`Error::CacheUnusable`] when it cannot be written.
     pub fn keep_record(&self, path: &Path, record: &impl Serialize) -> Result<()> {
-        let bytes = serde_json::to_vec(&Kept { record, owners: vec![real_place(path)] })
+        let bytes = serde_json::to_vec(&Kept { record, referenced_by: vec![real_place(path)] })
             .map_err(|error| Error::Internal(format!("a record cannot be written as JSON: {error}")))?;
         self.write(&self.record_file(path), &bytes)
     }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use openlock_dev_bin::background::Background;
 use openlock_dev_bin::error::Error;
-use openlock_dev_bin::flight::Moment;
+use openlock_dev_bin::in_process::Moment;
 use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::request::{Options, Request};
 use openlock_dev_bin::resolve::{Call, Outcome, get_dev_binary};

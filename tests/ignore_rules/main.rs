@@ -25,7 +25,7 @@ fn sweep_with(root: &Path, variables: &[(&str, &str)]) -> Tree {
     let variables: BTreeMap<OsString, OsString> =
         variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let git = inputs::git_variables(&variables.into());
-    let subject = Subject { root: root.to_owned(), exclude: Vec::new(), selection: None, git };
+    let subject = Subject { root: root.to_owned(), exclude: Vec::new(), crate_scope: None, git };
     let nowhere = root.join("there").join("is").join("no").join("cache");
     let tree = inputs::sweep(&subject, &nowhere, &Cancellation::default()).unwrap().tree;
     let from_its_files = Tree::of(tree.heads().clone(), tree.files().to_vec());

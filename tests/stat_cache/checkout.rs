@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use openlock_dev_bin::inputs::{self, Selection, Subject};
+use openlock_dev_bin::inputs::{self, CrateScope, Subject};
 use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::model::tree::Tree;
 use openlock_dev_bin::request::Environment;
@@ -54,8 +54,8 @@ impl Checkout {
         git_in(&self.root, arguments);
     }
 
-    pub(crate) fn subject(&self, selection: Option<Selection>) -> Subject {
-        Subject { root: self.root.clone(), exclude: Vec::new(), selection, git: Environment::default() }
+    pub(crate) fn subject(&self, crate_scope: Option<CrateScope>) -> Subject {
+        Subject { root: self.root.clone(), exclude: Vec::new(), crate_scope, git: Environment::default() }
     }
 
     /// Sweeps with the stat cache, which then holds the result. The memory of this process must give the same.
@@ -63,8 +63,8 @@ impl Checkout {
         self.warm_of(None)
     }
 
-    pub(crate) fn warm_of(&self, selection: Option<Selection>) -> Tree {
-        let (subject, cancellation) = (self.subject(selection), Cancellation::default());
+    pub(crate) fn warm_of(&self, crate_scope: Option<CrateScope>) -> Tree {
+        let (subject, cancellation) = (self.subject(crate_scope), Cancellation::default());
         let from_files = inputs::sweep(&subject, &self.copy_of_cache(), &cancellation).unwrap();
         let swept = inputs::sweep(&subject, &self.cache, &cancellation).unwrap();
         assert_eq!(from_files.tree.digest(), swept.tree.digest());
@@ -86,9 +86,9 @@ impl Checkout {
         self.cold_of(None)
     }
 
-    pub(crate) fn cold_of(&self, selection: Option<Selection>) -> Tree {
+    pub(crate) fn cold_of(&self, crate_scope: Option<CrateScope>) -> Tree {
         let nowhere = self.cache.join("nowhere");
-        inputs::sweep(&self.subject(selection), &nowhere, &Cancellation::default()).unwrap().tree
+        inputs::sweep(&self.subject(crate_scope), &nowhere, &Cancellation::default()).unwrap().tree
     }
 
     /// Waits until everything in the checkout is older than two seconds, so that all of it has settled.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use openlock_dev_bin::inputs::{self, Selection};
+use openlock_dev_bin::inputs::{self, CrateScope};
 use openlock_dev_bin::model::path_set::PathSet;
 use openlock_dev_bin::model::portable_path::PortablePath;
 use proptest::prelude::*;
@@ -48,10 +48,10 @@ proptest! {
         };
         let members = members.into_iter().map(str::to_owned).collect();
         let set = PathSet { packages: places(packages), manifests: places(manifests), members, ..PathSet::default() };
-        let selection = Selection::of(&set);
-        let narrowed = inputs::narrowed(&std::sync::Arc::new(checkout.cold()), Some(&selection));
-        let walked = checkout.cold_of(Some(selection.clone()));
+        let crate_scope = CrateScope::of(&set);
+        let narrowed = inputs::narrowed(&std::sync::Arc::new(checkout.cold()), Some(&crate_scope));
+        let walked = checkout.cold_of(Some(crate_scope.clone()));
         prop_assert_eq!(described(&walked), described(&narrowed));
-        prop_assert_eq!(described(&checkout.warm_of(Some(selection))), described(&narrowed));
+        prop_assert_eq!(described(&checkout.warm_of(Some(crate_scope))), described(&narrowed));
     }
 }

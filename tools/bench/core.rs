@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use openlock_dev_bin::background::Background;
-use openlock_dev_bin::flight::Moment;
+use openlock_dev_bin::in_process::Moment;
 use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::model::fingerprint::Digest;
 use openlock_dev_bin::request::{Options, Request};

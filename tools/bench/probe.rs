@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Instant;
 
 use openlock_dev_bin::background::Background;
-use openlock_dev_bin::flight::Moment;
+use openlock_dev_bin::in_process::Moment;
 use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::model::event::Event;
 use openlock_dev_bin::request::{Options, Request};

@@ -71,8 +71,8 @@ impl Index {
     }
 
     /// Forces the index to be read again the next time, unless any change to it is certain to show.
-    pub(crate) fn doubt_unless(&mut self, settled: &mut Settled) {
-        self.seen.doubt_unless(settled);
+    pub(crate) fn invalidate_unless_settled(&mut self, settled: &mut Settled) {
+        self.seen.invalidate_unless_settled(settled);
     }
 }
 

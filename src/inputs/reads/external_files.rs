@@ -23,8 +23,8 @@ use crate::inputs::remember::process_cache::ProcessCache;
 use crate::inputs::remember::stat_cache::{Settled, StatCache, Unsaved};
 use crate::inputs::scan::cachedir;
 use crate::inputs::scan::content::{Content, content, directory, file_input};
+use crate::inputs::scan::crate_scope::MANIFEST;
 use crate::inputs::scan::exclude::Exclude;
-use crate::inputs::scan::selection::MANIFEST;
 use crate::model::fingerprint::Digest;
 use crate::model::marks::{Marked, on_file_system};
 use crate::model::path_set::PathSet;
@@ -145,7 +145,7 @@ impl Look {
                 *stat = StatIdentity::default();
             }
         }
-        self.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
+        self.seen.iter_mut().for_each(|seen| seen.invalidate_unless_settled(settled));
         self
     }
 }

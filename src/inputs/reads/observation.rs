@@ -15,7 +15,7 @@ use crate::model::system_files::SystemFiles;
 #[derive(Clone, Debug)]
 pub struct Run {
     /// A file that it wrote last, and that no other run writes.
-    pub wrote: PathBuf,
+    pub last_written: PathBuf,
     /// True if it is the run of a build script, and not of rustc.
     pub is_script: bool,
     /// True if it made an artifact that was asked for.
@@ -60,7 +60,7 @@ impl Run {
     /// True if it ran in the build that `began` at that time, and not in another build that this one waited for.
     #[must_use]
     pub fn ran_since(&self, began: SystemTime) -> bool {
-        let modified = || self.wrote.metadata().ok()?.modified().ok();
+        let modified = || self.last_written.metadata().ok()?.modified().ok();
         match self.fresh {
             Some(fresh) => !fresh,
             None => self.span.map(|(since, _)| since).or_else(modified) >= Some(began),

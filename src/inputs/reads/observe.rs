@@ -21,7 +21,7 @@ use super::dep_info::{Declared, FOR_BUILD_SCRIPTS, FOR_RUSTC, Trace};
 use super::include::Included;
 use super::layout::{Layout, moved_out_dir, names_of, output_of, span_of, span_of_rustc};
 use super::observation::{Observation, PackageReads, Run, Unobservable, Watched};
-use super::output::Output;
+use super::output::OwnOutput;
 use crate::error::Error;
 use crate::inputs::git::tracked::is_tracked;
 use crate::inputs::remember::dependency::Recorder;
@@ -75,7 +75,7 @@ pub fn observe(
         root,
         env,
         home,
-        output: Output::of(units, root),
+        output: OwnOutput::of(units, root),
         neighbours,
         layout: Layout::of(units, elsewhere),
         seen,
@@ -137,7 +137,7 @@ struct Collector<'a> {
     env: &'a Environment,
     /// cargo's home, where it keeps the crates that it fetched.
     home: Option<PathBuf>,
-    output: Output,
+    output: OwnOutput,
     neighbours: Neighbours,
     layout: Layout<'a>,
     seen: &'a SeenRuns,
@@ -147,7 +147,7 @@ struct Collector<'a> {
 impl<'a> Collector<'a> {
     fn unit(&mut self, unit: &Unit) -> Result<(), Unobservable> {
         let mut trace = Trace::default();
-        let (dep_infos, wrote) = self.layout.traces_of(unit)?;
+        let (dep_infos, last_written) = self.layout.traces_of(unit)?;
         for dep_info in &dep_infos {
             trace.read_dep_info(dep_info)?;
         }
@@ -164,19 +164,19 @@ impl<'a> Collector<'a> {
         let started_in = if directory.starts_with(self.root) { self.root } else { directory };
         let read: Vec<PathBuf> = trace.files.into_iter().map(|file| started_in.join(file)).collect();
         let source = normalized(&unit.source);
-        let is_overwritten = !has_hash(&wrote) && !read.iter().any(|file| normalized(file) == source);
+        let is_overwritten = !has_hash(&last_written) && !read.iter().any(|file| normalized(file) == source);
         let mut files = self.inputs(read.into_iter(), &unit.package);
         if is_local && started_in != self.root {
             let named = named_in(directory, self.root, self.env).map_err(|error| unobservable(directory, &error))?;
             files.extend(self.inputs(named.into_iter(), &unit.package));
         }
-        let span = span_of_rustc(&wrote);
-        let seen = self.seen_rustc(unit, &wrote);
+        let span = span_of_rustc(&last_written);
+        let seen = self.seen_rustc(unit, &last_written);
         let visibility = Visibility::of(seen);
         let besides = self.undeclared_reads(seen, &unit.package, &mut files, &mut trace.variables);
         let is_final = self.output.asked_for.iter().any(|output| unit.files.contains(output));
         self.add(unit, is_local, |_| Run {
-            wrote,
+            last_written,
             is_script: false,
             is_final,
             fresh: Some(unit.fresh),
@@ -230,7 +230,7 @@ impl<'a> Collector<'a> {
             self.add(unit, is_local, |reads| {
                 reads.include.extend(include);
                 Run {
-                    wrote: output,
+                    last_written: output,
                     is_script: true,
                     is_final: false,
                     fresh: None,

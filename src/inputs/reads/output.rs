@@ -11,7 +11,7 @@ use crate::model::build_units::{EXAMPLES, Units};
 use crate::model::portable_path::normalized;
 
 /// The files and directories that a build writes. They are no inputs of it.
-pub(crate) struct Output {
+pub(crate) struct OwnOutput {
     pub(crate) asked_for: Vec<PathBuf>,
     files: BTreeSet<PathBuf>,
     /// The `OUT_DIR`s of build scripts.
@@ -20,7 +20,7 @@ pub(crate) struct Output {
     pub(crate) roots: BTreeSet<PathBuf>,
 }
 
-impl Output {
+impl OwnOutput {
     pub(crate) fn of(units: &Units, root: &Path) -> Self {
         // Stops below the checkout, which may itself lie in a tagged cache: a target directory made by hand has no tag of
         // its own.

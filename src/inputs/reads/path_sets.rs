@@ -1,7 +1,7 @@
 //! Turns the reads of a build into the path set that the next look-up reads.
 //!
 //! Promises: the tree accounts for the files that it covers; everything else that was read joins by name. In scope `crate`
-//! the tree is narrowed to what [`Selection`] names: the packages that went into the binary, and every manifest of the
+//! the tree is narrowed to what [`CrateScope`] names: the packages that went into the binary, and every manifest of the
 //! workspace. The manifest of another member can move a shared dependency in the lock file, so all of them count. A binary
 //! that may depend on where its checkout lies is bound to that checkout.
 //! Does not promise: to know which member moves a dependency. Every member counts.
@@ -20,9 +20,9 @@ use crate::error::Result;
 use crate::fs::files;
 use crate::inputs::git::head_and_branch;
 use crate::inputs::scan::content;
-use crate::inputs::scan::selection::{MANIFEST, Selection, parents};
+use crate::inputs::scan::crate_scope::{CrateScope, MANIFEST, parents};
 use crate::inputs::workspace::lock_file::LockFile;
-use crate::inputs::workspace::manifests::Workspace;
+use crate::inputs::workspace::manifests::WorkspaceManifests;
 use crate::model::fingerprint::Digest;
 use crate::model::maps::map_of;
 use crate::model::path_set::PathSet;
@@ -59,7 +59,7 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
         variables: observation.variables.clone(),
         ..PathSet::default()
     };
-    let workspace = Workspace::of(tree, root, &request.env)?;
+    let workspace = WorkspaceManifests::of(tree, root, &request.env)?;
     let manifests: BTreeSet<PortablePath> = workspace.manifests.iter().map(|manifest| place(manifest)).collect();
     let covered = match request.scope {
         Scope::Tree => Cow::Borrowed(tree),
@@ -69,7 +69,7 @@ pub fn path_set(observation: &Observation, tree: &Tree, request: &Request, root:
             let all = all.iter().filter(|place| place.is_inside()).map(|place| place.0.0.as_bstr());
             set.manifests = in_tree.chain(above(all).into_iter().map(PortablePath)).collect();
             set.members = workspace.members;
-            Cow::Owned(narrowed(tree, &Selection::of(&set)))
+            Cow::Owned(narrowed(tree, &CrateScope::of(&set)))
         }
     };
     let appearing = observation.local().flat_map(|reads| appearing_in(reads, &whole, request, root));
@@ -229,10 +229,10 @@ fn manifests_above(directory: &Path) -> Vec<PathBuf> {
     (1..depth).map(|steps| directory.join("../".repeat(steps)).join("Cargo.toml")).collect()
 }
 
-/// Returns the part of `tree` that `selection` names.
-pub(crate) fn narrowed(tree: &Tree, selection: &Selection) -> Tree {
+/// Returns the part of `tree` that `crate_scope` names.
+pub(crate) fn narrowed(tree: &Tree, crate_scope: &CrateScope) -> Tree {
     let mut files = tree.files().to_vec();
-    selection.narrow(&mut files, |file| file.path.0.as_bstr());
+    crate_scope.narrow(&mut files, |file| file.path.0.as_bstr());
     Tree::of(Heads::new(), files)
 }
 

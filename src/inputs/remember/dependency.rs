@@ -96,7 +96,7 @@ impl WatchedPath {
     }
 
     /// Makes this record fail to hold, unless a change to the file is certain to show.
-    pub(crate) fn doubt_unless(&mut self, settled: &mut Settled) {
+    pub(crate) fn invalidate_unless_settled(&mut self, settled: &mut Settled) {
         let path = self.path.0.as_bstr();
         // The target of a link may be gone or lie on another file system. The link's own directory does not.
         let path =
@@ -109,7 +109,7 @@ impl WatchedPath {
     }
 
     /// Makes this record fail to hold, unless a change to the file is certain to show.
-    pub(crate) fn doubt_unless_settled(&mut self, stamp: &Stamp) {
+    pub(crate) fn invalidate_unless_settled_at(&mut self, stamp: &Stamp) {
         if !self.is_settled(stamp) {
             *self = Self::never();
         }

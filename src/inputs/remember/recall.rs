@@ -65,7 +65,7 @@ pub(crate) fn recall<T: Clone + Serialize + DeserializeOwned + Send + Sync + 'st
     }
     let mut remembered = Remembered { answer: answer.clone(), watched, programs };
     let unsaved = cache.unsaved(stamp, move |settled| {
-        remembered.watched.iter_mut().for_each(|path| path.doubt_unless(settled));
+        remembered.watched.iter_mut().for_each(|path| path.invalidate_unless_settled(settled));
         let json = serde_json::to_vec(&remembered).expect("escaped paths and text always become JSON");
         known.remember(id, stamp, Arc::new(remembered));
         json

@@ -2,10 +2,11 @@
 //!
 //! Promises: one `stat` for each file that has not changed, and one read for each that has. `walk` lists what counts,
 //! `content` reads it, `snapshot` keeps both, and `refresh` brings a snapshot up to date.
-//! Does not promise: to know what a build reads. `selection` narrows a look to the packages of a path set.
+//! Does not promise: to know what a build reads. `crate_scope` narrows a look to the packages of a path set.
 
 pub(crate) mod cachedir;
 pub(crate) mod content;
+pub(crate) mod crate_scope;
 pub(crate) mod directory;
 pub(crate) mod exclude;
 pub(crate) mod listing;
@@ -14,7 +15,6 @@ pub(crate) mod place;
 pub(crate) mod records;
 #[cfg(unix)]
 pub(crate) mod refresh;
-pub(crate) mod selection;
 #[cfg_attr(not(unix), expect(dead_code, reason = "only `refresh` uses it"))]
 pub(crate) mod snapshot;
 pub(crate) mod subject;

@@ -172,8 +172,8 @@ impl Snapshot {
             *stat = UNKNOWN;
         }
         let mut about = self.about.clone();
-        about.seen.iter_mut().for_each(|seen| seen.doubt_unless(settled));
-        about.indices.iter_mut().for_each(|index| index.doubt_unless(settled));
+        about.seen.iter_mut().for_each(|seen| seen.invalidate_unless_settled(settled));
+        about.indices.iter_mut().for_each(|index| index.invalidate_unless_settled(settled));
         let json = about.to_json();
         let end = copy.names_end();
         copy.bytes.truncate(end);

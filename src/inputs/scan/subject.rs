@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::selection::Selection;
+use super::crate_scope::CrateScope;
 use crate::inputs::git::config;
 use crate::model::fingerprint::{Digest, SCHEMA};
 use crate::request::Environment;
@@ -21,7 +21,7 @@ pub struct Subject {
     /// Patterns of paths that are no inputs.
     pub exclude: Vec<String>,
     /// The paths that count; none if all do.
-    pub selection: Option<Selection>,
+    pub crate_scope: Option<CrateScope>,
     /// The variables that say where git finds the user's configuration: see [`git_variables`].
     pub git: Environment,
 }
@@ -41,14 +41,15 @@ impl Subject {
             schema: &'a str,
             root: &'a [u8],
             exclude: &'a [String],
-            selection: Option<&'a Selection>,
+            #[serde(rename = "selection")]
+            crate_scope: Option<&'a CrateScope>,
             git: Vec<[&'a [u8]; 2]>,
         }
         let key = Key {
             schema: SCHEMA,
             root: self.root.as_os_str().as_encoded_bytes(),
             exclude: &self.exclude,
-            selection: self.selection.as_ref(),
+            crate_scope: self.crate_scope.as_ref(),
             git: self.git.iter().map(|(name, value)| [name, value].map(OsStr::as_encoded_bytes)).collect(),
         };
         Digest::of(serde_json::to_vec(&key).expect("bytes and text always become JSON"))

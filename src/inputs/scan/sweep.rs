@@ -75,7 +75,7 @@ pub fn sweep(subject: &Subject, stat_caches: &Path, cancellation: &Cancellation)
     let mut worth_keeping = true;
     for seen in &mut listing.seen {
         worth_keeping &= seen.is_settled(&stamp);
-        seen.doubt_unless_settled(&stamp);
+        seen.invalidate_unless_settled_at(&stamp);
     }
     worth_keeping &= listing.indices.iter().all(|index| index.is_settled(&stamp));
     let rules_not_fetched = std::mem::take(&mut listing.rules_not_fetched);
@@ -168,8 +168,8 @@ impl Reader<'_> {
         let mut paths: Vec<_> = std::mem::take(&mut listing.paths).into_iter().map(with_found).collect();
         paths.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path).then(b.tracked.cmp(&a.tracked)));
         paths.dedup_by(|(later, _), (earlier, _)| later.path == earlier.path);
-        if let Some(selection) = &subject.selection {
-            selection.narrow(&mut paths, |(listed, _)| listed.path.0.as_bstr());
+        if let Some(crate_scope) = &subject.crate_scope {
+            crate_scope.narrow(&mut paths, |(listed, _)| listed.path.0.as_bstr());
         }
         let rest = |(listed, found): (Listed, Option<Found>)| {
             let mut found = match found {

@@ -15,11 +15,11 @@ use std::sync::Arc;
 use gix::bstr::{BStr, BString, ByteSlice};
 
 use super::cachedir;
+use super::crate_scope::{CrateScope, MANIFEST};
 use super::directory::Directory;
 use super::exclude::Exclude;
 use super::listing::{Listed, ListedDirectory, Listing};
 use super::place::{FileType, RootDir, too_long};
-use super::selection::{MANIFEST, Selection};
 use super::subject::Subject;
 use super::walk_state::{Counts, ParentState, Repository, State, Visit};
 use crate::error::{Error, Result};
@@ -48,7 +48,7 @@ pub(crate) struct Files {
 /// The numbers of files in their directory's entries, each with its [`Listed::slot`].
 type Slots = Vec<(usize, usize)>;
 
-/// Lists what `subject` has on disk. Passes files that count to `found` during the walk, unless a selection may leave some
+/// Lists what `subject` has on disk. Passes files that count to `found` during the walk, unless a scope may leave some
 /// of them out in the end.
 pub(crate) fn list(
     subject: &Subject,
@@ -56,7 +56,7 @@ pub(crate) fn list(
     cancellation: &Cancellation,
     found: &dyn Fn(Files),
 ) -> Result<Listing> {
-    let Subject { exclude, selection, git, .. } = subject;
+    let Subject { exclude, crate_scope, git, .. } = subject;
     let exclude = Exclude::of(exclude);
     let listing = Listing {
         heads: Heads::new(),
@@ -67,9 +67,9 @@ pub(crate) fn list(
         indices: Vec::new(),
         rules_not_fetched: Vec::new(),
     };
-    let (selection, full) = (selection.as_ref(), BString::default());
-    let mut walk = Walk { root, exclude, git, selection, cancellation, found, full, slots: 0, listing };
-    let around = ParentState { ignored: false, belongs: selection.is_none(), parent: None };
+    let (crate_scope, full) = (crate_scope.as_ref(), BString::default());
+    let mut walk = Walk { root, exclude, git, crate_scope, cancellation, found, full, slots: 0, listing };
+    let around = ParentState { ignored: false, belongs: crate_scope.is_none(), parent: None };
     walk.listing.seen.extend(worktree::seen(root.path()));
     match worktree::around(root.path()) {
         Some(Worktree { top, lead }) => {
@@ -86,7 +86,7 @@ pub(crate) fn list(
             listing.paths.push(Listed { path, directory: None, slot: None, tracked: false });
         }
     }
-    if selection.is_some() {
+    if crate_scope.is_some() {
         // In a part of the checkout, the commit is no input.
         listing.heads.clear();
     }
@@ -97,7 +97,7 @@ struct Walk<'a> {
     root: &'a RootDir,
     exclude: Exclude,
     git: &'a Environment,
-    selection: Option<&'a Selection>,
+    crate_scope: Option<&'a CrateScope>,
     cancellation: &'a Cancellation,
     found: &'a dyn Fn(Files),
     /// The current path, relative to the root.
@@ -189,8 +189,8 @@ impl Walk<'_> {
             .rules
             .enter(&repository.root, directory.path(), relative.as_bstr(), has_rules)
             .map_err(|error| Error::unreadable(directory.path().join(GITIGNORE), error))?;
-        let is_package = |selection: &Selection| selection.is_package(self.full.as_bstr());
-        let belongs = self.selection.is_none_or(is_package)
+        let is_package = |scope: &CrateScope| scope.is_package(self.full.as_bstr());
+        let belongs = self.crate_scope.is_none_or(is_package)
             || (around.belongs && !self.begins_package(repository, &directory, relative.as_bstr(), only_tracked));
         let state = State { only_tracked, has_unfinished_tag, belongs };
         let (visits, slots) = self.visits(repository, &directory, &mut tracked, state)?;
@@ -286,7 +286,7 @@ impl Walk<'_> {
             if let Some(error) = too_long(&self.full).filter(|_| counts) {
                 return Err(Error::unreadable(self.root.on_disk(self.full.as_bstr())?, error));
             }
-            let slot = (counts && self.selection.is_none()).then_some(self.slots);
+            let slot = (counts && self.crate_scope.is_none()).then_some(self.slots);
             if let Some(slot) = slot {
                 self.slots += 1;
                 slots.push((at, slot));
@@ -308,10 +308,10 @@ impl Walk<'_> {
     ) -> Result<()> {
         let path = self.full[repository.prefix..].as_bstr();
         let holds_tracked = !below.is_empty() || repository.tracked.is_submodule(path);
-        let is_outside = |selection: &Selection| !around.belongs && !selection.leads_to(self.full.as_bstr());
+        let is_outside = |scope: &CrateScope| !around.belongs && !scope.leads_to(self.full.as_bstr());
         let is_passed = (around.ignored && !holds_tracked)
             || self.exclude.names(self.full.as_bstr(), true)
-            || self.selection.is_some_and(is_outside);
+            || self.crate_scope.is_some_and(is_outside);
         let ignored = around.ignored || (!is_passed && repository.rules.ignore(path, true));
         if is_passed || (ignored && !holds_tracked) {
             self.not_there(repository, below);
@@ -340,14 +340,14 @@ impl Walk<'_> {
     /// True if the current path counts when git tracks it.
     fn tracked_counts(&self) -> bool {
         let full = self.full.as_bstr();
-        self.selection.is_none_or(|selection| selection.may_count(full)) && !self.exclude.covers(full)
+        self.crate_scope.is_none_or(|scope| scope.may_count(full)) && !self.exclude.covers(full)
     }
 
     /// True if the untracked file at the current path counts. `belongs` says whether the directory that holds it counts.
     fn untracked_counts(&self, repository: &Repository<'_>, belongs: bool) -> bool {
         let full = self.full.as_bstr();
-        let names = |selection: &Selection| selection.names(full) || full.rsplit_str("/").next() == Some(MANIFEST);
-        (belongs || self.selection.is_none_or(names))
+        let names = |scope: &CrateScope| scope.names(full) || full.rsplit_str("/").next() == Some(MANIFEST);
+        (belongs || self.crate_scope.is_none_or(names))
             && !self.exclude.names(full, false)
             && !repository.rules.ignore(full[repository.prefix..].as_bstr(), false)
     }

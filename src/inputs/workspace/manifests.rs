@@ -13,7 +13,7 @@ use gix::bstr::ByteSlice;
 use crate::error::Result;
 use crate::fs::files;
 use crate::inputs::remember::dependency::Recorder;
-use crate::inputs::scan::selection::{directory_of_manifest, matches};
+use crate::inputs::scan::crate_scope::{directory_of_manifest, matches};
 use crate::inputs::tools::cargo_config::{CargoConfig, cargo_configs};
 use crate::model::portable_path::{PortablePath, normalized};
 use crate::model::tree::{FileInput, Tree};
@@ -22,14 +22,14 @@ use crate::request::Environment;
 pub(crate) const MANIFEST: &str = "Cargo.toml";
 
 /// The manifests of a workspace, and the patterns that find more.
-pub(crate) struct Workspace {
+pub(crate) struct WorkspaceManifests {
     /// The paths by which they were reached; relative ones begin with the checkout's root.
     pub(crate) manifests: BTreeSet<PathBuf>,
     /// The patterns of `workspace.members`.
     pub(crate) members: BTreeSet<String>,
 }
 
-impl Workspace {
+impl WorkspaceManifests {
     /// Reads the workspace of the checkout at `root`. A manifest belongs to it if `members` matches it, or if one that
     /// belongs to it leads there.
     ///

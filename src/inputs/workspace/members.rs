@@ -13,17 +13,17 @@ use gix::bstr::ByteSlice;
 use super::manifests::{MANIFEST, is_excluded, reached, table, workspace_from};
 use super::targets::{Targets, entries, package_name};
 use crate::inputs::remember::dependency::Recorder;
-use crate::inputs::scan::selection::matches;
+use crate::inputs::scan::crate_scope::matches;
 use crate::model::portable_path::normalized;
 
 /// A workspace, by the manifest at its root.
-pub(crate) struct Workspace<'w> {
+pub(crate) struct WorkspaceMembers<'w> {
     pub(crate) root: PathBuf,
     manifest: toml::Table,
     recorder: &'w Recorder,
 }
 
-impl<'w> Workspace<'w> {
+impl<'w> WorkspaceMembers<'w> {
     /// Finds the workspace that `directory` belongs to.
     pub(crate) fn around(directory: &Path, recorder: &'w Recorder) -> Self {
         let root = workspace_from(directory, recorder).map_or_else(|| normalized(directory), |root| normalized(&root));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn found(directory: &Path, name: Option<&str>) -> Vec<Targets> {
-        Workspace::around(directory, &Recorder::default()).packages(directory, name)
+        WorkspaceMembers::around(directory, &Recorder::default()).packages(directory, name)
     }
 
     fn package(name: &str, rest: &str) -> String {

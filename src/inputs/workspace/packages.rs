@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::manifests::{MANIFEST, table, workspace_from};
-use super::members::Workspace;
+use super::members::WorkspaceMembers;
 use super::targets::{Targets, package_name};
 use crate::inputs::remember::dependency::Recorder;
 use crate::inputs::remember::recall::{Answers, recall};
@@ -41,7 +41,7 @@ pub fn packages(directory: &Path, asked: Asked<'_>, stat_caches: &Path) -> (Vec<
     };
     let key = Digest::of(serde_json::to_vec(&("packages", name)).expect("text always becomes JSON"));
     let cache = StatCache::new(directory, key, stat_caches);
-    let find = |recorder: &Recorder| Ok(Workspace::around(directory, recorder).packages(directory, name));
+    let find = |recorder: &Recorder| Ok(WorkspaceMembers::around(directory, recorder).packages(directory, name));
     // No program is looked up.
     recall(&KNOWN, cache, (&Environment::default(), directory), find).expect("reading manifests gives no error")
 }
@@ -50,7 +50,7 @@ pub fn packages(directory: &Path, asked: Asked<'_>, stat_caches: &Path) -> (Vec<
 #[must_use]
 pub fn broken_manifest(directory: &Path) -> Option<(PathBuf, String)> {
     let recorder = Recorder::default();
-    let workspace = Workspace::around(directory, &recorder);
+    let workspace = WorkspaceMembers::around(directory, &recorder);
     let members = workspace.members();
     let manifests = std::iter::once(workspace.root.clone()).chain(members).map(|directory| directory.join(MANIFEST));
     manifests.into_iter().find_map(|manifest| {

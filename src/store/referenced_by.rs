@@ -1,7 +1,7 @@
-//! Tells which checkouts or build directories a file beside the entries belongs to.
+//! Tells which checkouts or build directories refer to a file beside the entries.
 //!
-//! Promises: a file without readable owners is never taken for one whose owners are gone.
-//! Does not promise: that the owners exist. `leftovers` looks.
+//! Promises: a file that cannot be read is never taken for one to which no directory refers any more.
+//! Does not promise: that the directories exist. `leftovers` looks.
 
 use std::fs::File;
 use std::io::Read;
@@ -16,7 +16,7 @@ const LONGEST_PATH: u32 = 64 * 1024;
 
 /// The directories without which a file is of no use.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Owners {
+pub(super) enum ReferencedBy {
     /// One of these is enough.
     Known(Vec<PathBuf>),
     /// The file names none, as those of earlier versions do.
@@ -25,26 +25,26 @@ pub(super) enum Owners {
     Unreadable,
 }
 
-/// The part of a path set or a build record that names its owners.
+/// The part of a path set or a build record that names the directories.
 #[derive(Deserialize)]
 struct Says {
-    #[serde(default)]
-    owners: Vec<PathBuf>,
+    #[serde(default, rename = "owners")]
+    referenced_by: Vec<PathBuf>,
 }
 
-/// Returns the owners of the file at `path`.
-pub(super) fn of(path: &Path) -> Owners {
+/// Returns the directories that refer to the file at `path`.
+pub(super) fn of(path: &Path) -> ReferencedBy {
     if path.extension().is_some_and(|extension| extension == "json") {
         let says = crate::fs::files::read(path).ok().and_then(|bytes| serde_json::from_slice::<Says>(&bytes).ok());
         return match says {
-            Some(says) if says.owners.is_empty() => Owners::Unknown,
-            Some(says) => Owners::Known(says.owners),
-            None => Owners::Unreadable,
+            Some(says) if says.referenced_by.is_empty() => ReferencedBy::Unknown,
+            Some(says) => ReferencedBy::Known(says.referenced_by),
+            None => ReferencedBy::Unreadable,
         };
     }
     match checkout_of_stat_cache(path) {
-        Some(checkout) => Owners::Known(vec![checkout]),
-        None => Owners::Unreadable,
+        Some(checkout) => ReferencedBy::Known(vec![checkout]),
+        None => ReferencedBy::Unreadable,
     }
 }
 

@@ -22,7 +22,7 @@ const FOR_EVERY_PACKAGE: [&str; 3] = ["Cargo.lock", "rust-toolchain", "rust-tool
 
 /// The paths that count, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Selection {
+pub struct CrateScope {
     /// The directories of packages, which count whole.
     packages: BTreeSet<TreePath>,
     /// Manifests that count by themselves, there or not.
@@ -31,7 +31,7 @@ pub struct Selection {
     members: BTreeSet<String>,
 }
 
-impl Selection {
+impl CrateScope {
     /// Returns what `set` selects.
     #[must_use]
     pub fn of(set: &PathSet) -> Self {
@@ -128,10 +128,10 @@ mod tests {
     use super::*;
     use crate::model::portable_path::PortablePath;
 
-    fn selection(packages: &[&str], manifests: &[&str], members: &[&str]) -> Selection {
+    fn crate_scope(packages: &[&str], manifests: &[&str], members: &[&str]) -> CrateScope {
         let places = |paths: &[&str]| paths.iter().map(|path| PortablePath(TreePath((*path).into()))).collect();
         let members = members.iter().map(ToString::to_string).collect();
-        Selection::of(&PathSet {
+        CrateScope::of(&PathSet {
             packages: places(packages),
             manifests: places(manifests),
             members,
@@ -139,36 +139,36 @@ mod tests {
         })
     }
 
-    fn selected<'a>(selection: &Selection, paths: &[&'a str]) -> Vec<&'a str> {
+    fn selected<'a>(crate_scope: &CrateScope, paths: &[&'a str]) -> Vec<&'a str> {
         let mut paths = paths.to_vec();
-        selection.narrow(&mut paths, |path| path.as_bytes().as_bstr());
+        crate_scope.narrow(&mut paths, |path| path.as_bytes().as_bstr());
         paths
     }
 
     #[test]
     fn a_package_ends_where_another_begins() {
         let paths = ["Cargo.lock", "a/Cargo.toml", "a/b/Cargo.toml", "a/b/x.rs", "a/c/y.rs", "z.md"];
-        let of_a = selection(&["a"], &[], &[]);
+        let of_a = crate_scope(&["a"], &[], &[]);
         assert_eq!(selected(&of_a, &paths), ["Cargo.lock", "a/Cargo.toml", "a/b/Cargo.toml", "a/c/y.rs"]);
-        let of_b = selection(&["a/b"], &["Cargo.toml"], &[]);
+        let of_b = crate_scope(&["a/b"], &["Cargo.toml"], &[]);
         assert_eq!(selected(&of_b, &paths), ["Cargo.lock", "a/b/Cargo.toml", "a/b/x.rs"]);
     }
 
     #[test]
     fn a_package_at_the_root_is_everything_that_is_no_other_package() {
-        let of_root = selection(&[""], &[], &[]);
+        let of_root = crate_scope(&[""], &[], &[]);
         let paths = ["Cargo.toml", "docs/x.md", "member/Cargo.toml", "member/x.rs", "src/main.rs"];
         assert_eq!(selected(&of_root, &paths), ["Cargo.toml", "docs/x.md", "member/Cargo.toml", "src/main.rs"]);
     }
 
     #[test]
     fn a_manifest_that_members_would_find_counts() {
-        let of_none = selection(&[], &["a/Cargo.toml"], &["crates/*"]);
+        let of_none = crate_scope(&[], &["a/Cargo.toml"], &["crates/*"]);
         let paths = ["a/Cargo.toml", "b/Cargo.toml", "crates/new/Cargo.toml", "crates/new/deep/Cargo.toml"];
         assert_eq!(selected(&of_none, &paths), ["a/Cargo.toml", "crates/new/Cargo.toml"]);
         let leads = |directory: &str| of_none.leads_to(directory.as_bytes().as_bstr());
         assert!(leads("a") && leads("crates") && leads("crates/new"));
         assert!(!leads("b") && !leads("crates/new/deep") && !leads("aa"));
-        assert!(selection(&[], &[], &["x/**/y"]).leads_to(b"x/1/2".as_bstr()));
+        assert!(crate_scope(&[], &[], &["x/**/y"]).leads_to(b"x/1/2".as_bstr()));
     }
 }
