@@ -80,7 +80,7 @@ impl World {
             changed: Vec::new(),
             disturbed: Vec::new(),
         };
-        for path in ["src/main.rs", "README.md", "data/one", "target/app", "target/other", "tools/ld"] {
+        for path in ["src/main.rs", "NOTES.md", "data/one", "target/app", "target/other", "tools/ld"] {
             world.write(path, "1");
         }
         world.write("Cargo.toml", "[package]\nname = \"app\"\n");
@@ -242,7 +242,7 @@ const RECORDED: &[(Step, Step, Option<&str>)] = &[
     (NOTHING, NOTHING, None),
     (NOTHING, |it| it.write("src/main.rs", "2"), Some("src/main.rs is not what was built")),
     (NOTHING, |it| it.write("src/main.rs", "1"), None),
-    (NOTHING, |it| it.write("README.md", "2"), None),
+    (NOTHING, |it| it.write("NOTES.md", "2"), None),
     (NOTHING, |it| fs::remove_file(it.at("src/main.rs")).unwrap(), Some("src/main.rs is not what was built")),
     (NOTHING, |it| it.set("TAG", "2"), Some("TAG is not what was built with")),
     (|it| it.set("TAG", "2"), |it| it.set("TAG", "2"), None),
@@ -276,11 +276,11 @@ const RECORDED: &[(Step, Step, Option<&str>)] = &[
         Some("CC changed, and nothing tells whether it was read")),
     (|it| { it.run.variables.insert("CC".into()); it.script() }, |it| it.steer("CC", "2"), None),
     // Files that no run names, and git.
-    (|it| it.script(), |it| it.write("README.md", "2"), None),
-    (|it| it.opaque(), |it| it.write("README.md", "2"), Some("a file changed, and nothing tells whether it was read")),
-    (|it| it.opaque(), |it| { it.write("README.md", "2"); it.changed.push("README.md".into()) },
-        Some("README.md changed, and nothing tells whether it was read")),
-    (|it| { it.opaque(); it.scope = Scope::Crate }, |it| it.write("README.md", "2"),
+    (|it| it.script(), |it| it.write("NOTES.md", "2"), None),
+    (|it| it.opaque(), |it| it.write("NOTES.md", "2"), Some("a file changed, and nothing tells whether it was read")),
+    (|it| it.opaque(), |it| { it.write("NOTES.md", "2"); it.changed.push("NOTES.md".into()) },
+        Some("NOTES.md changed, and nothing tells whether it was read")),
+    (|it| { it.opaque(); it.scope = Scope::Crate }, |it| it.write("NOTES.md", "2"),
         Some("a file changed, and nothing tells whether it was read")),
     (|it| { it.opaque(); it.write("lib/Cargo.toml", "") }, |it| it.write("lib/x", "2"),
         Some("a file changed, and nothing tells whether it was read")),
