@@ -45,6 +45,10 @@ const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 type Sink = ThreadsafeFunction<Message, (), Message, Status, false>;
 
+/// The version of this addon, for `lib/load.js`.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The switch that stops one call. It is made when the call is, and so also knows when that was.
 #[napi]
 pub struct Cancellation {
