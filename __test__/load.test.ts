@@ -2,7 +2,8 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { hostTarget, manifest, TARGETS } from '../tools/release/targets.mjs'
 import { addonDirectory } from '../tools/scripts/setup.mjs'
@@ -41,6 +42,19 @@ class Installed {
     writeFileSync(join(directory, target.addon), content)
   }
 
+  /** Puts the addon of this clone into the package of this platform. */
+  addBuilt(): void {
+    const directory = join(this.scope, host.package.slice('@openlock/'.length))
+    if (!existsSync(directory)) this.add(host, '')
+    copyFileSync(join(addonDirectory, host.addon), join(directory, host.addon))
+  }
+
+  /** Has the program begin with `source`. */
+  prepend(source: string): void {
+    const program = join(this.directory, 'call.cjs')
+    writeFileSync(program, `${source}\n${readFileSync(program, 'utf8')}`)
+  }
+
   call(runtime: string, env = {}): { code: string; message: string; hint: string; hasCause: boolean; stack: string } {
     const program = runtime === 'bun' ? process.execPath : runtime
     const options = { cwd: this.directory, encoding: 'utf8', env: plainEnvironment(env) } as const
@@ -71,74 +85,71 @@ for (const runtime of RUNTIMES) {
       )
     })
 
-    test.if(host.os === 'linux')(
-      'of the libc that the process runs on is found where the system has another one, too',
-      () => {
-        const installed = new Installed()
-        const other = host.package.replace(/gnu$|musl$/, (abi: string) => (abi === 'gnu' ? 'musl' : 'gnu'))
-        // The generated loader says this when it takes the system for one with the other libc.
-        const program = `throw new Error('no binding', { cause: new Error("Cannot find module '${other}'") })`
-        writeFileSync(join(installed.scope, 'dev-bin', 'lib', 'binding.js'), program)
-        const broken = installed.call(runtime)
-        expect(broken.message).toBe(`${naming}it is not installed; ${broken.hint}`)
-        installed.add(host, '')
-        copyFileSync(
-          join(addonDirectory, host.addon),
-          join(installed.scope, host.package.slice('@openlock/'.length), host.addon),
-        )
-        expect(installed.call(runtime).code).toBe('NOT_A_CHECKOUT')
-      },
-    )
-
-    test.if(host.os === 'linux')('is found without ldd, and without a report of the process', () => {
+    test('is found, whatever else is installed', () => {
       const installed = new Installed()
-      installed.add(host, '')
-      copyFileSync(
-        join(addonDirectory, host.addon),
-        join(installed.scope, host.package.slice('@openlock/'.length), host.addon),
-      )
-      const withoutLdd = `const fs = require('node:fs')
-        const { existsSync, readFileSync } = fs
-        const absent = (path) => path === '/usr/bin/ldd'
-        fs.existsSync = (path) => !absent(path) && existsSync(path)
-        fs.readFileSync = (path, ...args) => readFileSync(absent(path) ? '/nowhere/ldd' : path, ...args)
-        process.report.getReport = () => process.exit(9)\n`
-      const program = join(installed.directory, 'call.cjs')
-      writeFileSync(program, withoutLdd + readFileSync(program, 'utf8'))
+      for (const target of TARGETS) installed.add(target, '')
+      installed.addBuilt()
+      expect(installed.call(runtime).code).toBe('NOT_A_CHECKOUT')
+    })
+
+    test('beside the loader, where a clone builds it, is found', () => {
+      const installed = new Installed()
+      copyFileSync(join(addonDirectory, host.addon), join(installed.scope, 'dev-bin', 'lib', host.addon))
+      expect(installed.call(runtime).code).toBe('NOT_A_CHECKOUT')
+    })
+
+    test.if(host.os === 'linux')('is the one for the libc that the program names as its loader', () => {
+      const other = { gnu: 'musl', musl: 'gnu' }[host.platform.split('-')[2] ?? ''] ?? ''
+      const loader = { gnu: '/lib64/ld-linux-x86-64.so.2', musl: '/lib/ld-musl-x86_64.so.1' }
+      const naming = (abi: string) => {
+        const installed = new Installed()
+        const program = join(installed.directory, 'program')
+        writeFileSync(program, `\x7fELF\0\0${loader[abi as keyof typeof loader]}\0`)
+        installed.prepend(`process.execPath = ${JSON.stringify(program)}
+          process.report.getReport = () => ({ header: {} })`)
+        return installed
+      }
+      const missing = naming(other)
+      missing.addBuilt()
+      const { message } = missing.call(runtime)
+      const wanted = host.package.replace(/gnu$|musl$/, other)
+      expect(message).toContain(`from \`${wanted}\`: it is not installed, but \`${host.package}\` is; `)
+      // A program that names no loader is known by the libraries that it runs on.
+      const unnamed = naming('')
+      unnamed.addBuilt()
+      expect(unnamed.call(runtime).code).toBe('NOT_A_CHECKOUT')
+    })
+
+    test('is found without another process, and in Node without a report of the process', () => {
+      const installed = new Installed()
+      installed.addBuilt()
+      installed.prepend(`if (!process.versions.bun) process.report.getReport = () => process.exit(9)
+        const children = require('node:child_process')
+        for (const name of Object.keys(children)) children[name] = () => process.exit(9)`)
       expect(installed.call(runtime).code).toBe('NOT_A_CHECKOUT')
     })
 
     test('that a variable forbids is not used', () => {
       const installed = new Installed()
-      installed.add(host, '')
-      const platform = join(installed.scope, host.package.slice('@openlock/'.length))
-      copyFileSync(join(addonDirectory, host.addon), join(platform, host.addon))
+      installed.addBuilt()
       const named = installed.call(runtime, { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/addon.node' })
       expect(named.message).toContain('/nowhere/addon.node')
-      const described = { name: host.package, version: '9.9.9', main: host.addon }
-      writeFileSync(join(platform, 'package.json'), JSON.stringify(described))
-      const otherVersion = installed.call(runtime, { NAPI_RS_ENFORCE_VERSION_CHECK: '1' })
-      expect(otherVersion.message).toContain('version mismatch')
+      const check = { NAPI_RS_ENFORCE_VERSION_CHECK: '1' }
+      expect(installed.call(runtime, check).code).toBe('NOT_A_CHECKOUT')
+      const described = { ...manifest, version: '9.9.9' }
+      writeFileSync(join(installed.scope, 'dev-bin', 'package.json'), JSON.stringify(described))
+      expect(installed.call(runtime, check).message).toContain(
+        `version mismatch: the addon is ${manifest.version}, and @openlock/dev-bin is 9.9.9; reinstall `,
+      )
       expect(installed.call(runtime, { NAPI_RS_ENFORCE_VERSION_CHECK: '0' }).code).toBe('NOT_A_CHECKOUT')
     })
 
-    test("that Yarn's Plug'n'Play has not unpacked for this platform is not installed, as with any other manager", () => {
+    test('that a variable names is used, and no other', () => {
+      const addon = join(temporaryDirectory(), 'named.node')
+      copyFileSync(join(addonDirectory, host.addon), addon)
       const installed = new Installed()
-      const directory = join(installed.scope, 'dev-bin', 'lib')
-      const missed = (file: string) =>
-        `Qualified path resolution failed: we looked for the following paths, but none could be accessed.\n\nSource path: ${join(directory, file)}\nNot found: ${join(directory, file)}\n`
-      const messages = [
-        missed(host.addon),
-        `Required unplugged package missing from disk. This may happen when switching branches.\n\nMissing package: ${host.package}@npm:${manifest.version}\n`,
-        missed('dev-bin.wasi.cjs'),
-        "@openlock/dev-bin tried to access @openlock/dev-bin-wasm32-wasi, but it isn't declared in its dependencies; this makes the require call ambiguous and unsound.",
-      ]
-      const program = `throw new Error('no binding', {
-        cause: ${JSON.stringify(messages)}.reduce((cause, message) => new Error(message, { cause }), undefined),
-      })`
-      writeFileSync(join(directory, 'binding.js'), program)
-      const { message, hint } = installed.call(runtime)
-      expect(message).toBe(`${naming}it is not installed; ${hint}`)
+      installed.add(host, 'not an addon')
+      expect(installed.call(runtime, { NAPI_RS_NATIVE_LIBRARY_PATH: addon }).code).toBe('NOT_A_CHECKOUT')
     })
 
     test('that is broken is named by its path, and not called missing', () => {
@@ -159,6 +170,21 @@ for (const runtime of RUNTIMES) {
     })
   })
 }
+
+test("an addon that Yarn's Plug'n'Play has not unpacked for this platform is not installed, as with any other manager", () => {
+  const { loadFailure } = createRequire(import.meta.url)('../lib/load-failure.js')
+  const file = join(root, 'lib', host.addon)
+  const problems = [
+    `Required unplugged package missing from disk. This may happen when switching branches.\n\nMissing package: ${host.package}@npm:${manifest.version}\n`,
+    `Qualified path resolution failed: we looked for the following paths, but none could be accessed.\n\nSource path: ${file}\nNot found: ${file}\n`,
+    `@openlock/dev-bin tried to access ${host.package}, but it isn't declared in its dependencies; this makes the require call ambiguous and unsound.`,
+  ].map((message) => new Error(message))
+  const { message, hint, cause } = loadFailure(problems, '@openlock/dev-bin', host.libc)
+  expect(message).toBe(
+    `cannot load the native addon for ${host.platform} from \`${host.package}\`: it is not installed; ${hint}`,
+  )
+  expect(cause.errors).toEqual(problems)
+})
 
 test('an addon that Node may not load gets another hint than to install it again', () => {
   const call = "require(process.argv[1]).fingerprint({ crate: 'hello' }).catch(({ message }) => console.log(message))"

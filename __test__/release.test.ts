@@ -46,14 +46,13 @@ function problems(triple: string, content: Buffer): string[] {
 }
 
 /**
- * Makes a directory with the files of a release: for each target an addon and the loader, as artifacts are downloaded.
+ * Makes a directory with the files of a release: for each target an addon, as artifacts are downloaded.
  */
 function release(): string {
   const directory = temporaryDirectory()
   for (const { triple, addon } of TARGETS) {
     mkdirSync(join(directory, triple))
     writeFileSync(join(directory, triple, addon), addonFor(triple))
-    writeFileSync(join(directory, triple, 'binding.js'), 'the loader')
   }
   return directory
 }
@@ -102,12 +101,12 @@ describe('an addon', () => {
 })
 
 describe('a build', () => {
-  test('that writes no loader fails, even if an old one is there', () => {
+  test('that writes no types fails, even if old ones are there', () => {
     const directory = temporaryDirectory()
-    for (const name of ['binding.js', 'binding.d.ts']) writeFileSync(join(directory, name), 'of another build')
+    writeFileSync(join(directory, 'binding.d.ts'), 'of another build')
     // `--help` succeeds, and writes nothing.
     expect(() => napiBuild(directory, ['--help'], { quiet: true })).toThrow('the build has not written')
-    expect(existsSync(join(directory, 'binding.js'))).toBe(false)
+    expect(existsSync(join(directory, 'binding.d.ts'))).toBe(false)
   })
 
   test('for macOS gives the library a name, or it would contain the path of the machine that links it', () => {
@@ -130,9 +129,7 @@ describe('a release', () => {
   })
 
   test('is complete with one addon for each target', () => {
-    const { addons, loader } = complete(release())
-    expect([...addons.keys()]).toEqual(TARGETS)
-    expect(readFileSync(loader ?? '', 'utf8')).toBe('the loader')
+    expect([...complete(release()).keys()]).toEqual(TARGETS)
   })
 
   test('is stopped by an addon that is missing, double, for another platform or of no target, and the error names each', () => {
@@ -143,7 +140,6 @@ describe('a release', () => {
     copyFileSync(join(directory, twice.triple, twice.addon), join(directory, twice.addon))
     writeFileSync(join(directory, wrong.triple, wrong.addon), addonFor('x86_64-pc-windows-msvc'))
     writeFileSync(join(directory, 'dev-bin.sunos-x64.node'), '')
-    writeFileSync(join(directory, 'binding.js'), 'another loader')
     let message = ''
     try {
       complete(directory)
@@ -154,7 +150,6 @@ describe('a release', () => {
     expect(message).toContain(`there are 2 files \`${twice.addon}\``)
     expect(message).toContain('is built for win32-x64, not for linux-arm64')
     expect(message).toContain('dev-bin.sunos-x64.node is of no target')
-    expect(message).toContain('not one and the same')
   })
 
   test('has the tag, the version and the repository that its manifests have', () => {
@@ -210,9 +205,7 @@ describe('a release', () => {
     expect(publish.status).not.toBe(0)
     expect(publish.stderr).toContain('error: the clone is not what is published')
     expect(publish.stderr).toContain('tools/release/publish.mjs')
-    const { scripts } = JSON.parse(
-      readFileSync(join(stageRoot(join(root, 'lib', 'binding.js'), temporaryDirectory()), 'package.json'), 'utf8'),
-    )
+    const { scripts } = JSON.parse(readFileSync(join(stageRoot(temporaryDirectory()), 'package.json'), 'utf8'))
     expect(scripts).toBeUndefined()
   })
 
@@ -269,10 +262,17 @@ describe('a release', () => {
   test('has packages for the same platforms wherever they are named', () => {
     expect(TARGETS.map(({ triple }) => triple).sort()).toEqual([...manifest.napi.targets].sort())
     const text = (file: string) => readFileSync(join(root, file), 'utf8')
-    const files = ['lib/load-failure.js', 'docs/reference.md', 'deny.toml', '.github/workflows/release.yml']
-    const [loader, reference, deny, workflow] = files.map(text)
+    const [loader, failure, reference, deny, workflow] = [
+      'lib/load.js',
+      'lib/load-failure.js',
+      'docs/reference.md',
+      'deny.toml',
+      '.github/workflows/release.yml',
+    ].map(text)
     for (const target of TARGETS) {
-      expect(loader).toContain(`'${target.platform}'`)
+      expect(loader).toContain(`require('./${target.addon}')`)
+      expect(loader).toContain(`require('${target.package}')`)
+      expect(failure).toContain(`'${target.platform}'`)
       expect(reference).toContain(`\`${target.package}\``)
       expect(deny).toContain(`"${target.triple}"`)
       expect(workflow?.split(`target: ${target.triple},`).length).toBeGreaterThanOrEqual(3)

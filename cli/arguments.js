@@ -2,8 +2,6 @@
 
 // Parses the options of a command. One table has all options, so that the help and the completions show what is parsed.
 
-const { parseArgs } = require('node:util')
-
 /** A mistake in the command line itself. Its code is one of the public surface. */
 class UsageError extends Error {
   constructor(message, code = 'INVALID_OPTION') {
@@ -103,33 +101,67 @@ const REQUEST = [
   'out',
 ]
 
-/** Returns the options of a command as `parseArgs` takes them. */
-function parseOptions(command) {
-  const options = { help: { type: 'boolean', short: 'h' } }
-  const names = [
-    ...command.options,
-    ...Object.keys(ALIASES).filter((alias) => command.options.includes(ALIASES[alias])),
-  ]
-  for (const name of names) {
-    const { short, value, multiple } = OPTIONS[ALIASES[name] ?? name]
-    options[name] = { type: value === undefined ? 'boolean' : 'string', multiple: multiple === true }
-    if (short !== undefined && name in OPTIONS) options[name].short = short
+/** The option that every command has. */
+const HELP = { short: 'h' }
+
+/** Returns the options of a command by their long names, aliases included, and by their letters. */
+function optionsByName(command) {
+  const byLong = new Map([['help', { name: 'help', ...HELP }]])
+  for (const name of command.options) byLong.set(name, { name, ...OPTIONS[name] })
+  for (const [alias, name] of Object.entries(ALIASES)) if (byLong.has(name)) byLong.set(alias, byLong.get(name))
+  const byShort = new Map()
+  for (const option of byLong.values()) if (option.short !== undefined) byShort.set(option.short, option)
+  return { byLong, byShort }
+}
+
+/**
+ * Takes a command line apart as `parseArgs` of `node:util` does, which takes as long to load as a hit takes. Yields an
+ * option with its value as `{ option, value }`, anything else as `{ positional }`, and a mistake as `{ mistake }`.
+ */
+function* taken(argv, { byLong, byShort }) {
+  const rest = [...argv]
+  while (rest.length > 0) {
+    const arg = rest.shift()
+    if (arg === '--') {
+      for (const positional of rest) yield { positional }
+      return
+    }
+    if (arg.startsWith('--')) {
+      const [, name, , value] = /^--([^=]*)(=(.*))?$/s.exec(arg)
+      yield given(`--${name}`, byLong.get(name), value, rest)
+    } else if (arg.startsWith('-') && arg !== '-') {
+      let letters = arg.slice(1)
+      while (letters !== '') {
+        const option = byShort.get(letters[0])
+        // The rest of the word is the value of an option that takes one.
+        const value = option?.value !== undefined && letters.length > 1 ? letters.slice(1) : undefined
+        yield given(`-${letters[0]}`, option, value, rest)
+        letters = value === undefined ? letters.slice(1) : ''
+      }
+    } else yield { positional: arg }
   }
-  return options
+}
+
+/** Returns what stands for an option that is given as `flag`, with a value in the same word or, in `rest`, the next. */
+function given(flag, option, value, rest) {
+  if (option === undefined) return { mistake: `there is no option \`${flag}\`` }
+  if (option.value === undefined) return value === undefined ? { option } : { mistake: `\`${flag}\` takes no value` }
+  if (value !== undefined) return { option, value }
+  const next = rest.shift()
+  if (next === undefined) return { mistake: `\`${flag}\` lacks its value, ${option.value}` }
+  if (next.startsWith('-') && next !== '-') {
+    return {
+      mistake: `\`${flag}\` lacks its value; one that begins with a dash is given as \`--${option.name}=${next}\``,
+    }
+  }
+  return { option, value: next }
 }
 
 /** Returns whether a command line has a flag, `-qh` included. The rest of the line may be wrong. */
 function asksFor(flag, command, argv) {
   const end = argv.indexOf('--')
-  const args = end < 0 ? argv : argv.slice(0, end)
-  const { tokens } = parseArgs({
-    args,
-    options: parseOptions(command),
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  })
-  return tokens.some((token) => token.kind === 'option' && token.name === flag)
+  const own = end < 0 ? argv : argv.slice(0, end)
+  return [...taken(own, optionsByName(command))].some(({ option }) => option?.name === flag)
 }
 
 /**
@@ -138,25 +170,15 @@ function asksFor(flag, command, argv) {
 function parse(command, argv) {
   const end = command.passesOn ? argv.indexOf('--') : -1
   const own = end < 0 ? argv : argv.slice(0, end)
-  const options = parseOptions(command)
-  let parsed
-  try {
-    parsed = parseArgs({ args: own, options, strict: true, allowPositionals: true, tokens: true })
-  } catch (error) {
-    // The sentences after the first say how to give positional arguments, which most commands do not take.
-    throw new UsageError(error.message.split('. ')[0])
-  }
-  const { values, positionals, tokens } = parsed
-  for (const { kind, name } of tokens) {
-    const isOnce = kind === 'option' && options[name].type === 'string' && !options[name].multiple
-    if (isOnce && tokens.filter((token) => token.kind === 'option' && token.name === name).length > 1)
-      throw new UsageError(`\`--${name}\` is given twice`)
-  }
-  for (const [alias, name] of Object.entries(ALIASES)) {
-    if (values[alias] === undefined) continue
-    delete values[alias]
-    // The values keep the order in which they were given under either name.
-    values[name] = tokens.filter((token) => [alias, name].includes(token.name)).map((token) => token.value)
+  const values = {}
+  const positionals = []
+  for (const { option, value, positional, mistake } of taken(own, optionsByName(command))) {
+    if (mistake !== undefined) throw new UsageError(mistake)
+    if (positional !== undefined) positionals.push(positional)
+    else if (option.value === undefined) values[option.name] = true
+    else if (option.multiple) values[option.name] = [...(values[option.name] ?? []), value]
+    else if (values[option.name] === undefined) values[option.name] = value
+    else throw new UsageError(`\`--${option.name}\` is given twice`)
   }
   const expected = command.positionals ?? 0
   if (positionals.length > expected) {

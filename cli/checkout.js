@@ -2,9 +2,6 @@
 
 // Finds the workspace and the package where the command line names none.
 
-const { existsSync } = require('node:fs')
-const { dirname, join, resolve } = require('node:path')
-const { isDevMode } = require('..')
 const { load } = require('../lib/load.js')
 const { UsageError } = require('./arguments.js')
 
@@ -17,13 +14,16 @@ const FORK = 'openshell-fork'
 function findCheckout(here = workingDirectory()) {
   // The working directory has been removed. The call itself says so.
   if (here === undefined) return undefined
-  const fork = join(here, FORK)
-  if (isDevMode(fork)) return fork
-  const workspace = load().workspaceAround(here)
+  const { exists, workspaceAround } = load()
+  const isRepository = (directory) => exists(`${directory}/.git`)
+  const fork = `${here === '/' ? '' : here}/${FORK}`
+  if (isRepository(fork)) return fork
+  const workspace = workspaceAround(here)
   if (workspace) return workspace
-  for (let directory = resolve(here); ; directory = dirname(directory)) {
+  const { dirname, join } = require('node:path')
+  for (let directory = here; ; directory = dirname(directory)) {
     const inside = join(directory, FORK)
-    if (isDevMode(directory) && existsSync(join(inside, 'Cargo.toml')) && isDevMode(inside)) return inside
+    if (isRepository(directory) && exists(join(inside, 'Cargo.toml')) && isRepository(inside)) return inside
     if (directory === dirname(directory)) break
   }
   const problem = `\`${here}\` is in no cargo workspace, and has no \`${FORK}\`; name one with \`--repo DIR\``
@@ -45,4 +45,15 @@ function packageHere(checkout, here = workingDirectory()) {
   return load().packageAround(here) ?? undefined
 }
 
-module.exports = { findCheckout, packageHere }
+/**
+ * Returns the checkout that a command line means which names none, and its crates: `given`, or else the one that cargo
+ * would find from here.
+ */
+function around(given) {
+  const repo = findCheckout()
+  if (given !== undefined) return { repo, crate: given }
+  const here = packageHere(repo)
+  return { repo, crate: here === undefined ? undefined : [here] }
+}
+
+module.exports = { around }

@@ -2,7 +2,10 @@
 
 // Writes completion scripts from the tables that are parsed.
 
-const { DIRECTORY, OPTIONS } = require('./arguments.js')
+const { DIRECTORY, OPTIONS, UsageError } = require('./arguments.js')
+const { write } = require('./output.js')
+
+const OK = 0
 
 const SHELLS = ['bash', 'zsh', 'fish']
 
@@ -171,4 +174,15 @@ function fish(commands) {
   return `${lines.join('\n')}\n`
 }
 
-module.exports = { SHELLS, completions }
+async function printCompletions({ positionals: [shell] }) {
+  if (!SHELLS.includes(shell)) {
+    throw new UsageError(
+      `${shell === undefined ? 'the shell is missing' : `there are no completions for \`${shell}\``}; there are ${SHELLS.join(', ')}`,
+    )
+  }
+  const { COMMANDS } = require('./commands.js')
+  await write(completions(shell, COMMANDS).trimEnd())
+  return OK
+}
+
+module.exports = { printCompletions }

@@ -3,12 +3,9 @@
 // Runs a command line: finds the command, parses its options, and turns the result or the error into text and an exit
 // status. The statuses are part of the interface; `dev-bin --help` lists them.
 
-const { version } = require('../package.json')
-const { COMMANDS } = require('./commands.js')
-const { commandHelp, help } = require('./help.js')
 const { asksFor, parse, UsageError } = require('./arguments.js')
-const { listen, OutputError, write } = require('./output.js')
-const { complain } = require('./text.js')
+const { COMMANDS } = require('./commands.js')
+const { OutputError, write } = require('./output.js')
 
 const OK = 0
 const FAILED = 1
@@ -18,14 +15,13 @@ const UNREAD = 141
 
 /** Runs one command line, and returns the exit status. Never rejects. */
 async function main(argv) {
-  listen()
   const [name, ...rest] = argv
   try {
     if (name === undefined) throw new UsageError('there is no command')
     if (name === '--help' || name === '-h' || name === 'help') return await print(helpOn(rest[0]))
-    if (name === '--version' || name === '-V') return await print(`dev-bin ${version}`)
+    if (name === '--version' || name === '-V') return await print(`dev-bin ${require('../package.json').version}`)
     const command = commandNamed(name)
-    if (asksFor('help', command, rest)) return await print(commandHelp(name, command))
+    if (asksFor('help', command, rest)) return await print(helpOn(name))
     return await command.run(parse(command, rest))
   } catch (error) {
     return reportError(error, name, rest)
@@ -41,6 +37,7 @@ function commandNamed(name) {
 }
 
 function helpOn(name) {
+  const { commandHelp, help } = require('./help.js')
   return name === undefined || name.startsWith('-') ? help(COMMANDS) : commandHelp(name, commandNamed(name))
 }
 
@@ -62,7 +59,7 @@ async function reportError(error, name, rest) {
   }
   const isUsage = error instanceof UsageError || error.code === 'INVALID_OPTION'
   const wantsStack = /^(debug|trace)$/i.test(process.env.DEV_BIN_LOG ?? '')
-  complain(error)
+  require('./text.js').complain(error)
   if (isUsage) {
     const about = command === undefined ? 'dev-bin --help' : `dev-bin ${name} --help`
     process.stderr.write(`\nhint: \`${about}\` lists the options\n`)

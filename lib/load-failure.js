@@ -19,31 +19,47 @@ const PLATFORMS = [
   'win32-x64-msvc',
 ]
 
+/** The paths below which `bun build --compile` puts a program's own files. */
+const IN_PROGRAM = /[/\\](\$bunfs|~BUN)[/\\]/
+
 /**
- * Returns the error for users. `error` is the loader's, and `host` is this process: its platform, whether it is a
- * compiled program, and the paths of a compiled program's own files.
+ * Returns the error for users. `problems` has an error for each place that was looked at, `name` is this package, and
+ * `libc` the libc of this process on Linux.
  */
-function loadFailure(error, host) {
-  const expected = `${host.name}-${host.platform}`
-  const { cause, hint } = diagnose(host, causesOf(error))
-  const message = `cannot load the native addon for ${host.platform} from \`${expected}\`: ${cause}; ${hint}`
-  const failure = new DevBinaryError('BINDING_LOAD', message, { cause: error })
+function loadFailure(problems, name, libc) {
+  const platform = hostPlatform(libc)
+  const { cause, hint } = diagnose(name, platform, problems.map(inOneLine))
+  const message = `cannot load the native addon for ${platform} from \`${name}-${platform}\`: ${cause}; ${hint}`
+  const tried = new AggregateError(problems, problems.map(({ message }) => message).join('\n'))
+  const failure = new DevBinaryError('BINDING_LOAD', message, { cause: tried })
   // Not given to the constructor, which would add it to the message a second time.
   failure.hint = hint
   return failure
 }
 
+/** Returns the platform of this process, as the package for it is called. */
+function hostPlatform(libc) {
+  const { platform, arch } = process
+  const abi = { linux: libc === 'musl' ? 'musl' : 'gnu', win32: 'msvc' }[platform]
+  return abi === undefined ? `${platform}-${arch}` : `${platform}-${arch}-${abi}`
+}
+
+/** Returns whether this process is a program that `bun build --compile` has made. */
+function isCompiled() {
+  return globalThis.Bun !== undefined && IN_PROGRAM.test(globalThis.Bun.main)
+}
+
 /** Returns the cause and the remedy. */
-function diagnose({ name, platform, isCompiled, inProgram }, causes) {
+function diagnose(name, platform, causes) {
   const cause = causes.find(saysSomething)
-  if (cause !== undefined) return { cause, hint: remedyOf(cause, { name, isCompiled, inProgram }) }
+  if (cause !== undefined) return { cause, hint: remedyOf(cause, name) }
   if (!PLATFORMS.includes(platform)) {
     return {
       cause: 'there is no such package',
       hint: `build from source with \`npm run build\`; there are packages for ${PLATFORMS.join(', ')}`,
     }
   }
-  if (isCompiled) {
+  if (isCompiled()) {
     return {
       cause: 'it is not in this program',
       hint: "run `bun install --os='*' --cpu='*'` before `bun build --compile`, so that the target's package is there",
@@ -63,7 +79,7 @@ function diagnose({ name, platform, isCompiled, inProgram }, causes) {
 }
 
 /** Returns what to do about a cause that the system or the runtime has named. */
-function remedyOf(cause, { name, isCompiled, inProgram }) {
+function remedyOf(cause, name) {
   if (process.env.NAPI_RS_NATIVE_LIBRARY_PATH) {
     return 'unset NAPI_RS_NATIVE_LIBRARY_PATH, or have it name an addon for this platform'
   }
@@ -75,32 +91,25 @@ function remedyOf(cause, { name, isCompiled, inProgram }) {
   }
   const cannotBeMapped = /failed to map segment|operation not permitted/i.test(cause)
   // Either the addon was unpacked and cannot be mapped, or it could not be unpacked.
-  if (isCompiled && (cannotBeMapped || inProgram.test(cause))) {
+  if (isCompiled() && (cannotBeMapped || IN_PROGRAM.test(cause))) {
     return 'set BUN_TMPDIR to a directory that exists and that this user can write to, on a file system that is not mounted noexec'
   }
   if (cannotBeMapped) return 'move node_modules to a file system that is not mounted noexec'
   return `reinstall ${name} on this machine`
 }
 
-/** Returns the messages of everything that the loader tried, in that order, each in one line. */
-function causesOf(error) {
-  const messages = []
-  for (let cause = error?.cause; cause instanceof Error; cause = cause.cause) {
-    messages.unshift(inOneLine(cause.message))
-  }
-  return messages.length > 0 ? messages : [inOneLine(error?.message ?? error)]
-}
-
 /**
- * Returns the line that names the problem. Yarn's Plug'n'Play names the missing file after a description of its search.
+ * Returns the line of an error that names the problem. Yarn's Plug'n'Play names the missing file after a description of
+ * its search.
  */
-function inOneLine(message) {
-  const [first] = String(message).split('\n')
+function inOneLine(error) {
+  const message = String(error?.message ?? error)
+  const [first] = message.split('\n')
   const missing = /^(?:Source path|Missing package): (.*)$/m.exec(message)
   return missing ? `Cannot find module '${missing[1]}'` : first
 }
 
-/** Returns false for the message of a place that is empty: the generated loader tries more places than exist. */
+/** Returns false for the message of a place that is empty: one of two always is. */
 function saysSomething(message) {
   if (message.startsWith(`Cannot find module '${__dirname}`)) return false
   return !/^(Cannot (find|require) module '?(\.\/|@openlock\/)|@openlock\/dev-bin tried to access @openlock\/)/.test(

@@ -1,5 +1,6 @@
 //! The Node-API surface: one call, `start`, and the switch that stops it; the signals that JavaScript must leave alone;
-//! and, for the command line alone, `replaceProcess` and the workspace and package around a directory.
+//! and, for the command line alone, `replaceProcess`, `writeOut`, `exists`, and the workspace and package around a
+//! directory.
 //!
 //! Promises: `start` returns at once, and the work happens on a thread of its own. Events and exactly one terminal message
 //! travel through one threadsafe function, so they arrive in order. The function is released when the work after the answer
@@ -13,6 +14,7 @@
 
 mod convert;
 mod replace;
+mod stdout;
 mod types;
 
 use std::any::Any;
@@ -44,6 +46,10 @@ pub use types::*;
 const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 type Sink = ThreadsafeFunction<Message, (), Message, Status, false>;
+
+/// The version of this addon, for `lib/load.js`.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The switch that stops one call. It is made when the call is, and so also knows when that was.
 #[napi]
@@ -111,6 +117,21 @@ pub fn start(
 #[must_use]
 pub fn replace_process(program: String, args: Vec<String>) -> NotReplaced {
     replace::replace_process(&program, &args).into()
+}
+
+/// Writes `text` to standard output, as far as the system takes it at once; for the command line alone. The streams of a
+/// JavaScript runtime take longer to load than a hit takes.
+#[napi]
+#[must_use]
+pub fn write_out(text: String) -> Written {
+    stdout::write_out(text.as_bytes())
+}
+
+/// Returns true if something exists at `path`; for the command line alone.
+#[napi]
+#[must_use]
+pub fn exists(path: String) -> bool {
+    std::path::Path::new(&path).exists()
 }
 
 /// Returns the directory of the workspace that a cargo started in `directory` works on; for the command line alone.

@@ -12,10 +12,10 @@ const EMPTY_ADDON = `
 __attribute__((visibility("default"))) void *napi_register_module_v1(void *env, void *exports) { return exports; }
 `
 
-/** Returns the path of the addon that the generated loader chooses on this machine. */
+/** Returns the path of the addon that `lib/load.js` chooses on this machine. */
 export function addonPath() {
   const require = createRequire(import.meta.url)
-  require('../../lib/binding.js')
+  require('../../lib/load.js').load()
   return Object.keys(require.cache).find((path) => path.startsWith(root) && path.endsWith('.node'))
 }
 
@@ -34,21 +34,21 @@ function emptyAddon(temporary) {
 }
 
 /**
- * Returns milliseconds of `require` in new processes, by row: of the addon, of the generated loader, and of an empty
- * addon.
+ * Returns milliseconds in new processes, by row: of `require` for the addon and for an empty addon, and of `lib/load.js`
+ * from its own `require` to the addon.
  */
 export async function loadTimes(programs, temporary, count) {
-  const paths = {
-    'the addon': addonPath(),
-    'the addon by `binding.js`': join(root, 'lib', 'binding.js'),
-    'an empty addon': emptyAddon(temporary),
+  const loads = {
+    'the addon': { path: addonPath() },
+    'the addon by `load.js`': { path: join(root, 'lib', 'load.js'), call: 'load' },
+    'an empty addon': { path: emptyAddon(temporary) },
   }
   const figures = new Map()
   for (let round = 0; round < count; round++) {
     for (const runtime of ['Bun', 'Node']) {
-      for (const [what, path] of Object.entries(paths)) {
+      for (const [what, task] of Object.entries(loads)) {
         const name = `loading ${what}, ${runtime}`
-        const { ms } = await askAfresh(programs[runtime.toLowerCase()], [programs.caller], { do: 'load', path })
+        const { ms } = await askAfresh(programs[runtime.toLowerCase()], [programs.caller], { do: 'load', ...task })
         figures.set(name, [...(figures.get(name) ?? []), ms])
       }
     }

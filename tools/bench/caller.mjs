@@ -34,7 +34,7 @@ const TASKS = {
     return hash.digest('hex')
   },
   status: ({ repo }) => run('git', ['status', '--porcelain'], repo),
-  load: ({ path }) => require(path),
+  load: ({ path, call }) => require(path)[call]?.(),
   nothing: () => {},
 }
 

@@ -10,9 +10,9 @@ import { join } from 'node:path'
 import { askAfresh } from './children.mjs'
 
 /** Returns the milliseconds that `program` takes from its start to its end. */
-function timed(program, args, cwd) {
+function timed(program, args, cwd, env = process.env) {
   const began = performance.now()
-  const { status, error, stderr } = spawnSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] })
+  const { status, error, stderr } = spawnSync(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const ms = performance.now() - began
   if (error) throw error
   if (status !== 0) throw new Error(`\`${[program, ...args].join(' ')}\` failed:\n${stderr}`)
@@ -48,9 +48,13 @@ export function rows(tree, { alone, programs, children, temporary }) {
   quick['event loop kept busy by a hit, Bun'] = () => bun.ask({ do: 'delay', options })
   quick['event loop kept busy by a hit, Node'] = () => node.ask({ do: 'delay', options })
 
-  const empty = join(temporary, 'empty.mjs')
+  const empty = join(temporary, 'empty.cjs')
   const cold = [programs.cold, JSON.stringify(options)]
   const cargo = ['build', '--quiet', '--release', '--package', options.crate, '--bin', options.bin ?? options.crate]
+  const wanted = ['-p', options.crate, ...(options.bin ? ['--bin', options.bin] : []), '--scope', 'tree', '--quiet']
+  if (options.features) wanted.push('--features', options.features.join(','))
+  const getEnvironment = { ...process.env, DEV_BIN_CACHE_DIR: options.cacheDir }
+  const get = (runtime) => timed(runtime, [programs.command, 'get', ...wanted], directory, getEnvironment)
   if (options.features) cargo.push('--features', options.features.join(','))
   const afresh = (task) => askAfresh(programs.probe, [], { do: 'lstat', paths: list, threads: 1 }, task)
   const slow = {
@@ -65,8 +69,10 @@ export function rows(tree, { alone, programs, children, temporary }) {
     'cargo with nothing to do': () => ({ ms: timed('cargo', cargo, directory) }),
     'process that hits, Bun': () => ({ ms: timed(programs.bun, cold) }),
     'empty process, Bun': () => ({ ms: timed(programs.bun, [empty]) }),
+    '`dev-bin get` on a hit, Bun': () => ({ ms: get(programs.bun) }),
     'process that hits, Node': () => ({ ms: timed(programs.node, cold) }),
     'empty process, Node': () => ({ ms: timed(programs.node, [empty]) }),
+    '`dev-bin get` on a hit, Node': () => ({ ms: get(programs.node) }),
   }
   const edits = {
     'fingerprint after an edit in place, Node': (file) => edited(file, writeFileSync, node, options),

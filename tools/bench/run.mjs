@@ -82,9 +82,10 @@ const programs = {
   node: process.execPath,
   bun: local('bun'),
   caller: join(root, 'tools', 'bench', 'caller.mjs'),
-  cold: join(root, 'tools', 'bench', 'cold.mjs'),
+  cold: join(root, 'tools', 'bench', 'cold.cjs'),
+  command: join(root, 'cli', 'dev-bin.js'),
 }
-writeFileSync(join(temporary, 'empty.mjs'), '')
+writeFileSync(join(temporary, 'empty.cjs'), '')
 
 /** Returns a tree that is ready to be measured, with its binary built in both scopes. */
 async function prepared(name, size, directory, request) {

@@ -1,4 +1,4 @@
-// `npm run release:build`: builds the addon of one target as it is published, with `binding.js` beside it.
+// `npm run release:build`: builds the addon of one target as it is published.
 //
 // This differs from `npm run build`: glibc targets are linked with a toolchain whose glibc is the oldest supported one,
 // and the file contains no path of this machine.
@@ -15,7 +15,7 @@ import { hostTarget, output, root, targetOf } from './targets.mjs'
 
 const USAGE = `usage: npm run release:build [-- --target TRIPLE] [--out DIR]
   --target TRIPLE  the target to build for (default: this machine)
-  --out DIR        the directory for the addon and binding.js (default: target/release-packages/addons)`
+  --out DIR        the directory for the addon (default: target/release-packages/addons)`
 
 /** Builds the addon of `target` into `directory`, and returns its path. Throws if it must not be published. */
 export function buildAddon(target, directory) {

@@ -17,13 +17,13 @@ const shell = process.platform === 'win32'
  * Packs the package of each platform with the addon that `addonOf` returns for it, and then the root. Returns names and
  * tarballs.
  */
-export function packAll(addonOf, loader, destination) {
+export function packAll(addonOf, destination) {
   mkdirSync(destination, { recursive: true })
   const platforms = TARGETS.map((target) => ({
     name: target.package,
     tarball: pack(stagePlatform(target, addonOf(target), output), destination),
   }))
-  return [...platforms, { name: manifest.name, tarball: pack(stageRoot(loader, output), destination) }]
+  return [...platforms, { name: manifest.name, tarball: pack(stageRoot(output), destination) }]
 }
 
 function pack(directory, destination) {

@@ -17,7 +17,7 @@ const USAGE = `usage: node tools/release/publish.mjs --addons DIR --tag TAG --no
 
 const OPTIONS = { addons: { type: 'string' }, tag: { type: 'string' }, notes: { type: 'string' } }
 
-/** Returns the addon of each target below `directory`, and the loader. Throws one error with all problems. */
+/** Returns the addon of each target below `directory`. Throws one error with all problems. */
 export function complete(directory) {
   const found = readdirSync(directory, { recursive: true }).map((path) => join(directory, path))
   const problems = []
@@ -32,12 +32,8 @@ export function complete(directory) {
   const known = new Set(TARGETS.map(({ addon }) => addon))
   const strangers = found.filter((path) => path.endsWith('.node') && !known.has(basename(path)))
   problems.push(...strangers.map((path) => `${path} is of no target`))
-  const loaders = found.filter((path) => basename(path) === 'binding.js')
-  if (new Set(loaders.map((path) => readFileSync(path, 'utf8'))).size !== 1) {
-    problems.push(`there are ${loaders.length} files \`binding.js\`, and they are not one and the same`)
-  }
   if (problems.length > 0) throw new Error(problems.join('\n'))
-  return { addons, loader: loaders[0] }
+  return addons
 }
 
 /**
@@ -110,10 +106,10 @@ if (isMain(import.meta.url)) {
   assertConsistent(values.tag, process.env.GITHUB_REPOSITORY)
   assertTrustedPublishing(execFileSync('npm', ['--version'], { encoding: 'utf8' }).trim())
   const notes = notesOf(manifest.version, readFileSync(join(root, 'CHANGELOG.md'), 'utf8'))
-  const { addons, loader } = complete(values.addons)
+  const addons = complete(values.addons)
   const tarballs = join(mkdtempSync(join(tmpdir(), 'dev-bin-release-')), 'tarballs')
   mkdirSync(tarballs)
-  const packages = packAll((target) => addons.get(target), loader, tarballs)
+  const packages = packAll((target) => addons.get(target), tarballs)
   for (const name of publishAll(packages)) console.log(`published ${name}@${manifest.version}`)
   writeFileSync(values.notes, notes)
 }

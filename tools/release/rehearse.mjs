@@ -21,7 +21,7 @@ import { startRegistry } from './registry.mjs'
 import { GLIBC_FLOOR, hostTarget, manifest, output, root } from './targets.mjs'
 
 const USAGE = `usage: npm run release:rehearse [-- --addons DIR]
-  --addons DIR  take this platform's addon and binding.js from DIR instead of building them`
+  --addons DIR  take this platform's addon from DIR instead of building it`
 
 /** The largest size of the packed root package, in bytes. */
 const MAX_ROOT_SIZE = 50 * 1024
@@ -59,7 +59,7 @@ function packAllWithStandIns(addons, directory) {
   const standIn = join(directory, 'stand-in.node')
   writeFileSync(standIn, 'the addon of a platform that this machine is not\n')
   const addonOf = (each) => (each === target ? join(addons, each.addon) : standIn)
-  return packAll(addonOf, join(addons, 'binding.js'), join(directory, 'tarballs'))
+  return packAll(addonOf, join(directory, 'tarballs'))
 }
 
 /** Publishes all packages. The second time must publish nothing, as when an interrupted release is run again. */

@@ -44,8 +44,8 @@ ${described}: \`${target.triple}\`, ${target.needs}. It is installed with
   return staged(join(directory, target.platform), files)
 }
 
-/** Stages the root package with the loader that the build of an addon has generated, and returns its directory. */
-export function stageRoot(loader, directory) {
+/** Stages the root package, and returns its directory. */
+export function stageRoot(directory) {
   const published = Object.entries(manifest).filter(([name]) => !DEVELOPMENT.includes(name))
   const files = {
     'package.json': json({
@@ -53,7 +53,6 @@ export function stageRoot(loader, directory) {
       optionalDependencies: Object.fromEntries(TARGETS.map((target) => [target.package, manifest.version])),
     }),
     'README.md': readFileSync(join(root, 'README.md')),
-    'lib/binding.js': readFileSync(loader),
   }
   return staged(join(directory, 'root'), files, manifest.files)
 }

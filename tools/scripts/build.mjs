@@ -1,29 +1,28 @@
 // `npm run build`: makes the release build of the addon for this machine, in lib/. Passes further arguments on to `napi
 // build`.
 //
-// Promises: the loader and its types are those of this build. `napi build` keeps old ones silently if it finds no type
-// definitions. So they are removed before the build, and must exist after it.
+// Promises: the types are those of this build. `napi build` keeps old ones silently if it finds no type definitions. So
+// they are removed before the build, and must exist after it. There is no generated loader: `lib/load.js` is shorter.
 
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMain } from './arguments.mjs'
 import { addonDirectory, root, run } from './setup.mjs'
 
-const GENERATED = { '--js': 'binding.js', '--dts': 'binding.d.ts' }
+const TYPES = 'binding.d.ts'
 
-/** Builds the addon into `directory`, with the loader and its types beside it. */
+/** Builds the addon into `directory`, with its types beside it. */
 export function napiBuild(directory, args = [], options = {}) {
-  const paths = Object.values(GENERATED).map((name) => join(directory, name))
-  for (const path of paths) rmSync(path, { force: true })
+  const types = join(directory, TYPES)
+  rmSync(types, { force: true })
   const crate = ['--manifest-path', join(root, 'addon', 'Cargo.toml'), '--output-dir', directory]
-  const generate = Object.entries(GENERATED).flat()
+  const generate = ['--no-js', '--dts', TYPES]
   // Not the program in `.bin`: it is a script on Windows, and a shell would split paths with spaces.
   const napi = [process.execPath, join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')]
   const [program, ...rest] = [...napi, 'build', ...crate, '--platform', '--release', ...generate, ...args]
   run(program, rest, { shell: false, ...options })
-  const missing = paths.filter((path) => !existsSync(path))
-  if (missing.length > 0) {
-    throw new Error(`the build has not written ${missing.join(', ')}; does addon/Cargo.toml still name napi-derive?`)
+  if (!existsSync(types)) {
+    throw new Error(`the build has not written ${types}; does addon/Cargo.toml still name napi-derive?`)
   }
 }
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
-/** The directory of the addon, and of the loader and the types that `napi build` generates beside it. */
+/** The directory of the addon, and of the types that `napi build` generates beside it. */
 export const addonDirectory = join(root, 'lib')
 
 const ADDON_SOURCES = [
@@ -104,8 +104,8 @@ export function assertThatBunRuns(bun = local('bun')) {
 export function setUp() {
   installPackages()
   assertThatBunRuns()
-  const generated = ['binding.js', 'binding.d.ts'].every((name) => existsSync(join(addonDirectory, name)))
-  const addon = readdirSync(addonDirectory).some((name) => name.endsWith('.node')) && generated
+  const isTyped = existsSync(join(addonDirectory, 'binding.d.ts'))
+  const addon = isTyped && readdirSync(addonDirectory).some((name) => name.endsWith('.node'))
   once(join(root, 'target', '.dev-bin-stamp'), digest(ADDON_SOURCES), addon, () => {
     console.error('Building the addon (npm run build)')
     run('npm', ['run', '--silent', 'build'], { quiet: true })

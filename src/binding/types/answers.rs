@@ -240,3 +240,14 @@ pub struct NotReplaced {
     /// The error of the system.
     pub message: String,
 }
+
+/// The end of a write.
+#[napi(object, object_from_js = false)]
+pub struct Written {
+    /// The number of bytes that the system took.
+    pub bytes: u32,
+    /// True if the pipe has no reader any more.
+    pub unread: bool,
+    /// The error of the system, unless it took all or would take the rest later.
+    pub message: Option<String>,
+}

@@ -1,0 +1,54 @@
+'use strict'
+
+// `dev-bin get`: writes the path of a binary, or those of several.
+
+const { write, writeResult } = require('./output.js')
+const { getBinary, reportOf, requestsOf, shortenedError } = require('./request.js')
+
+const OK = 0
+const FAILED = 1
+const USAGE = 2
+
+async function get({ values }) {
+  const wanted = requestsOf(values)
+  const writeLine = values.json ? (line) => write(JSON.stringify(line)) : undefined
+  if (wanted.length > 1) return getSeveral(values, wanted, writeLine)
+  const binary = await getBinary(values, wanted[0], writeLine)
+  if (writeLine) await writeLine({ type: 'result', ...binary })
+  else await writeResult(binary.path)
+  return OK
+}
+
+/** Writes the paths of several binaries in the order asked, or the error of each that failed. */
+async function getSeveral(values, wanted, writeLine) {
+  const { getDevBinaries } = require('..')
+  const report = reportOf(values)
+  try {
+    const binaries = await getDevBinaries(wanted.map((options) => ({ ...options, report, onEvent: writeLine })))
+    if (writeLine) await writeLine(binaries.map((binary) => ({ type: 'result', ...binary })))
+    else await writeResult(binaries.map((binary) => binary.path).join('\n'))
+    return OK
+  } catch (error) {
+    if (error.results === undefined) throw error
+    if (writeLine) {
+      const results = error.results.map(({ value, reason }) =>
+        value ? { type: 'result', ...value } : errorLine(reason),
+      )
+      await writeLine(results)
+    }
+    const { complain } = require('./text.js')
+    for (const { reason } of error.results) if (reason !== undefined) complain(shortenedError(reason, values))
+    return error.code === 'INVALID_OPTION' ? USAGE : FAILED
+  }
+}
+
+/** Returns the last line of `--json` for a command line that fails. */
+function jsonError(error) {
+  return JSON.stringify(errorLine(error))
+}
+
+function errorLine({ code, message, hint }) {
+  return { type: 'error', code, message, hint }
+}
+
+module.exports = { get, jsonError }
