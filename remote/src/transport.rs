@@ -107,6 +107,10 @@ impl Transport {
     async fn send(&self, parts: &http::request::Parts, body: Buffer) -> opendal::Result<reqwest::Response> {
         let url = reqwest::Url::parse(&parts.uri.to_string())
             .map_err(|error| Error::new(ErrorKind::ConfigInvalid, "the store's URL is none").set_source(error))?;
+        if let Some(reason) = self.connections.bare.as_ref().filter(|_| url.scheme() == "https") {
+            let broken = Broken::NoCertificates(reason.to_string());
+            return Err(Error::new(ErrorKind::Unexpected, "there are no certificates").set_source(broken));
+        }
         let mut request = self.connections.client.request(parts.method.clone(), url).headers(parts.headers.clone());
         if !body.is_empty() {
             request = request.body(reqwest::Body::wrap(Upload { rest: body, pulse: Arc::clone(&self.pulse) }));
@@ -176,11 +180,7 @@ impl Transport {
         let proxy = self.connections.proxies.intercept(uri);
         // Without the user and the password that it may have.
         let proxy = proxy.and_then(|proxy| Some(format!("{}:{}", proxy.uri().host()?, proxy.uri().port_u16()?)));
-        let broken = match (Broken::new(error, proxy), &self.connections.bare) {
-            (Broken::Certificate(_), Some(reason)) => Broken::NoCertificates(reason.to_string()),
-            (broken, _) => broken,
-        };
-        Error::new(ErrorKind::Unexpected, "the connection failed").set_source(broken)
+        Error::new(ErrorKind::Unexpected, "the connection failed").set_source(Broken::new(error, proxy))
     }
 }
 
