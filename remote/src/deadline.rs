@@ -82,8 +82,6 @@ pub(crate) enum Pace {
     Read,
     /// The step makes progress.
     Transfer,
-    /// The step's progress cannot be seen: the request's deadline alone ends it.
-    Unseen,
 }
 
 /// A limit that passed.
@@ -117,7 +115,6 @@ pub(crate) async fn paced<T>(
             (began + ANSWER, Lapse { what: "did not answer", limit: ANSWER })
         }
         Pace::Read | Pace::Transfer => (pulse.last_beat() + STALL, Lapse { what: "made no progress", limit: STALL }),
-        Pace::Unseen => (until, Lapse { what: "did not finish", limit: whole }),
     };
     tokio::pin!(step);
     loop {
@@ -172,7 +169,6 @@ mod tests {
             (Pace::Answer, "did not answer", 3000),
             (Pace::Read, "did not answer", 3000),
             (Pace::Transfer, "made no progress", 5000),
-            (Pace::Unseen, "did not finish", 60_000),
         ] {
             let (ended, after) = run(pace, async |_| pending().await);
             assert_eq!(ended, Some(what), "{pace:?}");

@@ -14,6 +14,7 @@ mod envelope;
 mod error;
 mod keys;
 mod manifest;
+mod own_redis;
 mod protocol;
 mod serve;
 mod service;

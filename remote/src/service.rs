@@ -127,19 +127,25 @@ fn webdav(address: &Address, environment: Environment<'_>) -> Webdav {
 
 fn redis(address: &Address, environment: Environment<'_>) -> Redis {
     let (user, password) = login(address, environment);
-    let prefix = address.prefix();
-    let (head, rest) = prefix.split_once('/').unwrap_or((&prefix, ""));
-    // The first component is the number of a database, as in every other program: <https://www.iana.org/assignments/uri-schemes/prov/redis>.
-    let (database, root) = head.parse().map_or((0, &*prefix), |database| (database, rest));
+    let (database, root) = database(address);
     Redis::default()
         .endpoint(&address.origin())
         .db(database)
-        .root(root)
+        .root(&root)
         .username(&user.unwrap_or_default())
         .password(&password.unwrap_or_default())
 }
 
-fn login(address: &Address, environment: Environment<'_>) -> (Option<String>, Option<String>) {
+/// Returns the database and the prefix of Redis's keys. The first component is the number of a database, as in every other
+/// program: <https://www.iana.org/assignments/uri-schemes/prov/redis>.
+pub(crate) fn database(address: &Address) -> (i64, String) {
+    let prefix = address.prefix();
+    let (head, rest) = prefix.split_once('/').unwrap_or((&prefix, ""));
+    head.parse().map_or((0, prefix.clone()), |database| (database, rest.to_owned()))
+}
+
+/// Returns the user's name and password of `WebDAV` or Redis, from the URL or else from the environment.
+pub(crate) fn login(address: &Address, environment: Environment<'_>) -> (Option<String>, Option<String>) {
     let (user, password) = address.user();
     (
         user.or_else(|| first(environment, &["DEV_BIN_REMOTE_USERNAME"])),

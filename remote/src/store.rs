@@ -4,6 +4,7 @@
 //! is never longer than it may be.
 //! Does not promise: that what was written is there for the next reader at once; some stores take a moment.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,8 +15,9 @@ use tokio::time::Instant;
 use crate::address::Service;
 use crate::classify::classified;
 use crate::config::Config;
-use crate::deadline::{Lapse, Pace, Pulse, paced};
+use crate::deadline::{Lapse, Pace, Pulse, Seen, paced};
 use crate::error::{Error, Result};
+use crate::own_redis;
 use crate::service;
 use crate::transport::Connections;
 
@@ -30,6 +32,8 @@ pub(crate) struct Store {
     pub(crate) config: Config,
     operator: Operator,
     connections: Option<Connections>,
+    /// True once Redis answered.
+    greeted: Cell<bool>,
 }
 
 impl Store {
@@ -40,10 +44,10 @@ impl Store {
     /// Those of [`service::operator`] and [`Connections::new`].
     pub(crate) fn open(config: Config) -> Result<Self> {
         let writes = config.mode == crate::config::Mode::Publish;
-        let operator = service::operator(&config.address, writes, &|name| std::env::var(name).ok())?;
+        let operator = service::operator(&config.address, writes, &variable)?;
         let speaks_http = !matches!(config.address.service, Service::Fs);
         let connections = if speaks_http { Some(Connections::new()?) } else { None };
-        Ok(Self { config, operator, connections })
+        Ok(Self { config, operator, connections, greeted: Cell::new(false) })
     }
 
     /// Begins a request, and with it its deadline.
@@ -136,7 +140,8 @@ impl Session<'_> {
     ///
     /// Whatever the store causes.
     pub(crate) async fn write(&self, path: &str, object: Bytes) -> Result<()> {
-        match self.store.config.address.service {
+        let address = &self.store.config.address;
+        match address.service {
             Service::Fs => {
                 let step = async {
                     let mut writer = self.operator.writer(path).await?;
@@ -149,10 +154,14 @@ impl Session<'_> {
                 };
                 self.done(step, Pace::Transfer).await?;
             }
-            service => {
-                let pace = if service == Service::Redis { Pace::Unseen } else { Pace::Transfer };
-                self.done(self.operator.write(path, object), pace).await?;
+            Service::Redis => {
+                let step = async {
+                    let mut connection = own_redis::connected(address, &variable).await?;
+                    own_redis::write(&mut connection, address, path, &object, || self.pulse.beat()).await
+                };
+                self.done(step, Pace::Transfer).await?;
             }
+            _ => drop(self.done(self.operator.write(path, object), Pace::Transfer).await?),
         }
         Ok(())
     }
@@ -171,19 +180,30 @@ impl Session<'_> {
 
     /// Runs an operation on an object that may be missing.
     async fn there<T>(&self, step: impl Future<Output = opendal::Result<T>>, pace: Pace) -> Result<Option<T>> {
-        match self.paced(step, pace).await? {
+        match self.ended(step, pace).await? {
             Ok(output) => Ok(Some(output)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound && !lacks_container(&self.pulse.seen()) => Ok(None),
             Err(error) => Err(self.failure(&error)),
         }
     }
 
     /// Runs an operation that nothing missing excuses.
     async fn done<T>(&self, step: impl Future<Output = opendal::Result<T>>, pace: Pace) -> Result<T> {
-        self.paced(step, pace).await?.map_err(|error| self.failure(&error))
+        self.ended(step, pace).await?.map_err(|error| self.failure(&error))
     }
 
-    async fn paced<T>(&self, step: impl Future<Output = T>, pace: Pace) -> Result<T> {
+    /// Runs an operation within its limits.
+    async fn ended<T>(&self, step: impl Future<Output = opendal::Result<T>>, pace: Pace) -> Result<opendal::Result<T>> {
+        let Store { config, greeted, .. } = self.store;
+        if config.address.service == Service::Redis && !greeted.get() {
+            let greeting = own_redis::connected(&config.address, &variable);
+            self.within(greeting, Pace::Answer).await?.map_err(|error| self.failure(&error))?;
+            greeted.set(true);
+        }
+        self.within(step, pace).await
+    }
+
+    async fn within<T>(&self, step: impl Future<Output = T>, pace: Pace) -> Result<T> {
         let Config { address, deadline, .. } = &self.store.config;
         let ended = paced(step, &self.pulse, pace, self.until, *deadline).await;
         ended.map_err(|Lapse { what, limit }| Error::Timeout { store: address.to_string(), lapse: what, limit })
@@ -192,4 +212,13 @@ impl Session<'_> {
     fn failure(&self, error: &opendal::Error) -> Error {
         classified(&self.store.config.address, error, &self.pulse.seen())
     }
+}
+
+/// Returns true if more than an object is missing. Azure says so in its code alone.
+fn lacks_container(seen: &Seen) -> bool {
+    seen.code.as_deref() == Some("ContainerNotFound")
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
