@@ -4,6 +4,9 @@
 //! asked only when the URL says `?metadata=1`. Nothing is sent here.
 //! Does not promise: that the credentials are good; the first request tells.
 
+use std::path::Path;
+use std::time::Duration;
+
 use opendal::services::{Azblob, Fs, Gcs, Ghac, Redis, S3, Webdav};
 use opendal::{Builder, Operator};
 use reqsign_azure_storage::{DefaultCredentialProvider, StaticCredentialProvider};
@@ -13,7 +16,9 @@ use crate::address::{Address, Service};
 use crate::error::{Error, Result};
 
 /// A directory for files that are being written, beside the objects of a `file://` store.
-pub(crate) const TEMPORARY: &str = "1/tmp";
+const TEMPORARY: &str = "1/tmp";
+/// The time after which no publisher writes to a file there any more.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads a variable of the environment.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -170,12 +175,28 @@ fn directory(address: &Address, writes: bool) -> Result<Fs> {
         let problem = "there is no such directory; is the share mounted?".to_owned();
         return Err(Error::Unreachable { store: address.to_string(), problem });
     }
-    let text = |path: &std::path::Path| {
+    let text = |path: &Path| {
         let text = path.to_str().map(str::to_owned);
         text.ok_or_else(|| Error::Config(format!("`{address}` is not a path in Unicode")))
     };
     let builder = Fs::default().root(&text(&directory)?);
-    Ok(if writes { builder.atomic_write_dir(&text(&directory.join(TEMPORARY))?) } else { builder })
+    if !writes {
+        return Ok(builder);
+    }
+    let temporary = directory.join(TEMPORARY);
+    remove_abandoned(&temporary);
+    Ok(builder.atomic_write_dir(&text(&temporary)?))
+}
+
+/// Removes what publishers that were killed left half written.
+fn remove_abandoned(temporary: &Path) {
+    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]

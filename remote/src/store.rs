@@ -143,8 +143,8 @@ impl Session<'_> {
         let address = &self.store.config.address;
         match address.service {
             Service::Fs => {
+                let mut writer = self.done(self.operator.writer(path), Pace::Transfer).await?;
                 let step = async {
-                    let mut writer = self.operator.writer(path).await?;
                     let mut rest = object;
                     while !rest.is_empty() {
                         writer.write(rest.split_to(rest.len().min(PIECE))).await?;
@@ -152,7 +152,10 @@ impl Session<'_> {
                     }
                     writer.close().await
                 };
-                self.done(step, Pace::Transfer).await?;
+                if let Err(error) = self.done(step, Pace::Transfer).await {
+                    let _ = self.done(writer.abort(), Pace::Transfer).await;
+                    return Err(error);
+                }
             }
             Service::Redis => {
                 let step = async {

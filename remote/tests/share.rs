@@ -288,6 +288,23 @@ fn sets_of_trusted_publishers_are_kept() {
 }
 
 #[test]
+fn what_a_killed_publisher_left_is_removed_after_a_day() {
+    let team = Team::new();
+    let key = team.key("key");
+    team.publish(&key, b"app");
+    assert_eq!(names(&team.store().join("1/tmp")), Vec::<String>::new());
+    for (name, hours) in [("old", 25), ("new", 23)] {
+        team.put(&format!("1/tmp/{name}"), b"half");
+        let file =
+            std::fs::File::options().write(true).open(team.store().join("1/tmp").join(name)).expect("it is there");
+        let time = std::time::SystemTime::now() - std::time::Duration::from_secs(hours * 3600);
+        file.set_modified(time).expect("it is ours");
+    }
+    team.publisher(&key);
+    assert_eq!(names(&team.store().join("1/tmp")), ["new"]);
+}
+
+#[test]
 fn a_reader_publishes_nothing() {
     let team = Team::new();
     let mut reader = team.reader(&[&team.key("key")]);
