@@ -100,8 +100,14 @@ pub(crate) fn classified(address: &Address, error: &opendal::Error, seen: &Seen)
             Broken::Connection(problem) => Error::Unreachable { store, problem: problem.clone() },
         };
     }
-    if let Some(problem) = certificate(error) {
+    let words = innermost(error);
+    // The client of Redis hands on no more than the words.
+    let verifier = words.strip_prefix("invalid peer certificate: ").map(str::to_owned);
+    if let Some(problem) = certificate(error).or(verifier) {
         return Error::Certificate { store, problem };
+    }
+    if error.kind() == ErrorKind::AlreadyExists {
+        return Error::Exists(store);
     }
     if let Some(status) = seen.status {
         return refused(address, status, seen);
@@ -109,7 +115,6 @@ pub(crate) fn classified(address: &Address, error: &opendal::Error, seen: &Seen)
     if causes(error).any(|cause| cause.is::<reqsign_core::Error>()) {
         return Error::NoCredentials { store, variables };
     }
-    let words = innermost(error);
     if let Some(error) = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()) {
         return match error.kind() {
             io::ErrorKind::PermissionDenied => Error::Credentials { store, answer: words, variables },
@@ -223,6 +228,8 @@ mod tests {
             (error(ErrorKind::Unsupported), Kind::Server),
             (error(ErrorKind::Unexpected).set_temporary(), Kind::Unreachable),
             (said("it broke"), Kind::Unreachable),
+            (said("invalid peer certificate: UnknownIssuer"), Kind::Certificate),
+            (error(ErrorKind::AlreadyExists), Kind::Server),
         ] {
             let classified = classified(&address, &error, &Seen::default());
             assert_eq!(classified.kind(), kind, "{error}");

@@ -130,6 +130,9 @@ pub(crate) enum Error {
         /// The store's status and code, or its words.
         answer: String,
     },
+    /// An object is there, and the store replaces none.
+    #[error("an object of `{0}` is there already, and stores of this kind replace nothing: delete it there")]
+    Exists(String),
     /// An object is not what it should be.
     #[error("`{object}` is damaged: {problem}")]
     Damaged {
@@ -181,7 +184,7 @@ impl Error {
             Self::Proxy { .. } => Kind::Proxy,
             Self::Unreachable { .. } => Kind::Unreachable,
             Self::Timeout { .. } => Kind::Timeout,
-            Self::Server { .. } => Kind::Server,
+            Self::Server { .. } | Self::Exists(_) => Kind::Server,
             Self::Damaged { .. } => Kind::Damaged,
             Self::Untrusted(_) => Kind::Untrusted,
             Self::TooLarge { .. } => Kind::TooLarge,

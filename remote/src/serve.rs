@@ -181,11 +181,7 @@ async fn perform(shared: &Shared, id: u64, op: Op) -> Result<Value> {
 }
 
 async fn look_for_sets(session: &Session<'_>, weak: &str) -> Result<Value> {
-    let object = session.read(&sets::path(weak), sets::LIMIT, Pace::Read).await?;
-    let found = match object {
-        Some(object) => sets::open(&object, weak, &session.store.config.trusted)?,
-        None => Vec::new(),
-    };
+    let found = sets::read(session, weak).await?;
     let mut signers: Vec<_> = found.iter().flat_map(|set| set.signers.iter().map(PublicKey::to_string)).collect();
     signers.sort_unstable();
     signers.dedup();

@@ -4,19 +4,22 @@
 //! most, the newest first. Publishing keeps the trusted ones that are there.
 //! Does not promise: to keep a set that two publishers replace at the same moment. It costs a look-up, and nothing else.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::deadline::Pace;
 use crate::envelope::{Domain, Envelope};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::keys::{PrivateKey, PublicKey};
+use crate::store::Session;
 
 /// The most sets of a weak key.
 const COUNT: usize = 8;
 /// The most bytes of one set, before it is compressed.
 const SET_LIMIT: usize = 1 << 20;
 /// The most bytes of the object: eight sets that nothing compresses, in base64, with their signatures.
-pub(crate) const LIMIT: u64 = 12 << 20;
+const LIMIT: u64 = 12 << 20;
 /// The meaning of the fields. Raise it when one changes.
 const FORMAT: u32 = 1;
 
@@ -38,8 +41,65 @@ pub(crate) struct Set {
 }
 
 /// Returns the path of the sets of a weak key in the store.
-pub(crate) fn path(weak: &str) -> String {
+fn path(weak: &str) -> String {
     format!("1/sets/{weak}")
+}
+
+/// Returns the paths of the objects that have the sets of a weak key, the oldest first: one, or as many as there may be sets
+/// where an object cannot be replaced.
+fn slots(weak: &str, replaces: bool) -> impl Iterator<Item = String> {
+    let others = if replaces { 0 } else { COUNT - 1 };
+    std::iter::once(path(weak)).chain((1..=others).map(move |number| format!("{}-{number}", path(weak))))
+}
+
+/// Reads the sets of a weak key.
+///
+/// # Errors
+///
+/// Those of [`open`], and whatever the store causes.
+pub(crate) async fn read(session: &Session<'_>, weak: &str) -> Result<Vec<Set>> {
+    let mut found = Vec::new();
+    for slot in slots(weak, session.replaces()) {
+        let Some(object) = session.read(&slot, LIMIT, Pace::Read).await? else { break };
+        let older = std::mem::replace(&mut found, open(&object, weak, &session.store.config.trusted)?);
+        found.extend(older);
+    }
+    found.truncate(COUNT);
+    Ok(found)
+}
+
+/// Puts a set before the trusted ones that are there. What is damaged is replaced.
+///
+/// # Errors
+///
+/// [`Error::TooLarge`] when the set has more than 1 MiB, and whatever the store causes.
+pub(crate) async fn write(session: &Session<'_>, weak: &str, set: &Value) -> Result<()> {
+    let there = match read(session, weak).await {
+        Ok(there) => there,
+        Err(error) if matches!(error.kind(), Kind::Damaged | Kind::Untrusted | Kind::TooLarge) => Vec::new(),
+        // S3 says so of what is not there to those who may not list.
+        Err(error) if error.kind() == Kind::Credentials => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let signers = &session.store.config.signers;
+    if session.replaces() {
+        return match merged(there, set, weak, signers)? {
+            Some(object) => session.write(&path(weak), object.into()).await,
+            None => Ok(()),
+        };
+    }
+    if there.iter().any(|other| other.value == *set) {
+        return Ok(());
+    }
+    let object = Bytes::from(merged(Vec::new(), set, weak, signers)?.unwrap_or_default());
+    for slot in slots(weak, false) {
+        match session.write(&slot, object.clone()).await {
+            Err(Error::Exists(_)) => {}
+            written => return written,
+        }
+    }
+    // All slots are taken. Those who look build, and are right.
+    Ok(())
 }
 
 /// Reads an object of the store. Sets that are damaged or untrusted are left out.
@@ -47,7 +107,7 @@ pub(crate) fn path(weak: &str) -> String {
 /// # Errors
 ///
 /// [`Error::Damaged`] when the object is no list of sets, and [`Error::Untrusted`] when none of its sets can be trusted.
-pub(crate) fn open(object: &[u8], weak: &str, trusted: &[PublicKey]) -> Result<Vec<Set>> {
+fn open(object: &[u8], weak: &str, trusted: &[PublicKey]) -> Result<Vec<Set>> {
     let damaged = |problem: &str| Error::damaged(&path(weak), problem);
     let sets: Sets = serde_json::from_slice(object).map_err(|_| damaged("it is not a list of signed sets"))?;
     if sets.format != FORMAT {
@@ -72,7 +132,7 @@ fn opened(envelope: Envelope, weak: &str, trusted: &[PublicKey]) -> Option<Set> 
 /// # Errors
 ///
 /// [`Error::TooLarge`] when the set has more than 1 MiB.
-pub(crate) fn merged(there: Vec<Set>, set: &Value, weak: &str, signers: &[PrivateKey]) -> Result<Option<Vec<u8>>> {
+fn merged(there: Vec<Set>, set: &Value, weak: &str, signers: &[PrivateKey]) -> Result<Option<Vec<u8>>> {
     let own: Vec<_> = signers.iter().map(PrivateKey::public).collect();
     let newest =
         there.first().is_some_and(|first| first.value == *set && own.iter().all(|own| first.signers.contains(own)));
@@ -111,6 +171,13 @@ mod tests {
 
     fn values(object: &[u8], trusted: &[PublicKey]) -> Vec<Value> {
         open(object, "w", trusted).expect("some are trusted").into_iter().map(|set| set.value).collect()
+    }
+
+    #[test]
+    fn a_store_that_replaces_nothing_has_a_slot_for_each_set() {
+        assert_eq!(slots("w", true).collect::<Vec<_>>(), ["1/sets/w"]);
+        let slots: Vec<_> = slots("w", false).collect();
+        assert_eq!((slots.len(), &*slots[0], &*slots[7]), (COUNT, "1/sets/w", "1/sets/w-7"));
     }
 
     #[test]

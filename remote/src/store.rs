@@ -74,6 +74,11 @@ pub(crate) struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Returns true if a write replaces an object that is there.
+    pub(crate) fn replaces(&self) -> bool {
+        self.store.config.address.service != Service::Ghac
+    }
+
     /// Reads an object, or returns none if there is none.
     ///
     /// # Errors
@@ -134,11 +139,11 @@ impl Session<'_> {
         Ok(found.map(|metadata| metadata.content_length()))
     }
 
-    /// Writes an object, and replaces one that is there.
+    /// Writes an object, and replaces one that is there if stores of this kind do.
     ///
     /// # Errors
     ///
-    /// Whatever the store causes.
+    /// [`Error::Exists`], and whatever the store causes.
     pub(crate) async fn write(&self, path: &str, object: Bytes) -> Result<()> {
         let address = &self.store.config.address;
         match address.service {

@@ -88,17 +88,23 @@ pub(crate) async fn publish(
     for (stored, blob) in blobs {
         let path = download::path(&stored.sha256);
         if replace || !is_there(session, &path, stored.encoded_size).await? {
-            session.write(&path, blob).await?;
-            sent.blobs += 1;
-            sent.bytes += stored.encoded_size;
+            match session.write(&path, blob).await {
+                // Another publisher was quicker.
+                Err(Error::Exists(_)) => {}
+                written => {
+                    written?;
+                    sent.blobs += 1;
+                    sent.bytes += stored.encoded_size;
+                }
+            }
         }
         there += stored.encoded_size;
         progress(there, total);
     }
     if let Some((weak, set)) = set {
-        share(session, &weak, &set).await?;
+        sets::write(session, &weak, &set).await?;
     }
-    session.write(&manifest::path(&key), manifest.into()).await?;
+    seal(session, &key, manifest).await?;
     Ok(sent)
 }
 
@@ -112,21 +118,15 @@ async fn is_there(session: &Session<'_>, path: &str, length: u64) -> Result<bool
     }
 }
 
-/// Puts a path set before the trusted ones that are there.
-async fn share(session: &Session<'_>, weak: &str, set: &Value) -> Result<()> {
-    let path = sets::path(weak);
-    let config = &session.store.config;
-    let there = match session.read(&path, sets::LIMIT, Pace::Read).await {
-        Ok(Some(object)) => sets::open(&object, weak, &config.trusted).unwrap_or_default(),
-        Ok(None) => Vec::new(),
-        // What is damaged is replaced.
-        Err(error) if matches!(error.kind(), Kind::TooLarge | Kind::Credentials) => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    match sets::merged(there, set, weak, &config.signers)? {
-        Some(object) => session.write(&path, object.into()).await,
-        None => Ok(()),
+/// Writes a manifest. Where nothing is replaced, a good one that is there serves as well.
+async fn seal(session: &Session<'_>, key: &str, manifest: Vec<u8>) -> Result<()> {
+    let path = manifest::path(key);
+    let Err(error) = session.write(&path, manifest.into()).await else { return Ok(()) };
+    if !matches!(error, Error::Exists(_)) {
+        return Err(error);
     }
+    let there = session.read(&path, manifest::LIMIT, Pace::Answer).await?.unwrap_or_default();
+    Manifest::open(&there, key, &session.store.config.trusted).map(drop).map_err(|_| error)
 }
 
 /// Digests and compresses a file.
