@@ -59,7 +59,7 @@ pub(crate) struct Config {
     pub(crate) trusted: Vec<PublicKey>,
     /// The keys that sign, in mode `publish`.
     pub(crate) signers: Vec<PrivateKey>,
-    /// The time that a request may take.
+    /// The time that a request may take if it does not say.
     pub(crate) deadline: Duration,
 }
 

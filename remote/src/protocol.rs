@@ -1,8 +1,43 @@
-//! The lines that are spoken over the pipes.
+//! The lines that are spoken over the pipes: JSON, one object each.
 //!
 //! Promises: each request is answered by any number of `progress` lines and then by one of `ok` or `error`, all with its `id`.
 //! The configuration is answered as request 0. Lines do not mix.
 //! Does not promise: an order among answers to different requests.
+//!
+//! The first line is the configuration, as [`crate::config`] has it:
+//!
+//! ```json
+//! {"url":"s3://bucket/prefix","keys":["ed25519:…"],"mode":"publish","signingKeyFile":"/path","timeoutMs":60000}
+//! {"id":0,"ok":{"version":"0.1.0","url":"s3://bucket/prefix","service":"s3","mode":"publish","signers":["ed25519:…"]}}
+//! ```
+//!
+//! An error there ends the program with exit status 2. Every request may have a `timeoutMs` of its own:
+//!
+//! ```json
+//! {"id":1,"op":"sets","weak":"w"}
+//! {"id":1,"ok":{"sets":[{…}],"signers":["ed25519:…"]}}
+//!
+//! {"id":2,"op":"look","key":"k"}
+//! {"id":2,"ok":{"found":false}}
+//! {"id":2,"ok":{"found":true,"signers":["ed25519:…"],"manifest":{"format":1,"key":"k","files":[{"name":"app","sha256":"…",
+//!   "size":3,"encodedSize":12,"encoding":"zstd","executable":true}],"requires":{…},"builder":…,"builtAt":…,"extra":{…}}}}
+//!
+//! {"id":3,"op":"fetch","key":"k","into":"/directory"}
+//! {"id":3,"progress":{"bytes":12,"total":12}}
+//! {"id":3,"ok":{"files":[{"name":"app",…}]}}
+//!
+//! {"id":4,"op":"publish","key":"k","manifest":{"requires":{…},"builder":…,"builtAt":…,"extra":{…}},
+//!   "files":[{"name":"app","path":"/file","executable":true}],"weak":"w","set":{…},"replace":false}
+//! {"id":4,"progress":{"bytes":12,"total":12}}
+//! {"id":4,"ok":{"blobs":1,"bytes":12}}
+//!
+//! {"id":5,"op":"check"}
+//! {"id":5,"ok":{"steps":[{"step":"put","ms":1.5},{"step":"get","ms":1.5},{"step":"delete","ms":1.5,"note":"…"}],
+//!   "failure":null}}
+//! {"id":5,"ok":{"steps":[],"failure":{"step":"put","error":{"kind":"credentials","message":"…"}}}}
+//!
+//! {"id":6,"error":{"kind":"timeout","message":"…"}}
+//! ```
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -26,6 +61,9 @@ const PROGRESS: Duration = Duration::from_millis(100);
 pub(crate) struct Request {
     /// The number that its answers have.
     pub(crate) id: u64,
+    /// The milliseconds that it may take, if not as long as the configuration says.
+    #[serde(default, rename = "timeoutMs")]
+    pub(crate) timeout_ms: Option<u64>,
     /// What is asked for.
     #[serde(flatten)]
     pub(crate) op: Op,

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, Read};
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -101,9 +102,9 @@ async fn answer_all(mut lines: mpsc::UnboundedReceiver<String>) -> ExitCode {
     loop {
         tokio::select! {
             Some(line) = lines.recv() => match Request::parse(&line) {
-                Ok(Request { id, op }) => {
+                Ok(Request { id, timeout_ms, op }) => {
                     let shared = Rc::clone(&shared);
-                    let handle = running.spawn_local(async move { answer(id, perform(&shared, id, op).await) });
+                    let handle = running.spawn_local(async move { answer(id, perform(&shared, id, timeout_ms, op).await) });
                     numbers.insert(handle.id(), id);
                 }
                 Err((id, error)) => answer(id, Err(error)),
@@ -132,8 +133,8 @@ fn greeting(config: &Config) -> Value {
 }
 
 /// Does what a request asks for.
-async fn perform(shared: &Shared, id: u64, op: Op) -> Result<Value> {
-    let session = shared.store.begin();
+async fn perform(shared: &Shared, id: u64, timeout_ms: Option<u64>, op: Op) -> Result<Value> {
+    let session = shared.store.begin(timeout_ms.map_or(shared.store.config.deadline, Duration::from_millis));
     match op {
         Op::Sets { weak } => look_for_sets(&session, &weak).await,
         Op::Look { key } => {

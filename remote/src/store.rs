@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -51,7 +52,7 @@ impl Store {
     }
 
     /// Begins a request, and with it its deadline.
-    pub(crate) fn begin(&self) -> Session<'_> {
+    pub(crate) fn begin(&self, deadline: Duration) -> Session<'_> {
         let pulse = Arc::new(Pulse::new());
         let operator = match &self.connections {
             Some(connections) => {
@@ -60,7 +61,7 @@ impl Store {
             }
             None => self.operator.clone(),
         };
-        Session { store: self, operator, pulse, until: Instant::now() + self.config.deadline }
+        Session { store: self, operator, pulse, until: Instant::now() + deadline, deadline }
     }
 }
 
@@ -71,6 +72,7 @@ pub(crate) struct Session<'a> {
     operator: Operator,
     pulse: Arc<Pulse>,
     until: Instant,
+    deadline: Duration,
 }
 
 impl Session<'_> {
@@ -212,8 +214,8 @@ impl Session<'_> {
     }
 
     async fn within<T>(&self, step: impl Future<Output = T>, pace: Pace) -> Result<T> {
-        let Config { address, deadline, .. } = &self.store.config;
-        let ended = paced(step, &self.pulse, pace, self.until, *deadline).await;
+        let address = &self.store.config.address;
+        let ended = paced(step, &self.pulse, pace, self.until, self.deadline).await;
         ended.map_err(|Lapse { what, limit }| Error::Timeout { store: address.to_string(), lapse: what, limit })
     }
 

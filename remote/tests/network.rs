@@ -130,6 +130,16 @@ fn a_blob_that_drips_is_given_up_at_the_deadline() {
 }
 
 #[test]
+fn a_request_may_have_a_deadline_of_its_own() {
+    let team = Team::new();
+    let server = Server::start(Request::hang);
+    let mut reader = reader(&server, &team.key("key"), 60_000);
+    let (kind, message) = reader.fails("look", json!({ "key": "k", "timeoutMs": 200 }));
+    assert_eq!(kind, "timeout");
+    assert!(message.contains("200 ms"), "{message}");
+}
+
+#[test]
 fn a_blob_that_is_cut_off_is_not_reached() {
     let team = Team::new();
     let key = team.key("key");
