@@ -163,7 +163,8 @@ fn other(address: &Address, error: &opendal::Error, words: String) -> Error {
         ErrorKind::PermissionDenied => Error::Credentials { store, answer: words, variables },
         ErrorKind::ConfigInvalid => Error::Config(format!("`{store}` cannot be used: {}", error.message())),
         ErrorKind::Unexpected if error.is_temporary() => Error::Unreachable { store, problem: words },
-        _ => Error::Server { store, answer: format!("{}: {}", error.kind(), error.message()) },
+        _ if words == error.message() => Error::Server { store, answer: words },
+        _ => Error::Server { store, answer: format!("{}, {words}", error.message()) },
     }
 }
 
