@@ -76,7 +76,7 @@ impl Service {
     pub(crate) fn variables(self) -> &'static str {
         match self {
             Self::S3 => {
-                "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or the profile that `AWS_PROFILE` names"
+                "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or the profile that `AWS_PROFILE` names, and let them list the bucket: to others, S3 answers 403 for what is not there"
             }
             Self::Gcs => "`GOOGLE_APPLICATION_CREDENTIALS`, or log in with `gcloud auth application-default login`",
             Self::Azblob => {

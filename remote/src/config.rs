@@ -83,9 +83,14 @@ impl Config {
         if trusted.is_empty() {
             return Err(Error::Config("no key is trusted: name one in `keys`".to_owned()));
         }
-        let deadline = settings.timeout_ms.map_or(DEADLINE, Duration::from_millis);
+        let deadline = settings.timeout_ms.map_or(DEADLINE, within_a_day);
         Ok(Self { address, mode, trusted, signers, deadline })
     }
+}
+
+/// Returns a deadline. A longer one than a day is a mistake, and too long for a clock to count.
+pub(crate) fn within_a_day(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds).min(Duration::from_secs(24 * 3600))
 }
 
 fn signers(files: &Files) -> Result<Vec<PrivateKey>> {
@@ -119,7 +124,7 @@ mod tests {
             (json!({ "url": url, "keys": [key] }), None),
             (json!({ "url": url, "keys": [key], "mode": "read", "signingKeyFile": "/no/such/file" }), None),
             (json!({ "url": url, "mode": "publish", "signingKeyFile": file }), None),
-            (json!({ "url": url, "mode": "publish", "signingKeyFile": [file, file], "timeoutMs": 5 }), None),
+            (json!({ "url": url, "mode": "publish", "signingKeyFile": [file, file], "timeoutMs": u64::MAX }), None),
             (json!({ "url": url, "keys": [key], "signingKeyFile": null, "timeoutMs": null, "mode": null }), None),
             (json!({ "url": url, "keys": [] }), Some("no key is trusted")),
             (json!({ "url": url, "keys": ["ed25519:x"] }), Some("no public key")),

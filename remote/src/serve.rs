@@ -9,14 +9,13 @@ use std::collections::HashMap;
 use std::io::{BufRead, Read};
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet, LocalSet};
 
 use crate::check::check;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, within_a_day};
 use crate::deadline::Pace;
 use crate::download;
 use crate::error::{Error, Kind, Result};
@@ -134,7 +133,7 @@ fn greeting(config: &Config) -> Value {
 
 /// Does what a request asks for.
 async fn perform(shared: &Shared, id: u64, timeout_ms: Option<u64>, op: Op) -> Result<Value> {
-    let session = shared.store.begin(timeout_ms.map_or(shared.store.config.deadline, Duration::from_millis));
+    let session = shared.store.begin(timeout_ms.map_or(shared.store.config.deadline, within_a_day));
     match op {
         Op::Sets { weak } => look_for_sets(&session, &weak).await,
         Op::Look { key } => {

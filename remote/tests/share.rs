@@ -56,7 +56,8 @@ fn what_is_not_there_is_not_found() {
     let team = Team::new();
     let mut reader = team.reader(&[&team.key("key")]);
     assert_eq!(reader.ok("sets", json!({ "weak": "w" })), json!({ "sets": [], "signers": [] }));
-    assert_eq!(reader.ok("look", json!({ "key": "k" })), json!({ "found": false }));
+    let longest = json!({ "key": "k", "timeoutMs": u64::MAX });
+    assert_eq!(reader.ok("look", longest), json!({ "found": false }));
     assert_eq!(reader.fails("fetch", json!({ "key": "k", "into": team.empty("into") })).0, "damaged");
     // Nothing is written by a reader.
     assert_eq!(names(&team.store()), Vec::<String>::new());
