@@ -80,6 +80,15 @@ export declare function verify(options: DevBinaryOptions): Promise<Verification>
 export declare function list(options?: ListOptions): Promise<CacheEntry[]>
 
 /**
+ * Returns the builds that run now in the processes that share the cache, this one included, the longest first. Takes no
+ * lock and writes nothing. Builds on a file system without locks are not listed.
+ *
+ * @throws {DevBinaryError} by rejection; `CACHE_UNUSABLE` if the cache directory is not this user's alone, or is in use
+ * for something else.
+ */
+export declare function builds(options?: CacheOptions): Promise<RunningBuild[]>
+
+/**
  * Removes entries until the limits hold, the least recently used first, and files that ended processes and removed
  * checkouts have left behind. Waits while another process prunes the same cache, and then looks at what is left.
  *
@@ -132,7 +141,10 @@ export type DevBinaryErrorCode =
   | 'BUILD_FAILED'
   /** The inputs changed during each of three builds. The message names the changed paths. */
   | 'CHANGED_DURING_BUILD'
-  /** Nothing is left of a build in this checkout that would show what it read; {@link inputs} alone. */
+  /**
+   * Nothing is left of a build in this checkout that would show what it read ({@link inputs}), or the binary would have
+   * to be built, and `build` is false.
+   */
   | 'NOT_BUILT'
   /**
    * The cache directory cannot be used, or not safely, or is in use for something else. The hint says how to repair it.
@@ -191,6 +203,11 @@ export interface DevBinaryOptions {
    * @default false
    */
   rebuild?: boolean | undefined
+  /**
+   * Run cargo if need be. With `false`, the call rejects with `NOT_BUILT` where cargo would have to run.
+   * @default true
+   */
+  build?: boolean | undefined
   /**
    * The directory of the cargo workspace, anywhere in a git worktree, or without git.
    * @default 'openshell-fork' below the working directory
@@ -285,7 +302,7 @@ export interface DevBinaryOptions {
   onEvent?: ((event: DevBinaryEvent) => void) | undefined
 }
 
-export interface ListOptions {
+export interface CacheOptions {
   /**
    * As in {@link DevBinaryOptions}.
    * @default `DEV_BIN_CACHE_DIR` in `env`, else '~/.cache/openlock/dev-bin'
@@ -299,6 +316,9 @@ export interface ListOptions {
   env?: Readonly<Record<string, string | undefined>> | undefined
   /** Ends the call. The promise rejects with the signal's own reason. */
   signal?: CallSignal | undefined
+}
+
+export interface ListOptions extends CacheOptions {
   /**
    * Read every binary, and compare its digest with its manifest.
    * @default false
@@ -306,7 +326,7 @@ export interface ListOptions {
   check?: boolean | undefined
 }
 
-export interface PruneOptions extends Omit<ListOptions, 'check'> {
+export interface PruneOptions extends CacheOptions {
   /**
    * As in {@link DevBinaryOptions}, but for this call.
    * @default `DEV_BIN_MAX_SIZE` in `env`, else '5GiB'
@@ -365,6 +385,38 @@ export interface CacheEntry {
    * read, so only other damage is found.
    */
   damage?: string
+}
+
+/** A build that runs now. */
+export interface RunningBuild {
+  /** The process that builds. */
+  pid: number
+  /** The time when it began, in milliseconds since 1970. */
+  since: number
+  /** The cargo package. */
+  crate: string
+  /** The name of the binary, the example or the library. */
+  bin: string
+  /** The target triple, if the request named one. */
+  target?: string
+  /** The absolute path of the checkout that it builds in. */
+  checkout: string
+  /** How far it is; left out until cargo has said so, as while it waits for another build. */
+  progress?: BuildProgress
+}
+
+/** How far a build is that another call makes. Known anew four times a second at most. */
+export interface BuildProgress {
+  /** The units that are done. */
+  done: number
+  /** The units in all. */
+  total: number
+  /** The units that compile, the one that has compiled for the longest time first. */
+  compiling: string[]
+  /** The time since cargo started, in milliseconds. */
+  elapsedMs: number
+  /** The time that is left if it takes as long as the last time, in milliseconds; left out if none is known. */
+  leftMs?: number
 }
 
 /** The result of {@link prune}. With `dryRun`, that of the same call without it. */
@@ -544,9 +596,16 @@ export type DevBinaryEvent =
   /**
    * The call waits for another one to finish. `entry`: one that builds the same binary. `checkout`: one of this process
    * that builds in the same checkout. `cargo`: the process that holds cargo's own lock. `zigbuild`: the process that
-   * runs zig. `since` is the time when it began, in milliseconds since 1970.
+   * runs zig. `since` is the time when it began, in milliseconds since 1970. The first event of a wait has no
+   * `progress`. Others follow as that build goes on, four a second at most, and tell how far it is.
    */
-  | { type: 'waiting'; on: 'entry' | 'checkout' | 'cargo' | 'zigbuild'; pid?: number; since?: number }
+  | {
+      type: 'waiting'
+      on: 'entry' | 'checkout' | 'cargo' | 'zigbuild'
+      pid?: number
+      since?: number
+      progress?: BuildProgress
+    }
   /** cargo starts. `command` is its command line, and `expectedMs` how many milliseconds the last build took. */
   | { type: 'building'; bin: string; command: string; expectedMs?: number }
   /**

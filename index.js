@@ -27,6 +27,7 @@ const FINAL_MESSAGE_TYPES = new Set([
   'inputs',
   'verification',
   'list',
+  'builds',
   'pruning',
   'failed',
   'aborted',
@@ -73,6 +74,17 @@ async function verify(options) {
 
 async function list(options = {}) {
   return await call('list', options)
+}
+
+async function builds(options = {}) {
+  const running = await call('builds', options)
+  const now = Date.now()
+  return running.map((build) => {
+    const { progress: { began, ends, ...counts } = {}, ...facts } = JSON.parse(build)
+    if (began === undefined) return facts
+    const elapsedMs = Math.max(0, now - began)
+    return { ...facts, progress: { ...counts, elapsedMs, ...(ends > now ? { leftMs: ends - now } : {}) } }
+  })
 }
 
 async function prune(options = {}) {
@@ -205,6 +217,7 @@ exports.explain = explain
 exports.inputs = inputs
 exports.verify = verify
 exports.list = list
+exports.builds = builds
 exports.prune = prune
 exports.isDevMode = isDevMode
 exports.DevBinaryError = DevBinaryError

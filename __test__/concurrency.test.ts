@@ -28,7 +28,11 @@ const TWO_CRATES = {
   '.gitignore': '/target\n',
 }
 
-const waitingOn = (events: DevBinaryEvent[]) => only(events, 'waiting').map(({ on }) => on)
+/** What was waited for. Further events of a wait tell how far it is. */
+const waitingOn = (events: DevBinaryEvent[]) =>
+  only(events, 'waiting')
+    .filter(({ progress }) => progress === undefined)
+    .map(({ on }) => on)
 
 describe('two calls at once in one process', () => {
   test('for two binaries of one checkout both come back, and cargo never waits on its own lock', async () => {
@@ -133,7 +137,7 @@ describe('several processes', () => {
     for (const waiter of programs.filter((program) => program !== builder)) {
       expect(waiter.only('resolved')[0]?.binary.outcome).toBe('cached')
       expect(waiter.only('hit')).toHaveLength(1)
-      const waits = waiter.only('waiting').filter(({ pid }) => pid !== undefined)
+      const waits = waiter.only('waiting').filter(({ pid, progress }) => pid !== undefined && progress === undefined)
       expect(waits.map(({ on, pid }) => [on, pid])).toEqual([['entry', builder.pid]])
       expect(Math.abs((waits[0]?.since ?? 0) - Date.now())).toBeLessThan(PATIENCE_MS)
     }

@@ -46,6 +46,7 @@ describe('options', () => {
     with: [isTexts, 'an array of strings'],
     target: [isText, 'a string'],
     rebuild: [(value) => value === true, 'a boolean'],
+    build: [(value) => value === true, 'a boolean'],
     repo: [isText, 'a string'],
     features: [isTexts, 'an array of strings'],
     noDefaultFeatures: [(value) => value === true, 'a boolean'],

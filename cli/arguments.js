@@ -54,6 +54,9 @@ const OPTIONS = {
   unstable: { short: 'Z', value: 'FLAG', multiple: true, help: 'as in cargo: a flag that only nightly takes' },
   jobs: { short: 'j', value: 'N', help: 'as in cargo: how many run at once' },
   rebuild: { help: 'run cargo even if the binary is in the cache' },
+  'no-build': { help: 'end with status 3 where cargo would have to run' },
+  background: { help: 'build in a process of its own, and do not wait for it' },
+  building: { help: 'list what is being built now' },
   'cache-dir': {
     value: 'DIR',
     complete: DIRECTORY,

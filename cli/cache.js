@@ -2,7 +2,7 @@
 
 // `dev-bin list` and `dev-bin prune`: show what is in the cache, and make room there.
 
-const { list, prune } = require('..')
+const { builds, list, prune } = require('..')
 const { write } = require('./output.js')
 const { ago, colours, count, shortened, size, table, visible } = require('./text.js')
 
@@ -10,6 +10,7 @@ const OK = 0
 const FAILED = 1
 
 async function listEntries({ values }) {
+  if (values.building) return listBuilds(values)
   const entries = await list({ cacheDir: values['cache-dir'] })
   if (values.json) {
     await write(JSON.stringify(entries, undefined, 2))
@@ -22,6 +23,32 @@ async function listEntries({ values }) {
       process.stderr.write(`${count(damaged, 'binary is', 'binaries are')} damaged; \`dev-bin verify\` says how\n`)
   }
   return OK
+}
+
+/** Lists what is being built now. */
+async function listBuilds(values) {
+  const running = await builds({ cacheDir: values['cache-dir'] })
+  if (values.json) await write(JSON.stringify(running, undefined, 2))
+  else if (running.length === 0) process.stderr.write('Nothing is being built.\n')
+  else await write(table([HEADINGS_OF_BUILDS, ...running.map(rowOfBuild)]))
+  return OK
+}
+
+const HEADINGS_OF_BUILDS = ['BINARY', 'TARGET', 'CRATE', 'PROCESS', 'BEGAN', 'UNITS', 'LEFT', 'COMPILES', 'CHECKOUT']
+
+function rowOfBuild({ bin, target, crate, pid, since, progress, checkout }) {
+  const { done, total, leftMs, compiling: [longest = '', ...others] = [] } = progress ?? {}
+  return [
+    bin,
+    target ?? 'host',
+    crate,
+    String(pid),
+    ago(since),
+    progress === undefined ? '' : `${done}/${total}`,
+    leftMs === undefined ? '' : `${Math.ceil(leftMs / 1000)} s`,
+    others.length > 0 ? `${longest} and ${count(others.length, 'other')}` : longest,
+    shortened(checkout),
+  ]
 }
 
 const HEADINGS = ['BINARY', 'TARGET', 'CRATE', 'FINGERPRINT', 'SIZE', 'BUILT', 'USED', 'RUNNING', 'CHECKOUT']

@@ -11,13 +11,16 @@ const COMMANDS = {
     usage: '[-p CRATE] [OPTIONS]',
     detail: `Only the path goes to stdout, everything else to stderr. With --json, each event is a line of JSON on stdout as it
 happens, and the last line is the result (type "result") or the error (type "error"). Several crates or binaries give one
-path a line in the order asked, and with --json an array in the last line. If one fails, the others are built all the same.`,
-    options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet', 'json'],
+path a line in the order asked, and with --json an array in the last line. If one fails, the others are built all the same.
+With --no-build, a binary that would have to be built gives exit status 3. With --background, it is built by a process of its
+own, unless one builds it already; stdout stays empty then, and the exit status is 0.`,
+    options: [...REQUEST, 'rebuild', 'no-build', 'background', 'cache-dir', 'quiet', 'json'],
     examples: [
       'gateway=$(dev-bin get -p openshell-server --bin openshell-gateway)',
       'dev-bin get -p openshell-server -p openshell-sandbox',
       'dev-bin get -p gateway --out src-tauri/binaries/gateway-{target}{exe}',
       'dev-bin get -p openshell-sandbox --target aarch64-unknown-linux-gnu --scope crate',
+      'dev-bin get -p openshell-server --background    # in a git hook',
       'dev-bin get -p openshell-server --json | jq -r \'select(.type == "result").sha256\'',
     ],
     run: (parsed) => require('./get.js').get(parsed),
@@ -55,9 +58,10 @@ Runs that may have read more than is known come last, with the reason; they coun
     summary: 'list the binaries in the cache',
     usage: '[OPTIONS]',
     detail: `The last used come first; a use is recorded once an hour. Sizes are those on disk. On Linux, the list shows which
-binaries a process of this user runs.`,
-    options: ['cache-dir', 'json'],
-    examples: ['dev-bin list', "dev-bin list --json | jq '.[] | select(.running).path'"],
+binaries a process of this user runs. With --building, lists what is being built now instead: by which process, since when,
+and how far it is.`,
+    options: ['building', 'cache-dir', 'json'],
+    examples: ['dev-bin list', 'dev-bin list --building', "dev-bin list --json | jq '.[] | select(.running).path'"],
     run: (parsed) => require('./cache.js').listEntries(parsed),
   },
   prune: {

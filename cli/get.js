@@ -2,15 +2,39 @@
 
 // `dev-bin get`: writes the path of a binary, or those of several.
 
+const { UsageError } = require('./arguments.js')
 const { write, writeResult } = require('./output.js')
 const { getBinary, reportOf, requestsOf, shortenedError } = require('./request.js')
 
 const OK = 0
 const FAILED = 1
 const USAGE = 2
+const MISS = 3
 
 async function get({ values }) {
-  const wanted = requestsOf(values)
+  if (!values.background && !values['no-build']) return getAll(values, requestsOf(values))
+  if (values.background && values['no-build']) throw new UsageError('`--background` builds, and `--no-build` does not')
+  const wanted = requestsOf(values).map((options) => ({ ...options, build: false }))
+  try {
+    return await getAll(values, wanted)
+  } catch (error) {
+    if (error.code !== 'NOT_BUILT') throw error
+    if (values['no-build']) return await missed(error, values)
+  }
+  const { buildInBackground } = require('./background.js')
+  const log = await buildInBackground(wanted.map((options) => ({ ...options, build: true })))
+  if (!values.quiet) process.stderr.write(`Building in the background; the log is ${log}\n`)
+  return OK
+}
+
+/** Says that a binary would have to be built, and returns the exit status for that. */
+async function missed(error, values) {
+  if (values.json) await write(jsonError(error))
+  if (!values.quiet) process.stderr.write(`${error.message.split('\n')[0]}\n`)
+  return MISS
+}
+
+async function getAll(values, wanted) {
   const writeLine = values.json ? (line) => write(JSON.stringify(line)) : undefined
   if (wanted.length > 1) return getSeveral(values, wanted, writeLine)
   const binary = await getBinary(values, wanted[0], writeLine)
@@ -29,7 +53,8 @@ async function getSeveral(values, wanted, writeLine) {
     else await writeResult(binaries.map((binary) => binary.path).join('\n'))
     return OK
   } catch (error) {
-    if (error.results === undefined) throw error
+    // A binary that is missing is all that there is to say where none is built.
+    if (error.results === undefined || error.code === 'NOT_BUILT') throw error
     if (writeLine) {
       const results = error.results.map(({ value, reason }) =>
         value ? { type: 'result', ...value } : errorLine(reason),

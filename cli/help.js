@@ -8,7 +8,7 @@ const STATUSES = `Exit status:
   0    success; for \`why\`, a hit
   1    a build or anything else failed; for \`verify\`, a binary is damaged or stale
   2    the command line or an option is wrong
-  3    for \`why\`, a miss
+  3    for \`why\`, a miss; for \`get --no-build\`, a binary that would have to be built
   141  the reader of standard output has gone
   \`run\` ends as the binary does; with 126 when the system cannot execute it, and 127 when something is missing.
   A command that is ended by a signal ends by that signal.`

@@ -40,6 +40,7 @@ const REQUEST_OPTIONS = {
   with: [isStringArray, 'an array of strings'],
   target: [isString, 'a string'],
   rebuild: [isBoolean, 'a boolean'],
+  build: [isBoolean, 'a boolean'],
   repo: [isString, 'a string'],
   features: [isStringArray, 'an array of strings'],
   noDefaultFeatures: [isBoolean, 'a boolean'],
@@ -65,6 +66,7 @@ const CACHE_OPTIONS = Object.fromEntries(['cacheDir', 'env', 'signal'].map((name
 /** The options of each task that is no request. */
 const TASK_OPTIONS = {
   list: { ...CACHE_OPTIONS, check: [isBoolean, 'a boolean'] },
+  builds: CACHE_OPTIONS,
   pruning: {
     ...CACHE_OPTIONS,
     maxSize: REQUEST_OPTIONS.maxSize,
@@ -118,11 +120,10 @@ function describe(value) {
  */
 function toRequest(task, { signal: _, onEvent, ...options }) {
   const { repo = DEFAULT_REPO, env = process.env, report = 'auto', out } = options
-  const needsCheckout = task !== 'list' && task !== 'pruning'
+  const needsCheckout = !Object.hasOwn(TASK_OPTIONS, task)
   if (needsCheckout) assertWorkingDirectory()
   // This checks the type of each variable, so it comes before `env` is read for anything else.
   const block = environmentBlock(env)
-  const cacheDir = options.cacheDir ?? (env.DEV_BIN_CACHE_DIR || undefined)
   return {
     ...options,
     task,
@@ -131,7 +132,7 @@ function toRequest(task, { signal: _, onEvent, ...options }) {
     // The addon resolves `out`: it fills in names in braces, but only those of `out` and not those of the working
     // directory.
     workingDirectory: out === undefined ? undefined : process.cwd(),
-    cacheDir: cacheDir === undefined ? defaultCacheDir() : absolutePath('cacheDir', cacheDir),
+    cacheDir: cacheDirectory(options.cacheDir, env),
     maxSize: withUnit(options.maxSize, 'B'),
     maxAge: withUnit(options.maxAge, 'ms'),
     env: block,
@@ -169,6 +170,12 @@ function environmentBlock(env) {
   return block
 }
 
+/** Returns the cache that `option` or else `env` names. */
+function cacheDirectory(option, env) {
+  const directory = option ?? (env.DEV_BIN_CACHE_DIR || undefined)
+  return directory === undefined ? defaultCacheDir() : absolutePath('cacheDir', directory)
+}
+
 /** Returns the cache below the home directory. */
 function defaultCacheDir() {
   const home = process.env.HOME || require('node:os').homedir()
@@ -202,4 +209,4 @@ function withUnit(amount, unit) {
   return amount === Infinity ? 'none' : `${BigInt(Math.floor(amount))}${unit}`
 }
 
-module.exports = { DEFAULT_REPO, checkOptions, checkRequests, toRequest }
+module.exports = { DEFAULT_REPO, cacheDirectory, checkOptions, checkRequests, toRequest }

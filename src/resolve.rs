@@ -3,23 +3,25 @@
 //! Promises: a hit starts no process, except that a program that hides the toolchain is asked for it (see `search`). A hit
 //! waits for no lock. It writes only what a later call can do without: the entry's last use, its new stat identity, the
 //! checkout that it was served to, and stat caches. A published binary was built from inputs that were the same before and
-//! after the build. At most one call of all processes builds an entry. The others wait, and then hit.
+//! after the build. At most one call of all processes builds an entry. The others wait, are told how far it is, and then hit.
 //! Does not promise: to build inputs that change faster than they build. After three attempts that is an error.
 
-use std::time::Instant;
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::attempt::{Attempt, Attempts};
 use crate::error::{Error, Result};
 use crate::guard::MOST_BUILDS;
 use crate::in_process::{self, Moment, Turn};
 use crate::inputs;
-use crate::model::event::{Event, MissReason};
+use crate::model::event::{Event, MissReason, Standing};
 use crate::model::fingerprint::{Digest, Fingerprint};
 use crate::publication;
 use crate::request::Request;
 pub use crate::search::Call;
 use crate::search::{Found, Search, Survey};
-use crate::store::{Entry, Lock, LockName, LookUp};
+use crate::store::{Building, Entry, Lock, LockName, LookUp, Notice};
 
 /// The origin of a binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +52,17 @@ pub struct DevBinary {
 /// Every variant of [`Error`].
 pub fn get_dev_binary(request: &Request, call: &Call<'_>) -> Result<DevBinary> {
     let started = Instant::now();
-    let (entry, outcome, reasons) = Pipeline::begin(request, call)?.run()?;
+    let building = RefCell::default();
+    let emit = |event: Event| {
+        let turn: Option<Rc<BuildTurn>> = Weak::upgrade(&building.borrow());
+        if let (Some(turn), Some(standing)) = (turn, Standing::of(&event)) {
+            turn.notice.note(standing.clone());
+            turn.turn.note(standing);
+        }
+        (call.emit)(event);
+    };
+    let call = &Call { emit: &emit, ..*call };
+    let (entry, outcome, reasons) = Pipeline::begin(request, call)?.run(&building)?;
     Ok(DevBinary { entry, outcome, reasons, elapsed_ms: started.elapsed().as_secs_f64() * 1000.0 })
 }
 
@@ -78,9 +90,11 @@ struct Pipeline<'a> {
 
 /// The right to build an entry: the turn among the calls of this process, and the lock among processes.
 struct BuildTurn {
-    // Released first: the next call of this process then finds the lock free.
+    /// Tells those that wait how far it is.
+    notice: Notice,
+    // Released before the turn: the next call of this process then finds the lock free.
     _lock: Lock,
-    _turn: Turn,
+    turn: Turn,
 }
 
 impl<'a> Pipeline<'a> {
@@ -91,9 +105,13 @@ impl<'a> Pipeline<'a> {
         Ok(Self { search, survey, found, reasons: None, attempts: Attempts::default() })
     }
 
-    fn run(mut self) -> Result<Answer> {
+    /// Returns the answer. `building` has the turn of the call while it has one.
+    fn run(mut self, building: &RefCell<Weak<BuildTurn>>) -> Result<Answer> {
         if let Some(entry) = self.serve() {
             return Ok((entry, Outcome::Cached, Vec::new()));
+        }
+        if !self.search.request.may_build {
+            return Err(Error::NotInCache { bin: self.search.request.bin.clone() });
         }
         self.search.store.prepare()?;
         loop {
@@ -101,7 +119,9 @@ impl<'a> Pipeline<'a> {
             if let Some(entry) = self.serve() {
                 return Ok((entry, Outcome::Cached, Vec::new()));
             }
-            let Some(turn) = turn else { continue };
+            let Some((lock, turn)) = turn else { continue };
+            let turn = Rc::new(self.announced(lock, turn));
+            building.replace(Rc::downgrade(&turn));
             let reasons = self.report_miss()?;
             let Some(attempt) = self.build_once(&turn, &reasons)? else { continue };
             if attempt.holds() {
@@ -129,7 +149,7 @@ impl<'a> Pipeline<'a> {
 
     /// Waits until no other call builds in this checkout, and looks again. Returns none if it had to wait for the entry's
     /// lock, or if the inputs are others than those that were locked.
-    fn wait_for_turn(&mut self) -> Result<Option<BuildTurn>> {
+    fn wait_for_turn(&mut self) -> Result<Option<(Lock, Turn)>> {
         let Search { root, call, store, .. } = &self.search;
         let turn = in_process::take_turn(root, call.cancellation, call.emit)?;
         let key = self.found.inputs.fingerprint();
@@ -142,7 +162,24 @@ impl<'a> Pipeline<'a> {
         }
         self.found = self.search.look_up(&self.survey)?;
         let is_locked = self.found.inputs.fingerprint() == key;
-        Ok(is_locked.then_some(BuildTurn { _lock: lock, _turn: turn }))
+        // The lock is released before the turn.
+        Ok(is_locked.then_some((lock, turn)))
+    }
+
+    /// Tells other processes that this call builds.
+    fn announced(&self, mut lock: Lock, turn: Turn) -> BuildTurn {
+        let Search { request, root, .. } = &self.search;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let building = Building {
+            pid: std::process::id(),
+            since: u64::try_from(since).unwrap_or_default(),
+            package: request.package.clone(),
+            bin: request.bin.clone(),
+            target: request.target.clone(),
+            checkout: root.to_string_lossy().into_owned(),
+            progress: None,
+        };
+        BuildTurn { notice: Notice::begin(&mut lock, building), _lock: lock, turn }
     }
 
     /// Reports why there is no entry, and returns the reasons. A call reports them once, however often it builds.
@@ -161,14 +198,15 @@ impl<'a> Pipeline<'a> {
 
     /// Builds. Returns none if another process was building in the target directory: that may have taken long, and much may
     /// have changed.
-    fn build_once(&mut self, _turn: &BuildTurn, reasons: &[MissReason]) -> Result<Option<Attempt>> {
+    fn build_once(&mut self, turn: &BuildTurn, reasons: &[MissReason]) -> Result<Option<Attempt>> {
         let Search { request, root, call, store, .. } = &self.search;
         let target = inputs::target_directory(root, &request.env)?;
         let target = LockName::Output(Digest::of(target.as_os_str().as_encoded_bytes()));
-        let Some(output) = store.lock_or_wait(target, call.cancellation, call.emit)? else {
+        let Some(mut output) = store.lock_or_wait(target, call.cancellation, call.emit)? else {
             self.look()?;
             return Ok(None);
         };
+        turn.notice.add(&mut output);
         let before = (&self.survey, &self.found.inputs);
         let attempt = Attempt::make(&self.search, before, reasons, output, &self.attempts)?;
         self.attempts.note(&attempt);

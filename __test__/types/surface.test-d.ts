@@ -1,6 +1,8 @@
 // The types as a caller uses them. `tsc` checks this file, and nothing runs it.
 
 import {
+  type BuildProgress,
+  type builds,
   type CacheEntry,
   type ChangedPath,
   type DevBinary,
@@ -21,6 +23,7 @@ import {
   type MissReason,
   type Pruning,
   type prune,
+  type RunningBuild,
   type Verification,
   type verify,
 } from '../../index.js'
@@ -45,6 +48,7 @@ holds<Equal<ReturnType<typeof inputs>, Promise<KnownInputs>>>()
 holds<Equal<KnownInputs['inputs'], KnownInput[]>>()
 holds<Equal<ReturnType<typeof verify>, Promise<Verification>>>()
 holds<Equal<ReturnType<typeof list>, Promise<CacheEntry[]>>>()
+holds<Equal<ReturnType<typeof builds>, Promise<RunningBuild[]>>>()
 holds<Equal<ReturnType<typeof prune>, Promise<Pruning>>>()
 holds<Equal<Parameters<typeof isDevMode>, [repo?: string | undefined]>>()
 holds<Equal<ReturnType<typeof isDevMode>, boolean>>()
@@ -58,6 +62,7 @@ const all: Required<DevBinaryOptions> = {
   with: ['other'] as const,
   target: 'x86_64-unknown-linux-gnu.2.28',
   rebuild: undefined,
+  build: false,
   repo: undefined,
   features: ['a', 'b'] as const,
   noDefaultFeatures: true,
@@ -104,6 +109,7 @@ function describe(event: DevBinaryEvent): string {
       return event.reasons.map(reason).join()
     case 'waiting':
       holds<Equal<typeof event.on, 'entry' | 'checkout' | 'cargo' | 'zigbuild'>>()
+      holds<Equal<typeof event.progress, BuildProgress | undefined>>()
       return `${event.pid?.toFixed()} ${event.since?.toFixed()}`
     case 'building':
       return event.command

@@ -3,7 +3,8 @@
 use super::types::{
     Change, ChangedPath, Compiling, Foreseen, Message, MissReason, NativeBinary, NativeEntry, NativeExplanation,
     NativeInput, NativeInputKind, NativeInputs, NativeOpaqueRun, NativeOutcome, NativePruning, NativeRemoval,
-    NativeRequest, NativeVerdict, NativeVerification, NotReplaced, RemovalReason, ReportMode, WaitingOn,
+    NativeRequest, NativeVerdict, NativeVerification, NotReplaced, OthersProgress, RemovalReason, ReportMode,
+    WaitingOn,
 };
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::error::Error;
 use crate::explain::Explanation;
 use crate::known_inputs::{InputKind, KnownInput, KnownInputs, OpaqueRun};
-use crate::model::event::{self, Event, WaitingFor};
+use crate::model::event::{self, Event, Standing, WaitingFor};
 use crate::model::maps::map_of;
 use crate::model::tree;
 use crate::report::Mode;
@@ -102,6 +103,7 @@ impl From<NativeRequest> for Options {
             cargo_args: native.cargo_args.unwrap_or_default(),
             target: native.target,
             rebuild: native.rebuild.unwrap_or_default(),
+            build: native.build,
             repo: native.repo.unwrap_or_default().into(),
             features: native.features.unwrap_or_default(),
             no_default_features: native.no_default_features.unwrap_or_default(),
@@ -171,7 +173,9 @@ impl From<Event> for Message {
         match event {
             Event::Hit { bin, fingerprint } => Self::Hit { bin, fingerprint },
             Event::Miss { bin, reasons } => Self::Miss { bin, reasons: reasons.into_iter().map(Into::into).collect() },
-            Event::Waiting { on, pid, since_ms } => Self::Waiting { on: on.into(), pid, since: since_ms.map(number) },
+            Event::Waiting { on, pid, since_ms, progress } => {
+                Self::Waiting { on: on.into(), pid, since: since_ms.map(number), progress: progress.map(Into::into) }
+            }
             Event::Building { bin, command, expected } => {
                 Self::Building { bin, command, expected_ms: expected.map(milliseconds) }
             }
@@ -196,6 +200,18 @@ impl From<Event> for Message {
                 build_ms: number(build_ms),
             },
             Event::Warning { message } => Self::Warning { message },
+        }
+    }
+}
+
+impl From<Standing> for OthersProgress {
+    fn from(standing: Standing) -> Self {
+        Self {
+            elapsed_ms: milliseconds(standing.elapsed()),
+            left_ms: standing.left().map(milliseconds),
+            done: standing.done,
+            total: standing.total,
+            compiling: standing.compiling,
         }
     }
 }

@@ -170,6 +170,11 @@ fn run(
     originals.put_back(&mut options.env);
     let ask: fn(&Request, &Call<'_>) -> Result<Message> = match task {
         Task::List => return list(options, check.unwrap_or_default(), cancellation),
+        Task::Builds => {
+            let builds = cache(&options)?.0.building();
+            let builds = builds.iter().filter_map(|build| serde_json::to_string(build).ok()).collect();
+            return Ok(Message::Builds { builds });
+        }
         Task::Pruning => return prune(options, all.unwrap_or_default(), dry_run.unwrap_or_default(), cancellation),
         Task::Binary => |request, call| {
             let binary = resolve::get_dev_binary(request, call)?;

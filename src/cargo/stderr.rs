@@ -66,7 +66,7 @@ impl Reader {
         } else if let Some((verb, rest)) = status(line) {
             self.flush(say);
             if verb == "Blocking" && rest.starts_with("waiting for file lock") {
-                say(Said::Event(Event::Waiting { on: WaitingFor::Cargo, pid: None, since_ms: None }));
+                say(Said::Event(Event::Waiting { on: WaitingFor::Cargo, pid: None, since_ms: None, progress: None }));
             }
         } else if !(line.is_empty() && (returned || self.message.is_empty())) {
             if starts_message(line) {

@@ -35,7 +35,7 @@ pub enum Code {
     BuildFailed,
     /// The inputs changed during each of the attempts to build them.
     ChangedDuringBuild,
-    /// No build of the target is known.
+    /// No build of the target is known, or none is in the cache and none may be made.
     NotBuilt,
     /// The cache directory cannot be used, or not safely.
     CacheUnusable,
@@ -147,6 +147,12 @@ pub enum Error {
         /// The root of the checkout.
         checkout: PathBuf,
     },
+    /// The requested target would have to be built, and must not be.
+    #[error("`{bin}` would have to be built, and the call asks for none of that")]
+    NotInCache {
+        /// The name of the target.
+        bin: String,
+    },
     /// The cache cannot be used.
     #[error("cannot use the cache `{}`: {problem}", path.display())]
     CacheUnusable {
@@ -181,7 +187,7 @@ impl Error {
             Self::InputUnreadable { .. } => Code::InputUnreadable,
             Self::BuildFailed { .. } => Code::BuildFailed,
             Self::ChangedDuringBuild { .. } => Code::ChangedDuringBuild,
-            Self::NotBuilt { .. } => Code::NotBuilt,
+            Self::NotBuilt { .. } | Self::NotInCache { .. } => Code::NotBuilt,
             Self::CacheUnusable { .. } => Code::CacheUnusable,
             Self::Internal(_) => Code::Internal,
             Self::Aborted => return None,
@@ -204,7 +210,7 @@ impl Error {
             }
             Self::UnknownBin { name, available, .. } => Some(offered(available, name, "its binaries:")),
             Self::InputUnreadable { source, .. } => Some(input_hint(source)),
-            Self::NotBuilt { .. } => {
+            Self::NotBuilt { .. } | Self::NotInCache { .. } => {
                 Some("build it first: `dev-bin get` with the same options, or `getDevBinary`".into())
             }
             Self::ChangedDuringBuild { .. } => Some(

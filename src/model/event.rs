@@ -4,7 +4,9 @@
 //! Does not promise: a certain number of `progress` events. They follow cargo's own progress line.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::tree::Change;
 
@@ -46,6 +48,8 @@ pub enum Event {
         pid: Option<u32>,
         /// The time when that process took it, in milliseconds since 1970, if known.
         since_ms: Option<u64>,
+        /// How far that process is, if it has said so. Each change is an event of its own.
+        progress: Option<Standing>,
     },
     /// cargo starts.
     Building {
@@ -103,6 +107,53 @@ pub enum Event {
         /// The problem, and what is done about it.
         message: String,
     },
+}
+
+/// How far a build is, as those that wait for it are told. Its times are points in time, so that it need not be told anew
+/// as time goes by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Units done.
+    pub done: u32,
+    /// Units in all.
+    pub total: u32,
+    /// The units that compile, the one that has compiled for the longest time first.
+    pub compiling: Vec<String>,
+    /// The time at which cargo started, in milliseconds since 1970.
+    pub began: u64,
+    /// The time at which it ends if it takes as long as the last time, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<u64>,
+}
+
+impl Standing {
+    /// Returns what `event` tells, if it is [`Event::Progress`].
+    #[must_use]
+    pub fn of(event: &Event) -> Option<Self> {
+        let Event::Progress { done, total, compiling, slowest, elapsed, left } = event else { return None };
+        let mut compiling = compiling.clone();
+        compiling.sort_by_key(|unit| slowest.as_ref().is_none_or(|slowest| slowest.unit != *unit));
+        let now = since_1970();
+        let (began, ends) = (now.saturating_sub(*elapsed), left.map(|left| now + left));
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Some(Self { done: *done, total: *total, compiling, began: milliseconds(began), ends: ends.map(milliseconds) })
+    }
+
+    /// Returns the time that cargo has run.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        since_1970().saturating_sub(Duration::from_millis(self.began))
+    }
+
+    /// Returns the time that is left, if it is known and not over.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        Duration::from_millis(self.ends?).checked_sub(since_1970())
+    }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A unit that compiles.

@@ -63,15 +63,34 @@ impl Build {
     }
 }
 
-/// Draws a line that names the holder of a lock, and how long the call has waited for it.
-pub(super) fn wait(lines: &MultiProgress, whom: String) -> ProgressBar {
-    let line = move |state: &ProgressState, out: &mut dyn Write| {
-        let _ = out.write_str(&fitted(&format!("Waiting {} {whom}", duration(state.elapsed()))));
-    };
-    let style = ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = lines.add(ProgressBar::new_spinner()).with_style(style.with_key("line", line));
-    bar.enable_steady_tick(TICK);
-    bar
+/// The line of a wait: the holder of a lock, how far that one is, and how long the call has waited for it.
+pub(super) struct Wait {
+    bar: ProgressBar,
+    whom: Arc<Mutex<String>>,
+}
+
+impl Wait {
+    pub(super) fn start(lines: &MultiProgress, whom: String) -> Self {
+        let whom = Arc::new(Mutex::new(whom));
+        let shown = Arc::clone(&whom);
+        let line = move |state: &ProgressState, out: &mut dyn Write| {
+            let whom = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = out.write_str(&fitted(&format!("Waiting {} {whom}", duration(state.elapsed()))));
+        };
+        let style = ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = lines.add(ProgressBar::new_spinner()).with_style(style.with_key("line", line));
+        bar.enable_steady_tick(TICK);
+        Self { bar, whom }
+    }
+
+    pub(super) fn say(&self, whom: String) {
+        *self.whom.lock().unwrap_or_else(PoisonError::into_inner) = whom;
+    }
+
+    pub(super) fn end(&self, lines: &MultiProgress) {
+        self.bar.finish_and_clear();
+        lines.remove(&self.bar);
+    }
 }
 
 fn line(bin: &str, done: u64, total: u64, elapsed: Duration, now: &Now) -> String {

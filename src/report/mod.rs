@@ -1,7 +1,7 @@
 //! Shows the progress of a call on stderr; stdout is never written.
 //!
 //! Promises: on a terminal, there is one live line, which warnings do not tear at any width. Elsewhere, there are plain
-//! lines, and one more for every ten seconds of a build. `NO_COLOR` and a `dumb` terminal are respected. A failure to write
+//! lines, and one more for every ten seconds of a build or of a wait for one. `NO_COLOR` and a `dumb` terminal are respected. A failure to write
 //! is no error.
 //! Does not promise: that all events are shown.
 
@@ -15,10 +15,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytesize::ByteSize;
 use console::Term;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use live::duration;
 
-use crate::model::event::{Compiling, Event, MissReason, WaitingFor};
+use crate::model::event::{Compiling, Event, MissReason, Standing, WaitingFor};
 use crate::request::Environment;
 
 /// The interval at which a build without a live line says that it goes on.
@@ -67,7 +67,7 @@ struct State {
     reasons: Vec<MissReason>,
     last_line: Option<Instant>,
     build: Option<live::Build>,
-    wait: Option<ProgressBar>,
+    wait: Option<live::Wait>,
 }
 
 impl Report {
@@ -98,7 +98,9 @@ impl Report {
                 self.line(state, &format!("Using cached {bin} ({})", fingerprint.get(..16).unwrap_or(fingerprint)));
             }
             Event::Miss { reasons, .. } => state.reasons.clone_from(reasons),
-            Event::Waiting { on, pid, since_ms } => self.waiting(state, *on, *pid, *since_ms),
+            Event::Waiting { on, pid, since_ms, progress } => {
+                self.waiting(state, (*on, *pid, *since_ms), progress.as_ref());
+            }
             Event::Building { bin, command, expected } => {
                 tracing::debug!(command, "running");
                 state.end();
@@ -133,10 +135,22 @@ impl Report {
         }
     }
 
-    fn waiting(&self, state: &mut State, on: WaitingFor, pid: Option<u32>, since_ms: Option<u64>) {
+    fn waiting(
+        &self,
+        state: &mut State,
+        (on, pid, since_ms): (WaitingFor, Option<u32>, Option<u64>),
+        progress: Option<&Standing>,
+    ) {
         // The call of this process that builds in the checkout shows a line already.
         if on == WaitingFor::Checkout && self.live && LIVE.load(Ordering::Relaxed) > 1 {
             return;
+        }
+        let far = progress.map(|progress| {
+            let slowest = progress.compiling.first().map(String::as_str);
+            rest((progress.done, progress.total), progress.elapsed(), progress.left(), slowest)
+        });
+        if let (false, Some(far)) = (self.live, &far) {
+            return self.sign_of_life(state, || far.clone());
         }
         let mut text = "for ".to_owned();
         match (on, pid) {
@@ -149,7 +163,9 @@ impl Report {
             (WaitingFor::Entry, Some(pid)) => _ = write!(text, "process {pid}, which builds the same binary"),
             (WaitingFor::Entry, None) => text.push_str("another process, which builds the same binary"),
         }
-        if let Some(since) = since_ms {
+        if let Some(far) = &far {
+            let _ = write!(text, ": {far}");
+        } else if let Some(since) = since_ms {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let ago = now.saturating_sub(Duration::from_millis(since));
             let _ = write!(text, " (began {} ago)", duration(ago));
@@ -157,10 +173,14 @@ impl Report {
         if !self.live {
             return self.line(state, &format!("Waiting {text}"));
         }
-        // cargo may wait within a build. Then this line appears below the line of the build.
-        if let Some(wait) = state.wait.replace(live::wait(&LINES, text)) {
-            wait.finish_and_clear();
-            LINES.remove(&wait);
+        match (&state.wait, progress) {
+            (Some(wait), Some(_)) => wait.say(text),
+            // cargo may wait within a build. Then this line appears below the line of the build.
+            _ => {
+                if let Some(wait) = state.wait.replace(live::Wait::start(&LINES, text)) {
+                    wait.end(&LINES);
+                }
+            }
         }
     }
 
@@ -175,15 +195,16 @@ impl Report {
         state.end_wait();
         if let Some(build) = &state.build {
             build.progress(done, total, slowest);
-        } else if state.last_line.is_some_and(|last| last.elapsed() >= SIGN_OF_LIFE) {
-            let mut text = format!("  {done}/{total} after {}", duration(elapsed));
-            if let Some(left) = left.filter(|left| *left >= live::LEAST_LEFT) {
-                let _ = write!(text, ", about {} left", duration(left));
-            }
-            if let Some(slowest) = slowest {
-                let _ = write!(text, "; {} for {}", slowest.unit, duration(slowest.elapsed));
-            }
-            self.line(state, &text);
+        } else {
+            let slowest = slowest.map(|slowest| format!("{} for {}", slowest.unit, duration(slowest.elapsed)));
+            self.sign_of_life(state, || rest((done, total), elapsed, left, slowest.as_deref()));
+        }
+    }
+
+    /// Writes a line if there was none for a while.
+    fn sign_of_life(&self, state: &mut State, text: impl FnOnce() -> String) {
+        if state.last_line.is_some_and(|last| last.elapsed() >= SIGN_OF_LIFE) {
+            self.line(state, &format!("  {}", text()));
         }
     }
 
@@ -193,6 +214,18 @@ impl Report {
         // A closed or full stderr must not fail a build.
         let _ = if self.live { LINES.suspend(write) } else { write() };
     }
+}
+
+/// Tells how far a build is, in words.
+fn rest((done, total): (u32, u32), elapsed: Duration, left: Option<Duration>, slowest: Option<&str>) -> String {
+    let mut text = format!("{done}/{total} after {}", duration(elapsed));
+    if let Some(left) = left.filter(|left| *left >= live::LEAST_LEFT) {
+        let _ = write!(text, ", about {} left", duration(left));
+    }
+    if let Some(slowest) = slowest {
+        let _ = write!(text, "; {slowest}");
+    }
+    text
 }
 
 impl State {
@@ -205,8 +238,7 @@ impl State {
 
     fn end_wait(&mut self) {
         if let Some(wait) = self.wait.take() {
-            wait.finish_and_clear();
-            LINES.remove(&wait);
+            wait.end(&LINES);
         }
     }
 }

@@ -70,6 +70,8 @@ pub struct Request {
     pub target: Option<String>,
     /// True to run cargo even if an entry exists.
     pub rebuild: bool,
+    /// False to fail where cargo would have to run.
+    pub may_build: bool,
     /// The root of the checkout, absolute.
     pub repo: PathBuf,
     /// Features, sorted and without duplicates: cargo takes them as a set.
@@ -141,6 +143,7 @@ impl TryFrom<Options> for Request {
             with,
             target,
             rebuild: options.rebuild,
+            may_build: options.build.unwrap_or(true),
             out: options.out.map(|path| Template::of(&path, &options.working_directory)).transpose()?,
             repo: absolute("repo", &options.repo)?,
             features,

@@ -21,6 +21,8 @@ pub struct Options {
     pub target: Option<String>,
     /// True to run cargo even if an entry exists.
     pub rebuild: bool,
+    /// False to fail where cargo would have to run; default: true.
+    pub build: Option<bool>,
     /// The root of the checkout.
     pub repo: PathBuf,
     /// Features to enable.

@@ -64,6 +64,11 @@ impl Store {
         self.root.join("stat-cache")
     }
 
+    /// The logs of builds that no process waits for. The command line makes it.
+    pub(super) fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
     pub(super) fn locks(&self) -> PathBuf {
         self.root.join("locks")
     }

@@ -62,6 +62,11 @@ pub(super) fn is_short(name: &[u8]) -> bool {
     name.len() == 16 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// True if a path has the name of the log of a build.
+pub(super) fn is_log(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "log")
+}
+
 /// True if a directory belongs to an entry, as a manifest in it tells, or one that was renamed for removal.
 pub(super) fn holds_manifest(directory: &Path) -> bool {
     let is_its_own = |path: &Path| {

@@ -1,7 +1,7 @@
 //! Removes files beside the entries that are not needed any more.
 //!
 //! Promises: only files with a name of this package's are removed. These are unfinished files that were not written to for
-//! an hour; path sets, build records and stat caches of checkouts and target directories that are gone; locks that no
+//! an hour; logs of more than a week ago; path sets, build records and stat caches of checkouts and target directories that are gone; locks that no
 //! process holds; and directories of entries that hold no entry. When all entries are removed, path sets, records and stat
 //! caches go too, except for the checkouts of entries that stay: an entry is found by its path set. All other files in a
 //! cache stay. A file that cannot be removed does no harm, so this is no error.
@@ -15,10 +15,14 @@ use std::time::{Duration, SystemTime};
 use super::contents::Other;
 use super::directory::{RUBBISH_AFTER, Store, is_abandoned, is_unfinished};
 use super::disk::{OnDisk, children, current, is_gone};
-use super::layout::is_short;
+use super::layout::{is_log, is_short};
+use super::progress::NOTICE;
 use super::pruning::Pruning;
 use super::referenced_by::{self, ReferencedBy};
 use super::running::Watch;
+
+/// The time for which the log of a build is kept.
+const LOGS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A file or directory beside the entries.
 pub(super) struct Beside {
@@ -60,7 +64,14 @@ impl Store {
         };
         let unfinished = |path: PathBuf| beside(|| Kind::Plain, &|path| is_abandoned(path, now), path);
         let learned = |path: PathBuf| beside(|| Kind::Learned, &|path| self.is_of_no_use(path, pruning, now), path);
-        let lock = |path: PathBuf| beside(|| Kind::Lock, &|_| true, path);
+        let lock = |path: PathBuf| {
+            let notice = below(&path.with_extension(NOTICE));
+            let mut lock = beside(|| Kind::Lock, &|_| true, path);
+            lock.files.extend(notice);
+            lock
+        };
+        let log =
+            |path: PathBuf| beside(|| Kind::Plain, &|path| age(path, now).is_some_and(|age| age > LOGS_KEPT), path);
         let is_learned = |path: &PathBuf| path.file_stem().is_some_and(|stem| is_short(stem.as_encoded_bytes()));
         let is_lock = |path: &Path| path.extension().is_some_and(|extension| extension == "lock");
         let learned_in = [self.path_sets(), self.records(), self.stat_caches()];
@@ -69,6 +80,7 @@ impl Store {
         let learned_files = learned_in.iter().flat_map(|directory| children(directory));
         (unfinished_files.filter(|path| is_unfinished(path)).map(unfinished))
             .chain(learned_files.filter(is_learned).map(learned))
+            .chain(children(&self.logs()).filter(|path| is_log(path)).map(log))
             .chain(children(&self.locks()).filter(|path| is_lock(path) && is_old(path)).map(lock))
             .collect()
     }

@@ -1,7 +1,8 @@
 //! Locks between processes.
 //!
 //! Promises: the kernel releases a lock when its holder ends, in whatever way. A waiting call reports the process that it
-//! waits for, and stops waiting when it is aborted. On Unix, the file of a lock is removed when the lock is released.
+//! waits for and how far that one is, and stops waiting when it is aborted. On Unix, the file of a lock is removed when the
+//! lock is released.
 //! Does not promise: exclusion on a file system without locks. The work goes on there, with a warning. Publishing is safe
 //! without locks, which only keep two processes from doing the same work twice.
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::directory::Store;
+use super::progress::{NOTICE, News};
 use crate::error::{Error, Result};
 use crate::fs::identity::is_same_file;
 use crate::model::cancellation::Cancellation;
@@ -36,6 +38,8 @@ pub enum LockName {
 #[derive(Debug)]
 pub struct Lock {
     held: Option<(File, PathBuf)>,
+    /// True if a file beside it tells how far its holder is.
+    has_notice: bool,
 }
 
 impl Store {
@@ -70,7 +74,7 @@ impl Store {
             LockName::Zigbuild => ("zigbuild".to_owned(), WaitingFor::Zigbuild),
         };
         let path = self.lock_file(&file_name);
-        let mut told = None;
+        let (mut told, mut news) = (None, News::default());
         loop {
             cancellation.check()?;
             let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -82,7 +86,7 @@ impl Store {
             let mut file = file.map_err(refused)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => {
-                    let mut lock = Lock { held: Some((file, path)) };
+                    let mut lock = Lock::taken(file, path);
                     if told.is_some() {
                         return Ok(None);
                     }
@@ -98,10 +102,15 @@ impl Store {
                         // The event is sent when the wait begins, and again once the holder has signed the lock.
                         (None, _) | (Some(None), Some(_)) => {
                             let (pid, since_ms) = holder.unzip();
-                            emit(Event::Waiting { on, pid, since_ms });
+                            emit(Event::Waiting { on, pid, since_ms, progress: None });
                             told = Some(holder);
                         }
-                        _ => {}
+                        _ => {
+                            let (pid, since_ms) = holder.unzip();
+                            if let Some(standing) = news.next(&path, pid) {
+                                emit(Event::Waiting { on, pid, since_ms, progress: Some(standing) });
+                            }
+                        }
                     }
                     cancellation.pause(POLL)?;
                 }
@@ -112,7 +121,7 @@ impl Store {
                             path.display()
                         ),
                     });
-                    return Ok(Some(Lock { held: None }));
+                    return Ok(Some(Lock { held: None, has_notice: false }));
                 }
             }
         }
@@ -123,16 +132,16 @@ impl Store {
     pub(super) fn try_lock(&self, short: &str) -> Option<Lock> {
         let path = self.lock_file(short);
         let Ok(file) = File::options().read(true).write(true).create(true).truncate(false).open(&path) else {
-            return Some(Lock { held: None });
+            return Some(Lock { held: None, has_notice: false });
         };
         match file.try_lock() {
             Ok(()) if is_at(&file, &path) => {
-                let mut lock = Lock { held: Some((file, path)) };
+                let mut lock = Lock::taken(file, path);
                 lock.sign();
                 Some(lock)
             }
             Ok(()) | Err(TryLockError::WouldBlock) => None,
-            Err(TryLockError::Error(_)) => Some(Lock { held: None }),
+            Err(TryLockError::Error(_)) => Some(Lock { held: None, has_notice: false }),
         }
     }
 
@@ -174,14 +183,14 @@ impl Store {
         }
     }
 
-    /// Removes the file of a lock whose holder was killed. Returns whether no process holds the lock. In a dry run, the
+    /// Removes the files of a lock whose holder was killed. Returns whether no process holds the lock. In a dry run, the
     /// file stays.
     pub(super) fn remove_lock(&self, path: PathBuf, dry_run: bool) -> bool {
         let Ok(file) = File::options().read(true).write(true).open(&path) else { return false };
         // Another process that has opened the file notices that the file is not at its path any more.
         let is_free = cfg!(unix) && file.try_lock().is_ok() && is_at(&file, &path);
         if is_free && !dry_run {
-            drop(Lock { held: Some((file, path)) });
+            drop(Lock { held: Some((file, path)), has_notice: true });
         }
         is_free
     }
@@ -192,9 +201,26 @@ impl Store {
 }
 
 impl Lock {
+    fn taken(file: File, path: PathBuf) -> Self {
+        // Who signed it was killed, and what that process told holds no more.
+        let is_signed = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        if is_signed {
+            let _ = std::fs::remove_file(path.with_extension(NOTICE));
+        }
+        Self { held: Some((file, path)), has_notice: false }
+    }
+
     /// True unless the file system has no locks.
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// Makes the file that tells how far the holder is. It goes with the lock.
+    pub(super) fn notice_file(&mut self) -> Option<File> {
+        let (_, path) = self.held.as_ref()?;
+        let file = File::options().write(true).create(true).truncate(false).open(path.with_extension(NOTICE)).ok()?;
+        self.has_notice = true;
+        Some(file)
     }
 
     /// Writes the process and the time into the file, for those that wait.
@@ -210,6 +236,9 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if let Some((file, path)) = self.held.take() {
+            if self.has_notice {
+                let _ = std::fs::remove_file(path.with_extension(NOTICE));
+            }
             // The file is removed while it is locked. A waiting process that locks it then notices that it is not at its
             // path any more.
             if cfg!(unix) {
@@ -239,6 +268,14 @@ fn holder(file: &mut File) -> Option<(u32, u64)> {
     file.take(64).read_to_string(&mut text).ok()?;
     let (pid, since) = text.split_once(' ')?;
     Some((pid.parse().ok()?, since.parse().ok()?))
+}
+
+/// True if the process `pid` holds the lock at `path`. Does not tell one process from another where a locked file cannot be
+/// read.
+pub(super) fn is_held_by(path: &Path, pid: u32) -> bool {
+    let Ok(mut file) = File::open(path) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        && holder(&mut file).is_none_or(|(own, _)| own == pid)
 }
 
 /// True if `file` stands at `path`, or may: the file of a lock is never removed on Windows.

@@ -12,7 +12,8 @@
 //! <root>/build-records/              what was last built in a target directory, and from which inputs
 //! <root>/stat-cache/                 stat caches of checkouts and compilers, which spare reads
 //! <root>/observer/                   the observer, which the programs of a build load
-//! <root>/locks/                      one file for each lock that a process holds
+//! <root>/locks/                      one file for each lock that a process holds, and one that tells how far its build is
+//! <root>/logs/                       what builds say that no process waits for
 //! <root>/tmp/                        unfinished files
 //! ```
 //!
@@ -34,7 +35,9 @@ mod leftovers;
 mod library;
 mod lock;
 mod manifest;
+mod notice;
 mod path_sets;
+mod progress;
 mod prune;
 mod pruning;
 mod publish;
@@ -51,5 +54,7 @@ pub use earlier::Earlier;
 pub use entry::{Claim, Entry, LookUp};
 pub use lock::{Lock, LockName};
 pub use manifest::{MANIFEST_FORMAT, Manifest, PublishedLibrary};
+pub use notice::Notice;
+pub use progress::Building;
 pub use pruning::{Pruned, Pruning, Reason, Removed};
 pub use staged::Staged;

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use gix::bstr::ByteSlice;
 
 use super::directory::{Store, create_private, is_abandoned, is_unfinished};
-use super::layout::{directories_of_entries, holds_manifest};
+use super::layout::{directories_of_entries, holds_manifest, is_log};
 use crate::error::{Error, Result};
 
 /// The part of a tag that tells that it is this package's.
@@ -147,12 +147,16 @@ pub(super) fn is_tagged(root: &Path) -> bool {
     crate::fs::files::read(&root.join("CACHEDIR.TAG")).is_ok_and(|tag| tag.contains_str(PACKAGE))
 }
 
-/// True for the directory in which the tag is written. A cache without a tag holds only this at first.
+/// True for the directory in which the tag is written, and for that of the logs of builds that begin. A cache without a tag
+/// holds only these at first.
 fn is_beginning(path: &Path) -> bool {
     let is_directory = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
-    path.file_name().is_some_and(|name| name == "tmp")
-        && is_directory
-        && fs::read_dir(path).is_ok_and(|files| files.flatten().all(|file| is_unfinished(&file.path())))
+    let is_own = match path.file_name().and_then(|name| name.to_str()) {
+        Some("tmp") => is_unfinished,
+        Some("logs") => is_log,
+        _ => return false,
+    };
+    is_directory && fs::read_dir(path).is_ok_and(|files| files.flatten().all(|file| is_own(&file.path())))
 }
 
 /// Refuses a directory in which another user could put a program for this user to run.

@@ -69,6 +69,21 @@ pub enum WaitingOn {
     Zigbuild,
 }
 
+/// How far the build is that a call waits for.
+#[napi(object, object_from_js = false)]
+pub struct OthersProgress {
+    /// Units done.
+    pub done: u32,
+    /// Units in all.
+    pub total: u32,
+    /// The units that compile, the one that has compiled for the longest time first.
+    pub compiling: Vec<String>,
+    /// Milliseconds that cargo has run.
+    pub elapsed_ms: f64,
+    /// Milliseconds that are left if it takes as long as the last time.
+    pub left_ms: Option<f64>,
+}
+
 /// A unit that compiles.
 #[napi(object, object_from_js = false)]
 pub struct Compiling {
@@ -79,7 +94,7 @@ pub struct Compiling {
 }
 
 /// The messages that travel to JavaScript: events, and as the last one of `binary`, `fingerprint`, `explanation`, `inputs`,
-/// `verification`, `list`, `pruning`, `failed` and `aborted`.
+/// `verification`, `list`, `builds`, `pruning`, `failed` and `aborted`.
 #[expect(missing_docs, reason = "index.d.ts documents the fields, where users read")]
 #[napi(discriminant = "type", discriminant_case = "lowercase", object_from_js = false)]
 pub enum Message {
@@ -88,7 +103,7 @@ pub enum Message {
     /// No entry exists.
     Miss { bin: String, reasons: Vec<MissReason> },
     /// Another call or process must finish first.
-    Waiting { on: WaitingOn, pid: Option<u32>, since: Option<f64> },
+    Waiting { on: WaitingOn, pid: Option<u32>, since: Option<f64>, progress: Option<OthersProgress> },
     /// cargo starts.
     Building { bin: String, command: String, expected_ms: Option<f64> },
     /// cargo's progress line.
@@ -120,6 +135,8 @@ pub enum Message {
     Verification { verification: NativeVerification },
     /// Terminal: the entries.
     List { list: Vec<NativeEntry> },
+    /// Terminal: the builds that run now, each as JSON.
+    Builds { builds: Vec<String> },
     /// Terminal: the result of pruning.
     Pruning { pruning: NativePruning },
     /// Terminal: an error.

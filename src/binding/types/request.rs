@@ -18,6 +18,8 @@ pub enum Task {
     Verification,
     /// The entries of the cache.
     List,
+    /// The builds that run now.
+    Builds,
     /// The removal of entries that the cache need not keep.
     Pruning,
 }
@@ -59,6 +61,8 @@ pub struct NativeRequest {
     pub cargo_args: Option<Vec<String>>,
     /// True to run cargo even if an entry exists.
     pub rebuild: Option<bool>,
+    /// False to fail where cargo would have to run.
+    pub build: Option<bool>,
     /// The root of the checkout, absolute.
     pub repo: Option<String>,
     /// Features to enable.
