@@ -24,7 +24,7 @@ async function listEntries({ values }) {
   return OK
 }
 
-const HEADINGS = ['BINARY', 'TARGET', 'CRATE', 'FINGERPRINT', 'SIZE', 'BUILT', 'USED', 'RUNNING', 'CHECKOUT']
+const HEADINGS = ['BINARY', 'TARGET', 'CRATE', 'FINGERPRINT', 'SIZE', 'BUILT', 'USED', 'RUNNING', 'CHECKOUT', 'ORIGIN']
 
 function row(entry) {
   return [
@@ -38,6 +38,7 @@ function row(entry) {
     ago(entry.usedAt),
     entry.running === undefined ? 'unknown' : entry.running ? 'yes' : 'no',
     shortened(entry.checkout),
+    entry.origin === undefined ? 'here' : `${entry.origin}, signed by ${entry.signers.join(', ')}`,
   ]
 }
 

@@ -174,14 +174,14 @@ function fish(commands) {
   return `${lines.join('\n')}\n`
 }
 
-async function printCompletions({ positionals: [shell] }) {
+/** Prints the completions of `commands`. */
+async function printCompletions({ positionals: [shell] }, commands) {
   if (!SHELLS.includes(shell)) {
     throw new UsageError(
       `${shell === undefined ? 'the shell is missing' : `there are no completions for \`${shell}\``}; there are ${SHELLS.join(', ')}`,
     )
   }
-  const { COMMANDS } = require('./commands.js')
-  await write(completions(shell, COMMANDS).trimEnd())
+  await write(completions(shell, commands).trimEnd())
   return OK
 }
 
