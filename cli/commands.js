@@ -90,6 +90,7 @@ check puts a small object into the store, gets it and deletes it, and says what 
 FILE and prints its public key. publish builds a binary, if need be, puts it into the store, and fails if that fails.`,
     options: [...REQUEST, 'cache-dir', 'quiet', 'json'],
     positionals: 2,
+    words: ['check', 'keygen', 'publish'],
     examples: [
       'dev-bin remote check',
       'dev-bin remote keygen ~/.config/dev-bin.key',
@@ -102,6 +103,7 @@ FILE and prints its public key. publish builds a binary, if need be, puts it int
     usage: 'bash|zsh|fish',
     options: [],
     positionals: 1,
+    words: ['bash', 'zsh', 'fish'],
     examples: [
       'source <(dev-bin completions bash)                                  # in ~/.bashrc',
       'source <(dev-bin completions zsh)                                   # in ~/.zshrc, after compinit',
