@@ -152,6 +152,8 @@ export type DevBinaryErrorCode =
   | 'CACHE_UNUSABLE'
   /** The native addon cannot be loaded. The message names the platform, the expected package, and the cause. */
   | 'BINDING_LOAD'
+  /** A team's store does not have a binary that it was to be given; only with `publish: 'wait'`. */
+  | 'REMOTE_FAILED'
   /** No thread can be started, and the hint says what to do; or this package has a defect. */
   | 'INTERNAL'
 
@@ -204,7 +206,8 @@ export interface DevBinaryOptions {
    */
   rebuild?: boolean | undefined
   /**
-   * Run cargo if need be. With `false`, the call rejects with `NOT_BUILT` where cargo would have to run.
+   * Run cargo if need be. With `false`, the call rejects with `NOT_BUILT` where cargo would have to run, and asks no
+   * team's store.
    * @default true
    */
   build?: boolean | undefined
@@ -261,6 +264,12 @@ export interface DevBinaryOptions {
    * whole, and only if it differs. In the workspace, it does not count as an input of this request.
    */
   out?: string | undefined
+  /**
+   * A team's store, which is asked for the binary before a build. Needs `@openlock/dev-bin-remote`. A failure of the store
+   * is a warning, and the build goes on.
+   * @default the variables `DEV_BIN_REMOTE_*` in `env`
+   */
+  remote?: RemoteOptions | undefined
   /**
    * The directory of the cache. It is created for this user alone. A directory is refused with `CACHE_UNUSABLE` if
    * other users may write to it, if it is a symbolic link, or if it holds files of another purpose.
@@ -374,6 +383,10 @@ export interface CacheEntry {
   size: number
   /** The room of the binary and its manifest on disk, in bytes. Includes blocks that it shares with other entries. */
   diskSize: number
+  /** The URL of the team's store that it came from; left out if it was built here. */
+  origin?: string
+  /** The keys that had signed it there; empty if it was built here. */
+  signers: string[]
   /** The time when it was built, in milliseconds since 1970. */
   builtAt: number
   /** The time of its last use, in milliseconds since 1970. A use is recorded once an hour. */
@@ -455,8 +468,8 @@ export interface DevBinary {
   crate: string
   /** The name of the target; for a library, that of the Rust crate. */
   bin: string
-  /** `cached` if it was in the cache, and `built` if this call built it. */
-  outcome: 'cached' | 'built'
+  /** `cached` if it was in the cache, `downloaded` if it came from the team's store, and `built` if this call built it. */
+  outcome: 'cached' | 'downloaded' | 'built'
   /** SHA-256 over the request and everything that the build reads, 64 hex digits. */
   fingerprint: string
   /** SHA-256 of the binary, 64 hex digits. */
@@ -467,6 +480,46 @@ export interface DevBinary {
   elapsedMs: number
   /** Why it was built, the most telling reason first; empty if it was not. */
   reasons: MissReason[]
+}
+
+/** A team's store. Each member has its variable in `env`. The store's credentials come from its usual variables. */
+export interface RemoteOptions {
+  /**
+   * The store: `s3://bucket/prefix?endpoint=…`, `gcs://`, `azblob://`, `webdavs://`, `rediss://`, `ghac://`, or
+   * `file:///a/mounted/share`.
+   * @default `DEV_BIN_REMOTE_URL` in `env`; there is no store without it
+   */
+  url?: string | undefined
+  /**
+   * The public keys that are trusted, as `dev-bin remote keygen` prints them. A binary is taken only if one of them
+   * signed it. They must not come from the checkout.
+   * @default `DEV_BIN_REMOTE_KEYS` in `env`, separated by commas
+   */
+  keys?: readonly string[] | undefined
+  /**
+   * - `off`: the store is not asked.
+   * - `read`: binaries are taken from it.
+   * - `publish`: what is built is put into it, too.
+   * @default `DEV_BIN_REMOTE_MODE` in `env`, else 'read'
+   */
+  mode?: 'off' | 'read' | 'publish' | undefined
+  /**
+   * The file with the private key that signs what is published; several during a rotation.
+   * @default `DEV_BIN_REMOTE_SIGNING_KEY_FILE` in `env`
+   */
+  signingKeyFile?: string | readonly string[] | undefined
+  /**
+   * The most milliseconds that a download may take; also no more than the last build took, but five seconds at least.
+   * @default 60_000
+   */
+  timeout?: number | undefined
+  /**
+   * - `later`: a call returns before what it built is in the store. A process that ends first does not publish.
+   * - `wait`: it returns afterwards, and rejects with `REMOTE_FAILED` if the store does not have it.
+   * - `always`: the same, also for a binary that was in the cache.
+   * @default 'later'
+   */
+  publish?: 'later' | 'wait' | 'always' | undefined
 }
 
 /** A forecast of what {@link getDevBinary} would do now. */
@@ -630,5 +683,11 @@ export type DevBinaryEvent =
   | { type: 'built'; bin: string; elapsedMs: number }
   /** The binary is in the cache now. `size` is in bytes, and `buildMs` is how many milliseconds cargo took. */
   | { type: 'published'; bin: string; path: string; size: number; sha256: string; buildMs: number }
+  /** The binary comes from the team's store. `bytes` of `total` are there. */
+  | { type: 'downloading'; bin: string; bytes: number; total: number }
+  /** It has come from the store at `url` after `elapsedMs` milliseconds, and is in the cache. `size` is in bytes. */
+  | { type: 'downloaded'; bin: string; path: string; size: number; url: string; elapsedMs: number }
+  /** It is in the store at `url`. `bytes` were sent; what the store had already is not sent again. */
+  | { type: 'shared'; bin: string; url: string; bytes: number }
   /** Something is not as it should be, and the call goes on. */
   | { type: 'warning'; message: string }

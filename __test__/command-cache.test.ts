@@ -42,10 +42,16 @@ for (const runtime of RUNTIMES) {
         'USED',
         'RUNNING',
         'CHECKOUT',
+        'ORIGIN',
       ])
       expect(rows.map((row) => row[3])).toEqual([two, one].map((path) => path.split('/').at(-2)))
       expect(rows[1]?.slice(0, 3)).toEqual(['hello', 'host', 'hello'])
-      expect(rows[1]?.slice(6)).toEqual(['2 days ago', process.platform === 'linux' ? 'no' : 'unknown', place.repo])
+      expect(rows[1]?.slice(6)).toEqual([
+        '2 days ago',
+        process.platform === 'linux' ? 'no' : 'unknown',
+        place.repo,
+        'here',
+      ])
       const json = JSON.parse((await place.devBin(['list', '--json', '--cache-dir', place.cacheDir])).stdout)
       expect(json.map(({ path }: { path: string }) => path)).toEqual([two, one])
 

@@ -38,6 +38,8 @@ describe('options', () => {
   ]
   const isText = (value: unknown) => typeof value === 'string'
   const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText)
+  const isPlainObject = (value: unknown) =>
+    Bun.deepEquals(value, {}) && Object.getPrototypeOf(value) === Object.prototype
   const isAmount = (value: unknown) => isText(value) || value === 0
   const wanted: Record<keyof DevBinaryOptions, [fits: (value: unknown) => boolean, words: string]> = {
     crate: [isText, 'a string'],
@@ -55,15 +57,14 @@ describe('options', () => {
     scope: [() => false, "'tree' or 'crate'"],
     exclude: [isTexts, 'an array of strings'],
     observe: [() => false, "'auto' or 'off'"],
+    // An object is looked into, and refused with other words.
+    remote: [(value) => typeof value === 'object' && value !== null && !(Symbol.iterator in value), 'an object'],
     cargoArgs: [isTexts, 'an array of strings'],
     out: [isText, 'a string'],
     cacheDir: [isText, 'a string'],
     maxSize: [isAmount, "a size such as '5GiB', or a number of bytes"],
     maxAge: [isAmount, "an age such as '30d', or a number of milliseconds"],
-    env: [
-      (value) => Bun.deepEquals(value, {}) && Object.getPrototypeOf(value) === Object.prototype,
-      'an object of strings',
-    ],
+    env: [isPlainObject, 'an object of strings'],
     signal: [() => false, 'an AbortSignal'],
     report: [() => false, "'auto', 'plain' or 'silent'"],
     onEvent: [(value) => typeof value === 'function', 'a function'],

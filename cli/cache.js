@@ -51,7 +51,7 @@ function rowOfBuild({ bin, target, crate, pid, since, progress, checkout }) {
   ]
 }
 
-const HEADINGS = ['BINARY', 'TARGET', 'CRATE', 'FINGERPRINT', 'SIZE', 'BUILT', 'USED', 'RUNNING', 'CHECKOUT']
+const HEADINGS = ['BINARY', 'TARGET', 'CRATE', 'FINGERPRINT', 'SIZE', 'BUILT', 'USED', 'RUNNING', 'CHECKOUT', 'ORIGIN']
 
 function row(entry) {
   return [
@@ -65,6 +65,7 @@ function row(entry) {
     ago(entry.usedAt),
     entry.running === undefined ? 'unknown' : entry.running ? 'yes' : 'no',
     shortened(entry.checkout),
+    entry.origin === undefined ? 'here' : `${entry.origin}, signed by ${entry.signers.join(', ')}`,
   ]
 }
 

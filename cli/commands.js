@@ -86,17 +86,34 @@ Exits with 1 if a binary is damaged or stale.`,
     examples: ['dev-bin verify', 'dev-bin verify -p hello'],
     run: (parsed) => require('./verify.js').verifyEntries(parsed),
   },
+  remote: {
+    summary: "try a team's store, make keys, and put binaries there",
+    usage: 'check|keygen FILE|publish [-p CRATE] [OPTIONS]',
+    detail: `The variables DEV_BIN_REMOTE_URL, _KEYS, _MODE and _SIGNING_KEY_FILE name the store and the keys.
+check puts a small object into the store, gets it and deletes it, and says what is wrong. keygen writes a new private key to
+FILE and prints its public key. publish builds a binary, if need be, puts it into the store, and fails if that fails.`,
+    options: [...REQUEST, 'cache-dir', 'quiet', 'json'],
+    positionals: 2,
+    words: ['check', 'keygen', 'publish'],
+    examples: [
+      'dev-bin remote check',
+      'dev-bin remote keygen ~/.config/dev-bin.key',
+      'dev-bin remote publish -p hello',
+    ],
+    run: (parsed) => require('./remote.js').remote(parsed),
+  },
   completions: {
     summary: 'print completions for a shell',
     usage: 'bash|zsh|fish',
     options: [],
     positionals: 1,
+    words: ['bash', 'zsh', 'fish'],
     examples: [
       'source <(dev-bin completions bash)                                  # in ~/.bashrc',
       'source <(dev-bin completions zsh)                                   # in ~/.zshrc, after compinit',
       'dev-bin completions fish > ~/.config/fish/completions/dev-bin.fish',
     ],
-    run: (parsed) => require('./completions.js').printCompletions(parsed),
+    run: (parsed) => require('./completions.js').printCompletions(parsed, COMMANDS),
   },
 }
 

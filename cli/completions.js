@@ -44,8 +44,8 @@ function bash(commands) {
   })
   const words = commands.map(([name, command]) => {
     const words = quoted(optionsOf(command).flatMap(flags).join(' '))
-    // `completions` takes one shell, so nothing is offered after it.
-    const own = name === 'completions' ? `; [[ -n $second ]] || words+=${quoted(` ${SHELLS.join(' ')}`)}` : ''
+    // A command takes one of its words, so nothing is offered after it.
+    const own = command.words ? `; [[ -n $second ]] || words+=${quoted(` ${command.words.join(' ')}`)}` : ''
     return `    ${name}) words=${words}${own} ;;`
   })
   return `# bash completions for dev-bin
@@ -107,8 +107,11 @@ function zsh(commands) {
     return short === undefined ? [`${long}${rest}`] : [`'(-${short} --${name})'{${brief},${long}}${rest}`]
   }
   const cases = commands.map(([name, command]) => {
-    const last =
-      name === 'completions' ? [`'1:shell:(${SHELLS.join(' ')})'`] : command.passesOn ? ["'*::arguments:_files'"] : []
+    const last = command.words
+      ? [`'1:word:(${command.words.join(' ')})'`]
+      : command.passesOn
+        ? ["'*::arguments:_files'"]
+        : []
     const lines = [...optionsOf(command).flatMap(specification), ...last]
     return `        ${name})\n          _arguments -s ${lines.join(' \\\n            ')} ;;`
   })
@@ -166,22 +169,22 @@ function fish(commands) {
       if (Array.isArray(complete)) parts.push(`-a ${quoted(complete.join(' '))}`)
       lines.push(`${parts.join(' ')} -d ${quoted(help)}`)
     }
-    if (name === 'completions')
-      lines.push(`complete -c dev-bin -n ${quoted(`__dev_bin_is ${name} 2`)} -a ${quoted(SHELLS.join(' '))}`)
+    if (command.words)
+      lines.push(`complete -c dev-bin -n ${quoted(`__dev_bin_is ${name} 2`)} -a ${quoted(command.words.join(' '))}`)
     if (command.passesOn)
       lines.push(`complete -c dev-bin -n ${quoted(`__dev_bin_is ${name}; and contains -- -- (commandline -opc)`)} -F`)
   }
   return `${lines.join('\n')}\n`
 }
 
-async function printCompletions({ positionals: [shell] }) {
+/** Prints the completions of `commands`. */
+async function printCompletions({ positionals: [shell] }, commands) {
   if (!SHELLS.includes(shell)) {
     throw new UsageError(
       `${shell === undefined ? 'the shell is missing' : `there are no completions for \`${shell}\``}; there are ${SHELLS.join(', ')}`,
     )
   }
-  const { COMMANDS } = require('./commands.js')
-  await write(completions(shell, COMMANDS).trimEnd())
+  await write(completions(shell, commands).trimEnd())
   return OK
 }
 

@@ -58,6 +58,7 @@ function optionsOf(values) {
     scope: values.scope,
     exclude: values.exclude,
     observe: values.observe,
+    remote: values['no-remote'] ? { mode: 'off' } : undefined,
     cargoArgs: cargoArguments(values),
     out: values.out,
     rebuild: values.rebuild,

@@ -20,7 +20,7 @@ const PLAIN = /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/
 const isString = (value) => typeof value === 'string'
 const isBoolean = (value) => typeof value === 'boolean'
 const isStringArray = (value) => Array.isArray(value) && value.every(isString)
-const isEnvironment = (value) => typeof value === 'object' && value !== null && !(Symbol.iterator in value)
+const isObject = (value) => typeof value === 'object' && value !== null && !(Symbol.iterator in value)
 const isSignal = (value) =>
   typeof value === 'object' &&
   value !== null &&
@@ -51,10 +51,11 @@ const REQUEST_OPTIONS = {
   observe: [oneOf('auto', 'off'), "'auto' or 'off'"],
   cargoArgs: [isStringArray, 'an array of strings'],
   out: [isString, 'a string'],
+  remote: [isObject, 'an object'],
   cacheDir: [isString, 'a string'],
   maxSize: [isAmount, "a size such as '5GiB', or a number of bytes"],
   maxAge: [isAmount, "an age such as '30d', or a number of milliseconds"],
-  env: [isEnvironment, 'an object of strings'],
+  env: [isObject, 'an object of strings'],
   signal: [isSignal, 'an AbortSignal'],
   report: [oneOf('auto', 'plain', 'silent'), "'auto', 'plain' or 'silent'"],
   onEvent: [(value) => typeof value === 'function', 'a function'],
@@ -132,12 +133,19 @@ function toRequest(task, { signal: _, onEvent, ...options }) {
     // The addon resolves `out`: it fills in names in braces, but only those of `out` and not those of the working
     // directory.
     workingDirectory: out === undefined ? undefined : process.cwd(),
+    remote: needsCheckout ? teamStore(options.remote, env) : undefined,
     cacheDir: cacheDirectory(options.cacheDir, env),
     maxSize: withUnit(options.maxSize, 'B'),
     maxAge: withUnit(options.maxAge, 'ms'),
     env: block,
     listening: onEvent !== undefined,
   }
+}
+
+/** Returns the settings of the team's store. Most calls have none, and do without the module. */
+function teamStore(option, env) {
+  if (option === undefined && !env.DEV_BIN_REMOTE_URL) return undefined
+  return require('./remote.js').remoteSettings(option, env)
 }
 
 /** Throws if the working directory has been removed: the addon could not look at the files of git then. */

@@ -2,7 +2,7 @@
 //!
 //! Promises: no answer waits for this work, and no result depends on it. A process that is about to end, or to become
 //! another program (see [`wait_for_all`]), waits for brief work until it is done, such as saving what a sweep has learned.
-//! It waits for lengthy work, which is pruning, for a tenth of a second at most. Lengthy work runs on a thread of its own
+//! It waits for lengthy work, which is pruning and sending to a team's store, for a tenth of a second at most. Lengthy work runs on a thread of its own
 //! for as long as the process lives, and may be killed at any instruction.
 //! Does not promise: that the work is done. Work that is left undone makes the next call a little slower, or is left to a
 //! later call: a process that ends at once prunes for that tenth of a second alone, and later processes go on with it until
@@ -28,7 +28,7 @@ static CALL_ENDED: Condvar = Condvar::new();
 /// The work of one call for the time after its answer.
 pub struct Background {
     brief: RefCell<Vec<Box<dyn FnOnce()>>>,
-    lengthy: RefCell<Option<Box<dyn FnOnce() + Send>>>,
+    lengthy: RefCell<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 /// Registers a call that begins, so that [`wait_for_all`] waits for it.
@@ -58,9 +58,9 @@ impl Background {
         self.brief.borrow_mut().push(Box::new(work));
     }
 
-    /// Sets the lengthy work of the call, in the place of an earlier one: a call has one piece of it.
+    /// Adds lengthy work. Pieces of it are done one after the other.
     pub(crate) fn add_lengthy(&self, work: impl FnOnce() + Send + 'static) {
-        self.lengthy.replace(Some(Box::new(work)));
+        self.lengthy.borrow_mut().push(Box::new(work));
     }
 
     /// Does the brief work that was added so far. Starts the lengthy work, and waits for it for a tenth of a second at most.
@@ -68,10 +68,15 @@ impl Background {
         for work in self.brief.take() {
             work();
         }
-        let Some(work) = self.lengthy.take() else { return };
+        let lengthy = self.lengthy.take();
+        if lengthy.is_empty() {
+            return;
+        }
         let waiting = thread::current();
         let work = move || {
-            work();
+            for work in lengthy {
+                work();
+            }
             waiting.unpark();
         };
         let started = thread::Builder::new().name("dev-bin-later".into()).stack_size(STACK_BYTES).spawn(work);

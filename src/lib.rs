@@ -44,4 +44,5 @@ pub mod resolve;
 pub mod runtime;
 mod search;
 pub mod store;
+mod team;
 pub mod verify;

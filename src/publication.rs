@@ -8,13 +8,17 @@ use crate::attempt::Attempt;
 use crate::cargo::{self, Built};
 use crate::error::Result;
 use crate::inputs::{self, Kinship};
+use crate::model::cancellation::Cancellation;
 use crate::model::event::Event;
 use crate::model::inventory::Inventory;
+use crate::request::Publish;
 use crate::search::Search;
-use crate::store::{Earlier, Entry, Staged, Store};
+use crate::store::{Earlier, Entry, Provenance, Staged, Store};
+use crate::team::Shipment;
 
-/// Makes an entry of a build that holds, and records the state of the target directory.
-pub(crate) fn publish(search: &Search<'_>, attempt: Attempt, build_ms: u64) -> Result<Entry> {
+/// Makes an entry of a build that holds, and records the state of the target directory. Returns the entry, and its inputs if
+/// the cache has it.
+pub(crate) fn publish(search: &Search<'_>, attempt: Attempt, build_ms: u64) -> Result<(Entry, Option<Inventory>)> {
     if let Some(message) = attempt.disturbance.generated_summary() {
         (search.call.emit)(Event::Warning { message });
     }
@@ -22,8 +26,8 @@ pub(crate) fn publish(search: &Search<'_>, attempt: Attempt, build_ms: u64) -> R
     let Attempt { built, staged, needs, after, .. } = attempt;
     let staged = staged.expect("a build that holds has been copied");
     match &needs.refusal {
-        None => enter(search, staged, after, build_ms),
-        Some(problem) => Ok(leave(search, &built, &staged, &after, problem)),
+        None => enter(search, staged, after, build_ms).map(|(entry, inputs)| (entry, Some(inputs))),
+        Some(problem) => Ok((leave(search, &built, &staged, &after, problem), None)),
     }
 }
 
@@ -36,17 +40,18 @@ fn leave(search: &Search<'_>, built: &Built, staged: &Staged, inputs: &Inventory
 }
 
 /// Makes an entry under the fingerprint of the inputs that it was seen to read.
-fn enter(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u64) -> Result<Entry> {
+fn enter(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u64) -> Result<(Entry, Inventory)> {
     let Search { request, root, store, .. } = search;
     let known = store.earlier(request, root).iter().find_map(Earlier::inventory).unwrap_or_default();
     cargo::name_versions(&mut inputs.tools, &known.tools, request, root, search.call.cancellation);
     let commit = Kinship::of(root).commit();
     // The path set comes first, since no look-up finds the entry without it.
     store.remember_path_set(&inputs.weak_key(), &inputs.path_set, root)?;
-    let entry = store.publish(staged, request, (root, commit), &inputs, build_ms, search.call.cancellation)?;
+    let provenance = Provenance { checkout: root, commit, build_ms, origin: None };
+    let entry = store.publish(staged, request, provenance, &inputs, search.call.cancellation)?;
     // And once more: a call that removes all entries may have removed the path set, which belonged to no entry until now.
     store.remember_path_set(&inputs.weak_key(), &inputs.path_set, root)?;
-    let (tools, stat_caches) = (inputs.tools, store.stat_caches());
+    let (tools, stat_caches) = (inputs.tools.clone(), store.stat_caches());
     search.call.afterwards.add(move || inputs::remember_tools(&tools, &stat_caches));
     store.supersede(&entry, request, root);
     match &request.limits {
@@ -65,5 +70,20 @@ fn enter(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u
         size: entry.manifest.size,
         sha256: entry.manifest.sha256.to_string(),
     });
-    Ok(entry)
+    Ok((entry, inputs))
+}
+
+/// Puts the entry into the team's store, if the request asks for that: now, or after the answer.
+pub(crate) fn share(search: &Search<'_>, entry: &Entry, inputs: &Inventory) -> Result<()> {
+    let Some(shipment) = Shipment::of(search, entry, inputs)? else { return Ok(()) };
+    if search.request.remote.as_ref().is_some_and(|remote| remote.publish != Publish::Later) {
+        (search.call.emit)(shipment.deliver(search.call.cancellation)?);
+        return Ok(());
+    }
+    search.call.afterwards.add_lengthy(move || {
+        if let Err(failure) = shipment.send(&Cancellation::default()) {
+            tracing::warn!(?failure, "the team's store does not have what was built");
+        }
+    });
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The pipeline from a request to a binary: look, serve, wait for a turn, build once, check, publish.
+//! The pipeline from a request to a binary: look, serve, wait for a turn, ask the team, build once, check, publish.
 //!
 //! Promises: a hit starts no process, except that a program that hides the toolchain is asked for it (see `search`). A hit
 //! waits for no lock. It writes only what a later call can do without: the entry's last use, its new stat identity, the
@@ -17,17 +17,21 @@ use crate::in_process::{self, Moment, Turn};
 use crate::inputs;
 use crate::model::event::{Event, MissReason, Standing};
 use crate::model::fingerprint::{Digest, Fingerprint};
+use crate::model::inventory::Inventory;
 use crate::publication;
-use crate::request::Request;
+use crate::request::{Publish, Request};
 pub use crate::search::Call;
 use crate::search::{Found, Search, Survey};
 use crate::store::{Building, Entry, Lock, LockName, LookUp, Notice};
+use crate::team;
 
 /// The origin of a binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was in the cache.
     Cached,
+    /// It came from the team's store.
+    Downloaded,
     /// This call built it.
     Built,
 }
@@ -86,6 +90,8 @@ struct Pipeline<'a> {
     /// The reasons of the miss, once they have been reported.
     reasons: Option<Vec<MissReason>>,
     attempts: Attempts,
+    /// The inputs of the entry that was built.
+    built_from: Option<Inventory>,
 }
 
 /// The right to build an entry: the turn among the calls of this process, and the lock among processes.
@@ -102,11 +108,28 @@ impl<'a> Pipeline<'a> {
         let search = Search::begin(request, call)?;
         let survey = search.survey(call.made)?;
         let found = search.look_up(&survey)?;
-        Ok(Self { search, survey, found, reasons: None, attempts: Attempts::default() })
+        Ok(Self { search, survey, found, reasons: None, attempts: Attempts::default(), built_from: None })
     }
 
     /// Returns the answer. `building` has the turn of the call while it has one.
     fn run(mut self, building: &RefCell<Weak<BuildTurn>>) -> Result<Answer> {
+        let answer = self.resolve(building)?;
+        // The turn is over, so that other calls do not wait for the team's store.
+        match (&answer, &self.built_from) {
+            ((entry, Outcome::Built, _), Some(inputs)) => publication::share(&self.search, entry, inputs)?,
+            ((entry, Outcome::Cached, _), _) if self.shares_hits() => {
+                publication::share(&self.search, entry, &self.found.inputs)?;
+            }
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    fn shares_hits(&self) -> bool {
+        self.search.request.remote.as_ref().is_some_and(|remote| remote.publish == Publish::Always)
+    }
+
+    fn resolve(&mut self, building: &RefCell<Weak<BuildTurn>>) -> Result<Answer> {
         if let Some(entry) = self.serve() {
             return Ok((entry, Outcome::Cached, Vec::new()));
         }
@@ -123,6 +146,9 @@ impl<'a> Pipeline<'a> {
             let turn = Rc::new(self.announced(lock, turn));
             building.replace(Rc::downgrade(&turn));
             let reasons = self.report_miss()?;
+            if let Some(entry) = team::download(&self.search, &self.survey)? {
+                return Ok((entry, Outcome::Downloaded, reasons));
+            }
             let Some(attempt) = self.build_once(&turn, &reasons)? else { continue };
             if attempt.holds() {
                 return self.publish(attempt).map(|entry| (entry, Outcome::Built, reasons));
@@ -213,9 +239,10 @@ impl<'a> Pipeline<'a> {
         Ok(Some(attempt))
     }
 
-    fn publish(&self, attempt: Attempt) -> Result<Entry> {
+    fn publish(&mut self, attempt: Attempt) -> Result<Entry> {
         let made_at = attempt.made_at;
-        let entry = publication::publish(&self.search, attempt, self.attempts.build_ms)?;
+        let (entry, inputs) = publication::publish(&self.search, attempt, self.attempts.build_ms)?;
+        self.built_from = inputs;
         in_process::note_build(entry.manifest.fingerprint, made_at);
         Ok(entry)
     }

@@ -64,6 +64,18 @@ pub(crate) struct Survey {
     whole: OnceCell<Arc<Tree>>,
 }
 
+impl Survey {
+    /// Returns the inputs that are known without the files of the checkout.
+    pub(crate) fn known(&self) -> &Inventory {
+        &self.known
+    }
+
+    /// True if the toolchain is known.
+    pub(crate) fn knows_toolchain(&self) -> bool {
+        self.hiding_program.is_none()
+    }
+}
+
 pub(crate) struct Search<'a> {
     pub(crate) request: &'a Request,
     pub(crate) call: &'a Call<'a>,
@@ -261,10 +273,13 @@ impl<'a> Search<'a> {
         Ok(best.unwrap_or_else(|| Found { entry: LookUp::Absent, inputs: survey.known.clone() }))
     }
 
-    /// True if `entry`, which has the inputs of `survey`, may answer the call. If the toolchain is not known, only an entry
-    /// that was built since the call was made may.
+    /// True if `entry`, which has the inputs of `survey`, may answer the call. An entry from a team's store may if the call
+    /// trusts its signer. If the toolchain is not known, only an entry that was built since the call was made may.
     fn may_serve(&self, survey: &Survey, entry: &Entry) -> bool {
-        survey.hiding_program.is_none() || in_process::was_built_since(&entry.manifest.fingerprint, self.call.made)
+        let is_current = || in_process::was_built_since(&entry.manifest.fingerprint, self.call.made);
+        let trusts = |signers: &[String]| self.request.remote.iter().any(|remote| remote.trusts(signers));
+        entry.manifest.origin.as_ref().is_none_or(|origin| trusts(&origin.signers))
+            && (survey.hiding_program.is_none() || is_current())
     }
 
     /// Returns the reasons why the cache has no entry for `survey`.

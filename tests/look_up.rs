@@ -12,7 +12,7 @@ use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::model::companions::Companions;
 use openlock_dev_bin::model::inventory::Inventory;
 use openlock_dev_bin::request::{Options, Request};
-use openlock_dev_bin::store::{LookUp, Store};
+use openlock_dev_bin::store::{LookUp, Provenance, Store};
 
 /// Publishes `content` as `hello` in a new cache below `directory`, and returns the store and the path of the binary.
 fn published(directory: &Path, content: &str) -> (Store, PathBuf) {
@@ -32,7 +32,8 @@ fn published(directory: &Path, content: &str) -> (Store, PathBuf) {
     let stat = StatIdentity::of(&fs::metadata(&executable).unwrap());
     let staged = store.stage(&executable, &stat, &Companions::default()).unwrap().unwrap();
     let inventory = Inventory::default();
-    let entry = store.publish(staged, &request, (&root, None), &inventory, 1, &Cancellation::default()).unwrap();
+    let provenance = Provenance { checkout: &root, commit: None, build_ms: 1, origin: None };
+    let entry = store.publish(staged, &request, provenance, &inventory, &Cancellation::default()).unwrap();
     (store, entry.path)
 }
 

@@ -12,7 +12,7 @@ use openlock_dev_bin::model::companions::Companions;
 use openlock_dev_bin::model::inventory::Inventory;
 use openlock_dev_bin::request::limits::Limits;
 use openlock_dev_bin::request::{Options, Request};
-use openlock_dev_bin::store::{LookUp, Pruning, Store};
+use openlock_dev_bin::store::{LookUp, Provenance, Pruning, Store};
 
 const ROUNDS: u32 = 300;
 
@@ -35,6 +35,7 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
     let stat = StatIdentity::of(&fs::metadata(&executable).unwrap());
     let cancellation = Cancellation::default();
     let pruning = Pruning { limits: Limits::default(), all: true, dry_run: false };
+    let provenance = || Provenance { checkout: &root, commit: None, build_ms: 1, origin: None };
     let is_done = AtomicBool::new(false);
 
     thread::scope(|scope| {
@@ -51,7 +52,7 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
         let published: Vec<_> = (0..ROUNDS)
             .map(|_| {
                 let staged = store.stage(&executable, &stat, &Companions::default()).unwrap().unwrap();
-                store.publish(staged, &request, (&root, None), &Inventory::default(), 1, &cancellation)
+                store.publish(staged, &request, provenance(), &Inventory::default(), &cancellation)
             })
             .collect();
         is_done.store(true, Ordering::Relaxed);
@@ -62,6 +63,6 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
         assert!(removed > 1, "{removed} entries were removed, which puts nothing to the test");
     });
     let staged = store.stage(&executable, &stat, &Companions::default()).unwrap().unwrap();
-    let entry = store.publish(staged, &request, (&root, None), &Inventory::default(), 1, &cancellation).unwrap();
+    let entry = store.publish(staged, &request, provenance(), &Inventory::default(), &cancellation).unwrap();
     assert!(matches!(store.look_up(&entry.manifest.fingerprint, "hello"), LookUp::Hit(_)));
 }

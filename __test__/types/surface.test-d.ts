@@ -71,6 +71,14 @@ const all: Required<DevBinaryOptions> = {
   scope: 'crate',
   exclude: ['docs/**'] as const,
   observe: 'off',
+  remote: {
+    url: 's3://bucket',
+    keys: ['ed25519:x'] as const,
+    mode: 'publish',
+    signingKeyFile: ['one', 'two'] as const,
+    timeout: 1_000,
+    publish: 'wait',
+  },
   cargoArgs: ['--locked'] as const,
   out: undefined,
   cacheDir: undefined,
@@ -121,6 +129,12 @@ function describe(event: DevBinaryEvent): string {
       return event.elapsedMs.toFixed()
     case 'published':
       return `${event.path} ${event.size.toFixed()} ${event.sha256}`
+    case 'downloading':
+      return `${event.bytes.toFixed()} ${event.total.toFixed()}`
+    case 'downloaded':
+      return `${event.path} ${event.size.toFixed()} ${event.url} ${event.elapsedMs.toFixed()}`
+    case 'shared':
+      return `${event.url} ${event.bytes.toFixed()}`
     case 'warning':
       return event.message
     default:
@@ -171,6 +185,7 @@ function advice(code: DevBinaryErrorCode): string {
     case 'NOT_BUILT':
     case 'CACHE_UNUSABLE':
     case 'BINDING_LOAD':
+    case 'REMOTE_FAILED':
     case 'INTERNAL':
       return code
     default:
@@ -193,7 +208,7 @@ try {
 
 // Results.
 declare const binary: DevBinary
-holds<Equal<typeof binary.outcome, 'cached' | 'built'>>()
+holds<Equal<typeof binary.outcome, 'cached' | 'downloaded' | 'built'>>()
 declare const explanation: Explanation
 holds<Equal<typeof explanation.outcome, 'hit' | 'miss'>>()
 holds<Equal<Verification['verdict'], 'equal' | 'not-reproducible' | 'stale'>>()

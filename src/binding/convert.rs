@@ -1,13 +1,12 @@
 //! Converts the core's types to those that travel to JavaScript.
 
+use super::environment::variables;
 use super::types::{
     Change, ChangedPath, Compiling, Foreseen, Message, MissReason, NativeBinary, NativeEntry, NativeExplanation,
-    NativeInput, NativeInputKind, NativeInputs, NativeOpaqueRun, NativeOutcome, NativePruning, NativeRemoval,
-    NativeRequest, NativeVerdict, NativeVerification, NotReplaced, OthersProgress, RemovalReason, ReportMode,
-    WaitingOn,
+    NativeInput, NativeInputKind, NativeInputs, NativeOpaqueRun, NativeOutcome, NativePruning, NativeRemote,
+    NativeRemoval, NativeRequest, NativeVerdict, NativeVerification, NotReplaced, OthersProgress, RemovalReason,
+    ReportMode, WaitingOn,
 };
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,10 +14,9 @@ use crate::error::Error;
 use crate::explain::Explanation;
 use crate::known_inputs::{InputKind, KnownInput, KnownInputs, OpaqueRun};
 use crate::model::event::{self, Event, Standing, WaitingFor};
-use crate::model::maps::map_of;
 use crate::model::tree;
 use crate::report::Mode;
-use crate::request::Options;
+use crate::request::{Options, RemoteOptions};
 use crate::resolve::{DevBinary, Outcome};
 use crate::store::{Broken, Listed, Pruned, Reason, Removed};
 use crate::verify::{Verdict, Verification};
@@ -40,55 +38,6 @@ fn since_1970(time: SystemTime) -> f64 {
 /// Returns `value`, or the largest number that fits.
 fn count(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
-}
-
-/// Splits a block of names and values, each followed by a NUL.
-fn variables(block: &str) -> BTreeMap<OsString, OsString> {
-    let mut parts = block.split('\0');
-    let next = || Some((parts.next()?.into(), parts.next()?.into()));
-    map_of(std::iter::from_fn(next))
-}
-
-/// The variables of this process that are not text, to replace what JavaScript made of them.
-pub(super) struct Originals(Vec<(OsString, OsString)>);
-
-impl Originals {
-    /// Collects the variables that `request` may have taken over. Only the thread that JavaScript runs in may call it:
-    /// `process.env` changes the environment that is read here.
-    pub(super) fn for_request(request: &NativeRequest) -> Self {
-        let is_lossy = request.env.contains(char::REPLACEMENT_CHARACTER);
-        let is_text = |(name, value): &(OsString, OsString)| name.to_str().is_some() && value.to_str().is_some();
-        Self(if is_lossy { std::env::vars_os().filter(|it| !is_text(it)).collect() } else { Vec::new() })
-    }
-
-    /// Replaces each variable that JavaScript could show only in part with the original.
-    pub(super) fn put_back(self, env: &mut BTreeMap<OsString, OsString>) {
-        for (name, value) in self.0 {
-            let shown: Vec<_> = env
-                .iter()
-                .filter(|it| is_shown(&name, it.0) && is_shown(&value, it.1))
-                .map(|it| it.0.clone())
-                .collect();
-            for shown in shown {
-                env.remove(&shown);
-                env.insert(name.clone(), value.clone());
-            }
-        }
-    }
-}
-
-/// True if JavaScript shows `original` as `text`. The number of replacement characters for a run of bytes varies.
-fn is_shown(original: &OsStr, text: &OsStr) -> bool {
-    let squeezed = |text: &OsStr| {
-        let mut squeezed = String::new();
-        for char in text.to_string_lossy().chars() {
-            if char != char::REPLACEMENT_CHARACTER || !squeezed.ends_with(char) {
-                squeezed.push(char);
-            }
-        }
-        squeezed
-    };
-    original == text || squeezed(original) == squeezed(text)
 }
 
 impl From<NativeRequest> for Options {
@@ -114,8 +63,24 @@ impl From<NativeRequest> for Options {
             observe: native.observe,
             cache_dir: native.cache_dir.into(),
             env: variables(&native.env),
+            remote: native.remote.map(Into::into),
             max_size: native.max_size,
             max_age: native.max_age,
+        }
+    }
+}
+
+impl From<NativeRemote> for RemoteOptions {
+    fn from(native: NativeRemote) -> Self {
+        Self {
+            url: native.url,
+            keys: native.keys,
+            mode: native.mode,
+            signing_key_files: native.signing_key_files.into_iter().map(Into::into).collect(),
+            timeout_ms: native.timeout,
+            publish: native.publish,
+            program: native.program.map(Into::into),
+            install: native.install,
         }
     }
 }
@@ -157,6 +122,7 @@ impl From<DevBinary> for NativeBinary {
             bin: manifest.bin,
             outcome: match binary.outcome {
                 Outcome::Cached => NativeOutcome::Cached,
+                Outcome::Downloaded => NativeOutcome::Downloaded,
                 Outcome::Built => NativeOutcome::Built,
             },
             fingerprint: manifest.fingerprint.to_string(),
@@ -199,6 +165,17 @@ impl From<Event> for Message {
                 sha256,
                 build_ms: number(build_ms),
             },
+            Event::Downloading { bin, bytes, total } => {
+                Self::Downloading { bin, bytes: number(bytes), total: number(total) }
+            }
+            Event::Downloaded { bin, path, size, url, elapsed_ms } => Self::Downloaded {
+                bin,
+                path: path.to_string_lossy().into_owned(),
+                size: number(size),
+                url,
+                elapsed_ms: number(elapsed_ms),
+            },
+            Event::Shared { bin, url, bytes } => Self::Shared { bin, url, bytes: number(bytes) },
             Event::Warning { message } => Self::Warning { message },
         }
     }
@@ -333,6 +310,8 @@ impl From<Listed> for NativeEntry {
             sha256: manifest.sha256.to_string(),
             size: number(manifest.size),
             disk_size: number(disk),
+            origin: manifest.origin.as_ref().map(|origin| origin.url.clone()),
+            signers: manifest.origin.map(|origin| origin.signers).unwrap_or_default(),
             built_at: number(manifest.published_ms),
             used_at: since_1970(used),
             running,
@@ -357,6 +336,8 @@ impl From<Broken> for NativeEntry {
             sha256: String::new(),
             size: 0.0,
             disk_size: number(disk),
+            origin: None,
+            signers: Vec::new(),
             built_at: since_1970(changed),
             used_at: since_1970(changed),
             running: None,

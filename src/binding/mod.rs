@@ -13,6 +13,7 @@
 //! Only this module and its `types` use napi. Its `convert` turns the core's types into those of `types`.
 
 mod convert;
+mod environment;
 mod replace;
 mod stdout;
 mod types;
@@ -36,7 +37,7 @@ use crate::request::{Environment, Options, Request};
 use crate::resolve::{self, Call};
 use crate::store::{Pruning, Store};
 use crate::{defaults, explain, inputs, known_inputs, out, report, request, verify};
-use convert::Originals;
+use environment::Originals;
 pub use types::*;
 
 /// The stack size of a call's thread. Directories are walked recursively, as deep as paths can be long: thousands of levels.

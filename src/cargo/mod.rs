@@ -35,7 +35,7 @@ pub use foresight::{Known, foreseen_failure};
 pub use metadata::directories;
 use process::Transcript;
 pub use shims::{cargo_and_sysroot, sysroot};
-pub use version::{host, name_versions};
+pub use version::{host, name_versions, native_features};
 
 /// The number of executables that an error names.
 const MOST_LISTED: usize = 10;

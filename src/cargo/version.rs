@@ -34,10 +34,26 @@ pub fn name_versions(
 ///
 /// [`crate::error::Error::Aborted`].
 pub fn host(rustc: &Tool, request: &Request, root: &Path, cancellation: &Cancellation) -> Result<Option<String>> {
-    let printed = printed(rustc, "-vV", request, root, cancellation);
+    let printed = printed(rustc, &["-vV"], request, root, cancellation);
     cancellation.check()?;
     let line = |text: String| text.lines().find_map(|line| line.strip_prefix("host: ").map(str::to_owned));
     Ok(printed.and_then(line))
+}
+
+/// Returns what `rustc` can assume of a program that it compiles for the processor of this machine; none if it does not tell.
+///
+/// # Errors
+///
+/// [`crate::error::Error::Aborted`].
+pub fn native_features(
+    rustc: &Tool,
+    request: &Request,
+    root: &Path,
+    cancellation: &Cancellation,
+) -> Result<Option<String>> {
+    let printed = printed(rustc, &["-Ctarget-cpu=native", "--print=cfg"], request, root, cancellation);
+    cancellation.check()?;
+    Ok(printed)
 }
 
 fn ask(role: &str, tool: &Tool, request: &Request, root: &Path, cancellation: &Cancellation) -> Option<String> {
@@ -46,13 +62,19 @@ fn ask(role: &str, tool: &Tool, request: &Request, root: &Path, cancellation: &C
         zig if zig.starts_with("zig ") => "version",
         _ => return None,
     };
-    let text = printed(tool, argument, request, root, cancellation)?;
+    let text = printed(tool, &[argument], request, root, cancellation)?;
     text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
-fn printed(tool: &Tool, argument: &str, request: &Request, root: &Path, cancellation: &Cancellation) -> Option<String> {
+fn printed(
+    tool: &Tool,
+    arguments: &[&str],
+    request: &Request,
+    root: &Path,
+    cancellation: &Cancellation,
+) -> Option<String> {
     let mut command = Command::new(&tool.path);
-    command.arg(argument).current_dir(root).env_clear().envs(request.env.iter());
+    command.args(arguments).current_dir(root).env_clear().envs(request.env.iter());
     // The next step notices an abort. A program that does not answer has no version.
     let printed = process::capture(command, cancellation).ok()??;
     Some(String::from_utf8_lossy(&printed).into_owned())

@@ -39,6 +39,8 @@ pub enum Code {
     NotBuilt,
     /// The cache directory cannot be used, or not safely.
     CacheUnusable,
+    /// A team's store does not have what it was to be given.
+    RemoteFailed,
     /// A defect of this package.
     Internal,
 }
@@ -58,6 +60,7 @@ impl Code {
             Self::ChangedDuringBuild => "CHANGED_DURING_BUILD",
             Self::NotBuilt => "NOT_BUILT",
             Self::CacheUnusable => "CACHE_UNUSABLE",
+            Self::RemoteFailed => "REMOTE_FAILED",
             Self::Internal => "INTERNAL",
         }
     }
@@ -131,6 +134,14 @@ pub enum Error {
         /// The compiler's and cargo's own rendered errors, without colours.
         report: String,
     },
+    /// A team's store was to be given a binary.
+    #[error("the team's store `{url}` does not have what was built: {problem}")]
+    Remote {
+        /// The store's URL.
+        url: String,
+        /// What failed, and what to do about it.
+        problem: String,
+    },
     /// The inputs changed during every attempt to build them.
     #[error("the inputs changed during each of {attempts} builds: {}", listed(paths, 10))]
     ChangedDuringBuild {
@@ -189,6 +200,7 @@ impl Error {
             Self::ChangedDuringBuild { .. } => Code::ChangedDuringBuild,
             Self::NotBuilt { .. } | Self::NotInCache { .. } => Code::NotBuilt,
             Self::CacheUnusable { .. } => Code::CacheUnusable,
+            Self::Remote { .. } => Code::RemoteFailed,
             Self::Internal(_) => Code::Internal,
             Self::Aborted => return None,
         })
@@ -217,6 +229,7 @@ impl Error {
                 "wait until whatever writes them has finished, or name them in `exclude` if no build reads them".into(),
             ),
             Self::InvalidOption { .. } | Self::BuildFailed { .. } | Self::Aborted => None,
+            Self::Remote { .. } => Some("`dev-bin remote check` says what the store can and cannot do".into()),
             Self::Internal(_) => Some("this is a defect of dev-bin; please report it with DEV_BIN_LOG=debug".into()),
         }
     }

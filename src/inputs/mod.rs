@@ -32,10 +32,10 @@ pub use scan::crate_scope::CrateScope;
 pub use scan::subject::{Subject, git_variables};
 pub use scan::sweep::{Swept, sweep};
 pub use tools::cargo_config::{
-    Configured, configured_profiles, configured_targets, configured_variables, target_directory,
+    Configured, configured_profiles, configured_targets, configured_variables, portable_configuration, target_directory,
 };
 pub use tools::recognition::remember_tools;
-pub use tools::toolchain::{RealToolchain, Shims, missing_toolchain};
+pub use tools::toolchain::{RealToolchain, Shims, compiler_libraries, missing_toolchain};
 pub use workspace::lock_file::LockFile;
 pub use workspace::manifests::{is_package, workspace_around};
 pub use workspace::packages::{Asked, broken_manifest, package_around, packages};

@@ -102,6 +102,37 @@ pub enum Event {
         /// Milliseconds that cargo took.
         build_ms: u64,
     },
+    /// The binary comes from the team's store.
+    Downloading {
+        /// The binary's name.
+        bin: String,
+        /// Bytes that are there.
+        bytes: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The binary has come from the team's store, and is in the cache.
+    Downloaded {
+        /// The binary's name.
+        bin: String,
+        /// The path of the binary in the cache.
+        path: PathBuf,
+        /// Size in bytes.
+        size: u64,
+        /// The store's URL.
+        url: String,
+        /// Milliseconds that it took.
+        elapsed_ms: u64,
+    },
+    /// The binary is in the team's store.
+    Shared {
+        /// The binary's name.
+        bin: String,
+        /// The store's URL.
+        url: String,
+        /// Bytes that were sent. What the store had already is not sent.
+        bytes: u64,
+    },
     /// A problem that does not end the call.
     Warning {
         /// The problem, and what is done about it.

@@ -123,6 +123,12 @@ fn columns() -> u16 {
     Term::stderr().size().1
 }
 
+/// Formats a time that something took as in `1.3 s` or `1m 20s`.
+pub(super) fn taken(milliseconds: u64) -> String {
+    let time = Duration::from_millis(milliseconds);
+    if time.as_secs() < 60 { format!("{:.1} s", time.as_secs_f64()) } else { duration(time) }
+}
+
 /// Formats a time as in `1m 20s`, in whole seconds.
 pub(super) fn duration(time: Duration) -> String {
     humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytesize::ByteSize;
 use console::Term;
 use indicatif::{MultiProgress, ProgressDrawTarget};
-use live::duration;
+use live::{duration, taken};
 
 use crate::model::event::{Compiling, Event, MissReason, Standing, WaitingFor};
 use crate::request::Environment;
@@ -68,6 +68,8 @@ struct State {
     last_line: Option<Instant>,
     build: Option<live::Build>,
     wait: Option<live::Wait>,
+    /// True once the report has said that the binary comes from the team's store.
+    is_downloading: bool,
 }
 
 impl Report {
@@ -127,9 +129,20 @@ impl Report {
             }
             Event::Built { .. } => state.end(),
             Event::Published { bin, path, size, build_ms, .. } => {
-                let time = Duration::from_millis(*build_ms);
-                let time = if time.as_secs() < 60 { format!("{:.1} s", time.as_secs_f64()) } else { duration(time) };
+                let time = taken(*build_ms);
                 self.line(state, &format!("Built {bin} in {time}, {}: {}", ByteSize(*size), path.display()));
+            }
+            Event::Downloading { bin, total, .. } => {
+                if !std::mem::replace(&mut state.is_downloading, true) {
+                    self.line(state, &format!("Downloading {bin} ({})", ByteSize(*total)));
+                }
+            }
+            Event::Downloaded { bin, path, size, elapsed_ms, .. } => {
+                let time = taken(*elapsed_ms);
+                self.line(state, &format!("Downloaded {bin} in {time}, {}: {}", ByteSize(*size), path.display()));
+            }
+            Event::Shared { bin, url, bytes } => {
+                self.line(state, &format!("Shared {bin} in `{url}` ({} sent)", ByteSize(*bytes)));
             }
             Event::Warning { message } => self.line(state, &format!("warning: {message}")),
         }

@@ -177,6 +177,13 @@ impl Environment {
         Self { variables, configuration: self.configuration.clone() }
     }
 
+    /// Returns the same environment without the credentials of a team's store.
+    #[must_use]
+    pub(super) fn without_credentials(mut self) -> Self {
+        self.variables.retain(|name, _| !name.to_str().is_some_and(super::credentials::is_credential));
+        self
+    }
+
     /// Sets a variable.
     pub(super) fn set(&mut self, name: &str, value: &OsStr) {
         self.variables.insert(name.into(), value.to_owned());

@@ -7,10 +7,12 @@
 mod artifact;
 mod builder;
 mod cargo_arguments;
+mod credentials;
 mod environment;
 pub mod limits;
 pub(crate) mod names;
 mod options;
+mod remote;
 mod template;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ pub use cargo_arguments::CargoArguments;
 pub use environment::Environment;
 pub(crate) use environment::SAID_OF_EVERY_PACKAGE;
 pub use options::Options;
+pub use remote::{Publish, Remote, RemoteMode, RemoteOptions};
 pub use template::Template;
 
 use crate::error::{Error, Result};
@@ -97,6 +100,8 @@ pub struct Request {
     pub cargo: CargoArguments,
     /// The environment of the build.
     pub env: Environment,
+    /// The team's store, if there is one.
+    pub remote: Option<Remote>,
     /// The limits for pruning, or the problem with the variables that set them. That problem does not prevent a build.
     pub limits: Result<Limits, String>,
 }
@@ -135,7 +140,9 @@ impl TryFrom<Options> for Request {
             }
         }
         let cargo = CargoArguments::of(options.cargo_args)?;
-        let env = Environment::of_build(options.env).configured(&cargo.configuration);
+        let caller = Environment::of_build(options.env).configured(&cargo.configuration);
+        let remote = options.remote.map(|remote| Remote::of(remote, &caller)).transpose()?;
+        let env = if remote.is_some() { caller.without_credentials() } else { caller };
         Ok(Self {
             package,
             bin,
@@ -155,6 +162,7 @@ impl TryFrom<Options> for Request {
             observe: observe(options.observe.as_deref(), &env)?,
             cache_dir: absolute("cacheDir", &options.cache_dir)?,
             cargo,
+            remote,
             limits: limits(options.max_size.as_deref(), options.max_age.as_deref(), &env)?,
             env,
         })

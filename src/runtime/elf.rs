@@ -37,6 +37,8 @@ pub(super) struct Image {
     pub(super) loads: bool,
     /// True if its loader expands `$ORIGIN` in the name of a library. musl's does not.
     pub(super) expands_names: bool,
+    /// The versions of libraries' symbols that it needs, such as `GLIBC_2.34`.
+    pub(super) versions: Vec<Vec<u8>>,
     /// The ranges of the file that a process has in memory.
     pub(super) loaded: Vec<Range<u64>>,
     /// The offsets of all strings that anything in the file names, as often as they are named.
@@ -94,6 +96,7 @@ impl Image {
             soname: None,
             run_path: None,
             loads: false,
+            versions: Vec::new(),
             expands_names: !is_for_musl,
             loaded: loaded.collect(),
             starts: Vec::new(),
@@ -155,6 +158,7 @@ impl Image {
                 names.push(need.vn_file.get(endian));
                 while let Some(version) = versions.next()? {
                     names.push(version.vna_name.get(endian));
+                    self.versions.extend(strings.text(version.vna_name.get(endian).into()).map(|text| text.bytes));
                 }
             }
         }

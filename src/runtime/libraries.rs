@@ -298,6 +298,16 @@ fn system_has(name: &str) -> bool {
         || OF_THE_SYSTEM.iter().any(|system| Path::new(system).join(name).is_file())
 }
 
+/// Returns the version of glibc that the binary at `path` needs.
+pub(super) fn glibc_of(path: &Path) -> Option<(u32, u32)> {
+    let image = Image::read(path).ok()??;
+    let version = |name: &Vec<u8>| -> Option<(u32, u32)> {
+        let (major, minor) = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?.split_once('.')?;
+        Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+    };
+    image.versions.iter().filter_map(version).max()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,11 @@ const OF_THE_TOOLCHAIN: &[u8] = if cfg!(windows) { b"\0std-" } else { b"@rpath/l
 /// The beginnings of names that are looked for beside the executable.
 const BESIDE: [&[u8]; 3] = [b"@rpath/", b"@loader_path/", b"@executable_path/"];
 
+/// Returns none: these systems have no glibc.
+pub(super) fn glibc_of(_: &Path) -> Option<(u32, u32)> {
+    None
+}
+
 /// Returns the libraries of the executable at `path`.
 pub(super) fn of(path: &Path, output: &OutputDirectories) -> io::Result<Option<Libraries>> {
     let bytes = fs::read(path)?;

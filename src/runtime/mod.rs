@@ -42,6 +42,12 @@ pub struct Needs {
     output: OutputDirectories,
 }
 
+/// Returns the version of glibc that the binary at `path` needs; none if it needs none, or is not known to.
+#[must_use]
+pub fn glibc_of(path: &Path) -> Option<(u32, u32)> {
+    libraries::glibc_of(path)
+}
+
 impl Needs {
     /// Returns the needs of the executable of `units`, built in the checkout at `root`, and of its `siblings`, which go
     /// with it.

@@ -38,6 +38,12 @@ impl Store {
         tempfile::tempdir_in(self.temporary()).map_err(|error| Error::cache_io(&self.temporary(), &error))
     }
 
+    /// Returns the directory of the cache.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
     }

@@ -57,9 +57,34 @@ pub struct Manifest {
     /// newest entry of each checkout, and this entry may be that of several.
     #[serde(default)]
     pub served_to: BTreeMap<PathBuf, u64>,
+    /// The team's store that it was taken from; none if it was built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Milliseconds since 1970 when its checkout was found to have built another entry for the same request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_ms: Option<u64>,
+}
+
+/// The team's store that a binary was taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The store's URL.
+    pub url: String,
+    /// The trusted keys that had signed it.
+    pub signers: Vec<String>,
+}
+
+/// The source of a binary that is published.
+#[derive(Debug)]
+pub struct Provenance<'a> {
+    /// The checkout whose inputs it is of.
+    pub checkout: &'a Path,
+    /// The commit that it was built from.
+    pub commit: Option<String>,
+    /// Milliseconds that the build took.
+    pub build_ms: u64,
+    /// The team's store that it was taken from; none if it was built here.
+    pub origin: Option<Origin>,
 }
 
 /// A file that was published with a binary.
@@ -98,6 +123,7 @@ impl Manifest {
             cloned: false,
             libraries: Vec::new(),
             served_to: BTreeMap::new(),
+            origin: None,
             superseded_ms: None,
         }
     }

@@ -53,7 +53,7 @@ pub use directory::Store;
 pub use earlier::Earlier;
 pub use entry::{Claim, Entry, LookUp};
 pub use lock::{Lock, LockName};
-pub use manifest::{MANIFEST_FORMAT, Manifest, PublishedLibrary};
+pub use manifest::{MANIFEST_FORMAT, Manifest, Origin, Provenance, PublishedLibrary};
 pub use notice::Notice;
 pub use progress::Building;
 pub use pruning::{Pruned, Pruning, Reason, Removed};

@@ -16,7 +16,7 @@ use super::directory::{Store, create_private, make_way};
 use super::entry::Entry;
 use super::layout::{inputs_path, libraries_beside, manifest_path, read_manifest};
 use super::lease;
-use super::manifest::{Manifest, PublishedLibrary};
+use super::manifest::{Manifest, Provenance, PublishedLibrary};
 use super::staged::{Staged, StagedFile, copy};
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
@@ -72,7 +72,7 @@ impl Store {
         Ok(Some(StagedFile { path, sha256, size }))
     }
 
-    /// Publishes `staged`, built in `checkout` from `commit`, as the entry of `inventory`. It replaces an earlier one; a
+    /// Publishes `staged` as the entry of `inventory`. It replaces an earlier one; a
     /// process that runs the old binary goes on running it. The fingerprint is known only after the build, so the lock of
     /// the build may be that of another entry. So this takes the directory's own lock, and waits for a process that removes
     /// the entry.
@@ -84,11 +84,11 @@ impl Store {
         &self,
         staged: Staged,
         request: &Request,
-        (checkout, commit): (&Path, Option<String>),
+        provenance: Provenance<'_>,
         inventory: &Inventory,
-        build_ms: u64,
         cancellation: &Cancellation,
     ) -> Result<Entry> {
+        let Provenance { checkout, commit, build_ms, origin } = provenance;
         let fingerprint = inventory.fingerprint();
         let directory = self.entry_directory(&fingerprint);
         let path = directory.join(request.binary_name());
@@ -125,6 +125,7 @@ impl Store {
             libraries,
             served_to,
             commit,
+            origin,
             ..Manifest::begun(request, checkout, fingerprint, build_ms)
         };
         self.write(&manifest_path(&path), &json(&manifest)?)?;

@@ -113,6 +113,32 @@ impl StagedFile {
 }
 
 impl Store {
+    /// Takes over the files in `directory`, each with its name, digest and size: the binary `name`, and its libraries. Returns
+    /// none if they are others. The caller has compared the digests.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when a file cannot be prepared.
+    pub fn take_over(&self, directory: &Path, name: &str, files: Vec<(String, Digest, u64)>) -> Result<Option<Staged>> {
+        let mut staged = (None, Vec::new());
+        for (its_name, sha256, size) in files {
+            let path = directory.join(&its_name);
+            let prepared = || -> io::Result<Option<TempPath>> {
+                let file = File::options().read(true).write(true).open(&path)?;
+                make_executable(&file)?;
+                file.sync_all()?;
+                let is_whole = file.metadata()?.len() == size;
+                is_whole.then(|| TempPath::try_from_path(&path)).transpose()
+            };
+            let Some(path) = prepared().map_err(|error| Error::cache_io(&path, &error))? else { return Ok(None) };
+            let file = StagedFile { path, sha256, size };
+            if its_name == name { staged.0 = Some(file) } else { staged.1.push((its_name, file)) }
+        }
+        let (Some(binary), mut libraries) = staged else { return Ok(None) };
+        libraries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(Some(Staged { binary, libraries }))
+    }
+
     /// Makes a new file in the cache's own directory, which `write` fills.
     pub(super) fn sealed(&self, write: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<TempPath> {
         sealed_in(&self.temporary(), write)

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
-import { local, root, setUp } from './setup.mjs'
+import { buildRemote, local, root, setUp } from './setup.mjs'
 
 const nodeTests = join('__test__', 'node')
 
@@ -21,7 +21,7 @@ function nodeTestFiles() {
 
 const STEPS = [
   { title: 'cargo fmt', command: ['cargo', 'fmt', '--all', '--check'] },
-  { title: 'cargo clippy', command: ['cargo', 'clippy', '--all-targets', '--', '-D', 'warnings'] },
+  { title: 'cargo clippy', command: ['cargo', 'clippy', '--workspace', '--all-targets', '--', '-D', 'warnings'] },
   { title: 'cargo doc', command: ['cargo', 'doc', '--no-deps'], env: { RUSTDOCFLAGS: '-D warnings' } },
   { title: 'biome', command: [local('biome'), 'ci', '.'] },
   { title: 'tsc', command: [local('tsc'), '--noEmit'] },
@@ -29,7 +29,7 @@ const STEPS = [
     title: 'tsc, as a bundler resolves',
     command: [local('tsc'), '--noEmit', '--module', 'esnext', '--moduleResolution', 'bundler'],
   },
-  { title: 'cargo test', command: ['cargo', 'test'], counts: cargoCounts },
+  { title: 'cargo test', command: ['cargo', 'test', '--workspace'], counts: cargoCounts },
   { title: 'bun test', command: [local('bun'), 'test'], counts: bunCounts },
   {
     title: 'node --test',
@@ -82,6 +82,7 @@ function runVisibly([program, ...args], env) {
 }
 
 setUp()
+buildRemote()
 const summary = []
 for (const { title, command, env, counts } of STEPS) {
   console.log(`\n# ${title}`)

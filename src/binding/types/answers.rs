@@ -37,6 +37,8 @@ pub struct NativeBinary {
 pub enum NativeOutcome {
     /// It was in the cache.
     Cached,
+    /// It came from the team's store.
+    Downloaded,
     /// This call built it.
     Built,
 }
@@ -181,6 +183,10 @@ pub struct NativeEntry {
     pub size: f64,
     /// Bytes.
     pub disk_size: f64,
+    /// The URL of the team's store that it came from.
+    pub origin: Option<String>,
+    /// The keys that signed it there.
+    pub signers: Vec<String>,
     /// Milliseconds since 1970.
     pub built_at: f64,
     /// Milliseconds since 1970.

@@ -121,6 +121,12 @@ pub enum Message {
     Built { bin: String, elapsed_ms: f64 },
     /// The binary is in the cache.
     Published { bin: String, path: String, size: f64, sha256: String, build_ms: f64 },
+    /// The binary comes from the team's store.
+    Downloading { bin: String, bytes: f64, total: f64 },
+    /// The binary has come from the team's store.
+    Downloaded { bin: String, path: String, size: f64, url: String, elapsed_ms: f64 },
+    /// The binary is in the team's store.
+    Shared { bin: String, url: String, bytes: f64 },
     /// A problem that does not end the call.
     Warning { message: String },
     /// Terminal: the binary.

@@ -36,6 +36,27 @@ pub enum ReportMode {
     Silent,
 }
 
+/// The settings of a team's store.
+#[napi(object, object_to_js = false)]
+pub struct NativeRemote {
+    /// The URL of the store.
+    pub url: String,
+    /// The public keys that are trusted.
+    pub keys: Vec<String>,
+    /// `read` or `publish`.
+    pub mode: Option<String>,
+    /// The files with the private keys that sign, absolute.
+    pub signing_key_files: Vec<String>,
+    /// The longest time that a download may take, in milliseconds.
+    pub timeout: Option<f64>,
+    /// `later`, `wait` or `always`.
+    pub publish: Option<String>,
+    /// The program that speaks to the store; left out if it is not installed.
+    pub program: Option<String>,
+    /// The command that installs it.
+    pub install: String,
+}
+
 /// The options of `index.d.ts`, with defaults that only JavaScript knows filled in.
 #[napi(object, object_to_js = false)]
 pub struct NativeRequest {
@@ -79,6 +100,8 @@ pub struct NativeRequest {
     pub exclude: Option<Vec<String>>,
     /// The switch of the observer: `auto` or `off`.
     pub observe: Option<String>,
+    /// The settings of a team's store.
+    pub remote: Option<NativeRemote>,
     /// The directory of the cache, absolute.
     pub cache_dir: String,
     /// The environment of the build: names and values in turns, each followed by a NUL.

@@ -126,7 +126,7 @@ pub(crate) fn put_in_place_since(path: &Path, moment: SystemTime) -> Vec<PathBuf
         let Ok(found) = std::fs::symlink_metadata(path) else { return false };
         let stat = StatIdentity::of(&found);
         let was_written = StatIdentity { changed_ns: 0, ..stat }.is_younger_than(moment);
-        stat.is_younger_than(moment) && (found.is_symlink() || !was_written)
+        stat.is_younger_than(moment) && (found.is_symlink() || found.is_dir() && !was_written)
     };
     let real = dunce::canonicalize(path).unwrap_or_default();
     path.ancestors().chain(real.ancestors()).filter(was_put).map(Path::to_owned).collect()

@@ -202,6 +202,26 @@ pub fn configured_profiles(root: &Path, env: &Environment, asked: &str) -> Resul
     Ok(tables.flat_map(toml::Table::keys).cloned().chain(is_asked.then(|| asked.to_owned())).collect())
 }
 
+/// Returns the digests of the parts of cargo's configuration that can change a binary, by file, with each text in them as
+/// `portable` writes it, for a cargo started in `root`.
+///
+/// # Errors
+///
+/// [`Error::InputUnreadable`] for a configuration file that cannot be read.
+pub fn portable_configuration(
+    root: &Path,
+    env: &Environment,
+    portable: &dyn Fn(&str) -> String,
+) -> Result<BTreeMap<String, Digest>> {
+    let configs = cargo_configs(root, env, &Recorder::default())?;
+    let in_files = configs.into_iter().filter(|config| config.name != COMMAND_LINE);
+    let digest = |CargoConfig { name, digest, table, .. }: CargoConfig| {
+        let digest = config_tables::portable_digest(&table, portable).or(digest)?;
+        Some((portable(&name), digest))
+    };
+    Ok(map_of(in_files.filter_map(digest)))
+}
+
 /// A variable that cargo's configuration sets.
 #[derive(Clone, Debug)]
 pub struct Configured {

@@ -70,6 +70,27 @@ pub(crate) fn digest(bytes: &[u8], table: Option<&toml::Table>) -> Option<Digest
     (!relevant.is_empty()).then(|| Digest::of(json()))
 }
 
+/// Returns the digest of the parts of `table` that can change a binary, with each text as `portable` writes it; none if there
+/// are none.
+pub(crate) fn portable_digest(table: &toml::Table, portable: &dyn Fn(&str) -> String) -> Option<Digest> {
+    let mut relevant = relevant(table);
+    rewrite(&mut relevant, portable);
+    let json = || serde_json::to_vec(&relevant).expect("names and values of TOML always become JSON");
+    (!relevant.is_empty()).then(|| Digest::of(json()))
+}
+
+fn rewrite(table: &mut toml::Table, portable: &dyn Fn(&str) -> String) {
+    fn one(value: &mut toml::Value, portable: &dyn Fn(&str) -> String) {
+        match value {
+            toml::Value::String(text) => *text = portable(text),
+            toml::Value::Array(values) => values.iter_mut().for_each(|value| one(value, portable)),
+            toml::Value::Table(table) => rewrite(table, portable),
+            _ => {}
+        }
+    }
+    table.iter_mut().for_each(|(_, value)| one(value, portable));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

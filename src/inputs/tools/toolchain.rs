@@ -185,6 +185,22 @@ fn compiler_library(search: ProgramSearch<'_>, rustc: &str) -> Option<Tool> {
     driver.map(|driver| search.tool(&driver, None))
 }
 
+/// Returns the files of the compiler's installation that take part in a compilation for `target`, by directory: its shared
+/// libraries, and the standard library.
+#[must_use]
+pub fn compiler_libraries(rustc: &Path, target: &str) -> Vec<Vec<PathBuf>> {
+    let Some(installation) = rustc.parent().and_then(Path::parent) else { return Vec::new() };
+    let standard = Path::new("lib/rustlib").join(target).join("lib");
+    let directories = LIBRARIES.iter().map(|name| installation.join(name)).chain([installation.join(standard)]);
+    let files = directories.map(|directory| {
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        files.sort_unstable();
+        files
+    });
+    files.filter(|files| !files.is_empty()).collect()
+}
+
 /// Returns none unless cargo or rustc is a shim, and otherwise tells whether cargo is. An absent program is no shim:
 /// running it could make a manager install it.
 fn shims(search: ProgramSearch<'_>, tools: &BTreeMap<String, Tool>, has_driver: bool) -> Option<bool> {

@@ -1,0 +1,97 @@
+//! Lets a store that failed rest, for all processes.
+//!
+//! Promises: after a failure, no process asks the store for a minute. The time doubles with each further failure, up to ten
+//! minutes. A success ends it. One warning is given for each failure, and none while the store rests.
+//! Does not promise: that the record is kept. Without it, the store is asked once more.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::fingerprint::Digest;
+use crate::store::Store;
+
+const FIRST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// The record of a store.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+struct Kept {
+    /// Seconds since 1970 until which the store rests.
+    until: u64,
+    /// The length of that time in seconds.
+    length: u64,
+}
+
+/// The record of a store, on disk.
+pub(crate) struct Rest<'a> {
+    store: &'a Store,
+    path: PathBuf,
+}
+
+impl<'a> Rest<'a> {
+    /// Returns the record of the team's store at `url`, which the cache `store` keeps.
+    pub(crate) fn of(url: &str, store: &'a Store) -> Self {
+        let path = store.root().join(format!("remote-{}", Digest::of(url)));
+        Self { store, path }
+    }
+
+    /// True if the store rests now.
+    pub(crate) fn is_on(&self) -> bool {
+        let Kept { until, length } = self.store.record(&self.path);
+        // A time that is further away than it can be was written by a clock that has been set since.
+        let left = until.saturating_sub(now());
+        left > 0 && left <= length
+    }
+
+    /// Records a failure. Returns how long the store rests.
+    pub(crate) fn begin(&self) -> Duration {
+        let Kept { until, length } = self.store.record(&self.path);
+        let is_recent = now() <= until.saturating_add(length);
+        let length = if is_recent && length > 0 { length.saturating_mul(2) } else { FIRST.as_secs() };
+        let length = length.clamp(FIRST.as_secs(), LONGEST.as_secs());
+        self.keep(Kept { until: now() + length, length });
+        Duration::from_secs(length)
+    }
+
+    /// Records a success.
+    pub(crate) fn end(&self) {
+        if self.store.record::<Kept>(&self.path).length > 0 {
+            self.keep(Kept::default());
+        }
+    }
+
+    fn keep(&self, kept: Kept) {
+        if let Err(error) = self.store.keep_record(&self.path, &kept) {
+            tracing::debug!(%error, "it is not kept that the team's store rests");
+        }
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_rests_longer_with_each_failure_until_it_answers() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("cache")).unwrap();
+        store.prepare().unwrap();
+        let rest = Rest::of("s3://b", &store);
+        assert!(!rest.is_on());
+        let lengths = [60, 120, 240, 480, 600, 600].map(Duration::from_secs);
+        for length in lengths {
+            assert_eq!(rest.begin(), length);
+            assert!(rest.is_on());
+        }
+        assert!(!Rest::of("s3://other", &store).is_on());
+        rest.end();
+        assert!(!rest.is_on());
+        assert_eq!(rest.begin(), lengths[0]);
+    }
+}
