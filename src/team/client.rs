@@ -96,7 +96,7 @@ impl<'a> Client<'a> {
         let mut client = Self { child, requests, lines, cancellation, deadline, last: 0 };
         let read = move || {
             for line in answers.lines().map_while(Result::ok) {
-                let Ok(line) = serde_json::from_str(&line) else { return };
+                let Ok(line) = serde_json::from_slice(line.as_bytes()) else { return };
                 if send.send(line).is_err() {
                     return;
                 }

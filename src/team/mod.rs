@@ -137,7 +137,7 @@ fn ask(
         let inputs = search.inventory_under(survey, &set)?;
         let key = portable.team_key(&inputs)?;
         let answer = client.ask(json!({ "op": "look", "key": key }), &mut |_, _| {})?;
-        let Ok(found) = serde_json::from_value::<Found>(answer) else { continue };
+        let Ok(found) = serde_json::from_slice::<Found>(answer.to_string().as_bytes()) else { continue };
         if !found.found {
             continue;
         }

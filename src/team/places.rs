@@ -70,13 +70,15 @@ impl Places {
         for places in [&mut set.files, &mut set.manifests] {
             places.retain(|place| !is_manifest_above(&place.on_disk(root), root));
         }
-        let json = serde_json::to_value(set).expect("escaped paths and text always become JSON");
+        let json = serde_json::to_vec(&set).expect("escaped paths and text always become JSON");
+        let json = serde_json::from_slice(&json).expect("it was just written");
         mapped(json, &|text| self.portable(text))
     }
 
     /// Reads what [`Self::portable_set`] wrote on another machine; none if it is no path set.
     pub(crate) fn set_here(&self, json: Value) -> Option<PathSet> {
-        serde_json::from_value(mapped(json, &|text| self.here(text))).ok()
+        // Not `from_value`: code to read a path set from text exists already.
+        serde_json::from_slice(mapped(json, &|text| self.here(text)).to_string().as_bytes()).ok()
     }
 
     /// Returns the first path that `set` names outside the checkout, cargo's home, rustup's home and the system's

@@ -35,8 +35,12 @@ impl World {
             }
             Step::Move { paths } => {
                 let [one, other] = paths.map(|path| self.at(path));
-                fs::create_dir_all(other.parent().unwrap()).unwrap();
-                _ = fs::rename(one, other);
+                // A state is known by its files. So no directory is left empty, which a script could list.
+                if one.exists() {
+                    fs::create_dir_all(other.parent().unwrap()).unwrap();
+                    _ = fs::rename(&one, other);
+                    _ = fs::remove_dir(one.parent().unwrap());
+                }
             }
             Step::Commit => self.commit(),
             Step::Amend => _ = self.git(&["commit", "--quiet", "--amend", "--allow-empty", "--message", "amended"]),
