@@ -54,6 +54,9 @@ const OPTIONS = {
   config: { value: 'KEY=VALUE', multiple: true, help: 'as in cargo: override its configuration, or read a file of it' },
   unstable: { short: 'Z', value: 'FLAG', multiple: true, help: 'as in cargo: a flag that only nightly takes' },
   jobs: { short: 'j', value: 'N', help: 'as in cargo: how many run at once' },
+  watch: { help: 'build again when inputs change, and start the newer binary in the place of the older' },
+  grace: { value: 'TIME', help: 'time to end in before SIGKILL, such as 5s or 500ms; with --watch (default: 5s)' },
+  nice: { value: 'N', help: 'how much lower the priority of builds is, 0 to 19 (default: 10 while watching, else 0)' },
   rebuild: { help: 'run cargo even if the binary is in the cache' },
   'cache-dir': {
     value: 'DIR',
