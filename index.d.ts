@@ -38,6 +38,35 @@ export declare function getDevBinaries<const Requests extends readonly DevBinary
 ): Promise<{ -readonly [Index in keyof Requests]: DevBinary }>
 
 /**
+ * Watches the inputs of a binary, or of several, and builds ahead. Yields the binary at once, and again whenever inputs
+ * have changed and the build has succeeded. Several binaries come as they are ready; `crate` and `bin` tell them apart.
+ *
+ * Looks at the inputs as a hit does, so that it works on any file system. The looks take at most 1 % of a processor, and
+ * are at most 2 seconds apart where one takes 20 milliseconds or less. A build starts when the inputs have been still for
+ * 300 milliseconds, with low priority (`nice` is 10). A change during a build ends cargo at once, and the build begins
+ * again. Of the results that the caller has not taken yet, only the newest of each binary is kept.
+ *
+ * A failure is an event, `failed`, and the iteration goes on: when the inputs change, it builds again, and other failures
+ * than those of sources are tried again every 10 seconds. `rebuild` applies to the first build.
+ *
+ * The iteration begins with the first `next`. `break` ends it, and everything that it started, before the loop is left. It
+ * goes on while the loop's body runs.
+ *
+ * @throws {DevBinaryError} by rejection of `next`: `INVALID_OPTION` if an option has a wrong type or does not exist,
+ * `BINDING_LOAD`.
+ * @throws the reason of `signal`, by rejection of `next`, if one was aborted.
+ * @throws what `onEvent` threw, or what its promise rejected with, by rejection of `next`.
+ *
+ * @example
+ * ```ts
+ * for await (const gateway of watch({ crate: 'openshell-server', bin: 'openshell-gateway' })) {
+ *   console.log(gateway.path)
+ * }
+ * ```
+ */
+export declare function watch(options: DevBinaryOptions | readonly DevBinaryOptions[]): AsyncIterableIterator<DevBinary>
+
+/**
  * Returns the fingerprint of the binary that {@link getDevBinary} would return, 64 hex digits, as far as it is known
  * before a build. Builds nothing. Writes nothing but the stat cache, which makes the next call quicker.
  *
@@ -288,6 +317,13 @@ export interface DevBinaryOptions {
    * @default `DEV_BIN_MAX_AGE` in `env`, else '30d'
    */
   maxAge?: string | number | undefined
+  /**
+   * How much lower than the process's own the priority of builds is, 0 to 19, as in the command `nice`. With more than 0,
+   * builds read and write when no other process does (I/O class `idle`, on Linux), and have the priority class
+   * `BELOW_NORMAL` on Windows.
+   * @default 0; 10 for {@link watch}
+   */
+  nice?: number | undefined
   /**
    * The environment of the build. A variable that is `undefined` is not set. Variables that git sets for a hook of its
    * repository, and cargo for a build script of its package, are left out: `GIT_DIR`, `CARGO_FEATURE_*` and the like.
@@ -691,3 +727,5 @@ export type DevBinaryEvent =
   | { type: 'shared'; bin: string; url: string; bytes: number }
   /** Something is not as it should be, and the call goes on. */
   | { type: 'warning'; message: string }
+  /** There is no up-to-date binary now, and {@link watch} goes on. Only it has this event. */
+  | { type: 'failed'; error: DevBinaryError }

@@ -56,6 +56,11 @@ async function getDevBinaries(requests) {
   throw error
 }
 
+function watch(options) {
+  const { Watch } = require('./lib/watch.js')
+  return new Watch(options, { getDevBinary, fingerprint })
+}
+
 async function fingerprint(options) {
   return await call('fingerprint', options)
 }
@@ -176,7 +181,7 @@ function onExit() {
 // reach cargo. A signal that would end this process ends the calls first and then the process, unless the program has a
 // listener of its own for that signal.
 function onSignal(signal) {
-  endCalls(new DevBinaryError('BUILD_FAILED', `the build was ended by ${signal}`))
+  endCalls(new DevBinaryError('BUILD_FAILED', `the build was ended by ${signal}`, { cause: signal }))
   process.removeListener(signal, onSignal)
   const others = process.listeners(signal).filter((listener) => !listener[OWN_LISTENER])
   if (others.length > 0) {
@@ -212,6 +217,7 @@ function removeCall(end) {
 // One assignment a name: Node finds the names of a CommonJS module's exports by its text, for those that import it.
 exports.getDevBinary = getDevBinary
 exports.getDevBinaries = getDevBinaries
+exports.watch = watch
 exports.fingerprint = fingerprint
 exports.explain = explain
 exports.inputs = inputs

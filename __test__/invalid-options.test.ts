@@ -64,6 +64,7 @@ describe('options', () => {
     cacheDir: [isText, 'a string'],
     maxSize: [isAmount, "a size such as '5GiB', or a number of bytes"],
     maxAge: [isAmount, "an age such as '30d', or a number of milliseconds"],
+    nice: [(value) => value === 0 || value === 7, 'an integer from 0 to 19'],
     env: [isPlainObject, 'an object of strings'],
     signal: [() => false, 'an AbortSignal'],
     report: [() => false, "'auto', 'plain' or 'silent'"],

@@ -65,7 +65,7 @@ async function flags(command: string): Promise<Flag[]> {
   return found.map(([, short, long = '', help = '']) => ({ names: [short ?? [], long].flat(), help }))
 }
 
-const COMMANDS = ['get', 'run', 'why', 'inputs', 'list', 'prune', 'verify', 'completions']
+const COMMANDS = ['get', 'run', 'watch', 'why', 'inputs', 'list', 'prune', 'verify', 'completions']
 const HELP = new Map(await Promise.all(COMMANDS.map(async (name) => [name, await flags(name)] as const)))
 const general = (await devBin('node', ['--help'])).stdout
 
@@ -131,7 +131,7 @@ test('the types of the options are those of index.d.ts', () => {
 
 test('the options that only some commands take are those of their help', () => {
   const ofRequest = names('inputs').filter((name) => !isCommon(name) && !['--cache-dir', '--json'].includes(name))
-  for (const command of ['get', 'run', 'why', 'inputs', 'verify']) {
+  for (const command of ['get', 'run', 'watch', 'why', 'inputs', 'verify']) {
     expect(names(command)).toEqual(expect.arrayContaining(ofRequest))
   }
   const rows = table(REFERENCE, 'Command line', 'options', 'commands')

@@ -14,7 +14,7 @@ happens, and the last line is the result (type "result") or the error (type "err
 path a line in the order asked, and with --json an array in the last line. If one fails, the others are built all the same.
 With --no-build, a binary that would have to be built gives exit status 3. With --background, it is built by a process of its
 own, unless one builds it already; stdout stays empty then, and the exit status is 0.`,
-    options: [...REQUEST, 'rebuild', 'no-build', 'background', 'cache-dir', 'quiet', 'json'],
+    options: [...REQUEST, 'nice', 'rebuild', 'no-build', 'background', 'cache-dir', 'quiet', 'json'],
     examples: [
       'gateway=$(dev-bin get -p openshell-server --bin openshell-gateway)',
       'dev-bin get -p openshell-server -p openshell-sandbox',
@@ -30,11 +30,27 @@ own, unless one builds it already; stdout stays empty then, and the exit status 
     summary: 'run a binary, built if need be',
     usage: '[-p CRATE] [OPTIONS] [-- ARGS]',
     detail: `Arguments after -- are passed on. The binary takes the place of this command: it is the same process, with the same
-terminal, standard input and output, and it ends as the binary ends.`,
-    options: [...REQUEST, 'rebuild', 'cache-dir', 'quiet'],
+terminal, standard input and output, and it ends as the binary ends. With --watch, it is a child, which is ended with SIGTERM
+and started anew when a newer binary is there; the old one runs on until then. The command ends as the binary ends by itself.`,
+    options: [...REQUEST, 'watch', 'grace', 'nice', 'rebuild', 'cache-dir', 'quiet'],
     passesOn: true,
-    examples: ['dev-bin run -p openshell-server --bin openshell-gateway -- --help', 'dev-bin run -q -p hello'],
+    examples: [
+      'dev-bin run -p openshell-server --bin openshell-gateway -- --help',
+      'dev-bin run -q -p hello',
+      'dev-bin run --watch -p hello -- --port 8080',
+    ],
     run: (parsed) => require('./run.js').run(parsed),
+  },
+  watch: {
+    summary: 'print the path of a binary now, and whenever it was built again',
+    usage: '[-p CRATE] [OPTIONS]',
+    detail: `Looks at the inputs until it is ended, and builds when they have changed and been still for 300 ms. A build that fails is
+reported on stderr, and the command goes on. With --json, each event, failure (type "failed") and binary (type "result") is
+a line of JSON on stdout.`,
+    options: [...REQUEST, 'nice', 'rebuild', 'cache-dir', 'quiet', 'json'],
+    examples: ['dev-bin watch -p openshell-server', 'dev-bin watch -p openshell-server -p openshell-sandbox --json'],
+    run: (parsed) => require('./watch.js').watchBinaries(parsed),
+    jsonError: (error) => require('./get.js').jsonError(error),
   },
   why: {
     summary: 'say if a binary would be built, and why; builds nothing',

@@ -70,4 +70,4 @@ function reportFailure(program, { missing, message }) {
   return missing ? MISSING : CANNOT_START
 }
 
-module.exports = { runInPlace }
+module.exports = { assertUtf8, reportFailure, runInPlace }

@@ -62,8 +62,15 @@ function optionsOf(values) {
     cargoArgs: cargoArguments(values),
     out: values.out,
     rebuild: values.rebuild,
+    nice: values.nice === undefined ? undefined : nicenessOf(values.nice),
     cacheDir: values['cache-dir'],
   }
+}
+
+/** Returns a niceness as a number. The public surface checks its range. */
+function nicenessOf(text) {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new UsageError(`\`--nice\` takes a number from 0 to 19, and not \`${text}\``)
 }
 
 function reportOf(values) {

@@ -27,6 +27,7 @@ const isSignal = (value) =>
   isBoolean(value.aborted) &&
   typeof value.addEventListener === 'function'
 const isAmount = (value) => isString(value) || (typeof value === 'number' && value >= 0)
+const isNiceness = (value) => Number.isInteger(value) && value >= 0 && value <= 19
 const oneOf =
   (...names) =>
   (value) =>
@@ -55,6 +56,7 @@ const REQUEST_OPTIONS = {
   cacheDir: [isString, 'a string'],
   maxSize: [isAmount, "a size such as '5GiB', or a number of bytes"],
   maxAge: [isAmount, "an age such as '30d', or a number of milliseconds"],
+  nice: [isNiceness, 'an integer from 0 to 19'],
   env: [isObject, 'an object of strings'],
   signal: [isSignal, 'an AbortSignal'],
   report: [oneOf('auto', 'plain', 'silent'), "'auto', 'plain' or 'silent'"],

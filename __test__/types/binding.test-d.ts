@@ -13,7 +13,10 @@ type Plain<T> = T extends (infer E)[] ? Plain<E>[] : T extends object ? { [K in 
 type Terminal = native.Task | 'failed' | 'aborted'
 type NativeEvent = Exclude<native.Message, { type: Terminal }>
 
-holds<Equal<Plain<NativeEvent>, Plain<surface.DevBinaryEvent>>>()
+/** The events of the addon: `watch`, which is JavaScript, adds `failed`. */
+type CallEvent = Exclude<surface.DevBinaryEvent, { type: 'failed' }>
+
+holds<Equal<Plain<NativeEvent>, Plain<CallEvent>>>()
 holds<Equal<Plain<native.MissReason>, Plain<surface.MissReason>>>()
 holds<Equal<Plain<native.ChangedPath>, Plain<surface.ChangedPath>>>()
 holds<Equal<Plain<native.NativeBinary>, Plain<surface.DevBinary>>>()

@@ -26,6 +26,7 @@ import {
   type RunningBuild,
   type Verification,
   type verify,
+  watch,
 } from '../../index.js'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -42,6 +43,8 @@ holds<Equal<ReturnType<typeof getDevBinary>, Promise<DevBinary>>>()
 const pair = getDevBinaries([{ crate: 'one' }, { crate: 'two' }])
 holds<Equal<typeof pair, Promise<[DevBinary, DevBinary]>>>()
 holds<Equal<ReturnType<typeof getDevBinaries<DevBinaryOptions[]>>, Promise<DevBinary[]>>>()
+for await (const binary of watch([{ crate: 'one' }, { crate: 'two' }])) holds<Equal<typeof binary, DevBinary>>()
+holds<Equal<ReturnType<typeof watch>, AsyncIterableIterator<DevBinary>>>()
 holds<Equal<ReturnType<typeof fingerprint>, Promise<string>>>()
 holds<Equal<ReturnType<typeof explain>, Promise<Explanation>>>()
 holds<Equal<ReturnType<typeof inputs>, Promise<KnownInputs>>>()
@@ -84,6 +87,7 @@ const all: Required<DevBinaryOptions> = {
   cacheDir: undefined,
   maxSize: '5GiB',
   maxAge: undefined,
+  nice: 19,
   env: { ...process.env, TAG: undefined },
   signal: AbortSignal.timeout(1),
   report: 'plain',
@@ -137,6 +141,8 @@ function describe(event: DevBinaryEvent): string {
       return `${event.url} ${event.bytes.toFixed()}`
     case 'warning':
       return event.message
+    case 'failed':
+      return event.error.code
     default:
       return never(event)
   }

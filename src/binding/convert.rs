@@ -64,6 +64,7 @@ impl From<NativeRequest> for Options {
             cache_dir: native.cache_dir.into(),
             env: variables(&native.env),
             remote: native.remote.map(Into::into),
+            nice: native.nice.unwrap_or_default(),
             max_size: native.max_size,
             max_age: native.max_age,
         }

@@ -60,7 +60,7 @@ pub(super) fn run(
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let (mut child, ending) = cancellation.start(|| {
-            let child = group::spawn(command).map_err(|error| not_started(&error))?;
+            let child = group::spawn(command, request.nice).map_err(|error| not_started(&error))?;
             let ending = group::ending(&child)?;
             Ok((child, ending))
         })?;
@@ -81,7 +81,7 @@ pub(super) fn capture(mut command: std::process::Command, cancellation: &Cancell
     runtime()?.block_on(async {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let (mut child, ending) = cancellation.start(|| {
-            let child = group::spawn(command).map_err(|error| not_started(&error))?;
+            let child = group::spawn(command, 0).map_err(|error| not_started(&error))?;
             let ending = group::ending(&child)?;
             Ok((child, ending))
         })?;
@@ -302,9 +302,28 @@ fn level(level: DiagnosticLevel) -> &'static str {
 mod group {
     use super::{Child, Error, Result, io};
 
-    pub(super) fn spawn(command: std::process::Command) -> io::Result<Child> {
+    /// Starts `command` as the leader of a group, with a niceness that is greater than this process's own by `nice`.
+    pub(super) fn spawn(command: std::process::Command, nice: u32) -> io::Result<Child> {
         let mut command = tokio::process::Command::from(command);
+        if nice > 0 {
+            // SAFETY: between `fork` and `exec`, a child may call only what is async-signal-safe. Both functions are bare
+            // system calls here, which neither allocate nor take a lock.
+            unsafe { command.pre_exec(move || Ok(lower_priority(nice))) };
+        }
         command.process_group(0).kill_on_drop(true).spawn()
+    }
+
+    /// Lowers the priority of this process and of those that it will start. A build goes on where the system refuses that.
+    fn lower_priority(nice: u32) {
+        let _ = rustix::process::nice(nice.cast_signed());
+        #[cfg(target_os = "linux")]
+        {
+            // <https://docs.kernel.org/block/ioprio.html>: one process, the calling one; the class `idle`, which has no
+            // priorities in it.
+            let (one_process, this_process, idle): (libc::c_int, libc::c_int, libc::c_int) = (1, 0, 3 << 13);
+            // SAFETY: the call takes three integers, and touches no memory of this process.
+            unsafe { libc::syscall(libc::SYS_ioprio_set, one_process, this_process, idle) };
+        }
     }
 
     /// Returns a function that ends the group that `child` leads. The group keeps its number until the child has been
@@ -326,8 +345,17 @@ mod group {
 
     use super::{Child, Error, Result, io};
 
-    pub(super) fn spawn(command: std::process::Command) -> io::Result<Child> {
-        tokio::process::Command::from(command).kill_on_drop(true).spawn()
+    /// The priority class of `BELOW_NORMAL_PRIORITY_CLASS`, which processes that a process starts inherit.
+    ///
+    /// <https://learn.microsoft.com/windows/win32/procthread/process-creation-flags>
+    const BELOW_NORMAL: u32 = 0x4000;
+
+    pub(super) fn spawn(command: std::process::Command, nice: u32) -> io::Result<Child> {
+        let mut command = tokio::process::Command::from(command);
+        if nice > 0 {
+            command.creation_flags(BELOW_NORMAL);
+        }
+        command.kill_on_drop(true).spawn()
     }
 
     /// Returns a function that ends the job of `child`, by closing its only handle.

@@ -102,6 +102,8 @@ pub struct Request {
     pub env: Environment,
     /// The team's store, if there is one.
     pub remote: Option<Remote>,
+    /// How much lower than this process's the priority of builds is, 0 to 19.
+    pub nice: u32,
     /// The limits for pruning, or the problem with the variables that set them. That problem does not prevent a build.
     pub limits: Result<Limits, String>,
 }
@@ -163,6 +165,7 @@ impl TryFrom<Options> for Request {
             cache_dir: absolute("cacheDir", &options.cache_dir)?,
             cargo,
             remote,
+            nice: options.nice,
             limits: limits(options.max_size.as_deref(), options.max_age.as_deref(), &env)?,
             env,
         })

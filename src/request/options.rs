@@ -51,6 +51,8 @@ pub struct Options {
     pub cargo_args: Vec<String>,
     /// The settings of a team's store, if there is one.
     pub remote: Option<super::RemoteOptions>,
+    /// How much lower than this process's the priority of builds is, 0 to 19.
+    pub nice: u32,
     /// The size limit of the cache, as text; default: see [`super::limits::Limits`].
     pub max_size: Option<String>,
     /// The age limit of entries since their last use, as text; default: see [`super::limits::Limits`].

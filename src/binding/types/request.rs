@@ -102,6 +102,8 @@ pub struct NativeRequest {
     pub observe: Option<String>,
     /// The settings of a team's store.
     pub remote: Option<NativeRemote>,
+    /// How much lower than the process's own the priority of builds is, 0 to 19.
+    pub nice: Option<u32>,
     /// The directory of the cache, absolute.
     pub cache_dir: String,
     /// The environment of the build: names and values in turns, each followed by a NUL.
