@@ -1,6 +1,6 @@
 // The checks of a release. The rehearsal (`npm run release:rehearse`) tests the rest.
 
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,9 @@ import { stageRoot } from '../tools/release/stage.mjs'
 import { hostTarget, manifest, TARGETS, targetOf } from '../tools/release/targets.mjs'
 import { napiBuild } from '../tools/scripts/build.mjs'
 import { addonDirectory } from '../tools/scripts/setup.mjs'
-import { root, temporaryDirectory } from './support.js'
+import { PATIENCE_MS, root, temporaryDirectory } from './support.js'
+
+setDefaultTimeout(PATIENCE_MS)
 
 const host = hostTarget()
 const built = join(addonDirectory, host.addon)
@@ -46,13 +48,13 @@ function problems(triple: string, content: Buffer): string[] {
 }
 
 /**
- * Makes a directory with the files of a release: for each target an addon, as artifacts are downloaded.
+ * Makes a directory with the files of a release: for each target an addon and a program, as artifacts are downloaded.
  */
 function release(): string {
   const directory = temporaryDirectory()
-  for (const { triple, addon } of TARGETS) {
+  for (const { triple, addon, program } of TARGETS) {
     mkdirSync(join(directory, triple))
-    writeFileSync(join(directory, triple, addon), addonFor(triple))
+    for (const name of [addon, program]) writeFileSync(join(directory, triple, name), addonFor(triple))
   }
   return directory
 }
@@ -128,18 +130,22 @@ describe('a release', () => {
     expect(stderr).toStartWith('error: `--addons` is missing\n\nusage: ')
   })
 
-  test('is complete with one addon for each target', () => {
-    expect([...complete(release()).keys()]).toEqual(TARGETS)
+  test('is complete with one addon and one program for each target', () => {
+    const names = TARGETS.flatMap(({ addon, program }) => [addon, program])
+    expect(new Set(names).size).toBe(16)
+    expect([...complete(release()).keys()]).toEqual(names)
   })
 
-  test('is stopped by an addon that is missing, double, for another platform or of no target, and the error names each', () => {
+  test('is stopped by a file that is missing, double, for another platform or of no target, and the error names each', () => {
     const directory = release()
     const [missing, twice, wrong] = TARGETS
     if (!missing || !twice || !wrong) throw new Error('there are eight targets')
     rmSync(join(directory, missing.triple, missing.addon))
+    rmSync(join(directory, missing.triple, missing.program))
     copyFileSync(join(directory, twice.triple, twice.addon), join(directory, twice.addon))
     writeFileSync(join(directory, wrong.triple, wrong.addon), addonFor('x86_64-pc-windows-msvc'))
     writeFileSync(join(directory, 'dev-bin.sunos-x64.node'), '')
+    writeFileSync(join(directory, 'dev-bin-remote.sunos-x64'), '')
     let message = ''
     try {
       complete(directory)
@@ -147,9 +153,11 @@ describe('a release', () => {
       message = (error as Error).message
     }
     expect(message).toContain(`there are 0 files \`${missing.addon}\``)
+    expect(message).toContain(`there are 0 files \`${missing.program}\``)
     expect(message).toContain(`there are 2 files \`${twice.addon}\``)
     expect(message).toContain('is built for win32-x64, not for linux-arm64')
     expect(message).toContain('dev-bin.sunos-x64.node is of no target')
+    expect(message).toContain('dev-bin-remote.sunos-x64 is of no target')
   })
 
   test('has the tag, the version and the repository that its manifests have', () => {
@@ -170,6 +178,7 @@ describe('a release', () => {
       ['Cargo.toml', `[workspace.package]\nversion = "${manifest.version}"`],
       ['Cargo.lock', crate('openlock-dev-bin')],
       ['Cargo.lock', crate('openlock-dev-bin-addon')],
+      ['Cargo.lock', crate('openlock-dev-bin-remote')],
     ] as const
     for (const [file, place] of places) {
       const directory = temporaryDirectory()
@@ -180,7 +189,9 @@ describe('a release', () => {
       writeFileSync(join(directory, file), text.replace(place, place.replace(manifest.version, '9.9.9')))
       expect(() => assertConsistent(tag, undefined, directory)).toThrow('has version 9.9.9')
     }
-    expect(readFileSync(join(root, 'addon', 'Cargo.toml'), 'utf8')).toContain('\nversion.workspace = true\n')
+    for (const member of ['addon', 'remote']) {
+      expect(readFileSync(join(root, member, 'Cargo.toml'), 'utf8')).toContain('\nversion.workspace = true\n')
+    }
   })
 
   test('takes an npm that knows trusted publishing', () => {
@@ -303,6 +314,15 @@ test("the licences include the crates of Rust's standard library", () => {
   const names = listed.map(([, name]) => name?.replaceAll('-', '_'))
   expect(crates.length).toBeGreaterThan(0)
   expect(crates.filter((name) => !names.includes(name))).toEqual([])
+})
+
+test('the licences of the program are those of what is linked into it, and not those of the addon', () => {
+  const listed = licencesOf(host.triple, 'program')
+    .split('\n')
+    .filter((line: string) => line.startsWith('- '))
+  const names = listed.map((line: string) => line.split(' ')[1])
+  for (const name of ['opendal', 'ring', 'rustls', 'zstd-sys']) expect(names).toContain(name)
+  for (const name of ['gix', 'napi', 'syn', 'openlock-dev-bin-remote']) expect(names).not.toContain(name)
 })
 
 test('the licences are those of linked crates, and of none that only builds them', () => {

@@ -123,3 +123,4 @@ function libcOfProgram() {
 }
 
 exports.load = load
+exports.ownLibc = ownLibc

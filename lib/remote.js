@@ -6,10 +6,12 @@
 // Does not promise: that the settings make sense, or that the program is installed. The addon says what is missing.
 
 const { existsSync } = require('node:fs')
+const { createRequire } = require('node:module')
 const { join, resolve } = require('node:path')
 const { DevBinaryError } = require('./error.js')
 
-const INSTALL = 'npm install --save-optional @openlock/dev-bin-remote'
+const PACKAGE = '@openlock/dev-bin-remote'
+const INSTALL = `npm install --save-optional ${PACKAGE}`
 
 const isString = (value) => typeof value === 'string'
 const isStringArray = (value) => Array.isArray(value) && value.every(isString)
@@ -73,15 +75,36 @@ function programPath(env) {
   const named = env.DEV_BIN_REMOTE_PROGRAM
   if (named) return resolve(named)
   const name = process.platform === 'win32' ? 'dev-bin-remote.exe' : 'dev-bin-remote'
-  const platform = `${process.platform}-${process.arch}`
-  const suffixes = { linux: ['-gnu', '-musl'], win32: ['-msvc'] }[process.platform] ?? ['']
-  for (const suffix of suffixes) {
-    try {
-      return require.resolve(`@openlock/dev-bin-remote-${platform}${suffix}/${name}`)
-    } catch {}
-  }
+  const installed = installedProgram(name)
+  if (installed !== undefined || __dirname.includes('node_modules')) return installed
   const built = ['release', 'debug'].map((profile) => join(__dirname, '..', 'target', profile, name))
   return built.find((path) => existsSync(path))
+}
+
+/**
+ * Returns the path of the program in the package of this platform; none if that is not installed. Package managers may put
+ * that package where only the package above it finds it.
+ */
+function installedProgram(name) {
+  // Not `require.resolve`: what compiles this file would look for the packages itself.
+  let above = createRequire(__filename)
+  try {
+    above = createRequire(above.resolve(`${PACKAGE}/package.json`))
+  } catch {}
+  for (const abi of abis()) {
+    try {
+      return above.resolve(`${PACKAGE}-${process.platform}-${process.arch}${abi}/${name}`)
+    } catch {}
+  }
+  return undefined
+}
+
+/** Returns the ends of the names of the packages whose program runs here. The one for musl needs no libc. */
+function abis() {
+  if (process.platform === 'win32') return ['-msvc']
+  if (process.platform !== 'linux') return ['']
+  const { ownLibc } = require('./load.js')
+  return ownLibc() === 'musl' ? ['-musl'] : ['-gnu', '-musl']
 }
 
 module.exports = { INSTALL, remoteSettings, programPath }

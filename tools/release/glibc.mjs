@@ -12,6 +12,11 @@ export function linker(target) {
   return join(toolchain(target), 'bin', `${target.triple}-gcc`)
 }
 
+/** Returns the path of the program that makes static libraries for `target`. */
+export function archiver(target) {
+  return join(toolchain(target), 'bin', `${target.triple}-ar`)
+}
+
 /** Returns the words that go before a command to run it on the oldest glibc. `target` is one of this machine. */
 export function oldestGlibc(target) {
   const libraries = join(toolchain(target), target.triple, 'sysroot', 'lib')

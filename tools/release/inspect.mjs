@@ -1,9 +1,10 @@
-// Checks an addon before it is published: that it is built for its platform, is small enough, contains no path of the
+// Checks an addon, or a program for a team's store, before it is published: that it is built for its platform, is small enough, contains no path of the
 // machine that built it, and needs no newer glibc than the oldest supported one. Reads the file's bytes, so any machine
-// can check the addons of all targets.
+// can check those of all targets.
 
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
+import { basename } from 'node:path'
 import { GLIBC_FLOOR, root } from './targets.mjs'
 
 const MIB = 1024 * 1024
@@ -14,12 +15,14 @@ const MIB = 1024 * 1024
  */
 const MAX_SIZES = { 'x86_64-unknown-linux-gnu': 4.5 * MIB }
 const MAX_SIZE_ELSEWHERE = 5 * MIB
+/** The largest size of a program, in bytes. It stops one that was not stripped. */
+const MAX_PROGRAM_SIZE = 14 * MIB
 
 /** Directories of the user that built the addon. Other machines do not have them. */
 const PRIVATE_DIRECTORIES =
   /(?:\/(?:home|Users|root|github|__w|opt\/hostedtoolcache|usr\/local\/(?:cargo|rustup))\/|[A-Za-z]:\\(?:Users|a)\\)[\w.-]+/
 
-/** Returns the problems of an addon as predicates, such as `is linked with glibc`; empty if it may be published. */
+/** Returns the problems of an addon or a program as predicates, such as `is linked with glibc`; empty if it may be published. */
 export function problemsOf(target, file) {
   const bytes = readFileSync(file)
   const text = bytes.toString('latin1')
@@ -28,7 +31,8 @@ export function problemsOf(target, file) {
   const format = formatOf(bytes)
   const expected = `${target.os}-${target.cpu}`
   if (format !== expected) problems.push(`is built for ${format}, not for ${expected}`)
-  const most = MAX_SIZES[target.triple] ?? MAX_SIZE_ELSEWHERE
+  const isProgram = basename(file) === target.program
+  const most = isProgram ? MAX_PROGRAM_SIZE : (MAX_SIZES[target.triple] ?? MAX_SIZE_ELSEWHERE)
   if (bytes.length > most) problems.push(`has ${bytes.length} bytes, more than ${most}`)
 
   const own = [root, homedir(), process.env.CARGO_HOME, process.env.RUSTUP_HOME].filter((path) => path?.length > 1)
@@ -61,7 +65,7 @@ function compare(one, other) {
   return a[differing] - (b[differing] ?? 0)
 }
 
-/** Returns the platform that an addon is built for, from the header of its file. */
+/** Returns the platform that an addon or a program is built for, from the header of its file. */
 function formatOf(bytes) {
   const elf = { 62: 'linux-x64', 183: 'linux-arm64' }
   const mach = { 16777223: 'darwin-x64', 16777228: 'darwin-arm64' }

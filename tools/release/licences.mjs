@@ -1,4 +1,5 @@
-// Writes the licences of the crates that are linked into an addon, with their texts, for the addon's package.
+// Writes the licences of the crates that are linked into an addon, or into the program for a team's store, with their
+// texts, for its package.
 //
 // Promises: the page has every crate that cargo links for the target, with its own licence files, and the crates of the
 // standard library that `standard-library.mjs` lists. Equal texts stand once. The page depends only on Cargo.lock and
@@ -14,9 +15,15 @@ import { root } from './targets.mjs'
 
 const LICENCE_FILE = /^(licen[cs]e|copying|copyright|notice|unlicense)/i
 
-/** Returns the page of licences for the addon of `triple`. */
-export function licencesOf(triple) {
-  const crates = [...linkedCrates(triple).map(described), ...STANDARD_LIBRARY]
+/** The crates that are linked with others into one file: the word for the file, and the packages that cargo builds. */
+const LINKED = {
+  addon: ['openlock-dev-bin', 'openlock-dev-bin-addon'],
+  program: ['openlock-dev-bin-remote'],
+}
+
+/** Returns the page of licences for the addon or, if `what` says so, for the program of `triple`. */
+export function licencesOf(triple, what = 'addon') {
+  const crates = [...linkedCrates(triple, LINKED[what]).map(described), ...STANDARD_LIBRARY]
   const byText = new Map()
   for (const { title, texts } of crates) {
     for (const text of texts) {
@@ -31,15 +38,24 @@ export function licencesOf(triple) {
     ({ text, titles }) => `${rule}\n${titles.join('\n')}\n${rule}\n\n${text.trim()}\n`,
   )
   const list = crates.map(({ title }) => `- ${title}`).join('\n')
-  return `The addon in this package is linked with the following software.\n\n${list}\n\n${sections.join('\n')}`
+  return `The ${what} in this package is linked with the following software.\n\n${list}\n\n${sections.join('\n')}`
 }
 
-/** Returns the packages that are linked into the addon, without procedural macros and others that only build it. */
-function linkedCrates(triple) {
+/** Returns what is linked into `packages` of cargo, without procedural macros and others that only build them. */
+function linkedCrates(triple, built) {
   const { packages } = JSON.parse(cargo('metadata', '--format-version=1', '--locked', `--filter-platform=${triple}`))
   // The metadata also has optional packages that no feature enables. `cargo tree` has only those that are built.
   const edges = ['--edges', 'normal,no-proc-macro', '--prefix', 'none']
-  const tree = cargo('tree', '--locked', '--target', triple, ...edges, '--format', '{p}')
+  const tree = cargo(
+    'tree',
+    '--locked',
+    '--target',
+    triple,
+    ...built.flatMap((name) => ['--package', name]),
+    ...edges,
+    '--format',
+    '{p}',
+  )
   const linked = new Set(tree.split('\n').map((line) => line.split(' ', 2).join(' ')))
   const crates = packages.filter(({ name, version, source }) => source !== null && linked.has(`${name} v${version}`))
   return crates.sort((one, other) => one.id.localeCompare(other.id, 'en'))

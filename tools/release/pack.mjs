@@ -1,6 +1,7 @@
 // Packs the staged packages, and publishes them.
 //
-// Promises: the root is published last, so that no root can be installed whose platform packages are missing. A package
+// Promises: a package is published after those that it depends on, and the root last, so that none can be installed whose
+// platform packages are missing. A package
 // that the registry has already, byte for byte, is left alone, so that an interrupted release can be run again.
 
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -8,22 +9,26 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../scripts/setup.mjs'
-import { stagePlatform, stageRoot } from './stage.mjs'
-import { manifest, output, TARGETS } from './targets.mjs'
+import { stagePlatform, stageRemote, stageRemotePlatform, stageRoot } from './stage.mjs'
+import { manifest, output, remotePackage, TARGETS } from './targets.mjs'
 
 const shell = process.platform === 'win32'
 
 /**
- * Packs the package of each platform with the addon that `addonOf` returns for it, and then the root. Returns names and
- * tarballs.
+ * Packs the packages of each platform with the addon and the program that `fileOf` returns by target and name, and then
+ * those above them. Returns names and tarballs.
  */
-export function packAll(addonOf, destination) {
+export function packAll(fileOf, destination) {
   mkdirSync(destination, { recursive: true })
-  const platforms = TARGETS.map((target) => ({
-    name: target.package,
-    tarball: pack(stagePlatform(target, addonOf(target), output), destination),
-  }))
-  return [...platforms, { name: manifest.name, tarball: pack(stageRoot(output), destination) }]
+  const packed = (name, stage) => ({ name, tarball: pack(stage, destination) })
+  const platforms = TARGETS.flatMap((target) => {
+    const [addon, program] = [target.addon, target.program].map((name) => fileOf(target, name))
+    return [
+      packed(target.package, stagePlatform(target, addon, output)),
+      packed(target.remotePackage, stageRemotePlatform(target, program, output)),
+    ]
+  })
+  return [...platforms, packed(remotePackage, stageRemote(output)), packed(manifest.name, stageRoot(output))]
 }
 
 function pack(directory, destination) {

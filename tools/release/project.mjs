@@ -84,16 +84,22 @@ export class Project {
     for (const [name, text] of Object.entries(PROGRAMS)) this.#write(name, text)
   }
 
-  /** Installs the package, with a home, a cache and a store that nothing else has used. */
-  install() {
-    const command = [...MANAGERS[this.manager], manifest.name]
+  /** Installs a package, with a home, a cache and a store that nothing else has used. */
+  install(name) {
+    const command = [...MANAGERS[this.manager], name]
     this.run(command, { shell: isScript(command) })
   }
 
   /** Runs `dev-bin` by the package manager, and returns its stdout. */
-  devBin(...args) {
+  devBin(args, env = {}) {
+    return this.devBinFully(args, env).stdout
+  }
+
+  /** Runs `dev-bin` by the package manager, and returns its stdout and stderr. */
+  devBinFully(args, env = {}) {
     const command = [...EXECUTORS[this.manager], 'dev-bin', ...args]
-    return this.run(command, { shell: isScript(command), env: { DEV_BIN_CACHE_DIR: join(this.directory, 'cache') } })
+    const cache = { DEV_BIN_CACHE_DIR: join(this.directory, 'cache') }
+    return this.runFully(command, { shell: isScript(command), env: { ...cache, ...env } })
   }
 
   /** Compiles `launcher.ts`, and returns the path of the program. */
@@ -111,7 +117,12 @@ export class Project {
   }
 
   /** Runs a command in the project, and returns its stdout. */
-  run([program, ...args], { cwd = this.directory, env = {}, shell = false } = {}) {
+  run(command, options) {
+    return this.runFully(command, options).stdout
+  }
+
+  /** Runs a command in the project, and returns its stdout and stderr. */
+  runFully([program, ...args], { cwd = this.directory, env = {}, shell = false } = {}) {
     const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
       cwd,
       shell,
@@ -123,7 +134,7 @@ export class Project {
       const printed = `${stdout}${stderr}`.trim()
       throw new Error(`\`${[program, ...args].join(' ')}\` in ${cwd} ended with ${signal ?? status}:\n${printed}`)
     }
-    return stdout
+    return { stdout, stderr }
   }
 
   /** The directory of the root package. Its optional dependencies lie beside it. */

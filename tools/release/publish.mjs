@@ -11,29 +11,31 @@ import { packAll, publishAll } from './pack.mjs'
 import { manifest, root, TARGETS } from './targets.mjs'
 
 const USAGE = `usage: node tools/release/publish.mjs --addons DIR --tag TAG --notes FILE
-  --addons DIR  the directory with the addons of all targets, each in a directory of its own
+  --addons DIR  the directory with the addons and programs of all targets
   --tag TAG     the tag of the release: v and the version
   --notes FILE  the file to write the changelog's section to`
 
 const OPTIONS = { addons: { type: 'string' }, tag: { type: 'string' }, notes: { type: 'string' } }
 
-/** Returns the addon of each target below `directory`. Throws one error with all problems. */
+/** Returns the addons and programs of all targets below `directory`, by name. Throws one error with all problems. */
 export function complete(directory) {
   const found = readdirSync(directory, { recursive: true }).map((path) => join(directory, path))
   const problems = []
-  const addons = new Map()
-  for (const target of TARGETS) {
-    const files = found.filter((path) => basename(path) === target.addon)
+  const complete = new Map()
+  const wanted = TARGETS.flatMap((target) => [target.addon, target.program].map((name) => ({ target, name })))
+  for (const { target, name } of wanted) {
+    const files = found.filter((path) => basename(path) === name)
     if (files.length === 1) {
-      addons.set(target, files[0])
+      complete.set(name, files[0])
       problems.push(...problemsOf(target, files[0]).map((problem) => `${files[0]} ${problem}`))
-    } else problems.push(`there are ${files.length} files \`${target.addon}\`, and not one`)
+    } else problems.push(`there are ${files.length} files \`${name}\`, and not one`)
   }
-  const known = new Set(TARGETS.map(({ addon }) => addon))
-  const strangers = found.filter((path) => path.endsWith('.node') && !known.has(basename(path)))
+  const known = new Set(wanted.map(({ name }) => name))
+  const isStranger = (name) => /\.node$|^dev-bin-remote\./.test(name) && !known.has(name)
+  const strangers = found.filter((path) => isStranger(basename(path)))
   problems.push(...strangers.map((path) => `${path} is of no target`))
   if (problems.length > 0) throw new Error(problems.join('\n'))
-  return addons
+  return complete
 }
 
 /**
@@ -60,7 +62,7 @@ function versionsIn(directory) {
   const text = (name) => readFileSync(join(directory, name), 'utf8')
   const match = (name, pattern) => pattern.exec(text(name))?.[1]
   const npmLock = JSON.parse(text('package-lock.json'))
-  const crates = ['openlock-dev-bin', 'openlock-dev-bin-addon']
+  const crates = ['openlock-dev-bin', 'openlock-dev-bin-addon', 'openlock-dev-bin-remote']
   return {
     'Cargo.toml': match('Cargo.toml', /^\[workspace\.package\]\nversion = "(.*)"$/m),
     'package-lock.json': npmLock.version,
@@ -106,10 +108,10 @@ if (isMain(import.meta.url)) {
   assertConsistent(values.tag, process.env.GITHUB_REPOSITORY)
   assertTrustedPublishing(execFileSync('npm', ['--version'], { encoding: 'utf8' }).trim())
   const notes = notesOf(manifest.version, readFileSync(join(root, 'CHANGELOG.md'), 'utf8'))
-  const addons = complete(values.addons)
+  const files = complete(values.addons)
   const tarballs = join(mkdtempSync(join(tmpdir(), 'dev-bin-release-')), 'tarballs')
   mkdirSync(tarballs)
-  const packages = packAll((target) => addons.get(target), tarballs)
+  const packages = packAll((_, name) => files.get(name), tarballs)
   for (const name of publishAll(packages)) console.log(`published ${name}@${manifest.version}`)
   writeFileSync(values.notes, notes)
 }

@@ -1,8 +1,8 @@
 // `npm run release:rehearse`: goes through a release on this machine, from the build to a user's project.
 //
-// Builds the addon of this machine's platform as it is published, stages and checks the packages, publishes them to a
+// Builds the addon of this machine's platform, and the program for a team's store, as they are published, stages and checks the packages, publishes them to a
 // registry on loopback, and installs them into empty projects with each package manager. Uses them there as users do,
-// and breaks them. The addons of the other platforms are stand-ins, which no program loads.
+// and breaks them. The files of the other platforms are stand-ins, which no program loads.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -11,17 +11,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { commandLine } from '../scripts/arguments.mjs'
 import { installPackages } from '../scripts/setup.mjs'
-import { buildAddon } from './build.mjs'
+import { buildAddon, buildProgram } from './build.mjs'
 import * as cases from './cases.mjs'
 import { oldestGlibc } from './glibc.mjs'
 import { problemsOf } from './inspect.mjs'
 import { packAll, publishAll } from './pack.mjs'
 import { MANAGERS, makeCheckout, Project, RUNTIMES } from './project.mjs'
 import { startRegistry } from './registry.mjs'
-import { GLIBC_FLOOR, hostTarget, manifest, output, root } from './targets.mjs'
+import { GLIBC_FLOOR, hostTarget, manifest, output, remotePackage, root } from './targets.mjs'
+import * as team from './team.mjs'
 
 const USAGE = `usage: npm run release:rehearse [-- --addons DIR]
-  --addons DIR  take this platform's addon from DIR instead of building it`
+  --addons DIR  take this platform's addon and program from DIR instead of building them`
 
 /** The largest size of the packed root package, in bytes. */
 const MAX_ROOT_SIZE = 50 * 1024
@@ -54,12 +55,12 @@ function tryStep(what, work) {
 /** Returns the path of a program of a package that only releases need. */
 const tool = (name, path) => join(root, 'tools', 'release', 'node_modules', name, path)
 
-/** Packs all packages, with stand-ins for the addons of other platforms. */
+/** Packs all packages, with stand-ins for the files of other platforms. */
 function packAllWithStandIns(addons, directory) {
-  const standIn = join(directory, 'stand-in.node')
-  writeFileSync(standIn, 'the addon of a platform that this machine is not\n')
-  const addonOf = (each) => (each === target ? join(addons, each.addon) : standIn)
-  return packAll(addonOf, join(directory, 'tarballs'))
+  const standIn = join(directory, 'stand-in')
+  writeFileSync(standIn, 'the file of a platform that this machine is not\n')
+  const fileOf = (each, name) => (each === target ? join(addons, name) : standIn)
+  return packAll(fileOf, join(directory, 'tarballs'))
 }
 
 /** Publishes all packages. The second time must publish nothing, as when an interrupted release is run again. */
@@ -92,9 +93,9 @@ function useAs(project) {
  * Runs the program by its name, with the package manager: it must print its version, and the path that the job gets.
  */
 function useProgram(project) {
-  assert.equal(project.devBin('--version').trim(), `dev-bin ${manifest.version}`)
+  assert.equal(project.devBin(['--version']).trim(), `dev-bin ${manifest.version}`)
   const { path } = project.job([RUNTIMES.node, 'job.cjs'])
-  assert.equal(project.devBin('get', '-p', 'hello', '--repo', project.repo), `${path}\n`)
+  assert.equal(project.devBin(['get', '-p', 'hello', '--repo', project.repo]), `${path}\n`)
 }
 
 /** Compiles the launcher, and runs it while the rest of the package is hidden. Returns its path. */
@@ -120,16 +121,18 @@ function checkTypes(project) {
 installPackages()
 installPackages(join('tools', 'release'), '--omit=dev')
 const addons = values.addons ?? join(output, 'addons')
-if (values.addons === undefined)
+if (values.addons === undefined) {
   await step(`Building the addon for ${target.triple}`, () => void buildAddon(target, addons))
+  await step(`Building the program for ${target.triple}`, () => void buildProgram(target, addons))
+}
 
 const directory = realpathSync(mkdtempSync(join(tmpdir(), 'dev-bin-rehearsal-')))
 process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
 
-await step('Inspecting the addon', () => {
-  const addon = join(addons, target.addon)
-  assert.deepEqual(problemsOf(target, addon), [], addon)
-  return `${statSync(addon).size} bytes`
+await step('Inspecting the addon and the program', () => {
+  const files = [target.addon, target.program].map((name) => join(addons, name))
+  for (const file of files) assert.deepEqual(problemsOf(target, file), [], file)
+  return `${files.map((file) => statSync(file).size).join(' and ')} bytes`
 })
 const packages = await step('Packing', () => packAllWithStandIns(addons, directory))
 const { tarball: rootTarball } = packages.at(-1)
@@ -148,12 +151,13 @@ try {
   for (const manager of Object.keys(MANAGERS)) {
     const project = new Project(directory, manager, registry.url)
     await step(`${manager}: install`, () => {
-      project.install()
+      project.install(manifest.name)
       assert.deepEqual(project.platforms, [target.package])
       assert.equal(JSON.parse(readFileSync(join(project.installed, 'package.json'))).version, manifest.version)
     })
     await step(`${manager}: the job, from an ES module and from CommonJS, in Node and in Bun`, () => useAs(project))
     await step(`${manager}: dev-bin`, () => useProgram(project))
+    await step(`${manager}: a team's store without its package`, () => team.withoutProgram(project))
     await step(`${manager}: types, for nodenext and for bundlers`, () => checkTypes(project))
     let launcher
     await step(`${manager}: a compiled launcher, alone`, () => {
@@ -183,6 +187,10 @@ try {
         assert.equal(project.job([...bun, 'job.cjs']).outcome, 'cached')
       })
     }
+    await step(`${manager}: a team's store`, () => {
+      project.install(remotePackage)
+      team.withProgram(project, target, launcher)
+    })
   }
 } finally {
   await registry.stop()

@@ -7,15 +7,27 @@ import { fileURLToPath } from 'node:url'
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
+/** The name of the program that speaks to a team's store. */
+const PROGRAM = 'dev-bin-remote'
+
 /**
  * The directory for everything that is built here. It lies in cargo's target directory, which git ignores and backups
  * leave out.
  */
 export const output = join(root, 'target', 'release-packages')
 
+/** The package of the program that speaks to a team's store. It has one package for each platform below it, too. */
+export const remotePackage = `${manifest.name}-remote`
+
+/**
+ * A target has two packages: one with the addon, and one with the program that speaks to a team's store. `addon` and
+ * `program` are the names of their files while a release is built, and are all different. `installedProgram` is the
+ * name of the program in its package.
+ */
 const target = (triple, os, cpu, abi, needs) => {
   const platform = [os, cpu, abi].filter((part) => part !== undefined).join('-')
   const libc = { gnu: 'glibc', musl: 'musl' }[abi]
+  const suffix = os === 'win32' ? '.exe' : ''
   return {
     triple,
     platform,
@@ -25,6 +37,9 @@ const target = (triple, os, cpu, abi, needs) => {
     needs,
     package: `${manifest.name}-${platform}`,
     addon: `${manifest.napi.binaryName}.${platform}.node`,
+    remotePackage: `${remotePackage}-${platform}`,
+    program: `${PROGRAM}.${platform}${suffix}`,
+    installedProgram: `${PROGRAM}${suffix}`,
   }
 }
 
