@@ -308,7 +308,12 @@ mod group {
         if nice > 0 {
             // SAFETY: between `fork` and `exec`, a child may call only what is async-signal-safe. Both functions are bare
             // system calls here, which neither allocate nor take a lock.
-            unsafe { command.pre_exec(move || Ok(lower_priority(nice))) };
+            unsafe {
+                command.pre_exec(move || {
+                    lower_priority(nice);
+                    Ok(())
+                })
+            };
         }
         command.process_group(0).kill_on_drop(true).spawn()
     }

@@ -117,6 +117,12 @@ impl Platform {
     }
 }
 
+/// Removes the suffix of a file name on Windows, where people write it after the name of a target.
+pub(super) fn without_suffix(name: String, target: Option<&str>) -> String {
+    let is_for_windows = target.map_or(cfg!(windows), |target| target.contains("windows"));
+    name.strip_suffix(".exe").filter(|_| is_for_windows).map_or(name.clone(), str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,7 @@ pub use remote::{Publish, Remote, RemoteMode, RemoteOptions};
 pub use template::Template;
 
 use crate::error::{Error, Result};
+use artifact::without_suffix;
 use limits::Limits;
 use names::{bin_name, feature_name, glibc_version, package_name, profile_name, target_triple};
 
@@ -180,12 +181,6 @@ fn observe(option: Option<&str>, env: &Environment) -> Result<bool> {
         Some(other) if option.is_some() => Err(Error::option("observe", format!("{other:?} is not `auto` or `off`"))),
         Some(other) => Err(Error::option("observe", format!("{SWITCH} is {other:?}, and not `auto` or `off`"))),
     }
-}
-
-/// Removes the suffix of a file name on Windows, where people write it after the name of a target.
-fn without_suffix(name: String, target: Option<&str>) -> String {
-    let is_for_windows = target.map_or(cfg!(windows), |target| target.contains("windows"));
-    name.strip_suffix(".exe").filter(|_| is_for_windows).map_or(name.clone(), str::to_owned)
 }
 
 /// Checks the names of binaries that lie beside `bin`.
