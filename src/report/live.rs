@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use console::{Term, measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use crate::model::event::Compiling;
+use crate::model::event::{Compiling, Standing};
 
 const TICK: Duration = Duration::from_millis(200);
 /// The shortest rest of a build that is shown.
-pub(super) const LEAST_LEFT: Duration = Duration::from_secs(1);
+const LEAST_LEFT: Duration = Duration::from_secs(1);
 /// The width from which on a line shows everything.
 const WIDE: u16 = 70;
 
@@ -66,31 +66,60 @@ impl Build {
 /// The line of a wait: the holder of a lock, how far that one is, and how long the call has waited for it.
 pub(super) struct Wait {
     bar: ProgressBar,
-    whom: Arc<Mutex<String>>,
+    standing: Arc<Mutex<Option<Standing>>>,
 }
 
 impl Wait {
-    pub(super) fn start(lines: &MultiProgress, whom: String) -> Self {
-        let whom = Arc::new(Mutex::new(whom));
-        let shown = Arc::clone(&whom);
+    /// Shows that the call waits for `whom`, and `since` until it is known how far that one is.
+    pub(super) fn start(lines: &MultiProgress, whom: String, since: String) -> Self {
+        let standing = Arc::new(Mutex::new(None));
+        let shown = Arc::clone(&standing);
         let line = move |state: &ProgressState, out: &mut dyn Write| {
-            let whom = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = out.write_str(&fitted(&format!("Waiting {} {whom}", duration(state.elapsed()))));
+            let waited = duration(state.elapsed());
+            let text = match &*shown.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(standing) => format!("Waiting {waited} {whom}: {}", far(standing)),
+                None => format!("Waiting {waited} {whom}{since}"),
+            };
+            let _ = out.write_str(&fitted(&text));
         };
         let style = ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = lines.add(ProgressBar::new_spinner()).with_style(style.with_key("line", line));
         bar.enable_steady_tick(TICK);
-        Self { bar, whom }
+        Self { bar, standing }
     }
 
-    pub(super) fn say(&self, whom: String) {
-        *self.whom.lock().unwrap_or_else(PoisonError::into_inner) = whom;
+    /// Shows how far the holder is.
+    pub(super) fn progress(&self, standing: &Standing) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing.clone());
     }
 
     pub(super) fn end(&self, lines: &MultiProgress) {
         self.bar.finish_and_clear();
         lines.remove(&self.bar);
     }
+}
+
+/// Tells how far the build is that a call waits for, in words.
+pub(super) fn far(standing: &Standing) -> String {
+    let slowest = standing.compiling.first().map(String::as_str);
+    rest((standing.done, standing.total), standing.elapsed(), standing.left(), slowest)
+}
+
+/// Tells how far a build is, in words.
+pub(super) fn rest(
+    (done, total): (u32, u32),
+    elapsed: Duration,
+    left: Option<Duration>,
+    slowest: Option<&str>,
+) -> String {
+    let mut text = format!("{done}/{total} after {}", duration(elapsed));
+    if let Some(left) = left.filter(|left| *left >= LEAST_LEFT) {
+        let _ = write!(text, ", about {} left", duration(left));
+    }
+    if let Some(slowest) = slowest {
+        let _ = write!(text, "; {slowest}");
+    }
+    text
 }
 
 fn line(bin: &str, done: u64, total: u64, elapsed: Duration, now: &Now) -> String {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytesize::ByteSize;
 use console::Term;
 use indicatif::{MultiProgress, ProgressDrawTarget};
-use live::{duration, taken};
+use live::{duration, far, rest, taken};
 
 use crate::model::event::{Compiling, Event, MissReason, Standing, WaitingFor};
 use crate::request::Environment;
@@ -158,12 +158,10 @@ impl Report {
         if on == WaitingFor::Checkout && self.live && LIVE.load(Ordering::Relaxed) > 1 {
             return;
         }
-        let far = progress.map(|progress| {
-            let slowest = progress.compiling.first().map(String::as_str);
-            rest((progress.done, progress.total), progress.elapsed(), progress.left(), slowest)
-        });
-        if let (false, Some(far)) = (self.live, &far) {
-            return self.sign_of_life(state, || far.clone());
+        match (progress, &state.wait) {
+            (Some(progress), Some(wait)) => return wait.progress(progress),
+            (Some(progress), None) => return self.sign_of_life(state, || far(progress)),
+            (None, _) => {}
         }
         let mut text = "for ".to_owned();
         match (on, pid) {
@@ -176,24 +174,18 @@ impl Report {
             (WaitingFor::Entry, Some(pid)) => _ = write!(text, "process {pid}, which builds the same binary"),
             (WaitingFor::Entry, None) => text.push_str("another process, which builds the same binary"),
         }
-        if let Some(far) = &far {
-            let _ = write!(text, ": {far}");
-        } else if let Some(since) = since_ms {
+        let mut since = String::new();
+        if let Some(since_ms) = since_ms {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let ago = now.saturating_sub(Duration::from_millis(since));
-            let _ = write!(text, " (began {} ago)", duration(ago));
+            let ago = now.saturating_sub(Duration::from_millis(since_ms));
+            let _ = write!(since, " (began {} ago)", duration(ago));
         }
         if !self.live {
-            return self.line(state, &format!("Waiting {text}"));
+            return self.line(state, &format!("Waiting {text}{since}"));
         }
-        match (&state.wait, progress) {
-            (Some(wait), Some(_)) => wait.say(text),
-            // cargo may wait within a build. Then this line appears below the line of the build.
-            _ => {
-                if let Some(wait) = state.wait.replace(live::Wait::start(&LINES, text)) {
-                    wait.end(&LINES);
-                }
-            }
+        // cargo may wait within a build. Then this line appears below the line of the build.
+        if let Some(wait) = state.wait.replace(live::Wait::start(&LINES, text, since)) {
+            wait.end(&LINES);
         }
     }
 
@@ -227,18 +219,6 @@ impl Report {
         // A closed or full stderr must not fail a build.
         let _ = if self.live { LINES.suspend(write) } else { write() };
     }
-}
-
-/// Tells how far a build is, in words.
-fn rest((done, total): (u32, u32), elapsed: Duration, left: Option<Duration>, slowest: Option<&str>) -> String {
-    let mut text = format!("{done}/{total} after {}", duration(elapsed));
-    if let Some(left) = left.filter(|left| *left >= live::LEAST_LEFT) {
-        let _ = write!(text, ", about {} left", duration(left));
-    }
-    if let Some(slowest) = slowest {
-        let _ = write!(text, "; {slowest}");
-    }
-    text
 }
 
 impl State {
