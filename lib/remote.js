@@ -13,6 +13,9 @@ const { DevBinaryError } = require('./error.js')
 const PACKAGE = '@openlock/dev-bin-remote'
 const INSTALL = `npm install --save-optional ${PACKAGE}`
 
+/** The program of the installed package, once it is found: a hit is to cost no more for it. */
+let installed
+
 const isString = (value) => typeof value === 'string'
 const isStringArray = (value) => Array.isArray(value) && value.every(isString)
 
@@ -75,7 +78,7 @@ function programPath(env) {
   const named = env.DEV_BIN_REMOTE_PROGRAM
   if (named) return resolve(named)
   const name = process.platform === 'win32' ? 'dev-bin-remote.exe' : 'dev-bin-remote'
-  const installed = installedProgram(name)
+  installed ??= installedProgram(name)
   if (installed !== undefined || __dirname.includes('node_modules')) return installed
   const built = ['release', 'debug'].map((profile) => join(__dirname, '..', 'target', profile, name))
   return built.find((path) => existsSync(path))
