@@ -11,7 +11,7 @@ import { licencesOf } from '../tools/release/licences.mjs'
 import { tagFor, theOne } from '../tools/release/pack.mjs'
 import { assertConsistent, assertTrustedPublishing, complete, notesOf } from '../tools/release/publish.mjs'
 import { stageRoot } from '../tools/release/stage.mjs'
-import { hostTarget, manifest, TARGETS, targetOf } from '../tools/release/targets.mjs'
+import { hostTarget, manifest, remotePackage, TARGETS, targetOf } from '../tools/release/targets.mjs'
 import { napiBuild } from '../tools/scripts/build.mjs'
 import { addonDirectory } from '../tools/scripts/setup.mjs'
 import { PATIENCE_MS, root, temporaryDirectory } from './support.js'
@@ -100,6 +100,18 @@ describe('an addon', () => {
     const flaws = problemsOf(host, built).filter((problem: string) => problem.startsWith('is built for'))
     expect(flaws).toEqual([])
   })
+})
+
+test("a program for a team's store may be larger than an addon, and is inspected like one otherwise", () => {
+  const directory = temporaryDirectory()
+  const problemsWith = (mebibytes: number, text = '') => {
+    const file = join(directory, host.program)
+    writeFileSync(file, Buffer.concat([addonFor(host.triple, text), Buffer.alloc(mebibytes * 1024 * 1024)]))
+    return problemsOf(host, file).join()
+  }
+  expect(problemsWith(13)).toBe('')
+  expect(problemsWith(14)).toContain('more than 14680064')
+  expect(problemsWith(0, '/home/runner/work/a.rs')).toContain('holds a path')
 })
 
 describe('a build', () => {
@@ -220,6 +232,15 @@ describe('a release', () => {
     expect(scripts).toBeUndefined()
   })
 
+  test('of all platforms reaches the job that publishes: addons and programs', () => {
+    const workflow = readFileSync(join(root, '.github', 'workflows', 'release.yml'), 'utf8')
+    const uploaded = /^ +path: \|\n((?: +addons\/.*\n)+)/m.exec(workflow)?.[1]?.trim().split(/\s+/) ?? []
+    const globs = uploaded.map((pattern) => new Bun.Glob(pattern))
+    for (const name of TARGETS.flatMap(({ addon, program }) => [addon, program])) {
+      expect(globs.filter((glob) => glob.match(`addons/${name}`)).length, name).toBe(1)
+    }
+  })
+
   test('has every module of lib/', () => {
     const modules = readdirSync(join(root, 'lib')).filter((name) => name.endsWith('.js'))
     expect(manifest.files).toEqual(expect.arrayContaining(modules.map((name) => `lib/${name}`)))
@@ -286,6 +307,7 @@ describe('a release', () => {
       expect(failure).toContain(`'${target.platform}'`)
       expect(reference).toContain(`\`${target.package}\``)
       expect(deny).toContain(`"${target.triple}"`)
+      expect(target.remotePackage).toBe(target.package.replace(manifest.name, remotePackage))
       expect(workflow?.split(`target: ${target.triple},`).length).toBeGreaterThanOrEqual(3)
     }
   })

@@ -126,4 +126,5 @@ function isInstalled(name) {
   }
 }
 
+exports.isCompiled = isCompiled
 exports.loadFailure = loadFailure

@@ -9,9 +9,18 @@ const { existsSync } = require('node:fs')
 const { createRequire } = require('node:module')
 const { join, resolve } = require('node:path')
 const { DevBinaryError } = require('./error.js')
+const { isCompiled } = require('./load-failure.js')
 
 const PACKAGE = '@openlock/dev-bin-remote'
 const INSTALL = `npm install --save-optional ${PACKAGE}`
+/** The command for a compiled program, which has no packages. */
+const NAME_IT =
+  process.platform === 'win32'
+    ? 'set DEV_BIN_REMOTE_PROGRAM=C:\\path\\to\\dev-bin-remote.exe'
+    : 'export DEV_BIN_REMOTE_PROGRAM=/path/to/dev-bin-remote'
+
+/** The program of the installed package, once it is found: a hit is to cost no more for it. */
+let installed
 
 const isString = (value) => typeof value === 'string'
 const isStringArray = (value) => Array.isArray(value) && value.every(isString)
@@ -63,7 +72,7 @@ function remoteSettings(option = {}, env) {
     timeout: option.timeout,
     publish: option.publish,
     program: programPath(env),
-    install: INSTALL,
+    install: isCompiled() ? NAME_IT : INSTALL,
   }
 }
 
@@ -75,7 +84,9 @@ function programPath(env) {
   const named = env.DEV_BIN_REMOTE_PROGRAM
   if (named) return resolve(named)
   const name = process.platform === 'win32' ? 'dev-bin-remote.exe' : 'dev-bin-remote'
-  const installed = installedProgram(name)
+  // The path at which a compiled program was compiled may be anybody's on the machine where it runs.
+  if (isCompiled()) return undefined
+  installed ??= installedProgram(name)
   if (installed !== undefined || __dirname.includes('node_modules')) return installed
   const built = ['release', 'debug'].map((profile) => join(__dirname, '..', 'target', profile, name))
   return built.find((path) => existsSync(path))

@@ -50,7 +50,8 @@ export function withProgram(project, target, launcher) {
   for (const [name, runtime] of Object.entries(RUNTIMES)) {
     assertDownloaded(project.job([runtime, 'job.cjs'], { cache: `team-${name}`, env: team }))
   }
-  // A compiled program has no packages, and is told where the program lies.
+  // A compiled program has no packages, and must not look where it was compiled: that may be anybody's directory elsewhere.
+  assert.equal(project.job([launcher], { cwd: '/', cache: 'compiled-alone', env: team }).outcome, 'built')
   const env = { ...team, DEV_BIN_REMOTE_PROGRAM: program }
   assertDownloaded(project.job([launcher], { cwd: '/', cache: 'team-compiled', env }))
 }
