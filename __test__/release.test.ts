@@ -339,12 +339,12 @@ test("the licences include the crates of Rust's standard library", () => {
 })
 
 test('the licences of the program are those of what is linked into it, and not those of the addon', () => {
-  const listed = licencesOf(host.triple, 'program')
-    .split('\n')
-    .filter((line: string) => line.startsWith('- '))
+  const licences = licencesOf(host.triple, 'program')
+  const listed = licences.split('\n').filter((line: string) => line.startsWith('- '))
   const names = listed.map((line: string) => line.split(' ')[1])
   for (const name of ['opendal', 'ring', 'rustls', 'zstd-sys']) expect(names).toContain(name)
   for (const name of ['gix', 'napi', 'syn', 'openlock-dev-bin-remote']) expect(names).not.toContain(name)
+  for (const author of ['fiat-crypto authors', 'Meta Platforms']) expect(licences).toContain(author)
 })
 
 test('the licences are those of linked crates, and of none that only builds them', () => {

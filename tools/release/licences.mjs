@@ -7,11 +7,14 @@
 // standard text if its licence is MIT; any other licence is an error.
 
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { MIT } from './mit.mjs'
 import { STANDARD_LIBRARY } from './standard-library.mjs'
 import { root } from './targets.mjs'
+
+/** The directory of a crate for the code of others. */
+const THIRD_PARTY = 'third_party'
 
 const LICENCE_FILE = /^(licen[cs]e|copying|copyright|notice|unlicense)/i
 
@@ -76,10 +79,15 @@ function described({ name, version, license, authors, repository, manifest_path 
   return { title, texts: [MIT(`the authors of ${name}: ${authors.join(', ') || repository}`)] }
 }
 
-/** Returns the licence files of a crate, and all files of a directory such as `LICENSES`. */
+/**
+ * Returns the licence files of a crate, and all files of a directory such as `LICENSES`; and those of what others wrote
+ * and the crate has in `third_party`, as ring has.
+ */
 function licenceFiles(directory) {
   const named = readdirSync(directory).filter((name) => LICENCE_FILE.test(name))
-  return named.sort().flatMap((name) => filesBelow(join(directory, name)))
+  const foreign = join(directory, THIRD_PARTY)
+  const ofOthers = existsSync(foreign) ? filesBelow(foreign).filter((path) => LICENCE_FILE.test(basename(path))) : []
+  return [...named.sort().flatMap((name) => filesBelow(join(directory, name))), ...ofOthers]
 }
 
 function filesBelow(path) {

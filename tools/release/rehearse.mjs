@@ -136,10 +136,12 @@ await step('Inspecting the addon and the program', () => {
 })
 const packages = await step('Packing', () => packAllWithStandIns(addons, directory))
 const { tarball: rootTarball } = packages.at(-1)
-await step('Checking the root package', () => {
+await step('Checking the root package, and that above the programs', () => {
   const { size } = statSync(rootTarball)
   assert.ok(size <= MAX_ROOT_SIZE, `${rootTarball} has ${size} bytes, more than ${MAX_ROOT_SIZE}`)
-  execFileSync(process.execPath, [tool('publint', 'src/cli.js'), 'run', rootTarball, '--strict'], { stdio: 'pipe' })
+  for (const { tarball } of packages.slice(-2)) {
+    execFileSync(process.execPath, [tool('publint', 'src/cli.js'), 'run', tarball, '--strict'], { stdio: 'pipe' })
+  }
   execFileSync(process.execPath, [tool('@arethetypeswrong/cli', 'dist/index.js'), rootTarball], { stdio: 'pipe' })
   return `${size} bytes packed`
 })
