@@ -65,7 +65,7 @@ async function flags(command: string): Promise<Flag[]> {
   return found.map(([, short, long = '', help = '']) => ({ names: [short ?? [], long].flat(), help }))
 }
 
-const COMMANDS = ['get', 'run', 'watch', 'why', 'inputs', 'list', 'prune', 'verify', 'completions']
+const COMMANDS = ['get', 'run', 'watch', 'why', 'inputs', 'list', 'prune', 'verify', 'remote', 'completions']
 const HELP = new Map(await Promise.all(COMMANDS.map(async (name) => [name, await flags(name)] as const)))
 const general = (await devBin('node', ['--help'])).stdout
 

@@ -14,12 +14,17 @@ const STATUSES = `Exit status:
   A command that is ended by a signal ends by that signal.`
 
 const VARIABLES = `Environment:
-  DEV_BIN_CACHE_DIR  where binaries are kept
-  DEV_BIN_MAX_SIZE   the size that the cache may have on disk (default: 5GiB; none for no limit)
-  DEV_BIN_MAX_AGE    how long a binary is kept after its last use (default: 30d; none for no limit)
-  DEV_BIN_OBSERVE    auto or off: if builds are watched, on Linux (default: auto)
-  DEV_BIN_LOG        debug or trace: a log on stderr, and a stack with each error
-  NO_COLOR           no colours`
+  DEV_BIN_CACHE_DIR                where binaries are kept
+  DEV_BIN_MAX_SIZE                 the size that the cache may have on disk (default: 5GiB; none for no limit)
+  DEV_BIN_MAX_AGE                  how long a binary is kept after its last use (default: 30d; none for no limit)
+  DEV_BIN_OBSERVE                  auto or off: if builds are watched, on Linux (default: auto)
+  DEV_BIN_REMOTE_URL               a team's store, which is asked before a build
+  DEV_BIN_REMOTE_KEYS              the public keys that are trusted, separated by commas
+  DEV_BIN_REMOTE_MODE              off, read or publish (default: read)
+  DEV_BIN_REMOTE_SIGNING_KEY_FILE  the private key that signs what is published
+  DEV_BIN_REMOTE_PROGRAM           the program that speaks to stores
+  DEV_BIN_LOG                      debug or trace: a log on stderr, and a stack with each error
+  NO_COLOR                         no colours`
 
 function aligned(rows) {
   const width = Math.max(...rows.map(([left]) => left.length))
