@@ -1,9 +1,9 @@
 // `dev-bin run --watch`: the program runs on until a newer one is there, and has what it would have without dev-bin.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { COMMAND, EXECUTABLES } from './command.js'
+import { COMMAND, devBin, EXECUTABLES } from './command.js'
 import { RUNTIMES, survivors } from './program.js'
 import { Checkout, HELLO, PATIENCE_MS, until } from './support.js'
 
@@ -81,9 +81,9 @@ class Run {
   }
 }
 
-describe.each(RUNTIMES)('dev-bin run --watch, in %s', (runtime) => {
+describe('dev-bin run --watch', () => {
   test('starts a newer program in the place of the older, which runs on while the source is broken', async () => {
-    const run = new Run(runtime)
+    const run = new Run('node')
     await run.says('one ')
     expect(run.stdout).toContain('["a", "--b"]')
     run.edit('fn main() { broken }')
@@ -103,7 +103,7 @@ describe.each(RUNTIMES)('dev-bin run --watch, in %s', (runtime) => {
   })
 
   test('kills a program that does not end within the grace', async () => {
-    const run = new Run(runtime, ['--grace', '200ms'], main('one', 'stays'))
+    const run = new Run('bun', ['--grace', '200ms'], main('one', 'stays'))
     await run.says('one ')
     run.edit(main('two'))
     await run.says('two ')
@@ -112,7 +112,7 @@ describe.each(RUNTIMES)('dev-bin run --watch, in %s', (runtime) => {
     expect(await run.ended()).toEqual({ end: 'SIGABRT', left: [] })
   })
 
-  test('passes signals on, and ends as the program does', async () => {
+  test.each(RUNTIMES)('in %s passes signals on, and ends as the program does', async (runtime) => {
     const run = new Run(runtime)
     await run.says('one ')
     for (const [signal, number] of [
@@ -161,12 +161,38 @@ test('the first program is waited for if the source is broken, and what is wrong
   run.type('exit 0')
   expect(await run.ended()).toEqual({ end: 0, left: [] })
   for (const args of [
-    ['--grace', '5'],
-    ['--nice', '20'],
-    ['--nice', 'low'],
+    ['--watch', '--grace', '5'],
+    ['--grace', '5s'],
+    ['--watch', '--nice', '20'],
+    ['--watch', '--nice', 'low'],
   ]) {
-    const wrong = new Run('node', args)
-    expect((await wrong.ended()).end).toBe(2)
-    expect(wrong.stderr).toContain('error[INVALID_OPTION]')
+    const { status, stderr } = await devBin('bun', ['run', '-p', 'hello', '--repo', run.checkout.repo, ...args])
+    expect([args, status, stderr.includes('error[INVALID_OPTION]')]).toEqual([args, 2, true])
   }
+})
+
+const hasTmux = Bun.which('tmux') !== null
+if (!hasTmux) console.warn('tmux is not installed: NO PROGRAM IS RUN IN A TERMINAL HERE')
+
+test.skipIf(!hasTmux)('a key that the terminal makes a signal of reaches the program once', async () => {
+  const checkout = new Checkout({ ...HELLO, 'src/main.rs': main('one') })
+  const command = [EXECUTABLES.node, COMMAND, 'run', '--watch', '-p', 'hello', '--repo', checkout.repo]
+  const socket = join(checkout.directory, 'tmux')
+  const log = join(checkout.directory, 'log')
+  const tmux = (...args: string[]) => Bun.spawnSync(['tmux', '-S', socket, '-f', '/dev/null', ...args])
+  const variables = Object.entries({ ...checkout.environment(), DEV_BIN_CACHE_DIR: checkout.cacheDir })
+  const env = variables.flatMap(([name, value]) => ['-e', `${name}=${value}`])
+  tmux('new-session', '-d', ...env, 'sh', '-c', `exec ${command.join(' ')} >${log}`)
+  try {
+    const printed = () => (existsSync(log) ? readFileSync(log, 'utf8') : '')
+    await until(() => printed().includes('one '), 'the program runs')
+    tmux('send-keys', 'C-c')
+    await until(() => printed().includes('got 02'), 'the program gets the signal')
+    tmux('send-keys', 'hello', 'Enter')
+    await until(() => printed().includes('one read hello'), 'the program reads on')
+    expect(printed().match(/got/g)).toHaveLength(1)
+  } finally {
+    tmux('kill-server')
+  }
+  expect(await survivors(checkout.directory)).toEqual([])
 })

@@ -17,11 +17,13 @@ const { checkOptions, toRequest } = require('./options.js')
 const NICE = 10
 /** The shortest time between two looks, in milliseconds. */
 const SHORTEST_WAIT_MS = 100
-/** The longest one until enough looks have shown what one costs. */
+/** The longest one, unless even the cheapest of the last looks asks for more: other work of the process counts, too. */
 const LONGEST_WAIT_MS = 2000
 /** The time between looks, as a multiple of the processor time that one takes. */
 const WAITS_PER_LOOK = 100
-/** The number of looks that tell what one costs: the cheapest, since other work of the process is counted, too. */
+/** The processor time around a look, as a multiple of that: timers, and what the addon does after its answer. */
+const AROUND = 1.75
+/** The number of looks that tell what one costs. */
 const COUNTED_LOOKS = 5
 /** The time for which inputs must not change before they are built, in milliseconds. */
 const STILL_MS = 300
@@ -37,6 +39,35 @@ const FAILURES_OF_INPUTS = new Set(['BUILD_FAILED', 'INVALID_OPTION', 'UNKNOWN_C
 
 /** Returns whether a signal that this process outlived has ended a call. */
 const isInterrupted = ({ cause }) => typeof cause === 'string' && cause.startsWith('SIG')
+
+/** A build that is under way. */
+class Build {
+  #controller = new AbortController()
+  #isBuilt = false
+  /** Resolves when it has ended. */
+  over
+
+  get signal() {
+    return this.#controller.signal
+  }
+
+  hear({ type }) {
+    if (type === 'building') this.#isBuilt = false
+    if (type === 'built') this.#isBuilt = true
+  }
+
+  end() {
+    this.#controller.abort()
+  }
+
+  /**
+   * Ends it, unless cargo has ended. From then on looks may see what the build is publishing, and the call itself sees if
+   * inputs have changed.
+   */
+  endUnlessBuilt() {
+    if (!this.#isBuilt) this.end()
+  }
+}
 
 /** One binary that is watched. */
 class Watched {
@@ -111,7 +142,7 @@ class Watched {
     this.since = this.seen === this.delivered ? Number.NEGATIVE_INFINITY : now
     if (!isByBuild) this.told = undefined
     this.retryAt = Number.POSITIVE_INFINITY
-    if (this.changesByBuilds <= MOST_ENDED) this.build?.controller.abort()
+    if (this.changesByBuilds <= MOST_ENDED) this.build?.endUnlessBuilt()
     else if (this.build === undefined) this.expectNoMore()
     return true
   }
@@ -223,8 +254,8 @@ class Watch {
       this.#stop(error)
     }
     for (const given of signals) given.removeEventListener('abort', onAbort)
-    for (const { build } of this.#binaries) build?.controller.abort()
-    await Promise.all(this.#binaries.map(({ build }) => build?.end))
+    for (const { build } of this.#binaries) build?.end()
+    await Promise.all(this.#binaries.map(({ build }) => build?.over))
     this.#isOver = true
     if (this.#failures.length > 0) this.#results.clear()
     this.#serve()
@@ -264,14 +295,17 @@ class Watch {
 
   #build(binary) {
     const { options, known } = binary
-    const controller = new AbortController()
     const { onEvent } = options
+    const build = new Build()
     const request = {
       ...options,
       rebuild: binary.delivered === undefined ? options.rebuild : undefined,
       nice: options.nice ?? NICE,
-      signal: controller.signal,
-      onEvent: onEvent && ((event) => this.#hear(onEvent, event)),
+      signal: build.signal,
+      onEvent: (event) => {
+        build.hear(event)
+        return onEvent && this.#hear(onEvent, event)
+      },
     }
     const end = this.#calls.getDevBinary(request).then(
       (result) => {
@@ -284,7 +318,7 @@ class Watch {
         this.#serve()
       },
       (error) => {
-        if (controller.signal.aborted) {
+        if (build.signal.aborted) {
           Object.assign(binary, { tried: undefined, tries: 1 })
           return
         }
@@ -292,10 +326,11 @@ class Watch {
       },
     )
     const settled = () => {
-      Object.assign(binary, { build: undefined, ended: binary.ended + 1, hasJustBuilt: !controller.signal.aborted })
+      Object.assign(binary, { build: undefined, ended: binary.ended + 1, hasJustBuilt: !build.signal.aborted })
       this.#wake()
     }
-    binary.build = { controller, end: end.catch((error) => this.#stop(error)).then(settled) }
+    build.over = end.catch((error) => this.#stop(error)).then(settled)
+    binary.build = build
   }
 
   /** Tells the caller of a failure, once, and plans the next try. */
@@ -324,9 +359,10 @@ class Watch {
   async #pause() {
     const now = performance.now()
     const isMoving = this.#binaries.some((binary) => binary.build === undefined && !binary.isDone(now))
-    const due = WAITS_PER_LOOK * Math.min(...this.#costs)
-    const isKnown = this.#costs.length === COUNTED_LOOKS
-    const wait = Math.max(SHORTEST_WAIT_MS, isKnown ? due : Math.min(due, LONGEST_WAIT_MS))
+    const costs = this.#costs.toSorted((one, other) => one - other)
+    const usual = AROUND * WAITS_PER_LOOK * costs[costs.length >> 1]
+    const cheapest = costs.length === COUNTED_LOOKS ? WAITS_PER_LOOK * costs[0] : 0
+    const wait = Math.max(SHORTEST_WAIT_MS, cheapest, Math.min(usual, LONGEST_WAIT_MS))
     await new Promise((resolve) => {
       if (this.#isDue) return resolve()
       const timer = setTimeout(resolve, isMoving ? SHORTEST_WAIT_MS : wait)

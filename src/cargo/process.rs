@@ -308,18 +308,14 @@ mod group {
         if nice > 0 {
             // SAFETY: between `fork` and `exec`, a child may call only what is async-signal-safe. Both functions are bare
             // system calls here, which neither allocate nor take a lock.
-            unsafe {
-                command.pre_exec(move || {
-                    lower_priority(nice);
-                    Ok(())
-                })
-            };
+            unsafe { command.pre_exec(move || lower_priority(nice)) };
         }
         command.process_group(0).kill_on_drop(true).spawn()
     }
 
     /// Lowers the priority of this process and of those that it will start. A build goes on where the system refuses that.
-    fn lower_priority(nice: u32) {
+    #[allow(clippy::unnecessary_wraps, reason = "the child calls it, and expects a result")]
+    fn lower_priority(nice: u32) -> io::Result<()> {
         let _ = rustix::process::nice(nice.cast_signed());
         #[cfg(target_os = "linux")]
         {
@@ -329,6 +325,7 @@ mod group {
             // SAFETY: the call takes three integers, and touches no memory of this process.
             unsafe { libc::syscall(libc::SYS_ioprio_set, one_process, this_process, idle) };
         }
+        Ok(())
     }
 
     /// Returns a function that ends the group that `child` leads. The group keeps its number until the child has been
