@@ -7,24 +7,15 @@ import { circles, usesOfCrate, usesOfScripts } from './modules.js'
 /** The greatest number of lines that a source file has. */
 const LONGEST = 400
 
-/** The files that are longer, each with its reason. */
-const LONGER: Record<string, string> = {
-  'index.d.ts': 'the public types are one page, which editors show and users read from top to bottom',
-}
-
 const lines = (path: string) => read(path).split('\n').length - 1
 
 describe('each source file', () => {
   const sources = tracked('*.rs', '*.ts', '*.js', '*.mjs', '*.c', '*.h')
 
-  test('is short enough to be read at once, but for those that say why not', () => {
+  test('is short enough to be read at once', () => {
     expect(sources.length).toBeGreaterThan(200)
     const longer = sources.filter((path) => lines(path) > LONGEST)
-    expect(longer.map((path) => `${path}: ${lines(path)}`).sort()).toEqual(
-      Object.keys(LONGER)
-        .map((path) => `${path}: ${lines(path)}`)
-        .sort(),
-    )
+    expect(longer.map((path) => `${path}: ${lines(path)}`)).toEqual([])
   })
 })
 

@@ -8,7 +8,7 @@ import { PATIENCE_MS } from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
-const TYPES = read('index.d.ts')
+const TYPES = ['errors', 'events', 'options', 'results'].map((name) => read(`lib/types/${name}.d.ts`)).join('\n')
 const REFERENCE = 'docs/reference.md'
 
 const readme = table('README.md', 'Options', 'option', 'command line', 'default', 'meaning')
