@@ -1,4 +1,4 @@
-// What others are told of a build: those that wait for it, and those that ask what is being built.
+// The news of a build that others get: those that wait for it, and those that ask what is being built.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'

@@ -28,7 +28,7 @@ const TWO_CRATES = {
   '.gitignore': '/target\n',
 }
 
-/** What was waited for. Further events of a wait tell how far it is. */
+/** The things that were waited for. Further events of a wait tell how far it is. */
 const waitingOn = (events: DevBinaryEvent[]) =>
   only(events, 'waiting')
     .filter(({ progress }) => progress === undefined)

@@ -1,4 +1,4 @@
-// What an error is: its class, its properties and its stack.
+// The object of an error: its class, its properties and its stack.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-// What a call leaves alone: git and its variables, the checkout, and the cache, which it may only read.
+// Things that a call leaves alone: git and its variables, the checkout, and the cache, which it may only read.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-// What pruning removes beside entries: unfinished files, and records of checkouts that are gone.
+// Files that pruning removes beside entries: unfinished files, and records of checkouts that are gone.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'

@@ -112,9 +112,9 @@ interface Module {
   /** The names of this module and of those that it is in. */
   path: string[]
   children: Set<string>
-  /** What each name that is declared with `use` stands for. */
+  /** The meaning of each name that is declared with `use`. */
   names: Map<string, string[]>
-  /** Those of the names that are handed on to others. */
+  /** The names that are handed on to others. */
   exported: Set<string>
   text: string
 }

@@ -1,4 +1,4 @@
-// What a call draws on stderr, on a terminal and elsewhere.
+// The report of a call on stderr, on a terminal and elsewhere.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'

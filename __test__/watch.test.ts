@@ -51,7 +51,7 @@ describe('watch yields', () => {
     checkout.commit('two')
     checkout.git('checkout', '--quiet', 'main')
     expect(await watching.prints()).toBe('one -')
-    // What was committed was built already, and a branch that was built comes from the cache.
+    // The commit was built already, and a branch that was built comes from the cache.
     expect([watching.count('published'), watching.count('hit')]).toEqual([2, 1])
     await watching.end()
   })

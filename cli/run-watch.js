@@ -138,7 +138,7 @@ async function runWatched(values, options, args) {
   const binaries = require('..').watch(request)
   try {
     const { status, signal } = await Promise.race([running.ended, follow(binaries, running)])
-    // What a build has started must have ended before the signal ends this process.
+    // All that a build has started must have ended before the signal ends this process.
     await binaries.return()
     return signal ? endBy(signal) : status
   } finally {

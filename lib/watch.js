@@ -13,7 +13,7 @@
 const { DevBinaryError } = require('./error.js')
 const { checkOptions, toRequest } = require('./options.js')
 
-/** The niceness of builds that nobody waits for. */
+/** The niceness of builds that no caller waits for. */
 const NICE = 10
 /** The shortest time between two looks, in milliseconds. */
 const SHORTEST_WAIT_MS = 100
@@ -73,10 +73,10 @@ class Build {
 class Watched {
   /** The fingerprint of the binary that the caller was given last. */
   delivered
-  /** What the last look saw, and the time since when looks have seen that. */
+  /** The result of the last look, and the time since when looks have seen that. */
   seen
   since = Number.NEGATIVE_INFINITY
-  /** What the last builds started from, and how many did in a row. */
+  /** The inputs that the last builds started from, and how many did in a row. */
   tried
   tries = 0
   /** The build that is under way. */
@@ -122,7 +122,7 @@ class Watched {
    * look says nothing.
    */
   take(look, now) {
-    // What was seen while a build ended is neither from before it nor from after it.
+    // A look that was made while a build ended is neither from before it nor from after it.
     if (look === undefined || look.ended !== this.ended) return false
     const key = look.known + look.whole
     const isAfterBuild = this.hasJustBuilt
@@ -171,7 +171,7 @@ class Watch {
   #ending = new AbortController()
   #running
   #isOver = false
-  /** What ends the iteration, in an array, until the caller has it. */
+  /** The error or value that ends the iteration, in an array, until the caller has it. */
   #failures = []
   /** True if the next look must not be waited for. */
   #isDue = false

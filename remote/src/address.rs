@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 
-/// What is accepted, for messages.
+/// The forms that are accepted, for messages.
 const ACCEPTED: &str = "a store's URL is one of `s3://BUCKET/PREFIX?endpoint=…&region=…`, `gcs://BUCKET/PREFIX`, \
 `azblob://CONTAINER/PREFIX?account=…`, `webdav://HOST/PATH`, `webdavs://HOST/PATH`, `http://HOST/PATH`, `https://HOST/PATH`, \
 `redis://HOST:PORT/DATABASE/PREFIX`, `rediss://HOST:PORT/DATABASE/PREFIX`, `ghac:///PREFIX` and `file:///PATH`";

@@ -15,7 +15,7 @@ use crate::keys::{PrivateKey, PublicKey};
 /// The deadline of a request that has none of its own.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What a caller may do.
+/// The use that a caller may make of the store.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
@@ -53,7 +53,7 @@ enum Files {
 pub(crate) struct Config {
     /// Where the store is.
     pub(crate) address: Address,
-    /// What the caller may do.
+    /// The use that the caller may make of the store.
     pub(crate) mode: Mode,
     /// The keys that are trusted, the caller's own among them.
     pub(crate) trusted: Vec<PublicKey>,

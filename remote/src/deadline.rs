@@ -23,7 +23,7 @@ pub(crate) struct Pulse {
     seen: Mutex<Seen>,
 }
 
-/// What a store said when it refused.
+/// The words of a store that refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// The status of the last answer, if it was a refusal.
@@ -87,7 +87,7 @@ pub(crate) enum Pace {
 /// A limit that passed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Lapse {
-    /// What did not happen.
+    /// The thing that did not happen.
     pub(crate) what: &'static str,
     /// The time that there was.
     pub(crate) limit: Duration,

@@ -2,7 +2,7 @@
 //!
 //! Promises: what is signed is a domain, the key that the payload answers, and the payload, so that a payload cannot be given
 //! out as another kind of object, or under another key. A payload is handed out only when a trusted key signed it.
-//! Does not promise: that a payload is the newest. Whoever may write to a store may put an older one back.
+//! Does not promise: that a payload is the newest. A writer of the store may put an older one back.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -120,7 +120,7 @@ mod tests {
             ("another domain", &sealed, Domain::Set, "k", vec![one_public], 0),
             ("another key", &sealed, Domain::Manifest, "l", vec![one_public], 0),
             ("another signer", &sealed, Domain::Manifest, "k", vec![two_public], 0),
-            ("nobody is trusted", &sealed, Domain::Manifest, "k", vec![], 0),
+            ("no key is trusted", &sealed, Domain::Manifest, "k", vec![], 0),
             ("one of two is trusted", &both, Domain::Manifest, "k", vec![two_public], 1),
             ("both are trusted", &both, Domain::Manifest, "k", vec![one_public, two_public, one_public], 2),
             ("another payload", &changed, Domain::Manifest, "k", vec![one_public], 0),

@@ -117,7 +117,7 @@ pub(crate) enum Error {
     Timeout {
         /// The store's redacted URL.
         store: String,
-        /// What did not happen.
+        /// The thing that did not happen.
         lapse: &'static str,
         /// The time that there was.
         limit: Duration,
@@ -138,7 +138,7 @@ pub(crate) enum Error {
     Damaged {
         /// The object's path in the store.
         object: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
     /// No trusted signature.
@@ -158,7 +158,7 @@ pub(crate) enum Error {
     /// A file of this machine.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Local {
-        /// What was tried.
+        /// The thing that was tried.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,

@@ -48,13 +48,13 @@ pub(crate) struct Stored {
     pub(crate) size: u64,
     /// The length of the publisher's blob in bytes. The blob in the store may be another publisher's, of another length.
     pub(crate) encoded_size: u64,
-    /// What was done to the content.
+    /// The encoding of the content.
     pub(crate) encoding: Encoding,
     /// True if the file is a program.
     pub(crate) executable: bool,
 }
 
-/// What was done to a blob's content.
+/// The encoding of a blob's content.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Encoding {

@@ -1,4 +1,4 @@
-//! What OpenDAL does not do for Redis.
+//! The parts of Redis that OpenDAL does not do.
 //!
 //! Promises: a connection is tried once, and says what is wrong. An object is written in pieces, and appears whole.
 //! Does not promise: anything for clusters.

@@ -64,12 +64,12 @@ pub(crate) struct Request {
     /// The milliseconds that it may take, if not as long as the configuration says.
     #[serde(default, rename = "timeoutMs")]
     pub(crate) timeout_ms: Option<u64>,
-    /// What is asked for.
+    /// The operation.
     #[serde(flatten)]
     pub(crate) op: Op,
 }
 
-/// What a request asks for.
+/// The operations.
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
 pub(crate) enum Op {

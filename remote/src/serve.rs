@@ -71,7 +71,7 @@ fn read_lines(lines: &mpsc::UnboundedSender<String>) {
     }
 }
 
-/// What the requests share.
+/// The state that the requests share.
 struct Shared {
     store: Store,
     /// The manifests that were looked at.

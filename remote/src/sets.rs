@@ -56,7 +56,7 @@ fn slots(weak: &str, replaces: bool) -> impl Iterator<Item = String> {
 ///
 /// # Errors
 ///
-/// Those of [`open`], and whatever the store causes.
+/// The errors of [`open`], and those of the store.
 pub(crate) async fn read(session: &Session<'_>, weak: &str) -> Result<Vec<Set>> {
     let mut found = Vec::new();
     for slot in slots(weak, session.replaces()) {

@@ -42,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of [`service::operator`] and [`Connections::new`].
+    /// The errors of [`service::operator`] and [`Connections::new`].
     pub(crate) fn open(config: Config) -> Result<Self> {
         let writes = config.mode == crate::config::Mode::Publish;
         let operator = service::operator(&config.address, writes, &variable)?;

@@ -1,4 +1,4 @@
-//! Files that this process is writing, and that nobody wants if it ends.
+//! Files that this process is writing, and that are of no use if it ends.
 //!
 //! Promises: a file without its name yet is removed when its owner is dropped, and by [`remove_all`], which the end of the
 //! process calls.

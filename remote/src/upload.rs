@@ -1,6 +1,6 @@
 //! From files to blobs, sets and a manifest.
 //!
-//! Promises: the manifest is written last, so that whoever finds it finds what it names. A blob that is there with the right
+//! Promises: the manifest is written last, so that a reader who finds it finds what it names. A blob that is there with the right
 //! length is not sent again, unless that is asked for. Nothing depends on who writes first: two publishers leave one valid manifest.
 //! Does not promise: to use little memory. The compressed files are held until they are sent.
 
@@ -32,11 +32,11 @@ pub(crate) struct Source {
     executable: bool,
 }
 
-/// What is published.
+/// A publication.
 pub(crate) struct Publication {
     /// The team key.
     pub(crate) key: String,
-    /// What the addon wants in the manifest.
+    /// The addon's part of the manifest.
     pub(crate) particulars: Particulars,
     /// The files, one at least.
     pub(crate) files: Vec<Source>,
@@ -46,7 +46,7 @@ pub(crate) struct Publication {
     pub(crate) replace: bool,
 }
 
-/// What a publication did.
+/// The result of a publication.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sent {
     /// The blobs that were sent.

@@ -263,7 +263,7 @@ fn a_machine_without_certificates_is_told_so() {
     let (kind, message) = remote.fails("look", self::key());
     assert_eq!(kind, "certificate");
     assert!(message.contains("ca-certificates"), "{message}");
-    // What is spoken in the clear needs none.
+    // A connection in the clear needs none.
     let server = Server::start(|request| request.answer("404 Not Found", &[], b""));
     let config = json!({ "url": server.s3(), "keys": [key.public] });
     let (mut remote, _) = Remote::configured(&config, &none);

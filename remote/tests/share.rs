@@ -144,7 +144,7 @@ fn a_flipped_bit_in_a_manifest_or_in_sets_is_never_believed() {
             team.put(path, &bad);
             let answer = reader.ask(op, fields.clone());
             match answer.get("ok") {
-                // The names in it that nobody reads.
+                // The names in it that are not read.
                 Some(ok) => assert_eq!(*ok, whole, "{path} {position}"),
                 None => {
                     assert!(["damaged", "untrusted"].contains(&&*failure(&answer).0), "{path} {position}: {answer}")
@@ -170,7 +170,7 @@ fn a_manifest_that_nobody_trusted_signed_is_untrusted() {
     let (key, stranger) = (team.key("key"), team.key("stranger"));
     team.publish(&stranger, b"app");
     assert_eq!(team.reader(&[&key]).fails("look", json!({ "key": "k" })).0, "untrusted");
-    // What a look refused is not fetched either.
+    // An entry that a look refused is not fetched either.
     let mut reader = team.reader(&[&key]);
     reader.fails("look", json!({ "key": "k" }));
     assert_eq!(reader.fails("fetch", json!({ "key": "k", "into": team.empty("into") })).0, "untrusted");

@@ -139,7 +139,7 @@ pub enum Error {
     Remote {
         /// The store's URL.
         url: String,
-        /// What failed, and what to do about it.
+        /// The failure, and the remedy.
         problem: String,
     },
     /// The inputs changed during every attempt to build them.

@@ -290,7 +290,7 @@ const RECORDED: &[(Step, Step, Option<&str>)] = &[
     (|it| it.script(), |it| it.head = "2", None),
     (|it| { it.write(".git/HEAD", "1"); it.run.git_state.insert(it.at(".git/HEAD")); },
         |it| it.write(".git/HEAD", "2"), Some(".git/HEAD is not what was built")),
-    // What was done to its output.
+    // The change to its output.
     (NOTHING, |it| it.run.is_overwritten = true,
         Some("`/w/target/app` was built from another package that has the same name for it")),
     (NOTHING, |it| it.run.moved_from = Some("/old".into()),

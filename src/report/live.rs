@@ -70,15 +70,15 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// Shows that the call waits for `whom`, and `since` until it is known how far that one is.
-    pub(super) fn start(lines: &MultiProgress, whom: String, since: String) -> Self {
+    /// Shows that the call waits for `on`, and `since` until it is known how far that one is.
+    pub(super) fn start(lines: &MultiProgress, on: String, since: String) -> Self {
         let standing = Arc::new(Mutex::new(None));
         let shown = Arc::clone(&standing);
         let line = move |state: &ProgressState, out: &mut dyn Write| {
             let waited = duration(state.elapsed());
             let text = match &*shown.lock().unwrap_or_else(PoisonError::into_inner) {
-                Some(standing) => format!("Waiting {waited} {whom}: {}", far(standing)),
-                None => format!("Waiting {waited} {whom}{since}"),
+                Some(standing) => format!("Waiting {waited} {on}: {}", far(standing)),
+                None => format!("Waiting {waited} {on}{since}"),
             };
             let _ = out.write_str(&fitted(&text));
         };

@@ -48,7 +48,7 @@ pub struct Broken {
     pub disk: u64,
 }
 
-/// What the cache holds.
+/// The contents of the cache.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// Entries, the last used first.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Running(Option<HashSet<FileId>>);
 
 impl Running {
-    /// What is executed now.
+    /// The programs that run now.
     #[cfg(target_os = "linux")]
     pub(super) fn now() -> Self {
         let Ok(processes) = std::fs::read_dir("/proc") else { return Self(None) };
@@ -25,7 +25,7 @@ impl Running {
         Self(Some(processes.filter_map(executable).filter_map(|metadata| FileId::of(&metadata)).collect()))
     }
 
-    /// What is executed now.
+    /// The programs that run now.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn now() -> Self {
         Self(None)

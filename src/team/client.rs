@@ -30,7 +30,7 @@ pub(crate) enum Failure {
     Store {
         /// The kind of failure, as the program names it.
         kind: String,
-        /// What failed, and what to do about it.
+        /// The failure, and the remedy.
         message: String,
     },
 }

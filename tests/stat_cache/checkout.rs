@@ -99,7 +99,7 @@ impl Checkout {
         }
     }
 
-    /// What the cache holds.
+    /// The contents of the cache.
     pub(crate) fn kept(&self) -> BTreeMap<PathBuf, (u64, Vec<u8>)> {
         let files = fs::read_dir(&self.cache).unwrap().map(|entry| entry.unwrap().path());
         files.map(|path| (path.clone(), (path.metadata().unwrap().ino(), fs::read(path).unwrap()))).collect()

@@ -52,7 +52,7 @@ function environment(target, flags) {
   return {
     ...process.env,
     CARGO_ENCODED_RUSTFLAGS: [...remaps(), ...flags].join('\x1f'),
-    // What is written in C, as the observer and zstd are, must run on the oldest glibc, too.
+    // Code that is written in C, as the observer and zstd are, must run on the oldest glibc, too.
     ...(target.libc === 'glibc' && {
       [`CARGO_TARGET_${triple.toUpperCase()}_LINKER`]: linker(target),
       [`CC_${triple}`]: linker(target),

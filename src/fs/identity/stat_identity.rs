@@ -1,4 +1,4 @@
-//! What the file system says of a file without reading it, and the forms in which that is kept.
+//! The stat identity of a file, which the file system tells without reading it, and the forms in which it is kept.
 //!
 //! Promises: nothing is lost between [`StatIdentity::to_bytes`] and [`StatIdentity::from_bytes`].
 //! Does not promise: to ask the system. `unix` and `windows` do.

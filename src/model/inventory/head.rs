@@ -1,4 +1,4 @@
-//! What is checked out, and where: the commits at HEAD, the branch, and the place of the checkout.
+//! The state that is checked out, and its place: the commits at HEAD, the branch, and the place of the checkout.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
