@@ -182,6 +182,11 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Keeps what was read of the system and of the toolchain, so that it is read once.
+    pub(crate) fn save_system_contents(&self) {
+        self.save_afterwards(self.system.unsaved());
+    }
+
     /// Returns the inventory of `survey` under `set`: with the inputs that the set adds, and without those that it leaves
     /// out.
     pub(crate) fn inventory_under(&self, survey: &Survey, set: &PathSet) -> Result<Inventory> {

@@ -83,7 +83,10 @@ pub(crate) fn download(search: &Search<'_>, survey: &Survey) -> Result<Option<En
         // A download that takes longer than the build is none to wait for.
         took.clamp(SHORTEST, remote.timeout)
     });
-    match ask(search, survey, remote, timeout) {
+    let asked = ask(search, survey, remote, timeout);
+    // The digests of the toolchain are among them, which take seconds the first time.
+    search.save_system_contents();
+    match asked {
         Ok(entry) => {
             rest.end();
             Ok(entry)
@@ -208,6 +211,7 @@ impl Shipment {
         };
         let portable = Portable::of(search);
         let (key, weak) = (portable.team_key(inputs)?, portable.weak_key(inputs)?);
+        search.save_system_contents();
         let foreign = portable.places.foreign(&inputs.path_set, root);
         let problem = match (&inputs.path_set.unknown, foreign) {
             (Some(unknown), _) => Some(unknown.clone()),
