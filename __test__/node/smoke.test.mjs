@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import imported, {
+  builds,
   DevBinaryError,
   explain,
   fingerprint,
@@ -20,6 +21,7 @@ import imported, {
   list,
   prune,
   verify,
+  watch,
 } from '../../index.js'
 
 const entry = fileURLToPath(new URL('../../index.js', import.meta.url))
@@ -79,11 +81,13 @@ test('import and require give the same functions', () => {
   const names = [
     'getDevBinary',
     'getDevBinaries',
+    'watch',
     'fingerprint',
     'explain',
     'inputs',
     'verify',
     'list',
+    'builds',
     'prune',
     'isDevMode',
     'DevBinaryError',
@@ -92,7 +96,20 @@ test('import and require give the same functions', () => {
   assert.equal(imported, required)
   assert.deepEqual(
     { ...required },
-    { getDevBinary, getDevBinaries, fingerprint, explain, inputs, verify, list, prune, isDevMode, DevBinaryError },
+    {
+      getDevBinary,
+      getDevBinaries,
+      watch,
+      fingerprint,
+      explain,
+      inputs,
+      verify,
+      list,
+      builds,
+      prune,
+      isDevMode,
+      DevBinaryError,
+    },
   )
 })
 
