@@ -8,7 +8,6 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use rayon::ThreadPool;
-use rayon::prelude::*;
 
 /// The number of pieces from which on the pool is used. Fewer are done before its threads wake up.
 const PIECES_FOR_A_POOL: usize = 8;
@@ -16,9 +15,11 @@ const PIECES_FOR_A_POOL: usize = 8;
 const MOST_THREADS: usize = 8;
 
 /// Returns the pool, or none if its threads cannot be started.
+///
+/// It has one thread less than can run at once, because the calling thread works, too.
 pub(crate) fn pool() -> Option<&'static ThreadPool> {
     static POOL: LazyLock<Option<ThreadPool>> =
-        LazyLock::new(|| rayon::ThreadPoolBuilder::new().num_threads(cores()).build().ok());
+        LazyLock::new(|| rayon::ThreadPoolBuilder::new().num_threads((cores() - 1).max(1)).build().ok());
     POOL.as_ref()
 }
 
@@ -31,10 +32,15 @@ fn cores() -> usize {
 
 /// Returns the result of `work` for each of `pieces`, in their order.
 pub(crate) fn each<T: Send, R: Send>(pieces: Vec<T>, work: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
-    match (pieces.len() >= PIECES_FOR_A_POOL).then(pool).flatten() {
-        Some(pool) => pool.install(|| pieces.into_par_iter().map(work).collect()),
-        None => pieces.into_iter().map(work).collect(),
+    if pieces.len() < PIECES_FOR_A_POOL {
+        return pieces.into_iter().map(work).collect();
     }
+    let rest = Mutex::new(pieces.into_iter().enumerate());
+    let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work_off = || std::iter::from_fn(next).map(|(number, piece)| (number, work(piece))).collect::<Vec<_>>();
+    let mut done: Vec<_> = together(cores(), work_off).into_iter().flatten().collect();
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Calls `work` on this thread and on others at the same time, `count` times at most in all, and returns the results.
