@@ -9,6 +9,7 @@ import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'nod
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { commandLine } from '../scripts/arguments.mjs'
 import { root, setUp } from '../scripts/setup.mjs'
 import { summary } from './statistics.mjs'
@@ -41,6 +42,18 @@ function childrenSeconds() {
   return (Number(fields[13]) + Number(fields[14])) / 100
 }
 
+/** Removes `directory`. The work after the answer may still write to the cache in it. */
+async function remove(directory) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return rmSync(directory, { recursive: true })
+    } catch (error) {
+      if (error.code !== 'ENOTEMPTY' || tries === 50) throw error
+      await sleep(100)
+    }
+  }
+}
+
 /** Makes a cold build, and returns how many seconds it takes, how much processor time, and how many units it has. */
 async function build(observe) {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'dev-bin-watched-')))
@@ -63,8 +76,7 @@ async function build(observe) {
   })
   const seconds = (performance.now() - began) / 1000
   const processor = before === undefined ? undefined : childrenSeconds() - before
-  // The work after the answer may still write to the cache.
-  rmSync(directory, { recursive: true, maxRetries: 20, retryDelay: 100 })
+  await remove(directory)
   return { seconds, processor, units }
 }
 
