@@ -45,7 +45,7 @@ describe('the list of inputs', () => {
     expect(files.filter((name) => name.startsWith(link) || name.startsWith(sysroot))).toEqual([])
   })
 
-  test('is complete again when builds are watched again', async () => {
+  test('is complete again when builds are observed again', async () => {
     const world = giving(text('data/one'))
     world.env = UNOBSERVED
     await world.look()
@@ -56,13 +56,13 @@ describe('the list of inputs', () => {
     expect(await world.look()).toMatchObject({ outcome: 'built', prints: '2' })
   })
 
-  test('is shorter when builds are not watched, by option or by variable', async () => {
+  test('is shorter when builds are not observed, by option or by variable', async () => {
     for (const options of [{ observe: 'off' as const }, { env: UNOBSERVED }]) {
       const world = giving(text('data/one'))
       const asked = { ...options, env: world.environment(options.env) }
       await world.get({ crate: 'app', ...asked })
       const { opaque } = await inputs(world.options({ crate: 'app', ...asked }))
-      expect(opaque).toContainEqual({ run: 'the build script of `app`', reason: 'it ran when no build was watched' })
+      expect(opaque).toContainEqual({ run: 'the build script of `app`', reason: 'it ran when no build was observed' })
     }
   })
 

@@ -1,4 +1,4 @@
-// Watched builds give the same as others.
+// Observed builds give the same as others.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -10,7 +10,7 @@ import { giving, helped, shell, silent, text } from './undeclared.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
-describe.if(observes)('a watched build is like any other:', () => {
+describe.if(observes)('a observed build is like any other:', () => {
   const CURIOUS = {
     'build.rs': silent(
       'std::env::vars().filter(|(name, value)| name == "LD_PRELOAD" || name.starts_with("DEV_BIN") || value.contains("/observer/")).count()',
@@ -75,16 +75,16 @@ int main(void) {
     expect((await world.look({ repo: other })).prints).toBe(other)
   })
 
-  test('the bytes are the same, watched or not', async () => {
+  test('the bytes are the same, observed or not', async () => {
     const files = { 'build.rs': silent(text('data/one')), 'data/one': '1', 'src/main.rs': printing('env!("READ")') }
     const world = new Compared(files)
-    const watched = readFileSync((await world.get({ crate: 'app' })).path)
+    const observed = readFileSync((await world.get({ crate: 'app' })).path)
     rmSync(join(world.repo, 'target'), { recursive: true })
-    const unwatched = await world.get({
+    const unobserved = await world.get({
       crate: 'app',
       env: world.environment(UNOBSERVED),
       cacheDir: `${world.cacheDir}-2`,
     })
-    expect(readFileSync(unwatched.path).equals(watched)).toBe(true)
+    expect(readFileSync(unobserved.path).equals(observed)).toBe(true)
   })
 })

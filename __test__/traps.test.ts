@@ -143,7 +143,7 @@ for (const scope of SCOPES) {
   })
 }
 
-test('files that were just written, read through a directory that is watched, cost one run of cargo', async () => {
+test('files that were just written, read through a directory that is recorded, cost one run of cargo', async () => {
   const checkout = new Checkout({
     ...HELLO,
     'Cargo.lock': lockFile('hello'),

@@ -43,7 +43,7 @@ const OPTIONS = {
   observe: {
     value: 'WHEN',
     complete: ['auto', 'off'],
-    help: 'watch what builds read: auto or off (default: DEV_BIN_OBSERVE, or else auto)',
+    help: 'observe what builds read: auto or off (default: DEV_BIN_OBSERVE, or else auto)',
   },
   'no-remote': { help: "do not ask a team's store" },
   out: { value: 'PATH', help: 'put a copy there, when it differs; {target} and {exe} are filled in' },

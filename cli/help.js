@@ -17,7 +17,7 @@ const VARIABLES = `Environment:
   DEV_BIN_CACHE_DIR                where binaries are kept
   DEV_BIN_MAX_SIZE                 the size that the cache may have on disk (default: 5GiB; none for no limit)
   DEV_BIN_MAX_AGE                  how long a binary is kept after its last use (default: 30d; none for no limit)
-  DEV_BIN_OBSERVE                  auto or off: if builds are watched, on Linux (default: auto)
+  DEV_BIN_OBSERVE                  auto or off: if builds are observed, on Linux (default: auto)
   DEV_BIN_REMOTE_URL               a team's store, which is asked before a build
   DEV_BIN_REMOTE_KEYS              the public keys that are trusted, separated by commas
   DEV_BIN_REMOTE_MODE              off, read or publish (default: read)

@@ -6,12 +6,9 @@
 // changes. A build starts when the inputs have been still for a moment, and ends at once when they change. When the
 // iteration ends, its builds have ended. At most one result of each binary waits for the caller: the newest.
 // Does not promise: that each state of the inputs is built. A change that comes and goes between two looks is none.
-//
-// A build can write inputs itself, such as `Cargo.lock`. So changes that only ever come with builds stop ending these after
-// a few times: a build that runs to its end tells the inputs that it left.
 
-const { DevBinaryError } = require('./error.js')
 const { checkOptions, toRequest } = require('./options.js')
+const { Build, MOST_TRIES, Watched, isInterrupted } = require('./watched.js')
 
 /** The niceness of builds that no caller waits for. */
 const NICE = 10
@@ -27,137 +24,11 @@ const AROUND = 1.75
 const COUNTED_LOOKS = 5
 /** The time for which inputs must not change before they are built, in milliseconds. */
 const STILL_MS = 300
-/** The number of builds in a row that a change which came with them ends. */
-const MOST_ENDED = 3
 /** The time after which a failure that is none of the sources' is tried again, in milliseconds. */
 const RETRY_MS = 10_000
-/** The number of builds from the same look, after which nothing more is expected of it. */
-const MOST_TRIES = 2
 
 /** The failures that end when the inputs change, and not before. */
 const FAILURES_OF_INPUTS = new Set(['BUILD_FAILED', 'INVALID_OPTION', 'UNKNOWN_CRATE', 'UNKNOWN_BIN', 'NOT_A_CHECKOUT'])
-
-/** Returns whether a signal that this process outlived has ended a call. */
-const isInterrupted = ({ cause }) => typeof cause === 'string' && cause.startsWith('SIG')
-
-/** A build that is under way. */
-class Build {
-  #controller = new AbortController()
-  #isBuilt = false
-  /** Resolves when it has ended. */
-  over
-
-  get signal() {
-    return this.#controller.signal
-  }
-
-  hear({ type }) {
-    if (type === 'building') this.#isBuilt = false
-    if (type === 'built') this.#isBuilt = true
-  }
-
-  end() {
-    this.#controller.abort()
-  }
-
-  /**
-   * Ends it, unless cargo has ended. From then on looks may see what the build is publishing, and the call itself sees if
-   * inputs have changed.
-   */
-  endUnlessBuilt() {
-    if (!this.#isBuilt) this.end()
-  }
-}
-
-/** One binary that is watched. */
-class Watched {
-  /** The fingerprint of the binary that the caller was given last. */
-  delivered
-  /** The result of the last look, and the time since when looks have seen that. */
-  seen
-  since = Number.NEGATIVE_INFINITY
-  /** The inputs that the last builds started from, and how many did in a row. */
-  tried
-  tries = 0
-  /** The build that is under way. */
-  build
-  /** The number of builds that have ended. */
-  ended = 0
-  /** True until the first look after a build. */
-  hasJustBuilt = false
-  /** The number of changes in a row that came with a build. */
-  changesByBuilds = 0
-  /** True from a failed build on until one succeeds. */
-  isFailing = false
-  /** The error of a failed build until a look has been taken after it: a caller that hears of it may mend it at once. */
-  untold
-  /** The message of the last failure that the caller was told. */
-  told
-  /** The time of the next try, without a change. */
-  retryAt = Number.POSITIVE_INFINITY
-
-  constructor(options, calls) {
-    this.options = options
-    this.calls = calls
-  }
-
-  /** Returns what the inputs are now. Rejects only with what ends the iteration. */
-  async look(signal) {
-    const { ended } = this
-    const options = { ...this.options, signal, report: 'silent', onEvent: undefined }
-    try {
-      const known = await this.calls.fingerprint(options)
-      // A build that failed may have missed a file that no finished build has read.
-      const needsAll = this.isFailing && options.scope !== 'tree'
-      const whole = needsAll ? await this.calls.fingerprint({ ...options, scope: 'tree' }) : ''
-      return { ended, known, whole }
-    } catch (error) {
-      if (!(error instanceof DevBinaryError) || error.code === 'BINDING_LOAD') throw error
-      return isInterrupted(error) ? undefined : { ended, known: `${error.code} ${error.message}`, whole: '', error }
-    }
-  }
-
-  /**
-   * Takes in what a look saw at `now`. Ends the build that is under way if the inputs have changed. Returns false if the
-   * look says nothing.
-   */
-  take(look, now) {
-    // A look that was made while a build ended is neither from before it nor from after it.
-    if (look === undefined || look.ended !== this.ended) return false
-    const key = look.known + look.whole
-    const isAfterBuild = this.hasJustBuilt
-    this.hasJustBuilt = false
-    this.error = look.error
-    // The first look after a failure sees more than the one before the build.
-    if (isAfterBuild && this.isFailing && look.known === this.failed) {
-      this.failed = undefined
-      this.seen = key
-      this.expectNoMore()
-    }
-    if (key === this.seen) return true
-    const isByBuild = (isAfterBuild || this.build !== undefined) && key !== this.delivered
-    this.changesByBuilds = isByBuild ? this.changesByBuilds + 1 : 0
-    this.seen = key
-    this.known = look.known
-    this.since = this.seen === this.delivered ? Number.NEGATIVE_INFINITY : now
-    if (!isByBuild) this.told = undefined
-    this.retryAt = Number.POSITIVE_INFINITY
-    if (this.changesByBuilds <= MOST_ENDED) this.build?.endUnlessBuilt()
-    else if (this.build === undefined) this.expectNoMore()
-    return true
-  }
-
-  expectNoMore() {
-    this.tried = this.seen
-    this.tries = MOST_TRIES
-  }
-
-  /** Returns whether what was seen last is built, or cannot be. */
-  isDone(now) {
-    if (this.seen === undefined || this.seen === this.delivered) return true
-    return this.seen === this.tried && this.tries >= MOST_TRIES && now < this.retryAt
-  }
-}
 
 /** The iteration over the binaries that one call watches. */
 class Watch {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use crate::cargo::{self, Built};
 use crate::error::Result;
-use crate::freshness::{Audit, BuildRecord, Present};
+use crate::freshness::{Audit, BuildRecord, Present, TargetRecord};
 use crate::guard::{Disturbance, Generated, Writers};
 use crate::in_process::Moment;
 use crate::inputs::{self, Observation};
@@ -87,15 +87,15 @@ impl Attempt {
         let survey_after = search.survey(Moment::now())?;
         let mut after = search.inventory_under(&survey_after, &set)?;
         after.readers = observation.as_ref().map(|seen| inputs::readers(seen, &search.root)).unwrap_or_default();
-        // All files of the system that were read in one directory share one digest, which can be compared only if both are of
-        // the same files.
+        // All files of the system that were read in one directory share one digest, which can be compared only if both are
+        // of the same files.
         let is_comparable = |path: &TreePath| set.system.agrees_with(&inputs.path_set.system, path);
         let known = |path: &TreePath| {
             let outside = inputs.read_files.iter().find(|file| file.path == *path && is_comparable(path));
             outside.or(whole.file(path))
         };
         let read = needs.but_for_output(after.clone(), &search.root);
-        let record = record(search, &built)?;
+        let record: BuildRecord = search.store.record(built.output_directory());
         let changes = search.observer()?.map(Observer::changes).unwrap_or_default();
         let writers = |seen| Writers::of(seen, &record, &search.root, began, &changes, earlier.count + 1);
         let writers = observation.as_ref().map(writers).unwrap_or_default();
@@ -148,7 +148,8 @@ fn build(
         Ok(observation) => observation,
         Err(unknown) => return Ok((built, Err(unknown))),
     };
-    let record = record(search, &built)?;
+    let record: BuildRecord = search.store.record(built.output_directory());
+    let TargetRecord { distrusted, .. } = search.store.record(&target);
     let present = present(search, &observation, inputs, tree)?;
     let changed: Vec<String> = reasons.iter().flat_map(MissReason::paths).collect();
     // A cargo that has not ended yet has not recorded its rustc.
@@ -156,12 +157,13 @@ fn build(
     let (record, observed, present) = (&record, &observation, &present);
     let audit = Audit {
         record,
+        distrusted: distrusted.as_deref(),
         observation: observed,
         present,
         began,
         changed: &changed,
         is_other_rustc,
-        is_watching: observer.is_some(),
+        is_observing: observer.is_some(),
         disturbed,
     };
     let doubts = audit.doubts();
@@ -230,15 +232,6 @@ fn present<'s>(
     Present::of(observation, inputs, tree, (root, &request.env, request.scope), &search.system)
 }
 
-/// Returns the record of the directory that `built` lies in, or that of the whole target directory if that one says that
-/// nothing in it is to be relied on.
-fn record(search: &Search<'_>, built: &Built) -> Result<BuildRecord> {
-    let target = inputs::target_directory(&search.root, &search.request.env)?;
-    let of_all: BuildRecord = search.store.record(&target);
-    let of_profile = search.store.record(built.output_directory());
-    Ok(if of_all.is_distrusted() { of_all } else { of_profile })
-}
-
 /// Records the state of the target directory after a build that `began` then, for the next build in it.
 fn remember(
     search: &Search<'_>,
@@ -249,7 +242,7 @@ fn remember(
     generated: &[Generated],
 ) -> Result<()> {
     let target = inputs::target_directory(&search.root, &search.request.env)?;
-    search.store.keep_record(&target, &BuildRecord::default().with_seen(seen(search)?))?;
+    search.store.keep_record(&target, &TargetRecord { seen: seen(search)?, distrusted: None })?;
     let mut record: BuildRecord = search.store.record(built.output_directory());
     record.update(observation, &present(search, observation, inputs, tree)?, began);
     for Generated { path, output, .. } in generated {
@@ -261,18 +254,19 @@ fn remember(
 /// Returns the reads of the runs in the target directory, each from the last time that the run was seen.
 fn seen(search: &Search<'_>) -> Result<SeenRuns> {
     let target = inputs::target_directory(&search.root, &search.request.env)?;
-    let mut seen = search.store.record::<BuildRecord>(&target).seen;
+    let mut seen = search.store.record::<TargetRecord>(&target).seen;
     if let Some(observer) = search.observer()? {
         seen.update(observer.runs());
     }
     Ok(seen)
 }
 
+/// Records the reads of the runs that were seen so far.
 fn keep_seen(search: &Search<'_>) -> Result<()> {
     let target = inputs::target_directory(&search.root, &search.request.env)?;
     if !target.exists() {
         return Ok(());
     }
-    let record: BuildRecord = search.store.record(&target);
-    search.store.keep_record(&target, &record.with_seen(seen(search)?))
+    let TargetRecord { distrusted, .. } = search.store.record(&target);
+    search.store.keep_record(&target, &TargetRecord { seen: seen(search)?, distrusted })
 }

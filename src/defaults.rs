@@ -6,7 +6,7 @@
 //! nothing can be chosen, the error lists the candidates.
 //! Does not promise: that the chosen target can be built.
 
-use crate::background::Background;
+use crate::afterwards::Afterwards;
 use crate::error::nearest::offered;
 use crate::error::{Error, Result, listed};
 use crate::inputs::{self, Asked, Library, Targets};
@@ -23,7 +23,7 @@ const MOST_NAMES: usize = 20;
 ///
 /// [`Error::InvalidOption`] if there are several candidates, or none; [`Error::NotACheckout`] without a workspace;
 /// [`Error::InputUnreadable`] for a broken manifest; [`Error::CacheUnusable`].
-pub fn fill_in(mut options: Options, afterwards: &Background) -> Result<Options> {
+pub fn fill_in(mut options: Options, afterwards: &Afterwards) -> Result<Options> {
     let kind = options.kind.as_deref().map(Kind::named).transpose()?;
     let is_library = kind.is_some_and(Kind::is_library);
     if is_library && options.bin.is_some() {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::call::Call;
 use crate::cargo;
 use crate::error::{Error, Result};
 use crate::inputs;
@@ -13,7 +14,7 @@ use crate::model::event::MissReason;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::inventory::Inventory;
 use crate::request::Request;
-use crate::search::{Call, Search};
+use crate::search::Search;
 use crate::store::{Entry, LookUp};
 
 /// A forecast of what [`crate::resolve::get_dev_binary`] would do now.

@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::inventory::{Inventory, Reader};
 use crate::model::marks::{Marked, unmarked};
 use crate::model::tree::{FileInput, Kind, TreePath};
 use crate::request::Request;
-use crate::search::{Call, Search};
+use crate::search::Search;
 use crate::store::{Earlier, LookUp};
 
 /// The kind of an input.

@@ -4,26 +4,15 @@
 //! from a cache in milliseconds. Otherwise cargo builds, its progress is shown, and the result is kept.
 //!
 //! The crate is a core that knows nothing of JavaScript, and two modules at its edge: [`binding`], which makes it a
-//! Node-API addon, and [`report`], which draws on stderr. Arrows
-//! point down only:
+//! Node-API addon, and [`report`], which draws on stderr.
 //!
-//! ```text
-//! binding ─ report
-//!    │
-//! resolve ── search ── attempt ── guard ── publication                 the pipeline
-//!    │       explain  verify  known_inputs  out  defaults  in_process  background
-//!    │
-//! inputs ── freshness ── observer   cargo   runtime   store            the rooms
-//!    │
-//! request   model   error   fs                                         the words, and the system
-//! ```
-//!
-//! [`resolve`] is the place to start reading. `CONTRIBUTING.md` has the glossary, and `ARCHITECTURE.md` says where to change
-//! what.
+//! [`resolve`] is the place to start reading. `ARCHITECTURE.md` has the picture of the modules and says where to change
+//! what, and `CONTRIBUTING.md` has the glossary.
 
+pub mod afterwards;
 mod attempt;
-pub mod background;
 pub mod binding;
+pub mod call;
 pub mod cargo;
 pub mod defaults;
 pub mod error;
@@ -38,6 +27,7 @@ pub mod model;
 pub mod observer;
 pub mod out;
 mod publication;
+mod reasons;
 pub mod report;
 pub mod request;
 pub mod resolve;

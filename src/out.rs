@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::Call;
 use crate::cargo;
 use crate::error::{Error, Result};
 use crate::inputs;
 use crate::model::inventory::Tool;
 use crate::request::{HOST_TUPLE, Request};
-use crate::search::{Call, Search};
+use crate::search::Search;
 use crate::store::Entry;
 
 /// The host triple of a compiler, as it is recorded.

@@ -54,15 +54,7 @@ fn enter(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u
     let (tools, stat_caches) = (inputs.tools.clone(), store.stat_caches());
     search.call.afterwards.add(move || inputs::remember_tools(&tools, &stat_caches));
     store.supersede(&entry, request, root);
-    match &request.limits {
-        Ok(limits) => {
-            let (store, limits) = (store.clone(), *limits);
-            search.call.afterwards.add_lengthy(move || store.prune_if_due(limits));
-        }
-        Err(problem) => {
-            (search.call.emit)(Event::Warning { message: format!("the cache is not pruned by itself: {problem}") })
-        }
-    }
+    make_room(search);
     (search.call.emit)(Event::Published {
         bin: request.bin.clone(),
         build_ms,
@@ -71,6 +63,19 @@ fn enter(search: &Search<'_>, staged: Staged, mut inputs: Inventory, build_ms: u
         sha256: entry.manifest.sha256.to_string(),
     });
     Ok((entry, inputs))
+}
+
+/// Prunes the cache after the answer, if that is due. A new entry has made it larger.
+pub(crate) fn make_room(search: &Search<'_>) {
+    match &search.request.limits {
+        Ok(limits) => {
+            let (store, limits) = (search.store.clone(), *limits);
+            search.call.afterwards.add_lengthy(move || store.prune_if_due(limits));
+        }
+        Err(problem) => {
+            (search.call.emit)(Event::Warning { message: format!("the cache is not pruned by itself: {problem}") })
+        }
+    }
 }
 
 /// Puts the entry into the team's store, if the request asks for that: now, or after the answer.

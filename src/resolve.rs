@@ -1,9 +1,10 @@
 //! The pipeline from a request to a binary: look, serve, wait for a turn, ask the team, build once, check, publish.
 //!
 //! Promises: a hit starts no process, except that a program that hides the toolchain is asked for it (see `search`). A hit
-//! waits for no lock. It writes only what a later call can do without: the entry's last use, its new stat identity, the
-//! checkout that it was served to, and stat caches. A published binary was built from inputs that were the same before and
-//! after the build. At most one call of all processes builds an entry. The others wait, are told how far it is, and then hit.
+//! waits for no lock. It writes only what a later call can do without: the last use of the entry and of its path set, the
+//! entry's new stat identity, the checkout that it was served to, and stat caches. A published binary was built from inputs
+//! that were the same before and after the build. At most one call of all processes builds an entry. The others wait, are
+//! told how far it is, and then hit.
 //! Does not promise: to build inputs that change faster than they build. After three attempts that is an error.
 
 use std::cell::RefCell;
@@ -11,6 +12,7 @@ use std::rc::{Rc, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::attempt::{Attempt, Attempts};
+use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::guard::MOST_BUILDS;
 use crate::in_process::{self, Moment, Turn};
@@ -20,7 +22,6 @@ use crate::model::fingerprint::{Digest, Fingerprint};
 use crate::model::inventory::Inventory;
 use crate::publication;
 use crate::request::{Publish, Request};
-pub use crate::search::Call;
 use crate::search::{Found, Search, Survey};
 use crate::store::{Building, Entry, Lock, LockName, LookUp, Notice};
 use crate::team;
@@ -147,6 +148,7 @@ impl<'a> Pipeline<'a> {
             building.replace(Rc::downgrade(&turn));
             let reasons = self.report_miss()?;
             if let Some(entry) = team::download(&self.search, &self.survey)? {
+                publication::make_room(&self.search);
                 return Ok((entry, Outcome::Downloaded, reasons));
             }
             let Some(attempt) = self.build_once(&turn, &reasons)? else { continue };

@@ -1,50 +1,36 @@
 //! Looks up one request: surveys its inputs, and asks the store for their entry.
 //!
-//! Promises: a look-up neither writes nor starts anything, with one exception: programs that hide the toolchain are asked
-//! for it, and if they do not tell, only an entry is served that was built since the call was made. Serving an entry is recorded once an hour, and once for each checkout
-//! that is served the binary of another one. To tell why a binary was built, a program that was not there at the last build
-//! is asked for its version.
+//! A [`Search`] is what all phases of a call share: the request, the checkout, the store, and the observer of its builds.
+//!
+//! Promises: a look-up writes nothing before the answer. It starts a process in one case: cargo or rustc is a shim, as those
+//! of mise and asdf are, which has to be asked for the toolchain that it runs. If the shim does not tell, only an entry that
+//! was built after the call was made is served. Serving an entry is recorded once an hour, and once for each checkout that
+//! is served the binary of another one.
 //! Does not promise: that the inputs stay as they were seen. `resolve` surveys them again after a build.
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::background::Background;
+use crate::call::Call;
 use crate::cargo;
 use crate::error::{Error, Result, listed};
 use crate::in_process::{self, Moment};
 use crate::inputs::{
-    self, CrateScope, Kinship, Observation, RealToolchain, Shims, Subject, Surveyed, Swept, SystemContents, Unsaved,
+    self, CrateScope, Observation, RealToolchain, Shims, Subject, Surveyed, Swept, SystemContents, Unsaved,
 };
-use crate::model::cancellation::Cancellation;
-use crate::model::differences;
-use crate::model::event::{Event, MissReason};
+use crate::model::event::Event;
 use crate::model::inventory::{Inventory, Tool};
 use crate::model::path_set::PathSet;
 use crate::model::tree::{Tree, TreePath};
 use crate::observer::Observer;
 use crate::request::{HOST_TUPLE, Request, Scope};
-use crate::store::{Claim, Earlier, Entry, LookUp, Store};
+use crate::store::{Claim, Entry, LookUp, Store};
 
-/// The number of builds of other checkouts that are compared with the inputs here. Each comparison may look at all of them.
-const MOST_COMPARED: usize = 8;
 /// The number of targets that a message lists. A user would not read more.
 const MOST_TARGETS: usize = 20;
-
-/// The parts of a call besides its request.
-pub struct Call<'a> {
-    /// The switch that stops it.
-    pub cancellation: &'a Cancellation,
-    /// The moment when it was made. Nothing older may answer it.
-    pub made: Moment,
-    /// The receiver of events.
-    pub emit: &'a dyn Fn(Event),
-    /// The work that can wait until the answer is given.
-    pub afterwards: &'a Background,
-}
 
 /// The result of a look-up.
 pub(crate) struct Found {
@@ -74,8 +60,14 @@ impl Survey {
     pub(crate) fn knows_toolchain(&self) -> bool {
         self.hiding_program.is_none()
     }
+
+    /// Returns the program that hides the toolchain, if the toolchain is not known.
+    pub(crate) fn hiding_program(&self) -> Option<&Path> {
+        self.hiding_program.as_deref()
+    }
 }
 
+/// A call, and all that its phases share.
 pub(crate) struct Search<'a> {
     pub(crate) request: &'a Request,
     pub(crate) call: &'a Call<'a>,
@@ -114,7 +106,7 @@ impl<'a> Search<'a> {
             Scope::Crate => OnceCell::new(),
         };
         let asked = |shims: &Shims| self.behind(shims);
-        let Surveyed { inventory: known, unsaved, unknown: hiding_program } =
+        let Surveyed { inventory: known, unsaved, hiding_program } =
             inputs::survey(self.request, &self.root, &self.store.stat_caches(), &asked)?;
         self.save_afterwards(unsaved);
         Ok(Survey { since, known, hiding_program, whole })
@@ -194,7 +186,7 @@ impl<'a> Search<'a> {
     }
 
     /// As [`Self::inventory_under`], for a request that may differ from the call's in its scope.
-    fn inventory_under_as(&self, request: &Request, survey: &Survey, set: &PathSet) -> Result<Inventory> {
+    pub(crate) fn inventory_under_as(&self, request: &Request, survey: &Survey, set: &PathSet) -> Result<Inventory> {
         let crate_scope = inputs::crate_scope(request, set);
         let tree = match (survey.whole.get(), crate_scope) {
             (Some(whole), crate_scope) => inputs::narrowed(whole, crate_scope.as_ref()),
@@ -285,86 +277,6 @@ impl<'a> Search<'a> {
         let trusts = |signers: &[String]| self.request.remote.iter().any(|remote| remote.trusts(signers));
         entry.manifest.origin.as_ref().is_none_or(|origin| trusts(&origin.signers))
             && (survey.hiding_program.is_none() || is_current())
-    }
-
-    /// Returns the reasons why the cache has no entry for `survey`.
-    pub(crate) fn reasons(&self, survey: &Survey, found: &LookUp) -> Result<Vec<MissReason>> {
-        if self.request.rebuild {
-            return Ok(vec![MissReason::Rebuild]);
-        }
-        if let LookUp::Damaged(detail) = found {
-            return Ok(vec![MissReason::Corrupt { detail: detail.clone() }]);
-        }
-        let earlier = self.earlier();
-        let bound = self.bound(survey, &earlier)?;
-        let is_own = |earlier: &&Earlier| earlier.manifest.knows(&self.root);
-        // A bond to another checkout says more than the differences from that checkout's other builds.
-        let nearest = earlier.iter().filter(|it| bound.is_none() || is_own(it)).find_map(Earlier::inventory);
-        let Some(before) = nearest else { return Ok(vec![bound.unwrap_or(MissReason::FirstBuild)]) };
-        let mut now = self.as_before(survey, &before)?;
-        cargo::name_versions(&mut now.tools, &before.tools, self.request, &self.root, self.call.cancellation);
-        let mut reasons = differences::between(&before, &now);
-        let unknown = before.path_set.unknown.map(|detail| MissReason::UnknownReads { detail });
-        reasons.extend(unknown);
-        if let Some(program) = &survey.hiding_program {
-            let program = program.display();
-            let message = format!(
-                "`{program}` does not tell which toolchain is behind it, so cargo runs each time; \
-                 `RUSTC` and `PATH` can name the toolchain's own programs instead"
-            );
-            (self.call.emit)(Event::Warning { message });
-            let (tool, to) = ("rustc".to_owned(), Some("unknown".to_owned()));
-            reasons.push(MissReason::Toolchain { tool, from: None, to });
-        }
-        reasons.extend(bound);
-        if reasons.is_empty() {
-            let detail =
-                "names of what it read are kept for the last few builds, and these are not among them".to_owned();
-            reasons.push(MissReason::UnknownReads { detail });
-        }
-        Ok(reasons)
-    }
-
-    /// Returns the earlier builds in this checkout, and then those in other checkouts of the same repository. A build that
-    /// has nothing but names in common with this one says nothing.
-    fn earlier(&self) -> Vec<Earlier> {
-        let mut earlier = self.store.earlier(self.request, &self.root);
-        let kinship = OnceCell::new();
-        let is_akin = |Earlier { manifest, .. }: &Earlier| {
-            let kinship = || kinship.get_or_init(|| Kinship::of(&self.root));
-            manifest.knows(&self.root) || manifest.commit.as_ref().is_some_and(|commit| kinship().has(commit))
-        };
-        earlier.retain(is_akin);
-        earlier
-    }
-
-    /// Returns a reason if another checkout has built the same request from the same inputs, and its binary is not shared.
-    fn bound(&self, survey: &Survey, earlier: &[Earlier]) -> Result<Option<MissReason>> {
-        let asked = self.request.inputs();
-        let is_asked = |Earlier { manifest, .. }: &&Earlier| !manifest.knows(&self.root) && manifest.request == asked;
-        for other in earlier.iter().filter(is_asked).take(MOST_COMPARED) {
-            let Some(before) = other.inventory().filter(|before| before.path_set.unknown.is_none()) else { continue };
-            let now = self.inventory_under(survey, &before.path_set)?;
-            if before.location != now.location && differences::between(&before, &now).is_empty() {
-                let checkout = other.manifest.checkout.clone();
-                let bound_by: Vec<String> = before.path_set.bound_by.into_iter().collect();
-                let remapped = || vec!["`--remap-path-prefix` makes something else of its path".to_owned()];
-                let bound_by = if bound_by.is_empty() { remapped() } else { bound_by };
-                return Ok(Some(MissReason::Bound { checkout, bound_by }));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Returns the inputs now of everything that counted `before`, in the scope that counted then.
-    fn as_before(&self, survey: &Survey, before: &Inventory) -> Result<Inventory> {
-        let mut like_before = Cow::Borrowed(self.request);
-        if let Some(scope) = before.request.get("scope").and_then(|name| Scope::named(name))
-            && scope != self.request.scope
-        {
-            like_before.to_mut().scope = scope;
-        }
-        self.inventory_under_as(&like_before, survey, &before.path_set)
     }
 
     /// Returns the entry that was found, if it still exists, and claims it for another hour. Reports the hit to the caller.

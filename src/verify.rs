@@ -4,9 +4,10 @@
 //! change meanwhile. If the results differ, a second such build tells whether two fresh builds agree at all.
 //! Does not promise: to be quick. It takes as long as a cold build, or two.
 
+use crate::call::Call;
 use crate::cargo;
 use crate::error::{Error, Result};
-use crate::freshness::BuildRecord;
+use crate::freshness::TargetRecord;
 use crate::in_process::{self, Moment};
 use crate::inputs;
 use crate::model::differences;
@@ -15,7 +16,7 @@ use crate::model::fingerprint::Digest;
 use crate::request::{Builder, Request};
 use crate::resolve::{DevBinary, get_dev_binary};
 use crate::runtime::Needs;
-use crate::search::{Call, Search};
+use crate::search::Search;
 use crate::store::{LockName, Staged};
 
 /// The result of a comparison.
@@ -72,7 +73,7 @@ pub fn verify(request: &Request, call: &Call<'_>) -> Result<Verification> {
         // The cause of the stale binary is still in the target directory, and cargo takes it for fresh.
         let target = inputs::target_directory(&search.root, &request.env)?;
         let why = "a build from nothing gave another binary".to_owned();
-        search.store.keep_record(&target, &BuildRecord::distrusting(why))?;
+        search.store.keep_record(&target, &TargetRecord::distrusting(why))?;
     }
     let fresh = fresh.iter().map(Staged::sha256).collect();
     Ok(Verification { verdict, binary, fresh })

@@ -82,8 +82,9 @@ export interface DevBinaryOptions {
   /**
    * The files that count as inputs, besides those that are ignored or outside the checkout and that a build was seen to
    * read.
-   * - `crate`: the files that an earlier build of this crate was seen to read, and files that are added to the packages
-   *   it was built from. An edit elsewhere, or a commit, is a hit.
+   * - `crate`: the files that an earlier build of this crate was seen to read. Where it may have read more than is known,
+   *   all files of the packages it was built from, and those that are added to them. An edit elsewhere, or a commit, is a
+   *   hit.
    * - `tree`: HEAD, and every file of the workspace's directory that git tracks or does not ignore. For a build script
    *   that asks git for the commit, or that reads files of other packages without declaring them.
    * @default 'crate'
@@ -92,7 +93,7 @@ export interface DevBinaryOptions {
   /** Patterns in gitignore syntax, relative to `repo`, of paths that no build reads. They do not count as inputs. */
   exclude?: readonly string[] | undefined
   /**
-   * Watch builds, on Linux: then everything that rustc, build scripts and the programs that they start read counts,
+   * Observe builds, on Linux: then everything that rustc, build scripts and the programs that they start read counts,
    * declared or not. With `off`, only the files that they declare are known. A build gives the same either way.
    * @default `DEV_BIN_OBSERVE` in `env`, else 'auto'
    */

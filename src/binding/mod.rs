@@ -5,10 +5,11 @@
 //! Promises: `start` returns at once, and the work happens on a thread of its own. Events and exactly one terminal message
 //! travel through one threadsafe function, so they arrive in order. The function is released when the work after the answer
 //! is done, and this module does not keep the process alive from then on. That work takes milliseconds, and longer if the
-//! cache is pruned. Only a build prunes it, once a day or when it is over its size. A process that cannot wait may exit:
-//! the cache is valid at any moment. A panic becomes a terminal message. A call ends when the JavaScript that could end it
-//! is gone, as when a worker thread is terminated.
-//! Does not promise: errors fit for users. `index.js` makes those, in JavaScript, where they get a stack.
+//! cache is pruned. It is pruned after a build or a download, once a day or when it is over its size. A process that cannot
+//! wait may exit: the cache is valid at any moment. A panic becomes a terminal message. A call ends when the JavaScript that
+//! could end it is gone, as when a worker thread is terminated.
+//! Does not promise: error objects. The code, the message and the hint come from [`crate::error`]; `index.js` makes the
+//! object, so that it has the stack of the caller.
 //!
 //! Only this module and its `types` use napi. Its `convert` turns the core's types into those of `types`.
 
@@ -26,7 +27,8 @@ use napi::Status;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
-use crate::background::Background;
+use crate::afterwards::Afterwards;
+use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::in_process::Moment;
 use crate::model::cancellation;
@@ -34,7 +36,7 @@ use crate::model::event::Event;
 use crate::report::{Mode, Report};
 use crate::request::limits::Limits;
 use crate::request::{Environment, Options, Request};
-use crate::resolve::{self, Call};
+use crate::resolve;
 use crate::store::{Pruning, Store};
 use crate::{defaults, explain, inputs, known_inputs, out, report, request, verify};
 use environment::Originals;
@@ -94,7 +96,7 @@ pub fn start(
     let (cancellation, made) = (Arc::clone(&cancellation.inner), cancellation.made);
     let originals = Originals::for_request(&request);
     let work = move || {
-        let afterwards = Background::default();
+        let afterwards = Afterwards::default();
         let outcome =
             catch_unwind(AssertUnwindSafe(|| run(request, originals, &cancellation, made, &sink, &afterwards)));
         let last = match outcome {
@@ -163,7 +165,7 @@ fn run(
     cancellation: &Arc<cancellation::Cancellation>,
     made: Moment,
     sink: &Sink,
-    afterwards: &Background,
+    afterwards: &Afterwards,
 ) -> Result<Message> {
     let (task, mode, listening) = (request.task, Mode::from(request.report), request.listening);
     let (all, dry_run, check) = (request.all, request.dry_run, request.check);

@@ -31,7 +31,7 @@ pub(super) fn replace_process(program: &str, args: &[String]) -> io::Error {
     };
     let mut pointers: Vec<_> = words.iter().map(|word| word.as_ptr()).collect();
     pointers.push(ptr::null());
-    crate::background::wait_for_all();
+    crate::afterwards::wait_for_all();
     restore_signals();
     for descriptor in 0..=2 {
         clear_flag(descriptor, libc::F_GETFL, libc::F_SETFL, libc::O_NONBLOCK);

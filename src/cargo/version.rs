@@ -40,7 +40,8 @@ pub fn host(rustc: &Tool, request: &Request, root: &Path, cancellation: &Cancell
     Ok(printed.and_then(line))
 }
 
-/// Returns what `rustc` can assume of a program that it compiles for the processor of this machine; none if it does not tell.
+/// Returns what `rustc` can assume of a program that it compiles for the processor of this machine; none if it does not
+/// tell.
 ///
 /// # Errors
 ///

@@ -7,29 +7,33 @@
 //! script, a procedural macro or a linker (#12502).
 //!
 //! A record of each build tells what every run read. It vouches for a run as long as the file that the run wrote keeps its
-//! stat identity.
+//! stat identity. If the file has another one, another program may have built it.
 //!
 //! Promises: a run that cargo kept is doubted in each of these cases:
 //!
 //! - Its record vouches, and differs from now in anything that the run reads, in a program that builds, in a file that
-//!   configuration or flags name, or in a variable that steers builds, unless a run declares it. If the run is a build
-//!   script, or its package may read undeclared files, only a declaration of its own package counts.
+//!   configuration or flags name, or in a variable that steers builds, unless another run is known to read the variable. If
+//!   the run is a build script, or its package may read undeclared files, it must itself be known to read it: the record
+//!   has the values of what a run is known to read.
+//! - No record vouches, it is a local build script, and a variable steers builds that it does not declare: the program that
+//!   built it may have had another value.
 //! - Its record vouches, the run is opaque, and a file of its package that no run names has changed. In scope `tree`, this
 //!   extends to all files that no run names and to the commits at HEAD.
 //! - Its record vouches, the scope is `tree`, and the run was seen to read git's state, which has changed.
 //! - No record vouches, since another program built it, and an input was changed when the run began or later, by the change
 //!   time, which no program can set. The same holds if the target directory lies outside the checkout, or if another rustc
 //!   or wrapper ran there last.
-//! - Its record vouches, and the run was recorded when builds were not watched, and they are now.
-//! - No record vouches, builds are watched, and the run may have read more than it declares since it was last watched.
+//! - Its record vouches, and the run was recorded when builds were not observed, and they are now.
+//! - No record vouches, builds are observed, and the run may have read more than it declares since it was last observed.
 //! - It belongs to a local package, and the target directory has been moved since it ran.
 //! - The run of another package has overwritten the library that it wrote.
-//! - The record says that nothing in the target directory can be relied on, as after a verification that found a stale
+//! - The record of the target directory says that nothing in it can be relied on, as after a verification that found a stale
 //!   binary.
 //! - It is a build script, and an input was written to while it ran in an earlier build of the same call.
 //!
 //! Does not promise: to doubt a run for the change of something that is no input.
 
+mod doubt;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -39,13 +43,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
 
-pub use self::record::BuildRecord;
+pub(crate) use self::doubt::Doubt;
 pub(crate) use self::record::Present;
+pub use self::record::{BuildRecord, TargetRecord};
 use self::record::{RunRecord, Surroundings};
 use self::undeclared::Files;
 use crate::fs::identity;
-use crate::inputs::{Observation, PackageReads, Run, Watched};
-use crate::model::build_units::Package;
+use crate::inputs::{LastObserved, Observation, PackageReads, Run};
 use crate::model::marks::{Marked, unmarked};
 use crate::model::portable_path::{PortablePath, normalized};
 use crate::model::tree::TreePath;
@@ -54,42 +58,11 @@ use crate::request::Scope;
 /// The roles of programs whose version cargo does not ask for.
 const UNVERSIONED: [&str; 3] = ["rustc wrapper", "workspace wrapper", "linker"];
 
-/// Packages that cargo took for fresh and that have to be built again.
-pub(crate) struct Doubt {
-    /// The packages.
-    pub(crate) packages: Vec<Package>,
-    /// True if these are all packages of the build.
-    pub(crate) is_everything: bool,
-    /// The reason, as the second half of a sentence.
-    pub(crate) reason: String,
-}
-
-impl Doubt {
-    fn of_all(observation: &Observation, reason: String) -> Vec<Self> {
-        let packages = observation.packages.values().map(|reads| reads.package.clone()).collect();
-        vec![Self { packages, is_everything: true, reason }]
-    }
-
-    /// Returns one sentence for a person.
-    pub(crate) fn summary(&self) -> String {
-        match self.packages.as_slice() {
-            [package] if !self.is_everything => {
-                let name = package.name();
-                format!("cargo takes `{name}` for fresh, but {}; cleaning it and building again", self.reason)
-            }
-            all => {
-                let (count, reason) = (all.len(), &self.reason);
-                format!(
-                    "cargo takes the last build for fresh, but {reason}; cleaning all {count} packages and building again"
-                )
-            }
-        }
-    }
-}
-
 /// A finished build, and everything that tells whether it can be relied on.
 pub(crate) struct Audit<'a> {
     pub(crate) record: &'a BuildRecord,
+    /// The reason why nothing in the target directory can be relied on.
+    pub(crate) distrusted: Option<&'a str>,
     pub(crate) observation: &'a Observation,
     pub(crate) present: &'a Present<'a>,
     pub(crate) began: SystemTime,
@@ -97,8 +70,8 @@ pub(crate) struct Audit<'a> {
     pub(crate) changed: &'a [String],
     /// True if the cargo that last ran in the target directory ran another rustc, or another wrapper of it.
     pub(crate) is_other_rustc: bool,
-    /// True if builds are watched.
-    pub(crate) is_watching: bool,
+    /// True if builds are observed.
+    pub(crate) is_observing: bool,
     /// Files that were written to during earlier builds of the same call.
     pub(crate) disturbed: &'a [TreePath],
 }
@@ -106,8 +79,8 @@ pub(crate) struct Audit<'a> {
 impl Audit<'_> {
     /// Returns a doubt for each package that cargo took for fresh wrongly.
     pub(crate) fn doubts(&self) -> Vec<Doubt> {
-        if let Some(why) = &self.record.distrusted {
-            return Doubt::of_all(self.observation, why.clone());
+        if let Some(why) = self.distrusted {
+            return Doubt::of_all(self.observation, why.to_owned());
         }
         let kept = || {
             let packages = self.observation.packages.values();
@@ -156,12 +129,10 @@ impl Audit<'_> {
         if let Some(place) = differing(&then.files, &now.files) {
             return Some(format!("{} is not what it was built with", place.0));
         }
-        let variable = steering(then, now).find(|name| !self.is_declared(name))?;
+        // The records of the runs that are known to read a variable tell its value.
+        let is_known = |name: &str| self.observation.packages.values().any(|reads| reads.reads_variable(name));
+        let variable = steering(then, now).find(|name| !is_known(name))?;
         Some(format!("{variable} is not what it was built with"))
-    }
-
-    fn is_declared(&self, variable: &str) -> bool {
-        self.observation.packages.values().any(|reads| reads.declares(variable))
     }
 
     fn doubt(&self, run: &Run, reads: &PackageReads) -> Option<String> {
@@ -182,19 +153,19 @@ impl Audit<'_> {
             Some(then) => then
                 .differs_from(&now)
                 .or_else(|| self.may_have_read(run, reads, then, &now))
-                .or_else(|| self.reason_if_never_watched(run, reads)),
+                .or_else(|| self.reason_if_never_observed(run, reads)),
             None if reads.is_local || !run.files.is_empty() => {
-                self.reason_if_unwatched(run, reads).or_else(|| self.reason_if_unvouched(run, reads))
+                self.reason_if_unobserved(run, reads).or_else(|| self.reason_if_unvouched(run, reads))
             }
             None => self.configured_since(run),
         }
     }
 
-    /// Returns the reason if a run was recorded when builds were not watched, and they are now.
-    fn reason_if_never_watched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
-        let may_hide = run.watched == Watched::Never && (run.is_script || self.may_read_more(reads));
-        (self.is_watching && reads.is_local && may_hide)
-            .then(|| "it was built when builds were not watched, and nothing tells all that it read".to_owned())
+    /// Returns the reason if a run was recorded when builds were not observed, and they are now.
+    fn reason_if_never_observed(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+        let may_hide = run.observed == LastObserved::Never && (run.is_script || self.may_read_more(reads));
+        (self.is_observing && reads.is_local && may_hide)
+            .then(|| "it was built when builds were not observed, and nothing tells all that it read".to_owned())
     }
 
     /// True if the package has files that no run names.
@@ -202,15 +173,15 @@ impl Audit<'_> {
         self.present.undeclared.in_package(&reads.package.id).digest.is_some()
     }
 
-    /// Returns the reason if a run without a record may have read more than is known. Built again, it is watched.
-    fn reason_if_unwatched(&self, run: &Run, reads: &PackageReads) -> Option<String> {
+    /// Returns the reason if a run without a record may have read more than is known. Built again, it is observed.
+    fn reason_if_unobserved(&self, run: &Run, reads: &PackageReads) -> Option<String> {
         let names_files_for_linker = || self.present.linked(run).next().is_some();
-        let may_hide = match run.watched {
-            Watched::Last => false,
-            Watched::Before => run.reads_undeclared,
-            Watched::Never => self.may_read_more(reads) || names_files_for_linker(),
+        let may_hide = match run.observed {
+            LastObserved::Last => false,
+            LastObserved::Before => run.reads_undeclared,
+            LastObserved::Never => self.may_read_more(reads) || names_files_for_linker(),
         };
-        (self.is_watching && reads.is_local && may_hide)
+        (self.is_observing && reads.is_local && may_hide)
             .then(|| "another program built it, and nothing tells all that it read".to_owned())
     }
 
@@ -232,7 +203,7 @@ impl Audit<'_> {
         let may_read_anything = run.is_script || self.may_read_more(reads);
         if may_read_anything
             && let Some(then) = self.record.surroundings.get(&then.surroundings)
-            && let Some(name) = steering(then, &self.present.surroundings).find(|name| !reads.declares(name))
+            && let Some(name) = steering(then, &self.present.surroundings).find(|name| !run.variables.contains(*name))
         {
             return Some(unsaid(format!("{name} changed")));
         }
@@ -288,8 +259,9 @@ impl Audit<'_> {
         if let Some(reason) = self.unvouched_in_tree(reads, began, &changed) {
             return Some(reason);
         }
-        let undeclared = || self.present.surroundings.variables.keys().find(|name| !self.is_declared(name));
-        if let Some(name) = undeclared().filter(|_| reads.is_local && run.is_script) {
+        let mut steering = self.present.surroundings.variables.keys();
+        let undeclared = || steering.find(|name| !run.declared_variables.contains(*name));
+        if let Some(name) = (reads.is_local && run.is_script).then(undeclared).flatten() {
             return Some(format!("{name} may not be what it was built with"));
         }
         self.configured_since(run)

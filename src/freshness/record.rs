@@ -20,7 +20,25 @@ use crate::model::tree::Tree;
 use crate::observer::SeenRuns;
 use crate::request::{Environment, Scope};
 
-/// The record of one target directory.
+/// The record of one target directory, kept under its path.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetRecord {
+    /// The reads that runs were seen to make. There is one list for the whole target directory, since a build that failed
+    /// does not tell its profile.
+    pub(crate) seen: SeenRuns,
+    /// The reason why nothing in the target directory can be relied on.
+    pub(crate) distrusted: Option<String>,
+}
+
+impl TargetRecord {
+    /// Returns the record of a target directory in which nothing can be relied on, for the reason `why`.
+    pub(crate) fn distrusting(why: String) -> Self {
+        Self { distrusted: Some(why), ..Self::default() }
+    }
+}
+
+/// The record of the builds of one profile and target, kept under the path of their output, such as `target/release`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BuildRecord {
@@ -30,11 +48,6 @@ pub struct BuildRecord {
     pub(super) surroundings: BTreeMap<String, Surroundings>,
     /// Files that build scripts were seen to write in each of several builds, by the output of the script.
     generated: BTreeMap<PathBuf, BTreeSet<PortablePath>>,
-    /// The reads that runs were seen to make. There is one list for the whole target directory, since a build that failed
-    /// does not tell its profile.
-    pub(crate) seen: SeenRuns,
-    /// The reason why nothing in the target directory can be relied on.
-    pub(super) distrusted: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,7 +246,6 @@ impl<'a> Present<'a> {
 impl BuildRecord {
     /// Records what every run of `observation`, a build that `began` then, has read.
     pub(crate) fn update(&mut self, observation: &Observation, present: &Present<'_>, began: SystemTime) {
-        self.distrusted = None;
         for reads in observation.packages.values() {
             for run in &reads.runs {
                 let Some(mut now) = present.record(run, reads) else { continue };
@@ -263,20 +275,5 @@ impl BuildRecord {
     /// Records that a build script writes `places`.
     pub(crate) fn note_generated(&mut self, output: PathBuf, places: impl IntoIterator<Item = PortablePath>) {
         self.generated.entry(output).or_default().extend(places);
-    }
-
-    /// Returns the same record with the reads that runs were seen to make.
-    pub(crate) fn with_seen(self, seen: SeenRuns) -> Self {
-        Self { seen, ..self }
-    }
-
-    /// Returns a record that vouches for nothing, for the reason `why`.
-    pub(crate) fn distrusting(why: String) -> Self {
-        Self { distrusted: Some(why), ..Self::default() }
-    }
-
-    /// True if the record vouches for nothing, for a reason.
-    pub(crate) fn is_distrusted(&self) -> bool {
-        self.distrusted.is_some()
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::fs::identity::StatIdentity;
 use crate::inputs::SystemContents;
+use crate::model::build_units::Package;
 use crate::model::fingerprint::Digest;
 use crate::model::inventory::{Inventory, NamedFile, Tool};
 use crate::model::system_files::SystemFiles;
@@ -27,8 +28,9 @@ struct World {
     scope: Scope,
     head: &'static str,
     record: BuildRecord,
+    distrusted: Option<&'static str>,
     is_other_rustc: bool,
-    is_watching: bool,
+    is_observing: bool,
     changed: Vec<String>,
     disturbed: Vec<TreePath>,
 }
@@ -57,12 +59,13 @@ impl World {
             links: BTreeSet::new(),
             system: SystemFiles::default(),
             programs: BTreeSet::new(),
-            watched: Watched::Last,
+            observed: LastObserved::Last,
             reads_undeclared: false,
             opaque: None,
             asked_for_directory: false,
             reads_whole_package: false,
             variables: BTreeSet::from(["TAG".to_owned()]),
+            declared_variables: BTreeSet::from(["TAG".to_owned()]),
         };
         let world = Self {
             _guard: guard,
@@ -75,8 +78,9 @@ impl World {
             scope: Scope::Tree,
             head: "1",
             record: BuildRecord::default(),
+            distrusted: None,
             is_other_rustc: false,
-            is_watching: true,
+            is_observing: true,
             changed: Vec::new(),
             disturbed: Vec::new(),
         };
@@ -188,6 +192,7 @@ impl World {
             fresh: Some(false),
             files: BTreeSet::new(),
             variables: self.declared_elsewhere.clone(),
+            declared_variables: self.declared_elsewhere.clone(),
             is_script: false,
             opaque: None,
             ..self.run.clone()
@@ -215,12 +220,13 @@ impl World {
         let reasons = self.with_present(|observation, present| {
             let audit = Audit {
                 record: &self.record,
+                distrusted: self.distrusted,
                 observation,
                 present,
                 began: late() + Duration::from_secs(3600),
                 changed: &self.changed,
                 is_other_rustc: self.is_other_rustc,
-                is_watching: self.is_watching,
+                is_observing: self.is_observing,
                 disturbed: &self.disturbed,
             };
             audit.doubts().into_iter().map(|doubt| doubt.reason).collect::<Vec<_>>()
@@ -296,12 +302,12 @@ const RECORDED: &[(Step, Step, Option<&str>)] = &[
     (NOTHING, |it| it.run.moved_from = Some("/old".into()),
         Some("it was built in `/old`, from where the target directory was moved")),
     (|it| it.is_local = false, |it| it.run.moved_from = Some("/old".into()), None),
-    (NOTHING, |it| it.record = BuildRecord::distrusting("it was stale".into()), Some("it was stale")),
-    // Watching.
-    (|it| { it.script(); it.run.watched = Watched::Never; }, NOTHING,
-        Some("it was built when builds were not watched, and nothing tells all that it read")),
-    (|it| { it.script(); it.run.watched = Watched::Never; it.is_watching = false }, NOTHING, None),
-    (|it| it.run.watched = Watched::Never, NOTHING, None),
+    (NOTHING, |it| it.distrusted = Some("it was stale"), Some("it was stale")),
+    // Observing.
+    (|it| { it.script(); it.run.observed = LastObserved::Never; }, NOTHING,
+        Some("it was built when builds were not observed, and nothing tells all that it read")),
+    (|it| { it.script(); it.run.observed = LastObserved::Never; it.is_observing = false }, NOTHING, None),
+    (|it| it.run.observed = LastObserved::Never, NOTHING, None),
     // Earlier builds of the same call.
     (|it| it.script(), |it| it.disturbed.push(TreePath("gone".into())),
         Some("gone was written to while its build script ran before")),
@@ -334,13 +340,19 @@ fn a_run_without_a_record_is_doubted_when_something_was_changed_after_it() {
             Some("another checkout may have built in `/`")),
         (|it| it.is_other_rustc = true, Some("another rustc, or another wrapper of it, ran in the target directory last")),
         (|it| { it.link_with("1"); it.date(EARLY) }, Some("the linker was changed after it")),
-        (|it| { it.run.watched = Watched::Before; it.run.reads_undeclared = true },
+        (|it| { it.run.observed = LastObserved::Before; it.run.reads_undeclared = true },
             Some("another program built it, and nothing tells all that it read")),
-        (|it| it.run.watched = Watched::Before, None),
-        (|it| { it.run.watched = Watched::Never; it.name("1", true) },
+        (|it| it.run.observed = LastObserved::Before, None),
+        (|it| { it.run.observed = LastObserved::Never; it.name("1", true) },
             Some("another program built it, and nothing tells all that it read")),
-        (|it| it.run.watched = Watched::Never, None),
+        (|it| it.run.observed = LastObserved::Never, None),
         (|it| { it.script(); it.steer("CC", "1") }, Some("CC may not be what it was built with")),
+        (|it| { it.script(); it.steer("CC", "1"); it.run.declared_variables.insert("CC".into()); }, None),
+        (|it| { it.script(); it.steer("CC", "1"); it.declared_elsewhere.insert("CC".into()); },
+            Some("CC may not be what it was built with")),
+        // It was seen to read the variable by an earlier build, and no declaration had cargo run it again since.
+        (|it| { it.script(); it.steer("CC", "1"); it.run.variables.insert("CC".into()); it.is_observing = false },
+            Some("CC may not be what it was built with")),
         (|it| it.steer("CC", "1"), None),
         (|it| { it.opaque(); it.run.files.clear(); it.date(EARLY) },
             Some("Cargo.toml was changed after the last build, and nothing tells whether it was read")),

@@ -5,8 +5,8 @@
 //! index believes about them.
 //! Does not promise: to see all that a build reads outside the checkout. It sees the toolchain, cargo's configuration, the
 //! environment, everything that these name, and everything that a path set names. System libraries, the system's linker and
-//! programs that build scripts find on `PATH` are inputs only if a path set names them, as it does where builds are watched;
-//! docs/what-counts.md#limits says so to users.
+//! programs that build scripts find on `PATH` are inputs only if a path set names them, as it does where builds are
+//! observed; docs/what-counts.md#limits says so to users.
 
 mod git;
 mod reads;
@@ -22,7 +22,7 @@ pub use git::kinship::Kinship;
 pub use git::{head_files, is_in_worktree};
 pub use reads::external_files::covers;
 pub use reads::layout::last_rustc;
-pub use reads::observation::{Observation, PackageReads, Run, Unobservable, Watched};
+pub use reads::observation::{LastObserved, Observation, PackageReads, Run, Unobservable};
 pub use reads::observe::{observe, twin};
 pub use reads::path_sets::{digest_of, digests_besides, files_of_package, identity_of, path_set};
 pub use reads::readers::readers;
@@ -90,8 +90,9 @@ pub struct Surveyed {
     pub inventory: Inventory,
     /// Parts of stat caches that are worth saving.
     pub unsaved: Vec<Unsaved>,
-    /// The program that hides the toolchain, if the toolchain is not known. Then only an entry that was built since the call was made may be served.
-    pub unknown: Option<PathBuf>,
+    /// The program that hides the toolchain, if the toolchain is not known. Then only an entry that was built since the call
+    /// was made may be served.
+    pub hiding_program: Option<PathBuf>,
 }
 
 /// Returns everything that `request` depends on, except files of the checkout and what a path set names. The last look is
@@ -110,19 +111,19 @@ pub fn survey(
 ) -> Result<Surveyed> {
     let (found, mut unsaved) = tools_and_config::tools_and_config(request, root, stat_caches)?;
     let ToolsAndConfig { mut tools, configs, named, remapped, shims } = found;
-    let mut unknown = None;
+    let mut hiding_program = None;
     if let Some(shims) = shims {
         let behind = ask(&shims)?;
         let is_known =
             behind.is_some_and(|behind| toolchain::replace_shims(&mut tools, &shims, &behind, &request.env, root));
         unsaved.extend(recognition::recognize(&mut tools, stat_caches));
-        unknown = (!is_known).then(|| if shims.cargo { (&tools["cargo"].path).into() } else { shims.rustc });
+        hiding_program = (!is_known).then(|| if shims.cargo { (&tools["cargo"].path).into() } else { shims.rustc });
     }
     let variables = cargo_config::steering_variables(&request.env, request.builder);
     let location = (!remapped.is_empty()).then(|| PathBuf::from(remapped.join("\n")));
     let request = request.inputs();
     let inventory = Inventory { request, tools, variables, configs, named, location, ..Inventory::default() };
-    Ok(Surveyed { inventory, unsaved, unknown })
+    Ok(Surveyed { inventory, unsaved, hiding_program })
 }
 
 /// Returns the part of the checkout that counts when a build of `request` reads what `set` names; none for all of it.

@@ -1,7 +1,7 @@
 //! Builds and compares ordered maps.
 //!
-//! Promises: [`map_of`] makes the same map as `collect`. `collect` adds a stable sort for each type of pair, about seven kilobytes of
-//! code in the addon. Inserting pair by pair needs no new code.
+//! Promises: [`map_of`] makes the same map as `collect`. `collect` adds a stable sort for each type of pair, about seven
+//! kilobytes of code in the addon. Inserting pair by pair needs no new code.
 //! Does not promise: to be as fast for thousands of pairs. The maps here have tens.
 
 use std::collections::{BTreeMap, BTreeSet};

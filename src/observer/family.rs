@@ -104,7 +104,8 @@ impl<'p> Family<'p> {
     }
 
     /// Returns the files and directories that a run made after it had found none, and that still exist: defaults that it
-    /// makes once, and reads as they are later. A file is one, too, if a directory around it was made so, as a tree that is unpacked once.
+    /// makes once, and reads as they are later. A file is one, too, if a directory around it was made so, as a tree that is
+    /// unpacked once.
     pub(super) fn made_in_absence(&self) -> BTreeSet<PathBuf> {
         let runs = self.runs();
         // Files in the build's own directories are no defaults, since a linker looks for what it writes, too. rustc writes

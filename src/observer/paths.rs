@@ -131,8 +131,8 @@ impl Paths {
         if is_of_user(path) && !is_in_object_store(path) { Owner::OfUser } else { Owner::Nowhere }
     }
 
-    /// Returns `path` with the real path of its directory, if that exists. A directory with several names, such as `/lib` and
-    /// `/usr/lib`, would cost a look for each.
+    /// Returns `path` with the real path of its directory, if that exists. A directory with several names, such as `/lib`
+    /// and `/usr/lib`, would cost a look for each.
     fn in_real_directory(&self, path: &Path) -> Option<PathBuf> {
         let (directory, name) = (path.parent()?, path.file_name()?);
         if let Some(known) = self.real.borrow().get(directory) {

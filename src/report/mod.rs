@@ -1,8 +1,8 @@
 //! Shows the progress of a call on stderr; stdout is never written.
 //!
 //! Promises: on a terminal, there is one live line, which warnings do not tear at any width. Elsewhere, there are plain
-//! lines, and one more for every ten seconds of a build or of a wait for one. `NO_COLOR` and a `dumb` terminal are respected. A failure to write
-//! is no error.
+//! lines, and one more for every ten seconds of a build or of a wait for one. `NO_COLOR` and a `dumb` terminal are
+//! respected. A failure to write is no error.
 //! Does not promise: that all events are shown.
 
 mod live;

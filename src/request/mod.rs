@@ -33,7 +33,7 @@ use artifact::without_suffix;
 use limits::Limits;
 use names::{bin_name, feature_name, glibc_version, package_name, profile_name, target_triple};
 
-/// The variable that says if builds are watched, where the option does not.
+/// The variable that says if builds are observed, where the option does not.
 pub const SWITCH: &str = "DEV_BIN_OBSERVE";
 
 /// The files that count as inputs.
@@ -90,7 +90,7 @@ pub struct Request {
     pub scope: Scope,
     /// Patterns of paths that are no inputs, in the given order.
     pub exclude: Vec<String>,
-    /// True if builds are watched where the system allows it. This changes how much is known of a build, and never its
+    /// True if builds are observed where the system allows it. This changes how much is known of a build, and never its
     /// result.
     pub observe: bool,
     /// The directory of the cache, absolute.
@@ -282,7 +282,7 @@ impl Request {
             ("exclude", self.exclude.join("\n")),
         ]
         .into_iter()
-        // Less is known of a build that was not watched, so that its binary is none for a call that wants builds watched.
+        // Less is known of a build that was not observed, so that its binary is none for a call that wants builds observed.
         .chain((!self.observe).then(|| ("observe", "off".to_owned())))
         .map(|(name, value)| (name.to_owned(), value))
         .collect()

@@ -1,10 +1,10 @@
 //! Removes files beside the entries that are not needed any more.
 //!
 //! Promises: only files with a name of this package's are removed. These are unfinished files that were not written to for
-//! an hour; logs of more than a week ago; path sets, build records and stat caches of checkouts and target directories that are gone; locks that no
-//! process holds; and directories of entries that hold no entry. When all entries are removed, path sets, records and stat
-//! caches go too, except for the checkouts of entries that stay: an entry is found by its path set. All other files in a
-//! cache stay. A file that cannot be removed does no harm, so this is no error.
+//! an hour; logs of more than a week ago; path sets, build records and stat caches of checkouts and target directories that
+//! are gone; locks that no process holds; and directories of entries that hold no entry. When all entries are removed, path
+//! sets, records and stat caches go too, except for the checkouts of entries that stay: an entry is found by its path set.
+//! All other files in a cache stay. A file that cannot be removed does no harm, so this is no error.
 //! Does not promise: to find files that a process left within the last hour when it was killed.
 
 use std::fs;
@@ -19,7 +19,7 @@ use super::layout::{is_log, is_short};
 use super::progress::NOTICE;
 use super::pruning::Pruning;
 use super::referenced_by::{self, ReferencedBy};
-use super::running::Watch;
+use super::running::Processes;
 
 /// The time for which the log of a build is kept.
 const LOGS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -97,7 +97,13 @@ impl Store {
 
     /// Removes the directory of an entry that was not finished within an hour. Returns whether it is gone, or, in a dry
     /// run, whether it would be.
-    pub(super) fn remove_unfinished(&self, other: &Other, dry_run: bool, now: SystemTime, watch: &mut Watch) -> bool {
+    pub(super) fn remove_unfinished(
+        &self,
+        other: &Other,
+        dry_run: bool,
+        now: SystemTime,
+        processes: &mut Processes,
+    ) -> bool {
         if !other.is_ours() {
             return false;
         }
@@ -105,7 +111,7 @@ impl Store {
         let Some(_locks) = name.and_then(|name| self.try_lock_for_removal(name)) else { return false };
         // Another process may have finished it before the lock was free.
         if !is_abandoned(&other.directory, now)
-            || other.paths().any(|file| watch.executes(current(&file)) == Some(true))
+            || other.paths().any(|file| processes.executes(current(&file)) == Some(true))
         {
             return false;
         }

@@ -37,7 +37,7 @@ pub struct Manifest {
     /// The options of the request that are inputs.
     #[serde(default)]
     pub request: BTreeMap<String, String>,
-    /// Returns the SHA-256 of the binary.
+    /// The SHA-256 of the binary.
     pub sha256: Digest,
     /// The size of the binary in bytes.
     pub size: u64,

@@ -34,7 +34,7 @@ use super::leftovers::Beside;
 use super::lock::Lock;
 use super::pruning::{Pruned, Pruning, Reason, Removed};
 use super::root::is_tagged;
-use super::running::Watch;
+use super::running::Processes;
 use super::superseded::superseded;
 use crate::error::Result;
 use crate::model::cancellation::Cancellation;
@@ -78,7 +78,7 @@ impl Store {
             let tagged = self.tag();
             pruned.problems.extend(tagged.err().map(|error| error.to_string()));
         }
-        let mut watch = Watch::begin();
+        let mut processes = Processes::begin();
         let mut ledger = contents.ledger();
         let beside = self.beside(pruning, now);
         for file in beside.iter().flat_map(|beside| &beside.files) {
@@ -86,7 +86,7 @@ impl Store {
         }
         self.prune_beside(&beside, &|beside| beside.is_left_over, (pruning, go_on), &mut ledger, &mut pruned);
         for other in contents.others.iter().take_while(|_| go_on()) {
-            if self.remove_unfinished(other, pruning.dry_run, now, &mut watch) {
+            if self.remove_unfinished(other, pruning.dry_run, now, &mut processes) {
                 pruned.leftovers += 1;
                 pruned.freed += other.files.iter().map(|file| ledger.remove(file)).sum::<u64>();
             }
@@ -102,7 +102,7 @@ impl Store {
             if !pruning.all && (is_spared || newest.contains(&index)) || held.listed.running == Some(true) {
                 continue;
             }
-            match self.remove(held, pruning, may_go_early, &mut watch) {
+            match self.remove(held, pruning, may_go_early, &mut processes) {
                 Ok(Removal::Spared) => {}
                 Ok(removal) => {
                     let freed = held.files().map(|file| ledger.remove(file)).sum();
@@ -186,7 +186,7 @@ impl Store {
 
     /// Removes an entry, unless a process uses it after all. If `is_early` is true, its hour is not over: then a lease
     /// protects it, too.
-    fn remove(&self, held: &Held, pruning: &Pruning, is_early: bool, watch: &mut Watch) -> io::Result<Removal> {
+    fn remove(&self, held: &Held, pruning: &Pruning, is_early: bool, processes: &mut Processes) -> io::Result<Removal> {
         let binary = &held.listed.path;
         let Some(directory) = binary.parent() else { return Ok(Removal::Spared) };
         let short = directory.file_name().and_then(|name| name.to_str());
@@ -203,7 +203,7 @@ impl Store {
         let was_used = !pruning.all && used.is_ok_and(|used| used != held.listed.used);
         let is_held = is_early && !pruning.all && lease::is_held(binary);
         let files = std::iter::once(binary.clone()).chain(libraries_beside(binary, &held.listed.manifest));
-        let runs = files.map(|file| watch.executes(current(&file))).any(|runs| runs == Some(true));
+        let runs = files.map(|file| processes.executes(current(&file))).any(|runs| runs == Some(true));
         if was_used || is_held || runs {
             fs::rename(&aside, &manifest)?;
             return Ok(Removal::Spared);

@@ -27,9 +27,9 @@ use crate::model::inventory::Inventory;
 use crate::request::Request;
 
 impl Store {
-    /// Copies `executable` and the libraries of `companions` into the cache. Returns none if one of them has another identity
-    /// than `stat`, which it had when cargo named it or when it was read: then another cargo has replaced it. This is
-    /// checked after the copy.
+    /// Copies `executable` and the libraries of `companions` into the cache. Returns none if one of them has another
+    /// identity than `stat`, which it had when cargo named it or when it was read: then another cargo has replaced it. This
+    /// is checked after the copy.
     ///
     /// # Errors
     ///

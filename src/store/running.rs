@@ -41,12 +41,12 @@ impl Running {
 const FRESH: Duration = Duration::from_millis(100);
 
 /// Lists processes again and again, but not for each question: there may be thousands of files and thousands of processes.
-pub(super) struct Watch {
+pub(super) struct Processes {
     seen: Running,
     since: Instant,
 }
 
-impl Watch {
+impl Processes {
     /// Begins with a list of now.
     pub(super) fn begin() -> Self {
         let since = Instant::now();

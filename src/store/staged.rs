@@ -113,8 +113,8 @@ impl StagedFile {
 }
 
 impl Store {
-    /// Takes over the files in `directory`, each with its name, digest and size: the binary `name`, and its libraries. Returns
-    /// none if they are others. The caller has compared the digests.
+    /// Takes over the files in `directory`, each with its name, digest and size: the binary `name`, and its libraries.
+    /// Returns none if they are others. The caller has compared the digests.
     ///
     /// # Errors
     ///

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use openlock_dev_bin::background::Background;
+use openlock_dev_bin::afterwards::Afterwards;
+use openlock_dev_bin::call::Call;
 use openlock_dev_bin::error::Error;
 use openlock_dev_bin::in_process::Moment;
 use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::request::{Options, Request};
-use openlock_dev_bin::resolve::{Call, Outcome, get_dev_binary};
+use openlock_dev_bin::resolve::{Outcome, get_dev_binary};
 use serde::{Deserialize, Serialize};
 
 /// The variable with the question, for a process that is started for one call.
@@ -44,7 +45,7 @@ impl Question {
             ..Options::default()
         };
         let request = Request::try_from(options).unwrap();
-        let (cancellation, afterwards) = (Cancellation::default(), Background::default());
+        let (cancellation, afterwards) = (Cancellation::default(), Afterwards::default());
         let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &|_| {}, afterwards: &afterwards };
         let came = get_dev_binary(&request, &call);
         afterwards.run();

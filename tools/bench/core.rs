@@ -12,12 +12,13 @@ use std::thread;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use openlock_dev_bin::background::Background;
+use openlock_dev_bin::afterwards::Afterwards;
+use openlock_dev_bin::call::Call;
 use openlock_dev_bin::in_process::Moment;
 use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::model::fingerprint::Digest;
 use openlock_dev_bin::request::{Options, Request};
-use openlock_dev_bin::resolve::{self, Call};
+use openlock_dev_bin::resolve;
 use tempfile::TempDir;
 
 const FILES: [usize; 2] = [300, 3_000];
@@ -74,8 +75,8 @@ fn git(directory: &Path, arguments: &[&str]) {
 }
 
 /// Computes the fingerprint. Returns the work for after the answer, which is not measured.
-fn fingerprint(request: &Request) -> Background {
-    let (cancellation, afterwards) = (Cancellation::default(), Background::default());
+fn fingerprint(request: &Request) -> Afterwards {
+    let (cancellation, afterwards) = (Cancellation::default(), Afterwards::default());
     let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &|_| {}, afterwards: &afterwards };
     resolve::fingerprint(request, &call).expect("the tree can be read");
     afterwards

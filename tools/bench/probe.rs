@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-use openlock_dev_bin::background::Background;
+use openlock_dev_bin::afterwards::Afterwards;
+use openlock_dev_bin::call::Call;
 use openlock_dev_bin::in_process::Moment;
 use openlock_dev_bin::model::cancellation::Cancellation;
 use openlock_dev_bin::model::event::Event;
 use openlock_dev_bin::request::{Options, Request};
-use openlock_dev_bin::resolve::{Call, Outcome, fingerprint, get_dev_binary};
+use openlock_dev_bin::resolve::{Outcome, fingerprint, get_dev_binary};
 use rayon::prelude::*;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -227,7 +228,7 @@ impl Probe {
         wanted: Wanted,
         work: impl Fn(&Request, &Call<'_>) -> Result<u64, Failure>,
     ) -> Result<(f64, u64), Failure> {
-        let (afterwards, emit) = (Background::default(), |_: Event| {});
+        let (afterwards, emit) = (Afterwards::default(), |_: Event| {});
         let took = timed(|| {
             let cancellation = Cancellation::default();
             let call = Call { cancellation: &cancellation, made: Moment::now(), emit: &emit, afterwards: &afterwards };

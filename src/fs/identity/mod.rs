@@ -118,8 +118,8 @@ pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     }
 }
 
-/// Returns the links and directories on the way to `path` that were put in their place at `moment` or later. The times of the
-/// file tell nothing of that. A directory that is moved keeps the time of its last write and gets a new change time. On
+/// Returns the links and directories on the way to `path` that were put in their place at `moment` or later. The times of
+/// the file tell nothing of that. A directory that is moved keeps the time of its last write and gets a new change time. On
 /// Windows, only links tell.
 pub(crate) fn put_in_place_since(path: &Path, moment: SystemTime) -> Vec<PathBuf> {
     let was_put = |path: &&Path| {

@@ -14,7 +14,7 @@ use gix::config::path::interpolate;
 use gix::config::{Boolean, File, Source};
 use gix::refs::FullName;
 
-use crate::inputs::remember::dependency::WatchedPath;
+use crate::inputs::remember::dependency::SeenPath;
 use crate::request::Environment;
 
 /// Variables that decide where git finds its configuration.
@@ -39,7 +39,7 @@ pub(crate) struct GitConfig {
     /// The files that the configuration depends on, there or not.
     files: Vec<PathBuf>,
     /// True if it includes a file whose path is not known.
-    unwatched: bool,
+    is_incomplete: bool,
 }
 
 /// The directories and variables by which a git finds its files.
@@ -81,16 +81,16 @@ impl GitConfig {
         // All files at once: a condition may depend on another file.
         merged.resolve_includes(options).map_err(|error| error.to_string())?;
         let mut files: Vec<_> = files.into_iter().map(|(_, path)| path).collect();
-        let unwatched = places.included(&merged, &mut files);
+        let is_incomplete = places.included(&merged, &mut files);
         let excludes_file = if is_understood(&merged) { places.excludes_file(&merged) } else { None };
         files.extend(excludes_file.clone());
         let ignore_case = merged.boolean("core.ignoreCase").ok().flatten().unwrap_or(false);
-        Ok(Self { excludes_file, ignore_case, files, unwatched })
+        Ok(Self { excludes_file, ignore_case, files, is_incomplete })
     }
 
     /// Returns what has to stay the same for this configuration to hold.
-    pub(crate) fn seen(&self) -> impl Iterator<Item = WatchedPath> {
-        self.files.iter().map(|path| WatchedPath::at(path)).chain(self.unwatched.then(WatchedPath::never))
+    pub(crate) fn seen(&self) -> impl Iterator<Item = SeenPath> {
+        self.files.iter().map(|path| SeenPath::at(path)).chain(self.is_incomplete.then(SeenPath::never))
     }
 }
 

@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 use super::ignore::GITIGNORE;
 use crate::fs::files;
 use crate::fs::identity::Stamp;
-use crate::inputs::remember::dependency::WatchedPath;
+use crate::inputs::remember::dependency::SeenPath;
 use crate::inputs::remember::stat_cache::Settled;
 use crate::model::fingerprint::{Digest, FingerprintBuilder};
 
 /// The tracked paths of an index at the time it was read.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Index {
-    seen: WatchedPath,
+    seen: SeenPath,
     sha256: bool,
     /// The last bytes of the file: git's own checksum, or zeros if `index.skipHash` is set.
     checksum: Vec<u8>,
@@ -35,7 +35,7 @@ impl Index {
         let path = repository.index_path();
         let sha256 = repository.object_hash() == gix::hash::Kind::Sha256;
         // Taken before reading, in case the index is written meanwhile.
-        let (seen, checksum) = (WatchedPath::at(&path), index_checksum(&path, sha256));
+        let (seen, checksum) = (SeenPath::at(&path), index_checksum(&path, sha256));
         let mut index = decode(path, sha256)?;
         let tracked = tracked(&index);
         if index.is_sparse() {
@@ -52,7 +52,7 @@ impl Index {
     /// Returns the index that is there now, if it tracks the same paths.
     pub(crate) fn read_again(&self) -> Option<Self> {
         let path = self.seen.on_disk()?;
-        let seen = WatchedPath::at(&path);
+        let seen = SeenPath::at(&path);
         let checksum = index_checksum(&path, self.sha256);
         if checksum == self.checksum && checksum.iter().any(|byte| *byte != 0) {
             return Some(Self { seen, ..self.clone() });

@@ -1,7 +1,7 @@
 //! Tells whether two checkouts belong to one repository.
 //!
-//! Promises: an entry belongs to a repository if that has the commit which the entry was built from, if this repository has that commit, too.
-//! Nothing is fetched to find out.
+//! Promises: an entry counts as one of this repository if the commit that it was built from exists here. Nothing is fetched
+//! to find out.
 //! Does not promise: to recognize copies without git, or without a first commit.
 
 use std::path::Path;

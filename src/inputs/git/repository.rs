@@ -11,7 +11,7 @@ use gix::bstr::BStr;
 
 use crate::error::Error;
 use crate::fs::files;
-use crate::inputs::remember::dependency::WatchedPath;
+use crate::inputs::remember::dependency::SeenPath;
 
 /// A limit against circles. No repository has as many symbolic references in a row.
 const MOST_REFERENCES: usize = 5;
@@ -170,7 +170,7 @@ fn linked(repository: &gix::Repository) -> Option<gix::refs::FullName> {
 
 /// Returns the files that HEAD and the rules of the whole repository come from. `git_config` lists the files that the
 /// configuration includes.
-pub(crate) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -> Vec<WatchedPath> {
+pub(crate) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -> Vec<SeenPath> {
     let (git, common) = (repository.git_dir(), repository.common_dir());
     let mut paths = vec![
         git.join("HEAD"),
@@ -189,13 +189,13 @@ pub(crate) fn seen(repository: &gix::Repository, head: &Head, worktree: &Path) -
     paths.extend(names.flat_map(|name| [git.join(&name), common.join(&name)]));
     paths.sort();
     paths.dedup();
-    // Without these it is no repository. Only their place is watched, since their times change with each object and
+    // Without these it is no repository. Only their place is kept, since their times change with each object and
     // reference.
     let needed = [git.to_owned(), common.join("objects"), common.join("refs")];
-    let needed = needed.iter().map(|path| WatchedPath::place(path));
+    let needed = needed.iter().map(|path| SeenPath::place(path));
     // A link that leads to no file says nothing about later changes to its target.
-    let linked = git.join("HEAD").is_symlink().then(WatchedPath::never);
-    paths.iter().map(|path| WatchedPath::at(path)).chain(needed).chain(linked).collect()
+    let linked = git.join("HEAD").is_symlink().then(SeenPath::never);
+    paths.iter().map(|path| SeenPath::at(path)).chain(needed).chain(linked).collect()
 }
 
 fn path_of(bytes: &BStr) -> Option<PathBuf> {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use gix::bstr::{BStr, BString, ByteSlice};
 
 use super::ignore::GITIGNORE;
-use crate::inputs::remember::dependency::WatchedPath;
+use crate::inputs::remember::dependency::SeenPath;
 
 /// A worktree, and the place of the workspace in it.
 pub(crate) struct Worktree {
@@ -35,11 +35,11 @@ pub(crate) fn around(root: &Path) -> Option<Worktree> {
 
 /// Records everything that decides which worktree it is: the `.git` of each directory from the workspace to the top, there
 /// or not.
-pub(crate) fn seen(root: &Path) -> Vec<WatchedPath> {
+pub(crate) fn seen(root: &Path) -> Vec<SeenPath> {
     let top = around(root).map(|worktree| worktree.top);
     let inside = root.ancestors().take_while(|above| Some(*above) != top.as_deref());
-    let absent = inside.map(|above| WatchedPath::at(&above.join(".git")));
-    absent.chain(top.as_ref().map(|top| WatchedPath::place(&top.join(".git")))).collect()
+    let absent = inside.map(|above| SeenPath::at(&above.join(".git")));
+    absent.chain(top.as_ref().map(|top| SeenPath::place(&top.join(".git")))).collect()
 }
 
 /// Returns a path in git's form, with a slash at the end unless it is empty.
@@ -53,14 +53,14 @@ pub(crate) fn in_git_form(path: &Path) -> BString {
 }
 
 /// Records the ignore files above a workspace in its worktree, there or not.
-pub(crate) fn rules_above(top: &Path, lead: &BStr) -> Vec<WatchedPath> {
+pub(crate) fn rules_above(top: &Path, lead: &BStr) -> Vec<SeenPath> {
     let directories = lead.find_iter("/").scan(0, |start, slash| {
         let above = lead[..*start].as_bstr();
         *start = slash + 1;
         Some(above)
     });
     let on_disk = |above| gix::path::from_bstr(above).ok().map(|above| top.join(above).join(GITIGNORE));
-    directories.filter_map(on_disk).map(|path| WatchedPath::at(&path)).collect()
+    directories.filter_map(on_disk).map(|path| SeenPath::at(&path)).collect()
 }
 
 /// True if `directory` has anything called `.git`.

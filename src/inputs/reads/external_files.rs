@@ -18,7 +18,7 @@ use super::include::{Included, names};
 use super::system::{self, SystemContents};
 use crate::error::Result;
 use crate::fs::identity::{Stamp, StatIdentity};
-use crate::inputs::remember::dependency::{Recorder, WatchedPath, all_hold, gathered};
+use crate::inputs::remember::dependency::{Recorder, SeenPath, all_hold, gathered};
 use crate::inputs::remember::process_cache::ProcessCache;
 use crate::inputs::remember::stat_cache::{Settled, StatCache, Unsaved};
 use crate::inputs::scan::cachedir;
@@ -40,7 +40,7 @@ struct Look {
     files: Vec<FileInput>,
     /// The identities of `files`, which an inventory leaves out of its JSON.
     stats: Vec<StatIdentity>,
-    seen: Vec<WatchedPath>,
+    seen: Vec<SeenPath>,
     /// The digest of the `PATH` on which programs were looked up.
     #[serde(default)]
     search_path: Digest,
@@ -301,7 +301,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Adds the places at which programs are found. It watches directories, which tell whether a name is in them, and which
+    /// Adds the places at which programs are found. It records directories, which tell whether a name is in them, and which
     /// several programs may have in common.
     fn programs(&mut self, env: &Environment) {
         for name in &self.set.programs {
@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
     /// Adds the contents of the system's files that were read.
     fn system(&mut self, contents: &SystemContents) -> Result<()> {
         for (directory, files) in self.set.system.by_directory() {
-            system::watch_directories(&directory, &files, &self.recorder);
+            system::record_directories(&directory, &files, &self.recorder);
             let (path, digest) = (Marked::system(&directory), contents.digest(&files)?);
             self.found.push(FileInput { path, kind: Kind::Directory, digest, stat: StatIdentity::default() });
         }

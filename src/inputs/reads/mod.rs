@@ -14,3 +14,4 @@ pub(crate) mod output;
 pub(crate) mod path_sets;
 pub(crate) mod readers;
 pub(crate) mod system;
+mod visibility;

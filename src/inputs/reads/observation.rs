@@ -41,19 +41,21 @@ pub struct Run {
     pub system: SystemFiles,
     /// Programs that it looked up on the `PATH` and started.
     pub programs: BTreeSet<String>,
-    /// When it was watched.
-    pub watched: Watched,
+    /// When it was observed.
+    pub observed: LastObserved,
     /// True if it was seen to read a variable that it does not declare, or anything in the checkout or beside it that it
     /// does not declare.
     pub reads_undeclared: bool,
     /// The reason why it is opaque; none if all that it read is known.
     pub opaque: Option<String>,
-    /// True if it asked for the directory that it runs in, or if it was not watched when it ran last.
+    /// True if it asked for the directory that it runs in, or if it was not observed when it ran last.
     pub asked_for_directory: bool,
     /// True for an opaque build script of a local package that declares nothing: it may have read any file of its package.
     pub reads_whole_package: bool,
     /// Variables that it read.
     pub variables: BTreeSet<String>,
+    /// The ones of these that it declares, so that cargo runs it again when they change.
+    pub declared_variables: BTreeSet<String>,
 }
 
 impl Run {
@@ -68,9 +70,9 @@ impl Run {
     }
 }
 
-/// The time at which a run was watched.
+/// The time at which a run was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watched {
+pub enum LastObserved {
     /// When it ran last.
     Last,
     /// At an earlier time. The run is taken to have read the same since.
@@ -101,9 +103,9 @@ impl PackageReads {
         self.runs.iter().any(|run| run.is_script)
     }
 
-    /// True if one of its runs reads `variable`, as far as is known.
+    /// True if one of its runs is known to read `variable`.
     #[must_use]
-    pub fn declares(&self, variable: &str) -> bool {
+    pub fn reads_variable(&self, variable: &str) -> bool {
         self.runs.iter().any(|run| run.variables.contains(variable))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Promises: all that makes cargo itself build again, in workspace and fetched crates alike: every file that rustc names in
 //! its dep-info, everything that build scripts declared with `rerun-if-changed`, and every variable that they declared with
-//! `rerun-if-env-changed` or that rustc recorded for `env!` and `option_env!`. Where the build was watched, the undeclared
+//! `rerun-if-env-changed` or that rustc recorded for `env!` and `option_env!`. Where the build was observed, the undeclared
 //! reads that the observer recorded join these. Each read is listed under the run that made it. Files that this build itself
 //! wrote are left out, and so are the sources of fetched crates, which do not change.
 //! Does not promise: undeclared reads that the observer did not record. An opaque build script that declares nothing is
@@ -20,8 +20,9 @@ use std::path::{Path, PathBuf};
 use super::dep_info::{Declared, FOR_BUILD_SCRIPTS, FOR_RUSTC, Trace};
 use super::include::Included;
 use super::layout::{Layout, moved_out_dir, names_of, output_of, span_of, span_of_rustc};
-use super::observation::{Observation, PackageReads, Run, Unobservable, Watched};
+use super::observation::{Observation, PackageReads, Run, Unobservable};
 use super::output::OwnOutput;
+use super::visibility::{DIRECTORY_VARIABLES, Visibility};
 use crate::error::Error;
 use crate::inputs::git::tracked::is_tracked;
 use crate::inputs::remember::dependency::Recorder;
@@ -49,9 +50,6 @@ fn has_hash(file: &Path) -> bool {
 ///
 /// <https://doc.rust-lang.org/cargo/reference/manifest.html#the-exclude-and-include-fields>
 const WITHOUT_GIT: [&str; 3] = ["*", "!.*", "!**/.*/**"];
-
-/// Variables whose value is the path of the package's directory, or of a file in it.
-const DIRECTORY_VARIABLES: &[&str] = &["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"];
 
 /// Returns what the build that left `units` was seen to read, in the workspace at `root` and with the variables of `env`.
 /// `seen` holds the observer's records; `elsewhere` returns the directories that cargo writes to, and is called if the
@@ -89,32 +87,6 @@ pub fn observe(
     let Collector { mut found, output, .. } = collector;
     found.output = output.roots;
     Ok(found)
-}
-
-/// The extent to which a run was seen.
-struct Visibility {
-    watched: Watched,
-    /// The reason why the run is opaque, if it is.
-    opaque: Option<String>,
-    asking_for_directory: bool,
-}
-
-impl Visibility {
-    fn of(seen: Option<KnownReads<'_>>) -> Self {
-        let Some(KnownReads { reads, is_current: true }) = seen else {
-            return Self {
-                watched: if seen.is_some() { Watched::Before } else { Watched::Never },
-                opaque: Some("it ran when no build was watched".to_owned()),
-                asking_for_directory: true,
-            };
-        };
-        let asks = DIRECTORY_VARIABLES.iter().any(|name| reads.variables.contains(*name));
-        Self {
-            watched: Watched::Last,
-            opaque: reads.opaque.clone(),
-            asking_for_directory: reads.asked_for_directory || asks,
-        }
-    }
 }
 
 /// Reads of a run for which there is no declaration.
@@ -173,6 +145,7 @@ impl<'a> Collector<'a> {
         let span = span_of_rustc(&last_written);
         let seen = self.seen_rustc(unit, &last_written);
         let visibility = Visibility::of(seen);
+        let declared_variables = trace.variables.clone();
         let besides = self.undeclared_reads(seen, &unit.package, &mut files, &mut trace.variables);
         let is_final = self.output.asked_for.iter().any(|output| unit.files.contains(output));
         self.add(unit, is_local, |_| Run {
@@ -189,12 +162,13 @@ impl<'a> Collector<'a> {
             links: besides.links,
             system: besides.system,
             programs: besides.programs,
-            watched: visibility.watched,
+            observed: visibility.observed,
             reads_undeclared: !besides.undeclared.is_empty(),
             opaque: visibility.opaque,
             asked_for_directory: visibility.asking_for_directory,
             reads_whole_package: false,
             variables: trace.variables,
+            declared_variables,
         });
         Ok(())
     }
@@ -215,6 +189,7 @@ impl<'a> Collector<'a> {
             // cargo takes these paths relative to the package.
             let named = declared.files.into_iter().map(|file| unit.package.directory.join(file));
             let mut files = self.inputs(named, &unit.package);
+            let declared_variables = declared.variables.clone();
             let besides = self.undeclared_reads(seen, &unit.package, &mut files, &mut declared.variables);
             // Declaring nothing means to declare the whole package.
             let directory = normalized(&unit.package.directory);
@@ -243,12 +218,13 @@ impl<'a> Collector<'a> {
                     links: besides.links,
                     system: besides.system,
                     programs: besides.programs,
-                    watched: visibility.watched,
+                    observed: visibility.observed,
                     reads_undeclared,
                     opaque: visibility.opaque,
                     asked_for_directory: visibility.asking_for_directory,
                     reads_whole_package,
                     variables,
+                    declared_variables,
                 }
             });
         }

@@ -1,9 +1,10 @@
 //! Turns the reads of a build into the path set that the next look-up reads.
 //!
-//! Promises: the tree accounts for the files that it covers; everything else that was read joins by name. In scope `crate`
-//! the tree is narrowed to what [`CrateScope`] names: the packages that went into the binary, and every manifest of the
-//! workspace. The manifest of another member can move a shared dependency in the lock file, so all of them count. A binary
-//! that may depend on where its checkout lies is bound to that checkout.
+//! Promises: a path set does not list the files that the sweep of the checkout covers, and lists all other reads by name. In
+//! scope `crate`, the sweep is narrowed to what [`CrateScope`] names: the files that were read, every `Cargo.toml` of the
+//! workspace and, where a run may have read more than is known, whole packages. The `Cargo.toml` of another member can move
+//! a shared dependency in the lock file, so all of them count. A binary that may depend on where its checkout lies is bound
+//! to that checkout.
 //! Does not promise: to know which member moves a dependency. Every member counts.
 
 use std::borrow::Cow;

@@ -105,8 +105,8 @@ fn name(file: &Path) -> TreePath {
     TreePath(file.file_name().unwrap_or_default().as_encoded_bytes().into())
 }
 
-/// Watches `directory`, and each directory that links of `files` lead through. The caller looks at the files afterwards.
-pub(crate) fn watch_directories(directory: &Path, files: &[PathBuf], recorder: &Recorder) {
+/// Records `directory`, and each directory that links of `files` lead through. The caller looks at the files afterwards.
+pub(crate) fn record_directories(directory: &Path, files: &[PathBuf], recorder: &Recorder) {
     recorder.at(there_or_first_absent(directory));
     for file in files {
         let mut place = file.clone();

@@ -1,7 +1,7 @@
 //! Records what a look depends on, so that one `stat` each tells later whether the look would find the same.
 //!
-//! Promises: if every [`WatchedPath`] of a look [`holds`](WatchedPath::holds), and each had settled when it was taken, the same look
-//! finds the same again. An absent path holds as long as it is absent.
+//! Promises: if every [`SeenPath`] of a look [`holds`](SeenPath::holds), and each had settled when it was taken, the same
+//! look finds the same again. An absent path holds as long as it is absent.
 //! Does not promise: to notice that a link leads to the same file by another way, except where its target counts.
 
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ use crate::request::Environment;
 
 /// A path, and the stat identity that it had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct WatchedPath {
+pub(crate) struct SeenPath {
     path: TreePath,
     stat: Option<StatIdentity>,
     /// The resolved path, where that counts, too.
@@ -34,7 +34,7 @@ pub(crate) struct WatchedPath {
     is_link: bool,
 }
 
-impl WatchedPath {
+impl SeenPath {
     /// Records the file at `path`, with links followed.
     pub(crate) fn at(path: &Path) -> Self {
         Self { path: bytes_of(path), stat: identity(path), target: None, place_only: false, is_link: false }
@@ -117,17 +117,17 @@ impl WatchedPath {
 }
 
 /// True if all files are the ones that were seen.
-pub(crate) fn all_hold(watched: &[WatchedPath]) -> bool {
+pub(crate) fn all_hold(seen: &[SeenPath]) -> bool {
     let mut resolver = Resolver::default();
-    watched.iter().all(|path| path.holds_by(&mut resolver))
+    seen.iter().all(|path| path.holds_by(&mut resolver))
 }
 
 /// Replaces absent paths of one directory, if there are several, by the directory itself. Its identity changes when a name
 /// appears in it, so one look is enough. Paths in the checkout at `root` stay, since its directories change too often.
-pub(crate) fn gathered(seen: Vec<WatchedPath>, root: &Path) -> Vec<WatchedPath> {
+pub(crate) fn gathered(seen: Vec<SeenPath>, root: &Path) -> Vec<SeenPath> {
     /// The number of absent paths from which on this pays.
     const GATHERED: usize = 3;
-    let (mut absent, mut rest): (BTreeMap<PathBuf, Vec<WatchedPath>>, Vec<WatchedPath>) = Default::default();
+    let (mut absent, mut rest): (BTreeMap<PathBuf, Vec<SeenPath>>, Vec<SeenPath>) = Default::default();
     for one in seen {
         let directory = one.on_disk().filter(|_| one.stat.is_none() && !one.is_link);
         match directory.as_deref().and_then(Path::parent).filter(|directory| !directory.starts_with(root)) {
@@ -139,13 +139,13 @@ pub(crate) fn gathered(seen: Vec<WatchedPath>, root: &Path) -> Vec<WatchedPath> 
         if within.len() < GATHERED {
             rest.extend(within);
         } else {
-            rest.push(WatchedPath::at(&directory));
+            rest.push(SeenPath::at(&directory));
         }
     }
     each_once(rest)
 }
 
-fn each_once(mut seen: Vec<WatchedPath>) -> Vec<WatchedPath> {
+fn each_once(mut seen: Vec<SeenPath>) -> Vec<SeenPath> {
     seen.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     seen.dedup();
     seen
@@ -168,24 +168,24 @@ impl ProgramLookup {
 /// Collects what a look depends on, while the look is made.
 #[derive(Default)]
 pub(crate) struct Recorder {
-    seen: RefCell<Vec<WatchedPath>>,
+    seen: RefCell<Vec<SeenPath>>,
     sought: RefCell<Vec<ProgramLookup>>,
 }
 
 impl Recorder {
     /// Records the file at `path`. The caller looks at it afterwards.
     pub(crate) fn at(&self, path: &Path) {
-        self.seen.borrow_mut().push(WatchedPath::at(path));
+        self.seen.borrow_mut().push(SeenPath::at(path));
     }
 
     /// Records the link at `path` itself. The caller reads its target afterwards.
     pub(crate) fn of_link(&self, path: &Path) {
-        self.seen.borrow_mut().push(WatchedPath::of_link(path));
+        self.seen.borrow_mut().push(SeenPath::of_link(path));
     }
 
     /// Records the file at `path` and its resolved path. The caller resolves it afterwards.
     pub(crate) fn with_target(&self, path: &Path) {
-        self.seen.borrow_mut().push(WatchedPath::with_target(path));
+        self.seen.borrow_mut().push(SeenPath::with_target(path));
     }
 
     /// Records the result of looking up the program `name`.
@@ -194,7 +194,7 @@ impl Recorder {
     }
 
     /// Returns each path that was recorded, once, and the programs that were looked up.
-    pub(crate) fn into_parts(self) -> (Vec<WatchedPath>, Vec<ProgramLookup>) {
+    pub(crate) fn into_parts(self) -> (Vec<SeenPath>, Vec<ProgramLookup>) {
         (each_once(self.seen.into_inner()), self.sought.into_inner())
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::fs::identity::StatIdentity;
 use crate::inputs::git::index::Index;
-use crate::inputs::remember::dependency::WatchedPath;
+use crate::inputs::remember::dependency::SeenPath;
 use crate::model::fingerprint::Digest;
 use crate::model::tree::{Heads, TreePath};
 
@@ -20,7 +20,7 @@ pub(crate) struct Listing {
     /// The directories that the walk read.
     pub(crate) directories: Vec<ListedDirectory>,
     /// Files that decide which paths count, and git's own files, as they were before they were read.
-    pub(crate) seen: Vec<WatchedPath>,
+    pub(crate) seen: Vec<SeenPath>,
     /// The indices of all repositories.
     pub(crate) indices: Vec<Index>,
     /// Ignore files that cannot be read, since git has not fetched them.

@@ -29,7 +29,7 @@ use super::records::{
 };
 use crate::fs::identity::StatIdentity;
 use crate::inputs::git::index::Index;
-use crate::inputs::remember::dependency::WatchedPath;
+use crate::inputs::remember::dependency::SeenPath;
 use crate::inputs::remember::stat_cache::Settled;
 use crate::model::fingerprint::Digest;
 use crate::model::tree::{DirectoryDigest, FileInput, Heads, Kind, Tree, TreePath, digest_of_tree, split};
@@ -39,7 +39,7 @@ use crate::model::tree::{DirectoryDigest, FileInput, Heads, Kind, Tree, TreePath
 struct About {
     heads: Heads,
     branch: Option<String>,
-    seen: Vec<WatchedPath>,
+    seen: Vec<SeenPath>,
     indices: Vec<Index>,
 }
 
@@ -187,7 +187,7 @@ impl Snapshot {
     }
 
     /// Returns the files that decide what counts, except git's indices.
-    pub(crate) fn seen(&self) -> &[WatchedPath] {
+    pub(crate) fn seen(&self) -> &[SeenPath] {
         &self.about.seen
     }
 

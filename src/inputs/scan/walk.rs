@@ -3,8 +3,8 @@
 //! Promises: the answer is that of `git ls-files` and `git ls-files --others --exclude-standard`, with four differences that
 //! a build needs. A tracked path counts whatever the index says of it (assume-unchanged, skip-worktree, intent-to-add).
 //! Repositories inside the checkout, submodules or not, are entered, each under its own ignore rules. In a directory that
-//! a valid `CACHEDIR.TAG` marks, only tracked files count, ignored or not: cargo's target directory does not, and neither does
-//! its tag before it is written. The lock file and the manifest at the root count even when they are ignored.
+//! a valid `CACHEDIR.TAG` marks, only tracked files count, ignored or not: cargo's target directory does not, and neither
+//! does its tag before it is written. The lock file and the manifest at the root count even when they are ignored.
 //! Does not promise: to look at content. The index is read and never refreshed; nothing is written.
 
 use std::io;
@@ -29,7 +29,7 @@ use crate::inputs::git::index::Index;
 use crate::inputs::git::repository::{self, unusable};
 use crate::inputs::git::tracked::Tracked;
 use crate::inputs::git::worktree::{self, Worktree};
-use crate::inputs::remember::dependency::WatchedPath;
+use crate::inputs::remember::dependency::SeenPath;
 use crate::model::cancellation::Cancellation;
 use crate::model::tree::{Heads, TreePath};
 use crate::request::Environment;
@@ -138,8 +138,8 @@ impl Walk<'_> {
         let mut inside = Repository { prefix, root: top.to_owned(), rules, tracked };
         self.directory(&mut inside, all, ParentState { ignored, ..around })?;
         for path in inside.rules.not_fetched() {
-            // git may fetch it without a change to any file that is watched here.
-            self.listing.seen.push(WatchedPath::never());
+            // git may fetch it without a change to any file that is kept here.
+            self.listing.seen.push(SeenPath::never());
             let mut full = at.clone();
             push_name(&mut full, path.0.as_bstr());
             self.listing.rules_not_fetched.push(TreePath(full));
@@ -228,10 +228,10 @@ impl Walk<'_> {
         match repository::open(directory.path()) {
             Ok(nested) if nested.workdir().is_some() => Ok(Some(nested)),
             Err(problem) if problem.is_known => Err(unusable(directory.path(), problem)),
-            // It may become a repository without a change to any file that is watched here.
+            // It may become a repository without a change to any file that is kept here.
             _ => {
                 cachedir::out_of_descriptors(&directory.path().join(".git"))?;
-                self.listing.seen.push(WatchedPath::never());
+                self.listing.seen.push(SeenPath::never());
                 Ok(None)
             }
         }
@@ -241,7 +241,7 @@ impl Walk<'_> {
     /// its number.
     fn listed(&mut self, directory: &Directory) -> usize {
         for name in [cachedir::TAG, GITIGNORE].into_iter().filter(|name| directory.entry(name).is_some()) {
-            self.listing.seen.push(WatchedPath::at(&directory.path().join(name)));
+            self.listing.seen.push(SeenPath::at(&directory.path().join(name)));
         }
         let (path, stat, names) = (TreePath(self.full.clone()), directory.stat, directory.names());
         self.listing.directories.push(ListedDirectory { path, stat, names });

@@ -70,8 +70,8 @@ pub(crate) fn digest(bytes: &[u8], table: Option<&toml::Table>) -> Option<Digest
     (!relevant.is_empty()).then(|| Digest::of(json()))
 }
 
-/// Returns the digest of the parts of `table` that can change a binary, with each text as `portable` writes it; none if there
-/// are none.
+/// Returns the digest of the parts of `table` that can change a binary, with each text as `portable` writes it; none if
+/// there are none.
 pub(crate) fn portable_digest(table: &toml::Table, portable: &dyn Fn(&str) -> String) -> Option<Digest> {
     let mut relevant = relevant(table);
     rewrite(&mut relevant, portable);

@@ -1,7 +1,7 @@
 //! The programs, the configuration and the files outside the checkout that steer a build.
 //!
-//! Promises: no program is started. Everything that an answer depends on is watched, so that it is found out anew only when
-//! something has changed.
+//! Promises: no program is started. Each answer is kept with the stat identities of all files that it came from. It is found
+//! out anew only when one of them differs.
 //! Does not promise: to know programs that choose a toolchain by rules of their own. They must be asked, see
 //! [`toolchain::Shims`].
 

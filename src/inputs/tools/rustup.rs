@@ -1,6 +1,6 @@
 //! Finds the toolchain that rustup would choose, by rustup's own rules.
 //!
-//! Promises: rustup is not run. Every file and directory that decides is watched.
+//! Promises: rustup is not run. Every file and directory that decides is kept with the answer.
 //! Does not promise: that the toolchain is installed.
 
 use std::fs;

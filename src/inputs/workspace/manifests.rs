@@ -128,7 +128,7 @@ pub fn workspace_around(directory: &Path) -> Option<PathBuf> {
     workspace_from(directory, &Recorder::default())
 }
 
-/// Does what [`workspace_around`] does, and adds the files that the answer depends on to `watch`.
+/// Does what [`workspace_around`] does, and adds the files that the answer depends on to `recorder`.
 pub(crate) fn workspace_from(directory: &Path, recorder: &Recorder) -> Option<PathBuf> {
     let is_there = |directory: &Path| {
         let manifest = directory.join(MANIFEST);

@@ -1,9 +1,10 @@
 //! Work that a call leaves for after its answer.
 //!
-//! Promises: no answer waits for this work, and no result depends on it. A process that is about to end, or to become
-//! another program (see [`wait_for_all`]), waits for brief work until it is done, such as saving what a sweep has learned.
-//! It waits for lengthy work, which is pruning and sending to a team's store, for a tenth of a second at most. Lengthy work runs on a thread of its own
-//! for as long as the process lives, and may be killed at any instruction.
+//! Promises: no answer from the cache waits for this work, and no result depends on it. A call that builds does the brief
+//! part first, such as saving what a sweep has learned, so that other calls can use it meanwhile. A process that is about to
+//! end, or to become another program (see [`wait_for_all`]), waits for brief work until it is done. It waits for lengthy
+//! work, which is pruning and sending to a team's store, for a tenth of a second at most. Lengthy work runs on a thread of
+//! its own for as long as the process lives, and may be killed at any instruction.
 //! Does not promise: that the work is done. Work that is left undone makes the next call a little slower, or is left to a
 //! later call: a process that ends at once prunes for that tenth of a second alone, and later processes go on with it until
 //! all is done. No separate process does the rest. It would need a program to run, and the launcher may be the only program
@@ -26,20 +27,20 @@ static CALLS: Mutex<usize> = Mutex::new(0);
 static CALL_ENDED: Condvar = Condvar::new();
 
 /// The work of one call for the time after its answer.
-pub struct Background {
+pub struct Afterwards {
     brief: RefCell<Vec<Box<dyn FnOnce()>>>,
     lengthy: RefCell<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 /// Registers a call that begins, so that [`wait_for_all`] waits for it.
-impl Default for Background {
+impl Default for Afterwards {
     fn default() -> Self {
         *CALLS.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Self { brief: RefCell::default(), lengthy: RefCell::default() }
     }
 }
 
-impl Drop for Background {
+impl Drop for Afterwards {
     fn drop(&mut self) {
         *CALLS.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         CALL_ENDED.notify_all();
@@ -53,7 +54,7 @@ pub fn wait_for_all() {
     drop(CALL_ENDED.wait_while(calls, |calls| *calls > 0));
 }
 
-impl Background {
+impl Afterwards {
     pub(crate) fn add(&self, work: impl FnOnce() + 'static) {
         self.brief.borrow_mut().push(Box::new(work));
     }

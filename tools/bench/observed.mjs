@@ -1,4 +1,4 @@
-// `npm run bench:watched`: measures cold builds that are watched and cold builds that are not, in turns.
+// `npm run bench:observed`: measures cold builds that are observed and cold builds that are not, in turns.
 //
 // Promises: each build begins without a target directory and a cache. The order of the two kinds changes from round to
 // round, so that a machine that warms up or slows down affects both.
@@ -14,7 +14,7 @@ import { commandLine } from '../scripts/arguments.mjs'
 import { root, setUp } from '../scripts/setup.mjs'
 import { summary } from './statistics.mjs'
 
-const USAGE = `usage: npm run bench:watched [-- --repo DIR --crate C]
+const USAGE = `usage: npm run bench:observed [-- --repo DIR --crate C]
   --repo DIR      the workspace (default: this package's own)
   --crate C       the crate that is built (default: openlock-dev-bin-addon)
   --kind KIND     bin, cdylib, staticlib or example (default: what the crate has)
@@ -56,7 +56,7 @@ async function remove(directory) {
 
 /** Makes a cold build, and returns how many seconds it takes, how much processor time, and how many units it has. */
 async function build(observe) {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'dev-bin-watched-')))
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'dev-bin-observed-')))
   const { crate, kind, profile } = values
   let units = 0
   const before = childrenSeconds()
@@ -87,15 +87,15 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
     taken[observe].push({ seconds, processor })
     const ofChildren = processor === undefined ? '' : `, ${processor.toFixed(2)} s of processor time`
     console.log(
-      `${observe === 'auto' ? 'watched' : 'not watched'}: ${seconds.toFixed(2)} s${ofChildren}, ${units} units`,
+      `${observe === 'auto' ? 'observed' : 'not observed'}: ${seconds.toFixed(2)} s${ofChildren}, ${units} units`,
     )
   }
 }
 
 /** Prints the medians of a figure of both kinds, and their ratio. */
 function compare(name, figure) {
-  const [watched, not] = [taken.auto, taken.off].map((builds) => summary(builds.map(figure)).median)
-  console.log(`${name}: ${watched.toFixed(2)} s and ${not.toFixed(2)} s, ratio ${(watched / not).toFixed(3)}`)
+  const [observed, not] = [taken.auto, taken.off].map((builds) => summary(builds.map(figure)).median)
+  console.log(`${name}: ${observed.toFixed(2)} s and ${not.toFixed(2)} s, ratio ${(observed / not).toFixed(3)}`)
 }
 compare('medians', (build) => build.seconds)
 if (taken.auto[0]?.processor !== undefined) compare('processor time', (build) => build.processor)
