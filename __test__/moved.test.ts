@@ -1,5 +1,5 @@
-// Links that are made, and directories that are moved, during the first build. Such a change leaves the times of the files
-// behind it as they were.
+// Links that are made, directories that are moved, and files that are removed, during the first build. Such a change leaves
+// no time of a file that tells of it.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
@@ -12,7 +12,7 @@ setDefaultTimeout(PATIENCE_MS)
 
 /** A build script that reads a file without a declaration, and goes on when something is written to the pipe `gate`. */
 const WAITING = `fn main() {
-    let read = std::fs::read_to_string("../shared/current/v.txt").unwrap();
+    let read = std::fs::read_to_string("../shared/current/v.txt").unwrap_or("nothing".into());
     std::fs::write("../has-read", "").unwrap();
     std::fs::read("../gate").unwrap();
     println!("cargo::rustc-env=READ={}", read.trim());
@@ -28,7 +28,12 @@ function open(gate: string) {
   }
 }
 
-type Change = { files: [string, string]; before: (directory: string) => void; meanwhile: (directory: string) => void }
+type Change = {
+  files: [string, string]
+  before: (directory: string) => void
+  meanwhile: (directory: string) => void
+  prints?: string
+}
 
 /** Puts a link in the place of another one, or of nothing. */
 function link(directory: string, name: string, to: string) {
@@ -55,9 +60,15 @@ const CHANGES: Record<string, Change> = {
     before: (directory) => link(directory, 'shared', 'one'),
     meanwhile: (directory) => link(directory, 'shared', 'two'),
   },
+  'a file is removed': {
+    files: ['shared/current/v.txt', 'shared/two/v.txt'],
+    before: () => {},
+    meanwhile: (directory) => rmSync(join(directory, 'shared/current/v.txt')),
+    prints: 'nothing',
+  },
 }
 
-for (const [title, { files, before, meanwhile }] of Object.entries(CHANGES)) {
+for (const [title, { files, before, meanwhile, prints = 'two' }] of Object.entries(CHANGES)) {
   for (const scope of SCOPES) {
     test(`${title} during the first build, scope ${scope}: it is built again`, async () => {
       const [one, two] = files.map((file) => `../${file}`) as [string, string]
@@ -74,9 +85,9 @@ for (const [title, { files, before, meanwhile }] of Object.entries(CHANGES)) {
       meanwhile(world.directory)
       // Each build stops at the pipe.
       const opening = setInterval(() => open(join(world.directory, 'gate')), 20)
-      expect(await looked).toMatchObject({ prints: 'two' })
+      expect(await looked).toMatchObject({ prints })
       clearInterval(opening)
-      expect(await world.look({ scope })).toMatchObject({ outcome: 'cached', prints: 'two' })
+      expect(await world.look({ scope })).toMatchObject({ outcome: 'cached', prints })
     })
   }
 }

@@ -103,6 +103,9 @@ impl Disturbance {
                 Some(then) if then.kind == Kind::Absent && writers.made.contains(&file.path) => {}
                 None if writers.made.contains(&file.path) => {}
                 Some(then) => found.take(&written(then.same_content(file)), writers),
+                None if file.kind == Kind::Absent && writers.vanished.contains(&file.path) => {
+                    found.take(&written(false), writers);
+                }
                 None if writers.but_for_links(file).is_younger_than(since) => found.take(&written(true), writers),
                 None if writers.others_moved(file, since) => found.take(&written(false), writers),
                 None => {}
@@ -174,6 +177,8 @@ pub(crate) struct Writers {
     linked: BTreeSet<TreePath>,
     /// Files that the build was seen to make where nothing was.
     made: BTreeSet<TreePath>,
+    /// Files that the build read, and that another program removed since.
+    vanished: BTreeSet<TreePath>,
     /// The compilations that read each file.
     readers: BTreeMap<TreePath, Vec<Reader>>,
     /// The number of builds of this call, including this one. All earlier ones were disturbed in the same way.
@@ -216,8 +221,10 @@ impl Writers {
             changes.directories.iter().map(|directory| Marked::directory(&PortablePath::of(directory, root)));
         let linked = changes.linked.iter().map(|path| place(path)).collect();
         let made = changes.made.iter().map(|path| place(path)).collect();
+        // A program that is not observed may be a part of the build, and remove what the build made. So the last build counts.
+        let vanished = changes.vanished.iter().filter(|_| builds < MOST_BUILDS).map(|path| place(path)).collect();
         let (root, made_in) = (root.to_owned(), directories.collect());
-        let mut writers = Self { builds, root, made_in, linked, made, ..Self::default() };
+        let mut writers = Self { builds, root, made_in, linked, made, vanished, ..Self::default() };
         for reads in observation.packages.values() {
             let id = &reads.package.id;
             for run in reads.runs.iter().filter(|run| !run.is_script) {

@@ -32,7 +32,7 @@ use tempfile::TempDir;
 use self::family::{Family, SearchPath};
 pub use self::runs::{KnownReads, SeenRun, SeenRuns};
 
-use self::paths::{Paths, lexical};
+use self::paths::{Paths, is_of_user, lexical};
 use self::trace::{Event, Process};
 use crate::error::Result;
 use crate::request::Environment;
@@ -75,6 +75,8 @@ pub struct Changes {
     pub linked: BTreeSet<PathBuf>,
     /// Files that they made because nothing was there. They would have read them as they were otherwise.
     pub made: BTreeSet<PathBuf>,
+    /// Files that they read, that are gone, and that none of them removed or wrote.
+    pub vanished: BTreeSet<PathBuf>,
 }
 
 /// The observer of the builds of one call.
@@ -152,10 +154,16 @@ impl Observer {
 impl Changes {
     fn of(processes: &[Process], made: BTreeSet<PathBuf>) -> Self {
         let mut changes = Self { made, ..Self::default() };
+        let (mut changed, mut read) = (BTreeSet::new(), BTreeSet::new());
         for event in processes.iter().flat_map(|process| &process.events) {
             match event {
                 Event::Wrote(path) | Event::Removed(path) => {
-                    changes.directories.extend(lexical(path).parent().map(Path::to_owned));
+                    let path = lexical(path);
+                    changes.directories.extend(path.parent().map(Path::to_owned));
+                    changed.insert(path);
+                }
+                Event::Read(path) if is_of_user(path) => {
+                    read.insert(lexical(path));
                 }
                 Event::Linked(path) => {
                     changes.linked.insert(lexical(path));
@@ -163,6 +171,8 @@ impl Changes {
                 _ => {}
             }
         }
+        let is_gone = |path: &PathBuf| !path.ancestors().any(|above| changed.contains(above)) && !path.exists();
+        changes.vanished = read.into_iter().filter(is_gone).collect();
         changes
     }
 }

@@ -17,7 +17,7 @@ use super::entry::Entry;
 use super::layout::{inputs_path, libraries_beside, manifest_path, read_manifest};
 use super::lease;
 use super::manifest::{Manifest, Provenance, PublishedLibrary};
-use super::staged::{Staged, StagedFile, copy};
+use super::staged::{Staged, StagedFile, copy, sealed_while};
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
 use crate::model::cancellation::Cancellation;
@@ -54,7 +54,7 @@ impl Store {
     fn staged_file(&self, from: &Path, stat: &StatIdentity, edits: &[Edit]) -> io::Result<Option<StagedFile>> {
         let is_same = || fs::metadata(from).is_ok_and(|now| StatIdentity::of(&now) == *stat);
         let mut is_whole = false;
-        let path = self.sealed(|mut file, path| {
+        let write = |mut file: &File, path: &Path| {
             is_whole = match copy(from, file, path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => false,
                 copied => copied.map(|()| is_same())?,
@@ -64,12 +64,10 @@ impl Store {
                 file.write_all(&edit.bytes)?;
             }
             Ok(())
-        })?;
-        if !is_whole {
-            return Ok(None);
-        }
-        let (sha256, size) = Digest::of_file(&File::open(&path)?, &mut vec![0; 128 * 1024])?;
-        Ok(Some(StagedFile { path, sha256, size }))
+        };
+        let digest = |path: &Path| Digest::of_file(&File::open(path)?, &mut vec![0; 128 * 1024]);
+        let (path, (sha256, size)) = sealed_while(&self.temporary(), write, digest)?;
+        Ok(is_whole.then_some(StagedFile { path, sha256, size }))
     }
 
     /// Publishes `staged` as the entry of `inventory`. It replaces an earlier one; a

@@ -147,17 +147,37 @@ impl Store {
 
 /// Makes a new file in `directory`, which `write` fills: executable, on disk, and open for writing in no process.
 pub(super) fn sealed_in(directory: &Path, write: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<TempPath> {
+    sealed_while(directory, write, |_| Ok(())).map(|(path, ())| path)
+}
+
+/// As [`sealed_in`]. Also returns what `meanwhile` makes of the file: it runs while the system writes the file to the disk,
+/// which takes as long as a digest of it.
+pub(super) fn sealed_while<T>(
+    directory: &Path,
+    write: impl FnOnce(&File, &Path) -> io::Result<()>,
+    meanwhile: impl FnOnce(&Path) -> io::Result<T>,
+) -> io::Result<(TempPath, T)> {
     let target = NamedTempFile::new_in(directory)?;
     // A lock lives as long as any copy of the descriptor, so it tells when the last copy is closed.
     let locked = target.as_file().lock().is_ok();
     write(target.as_file(), target.path())?;
     make_executable(target.as_file())?;
-    target.as_file().sync_all()?;
+    let made = thread::scope(|scope| {
+        let sync = || target.as_file().sync_all();
+        let syncing = thread::Builder::new().name("dev-bin-sync".into()).spawn_scoped(scope, sync);
+        let made = meanwhile(target.path());
+        match syncing {
+            Ok(syncing) => syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+            // No thread can be started.
+            Err(_) => sync()?,
+        }
+        made
+    })?;
     let path = target.into_temp_path();
     if locked {
         await_writers(&File::open(&path)?);
     }
-    Ok(path)
+    Ok((path, made))
 }
 
 /// Copies through the open descriptor. Linux shares the blocks if the file system can (`copy_file_range`).

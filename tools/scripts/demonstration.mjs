@@ -7,8 +7,6 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-const { getDevBinary } = createRequire(import.meta.url)('../../index.js')
-
 /** Two crates, one a path dependency of the other, with a build script that reads a file outside both. */
 const WORKSPACE = {
   'Cargo.toml': '[workspace]\nmembers = ["greeter", "wire"]\nresolver = "3"\n',
@@ -27,18 +25,24 @@ const WORKSPACE = {
   '.gitignore': '/target\n',
 }
 
-export async function demonstrate() {
-  const directory = mkdtempSync(join(tmpdir(), 'dev-bin-demonstration-'))
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
-  const repo = join(directory, 'checkout')
-  const cacheDir = join(directory, 'cache')
+/** Makes the workspace in `repo`, as a git repository with one commit. */
+export function makeWorkspace(repo) {
   for (const [path, text] of Object.entries(WORKSPACE)) write(join(repo, path), text)
   const git = (...args) => execFileSync('git', ['-C', repo, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
   execFileSync('cargo', ['generate-lockfile', '--offline', '--quiet'], { cwd: repo, stdio: 'inherit' })
   git('init', '--quiet')
   git('add', '.')
   git('-c', 'user.name=dev-bin', '-c', 'user.email=dev-bin@localhost', 'commit', '--quiet', '--message', 'start')
+}
 
+export async function demonstrate() {
+  const directory = mkdtempSync(join(tmpdir(), 'dev-bin-demonstration-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  const repo = join(directory, 'checkout')
+  const cacheDir = join(directory, 'cache')
+  makeWorkspace(repo)
+
+  const { getDevBinary } = createRequire(import.meta.url)('../../index.js')
   const step = async (what) => {
     console.log(`\n# ${what}`)
     const binary = await getDevBinary({ repo, cacheDir, crate: 'greeter' })
