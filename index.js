@@ -58,7 +58,7 @@ async function getDevBinaries(requests) {
 
 function watch(options) {
   const { Watch } = require('./lib/watch.js')
-  return new Watch(options, { getDevBinary, fingerprint })
+  return new Watch(options, { getDevBinary, fingerprint, holdSignals })
 }
 
 async function fingerprint(options) {
@@ -143,7 +143,7 @@ async function call(task, given) {
     return last[task]
   } finally {
     signal?.removeEventListener?.('abort', onAbort)
-    removeCall(end)
+    await leave(end)
   }
 }
 
@@ -205,13 +205,35 @@ function addCall(end, native) {
   activeCalls.add(end)
 }
 
-/** Removes a call that has settled. The last one removes the listeners. */
+/** Removes a call. The last one removes the listeners. */
 function removeCall(end) {
   activeCalls.delete(end)
   if (activeCalls.size === 0) {
     process.removeListener('exit', onExit)
     for (const signal of ENDING_SIGNALS) process.removeListener(signal, onSignal)
   }
+}
+
+/**
+ * Removes a call that has settled. A signal that the runtime knows of and has not told of is lost when its last listener
+ * goes, so the last call lets the runtime look for signals first.
+ */
+async function leave(end) {
+  if (activeCalls.size > 1) return removeCall(end)
+  await new Promise((done) => setImmediate(done))
+  await new Promise((done) => {
+    setImmediate(() => {
+      removeCall(end)
+      done()
+    })
+  })
+}
+
+/** Has the listeners stay between the calls of an iteration. Returns the function that ends this. */
+function holdSignals() {
+  const none = () => {}
+  addCall(none, load())
+  return () => removeCall(none)
 }
 
 // One assignment a name: Node finds the names of a CommonJS module's exports by its text, for those that import it.

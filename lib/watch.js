@@ -107,11 +107,13 @@ class Watch {
   async #run() {
     const { signal } = this.#ending
     let signals = []
+    let release
     const onAbort = ({ target }) => this.#stop(reasonOf(target))
     try {
       const requests = Array.isArray(this.#given) ? this.#given : [this.#given]
       // Wrong options can never be right, so these are no event.
       for (const options of requests) toRequest('binary', checkOptions('binary', options))
+      release = this.#calls.holdSignals()
       this.#binaries = requests.map((options) => new Watched(options, this.#calls))
       signals = requests.map((options) => options.signal).filter((given) => given !== undefined)
       for (const given of signals) given.addEventListener('abort', onAbort, { once: true })
@@ -127,6 +129,7 @@ class Watch {
     for (const given of signals) given.removeEventListener('abort', onAbort)
     for (const { build } of this.#binaries) build?.end()
     await Promise.all(this.#binaries.map(({ build }) => build?.over))
+    release?.()
     this.#isOver = true
     if (this.#failures.length > 0) this.#results.clear()
     this.#serve()
