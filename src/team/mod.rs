@@ -10,6 +10,7 @@ mod key;
 mod places;
 mod requires;
 mod rest;
+mod sharing;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use self::client::{Client, Failure};
 pub(crate) use self::key::Portable;
 use self::requires::Requires;
 use self::rest::Rest;
+pub(crate) use self::sharing::{Limit, Sharing, limits};
 use crate::error::{Error, Result};
 use crate::model::cancellation::Cancellation;
 use crate::model::event::Event;
@@ -167,7 +169,7 @@ fn ask(
 fn path_sets(portable: &Portable<'_>, answer: Value, root: &Path) -> Vec<PathSet> {
     let Some(Value::Array(sets)) = answer.get("sets").cloned() else { return Vec::new() };
     let sets = sets.into_iter().filter_map(|set| portable.places.set_here(set));
-    sets.filter(|set| set.unknown.is_none() && portable.places.foreign(set, root).is_none()).collect()
+    sets.filter(|set| set.unknown.is_none() && portable.places.foreign(set, root).next().is_none()).collect()
 }
 
 /// Takes over the files of a manifest; none if they are not those of the request.
@@ -209,20 +211,14 @@ impl Shipment {
         let Some(remote) = request.remote.as_ref().filter(|remote| remote.mode == RemoteMode::Publish) else {
             return Ok(None);
         };
-        let portable = Portable::of(search);
-        let (key, weak) = (portable.team_key(inputs)?, portable.weak_key(inputs)?);
-        search.save_system_contents();
-        let foreign = portable.places.foreign(&inputs.path_set, root);
-        let problem = match (&inputs.path_set.unknown, foreign) {
-            (Some(unknown), _) => Some(unknown.clone()),
-            (None, Some(path)) => Some(format!("it depends on `{}`, which is this machine's own", path.display())),
-            (None, None) => portable.not_portable(),
-        };
-        if let Some(problem) = problem {
+        if let Some(problem) = sharing::refusal(search, inputs)? {
             let message = format!("`{}` is not shared with the team: {problem}", request.bin);
             (call.emit)(Event::Warning { message });
             return Ok(None);
         }
+        let portable = Portable::of(search);
+        let (key, weak) = (portable.team_key(inputs)?, portable.weak_key(inputs)?);
+        search.save_system_contents();
         let extra = Extra { build_ms: entry.manifest.build_ms, commit: entry.manifest.commit.clone() };
         let file = |name: &str, path: &Path| json!({ "name": name, "path": path, "executable": true });
         let libraries = entry.manifest.libraries.iter();
