@@ -225,7 +225,9 @@ impl Shipment {
         let libraries = libraries.map(|library| file(&library.name, &entry.path.with_file_name(&library.name)));
         let files: Vec<Value> = [file(&request.binary_name(), &entry.path)].into_iter().chain(libraries).collect();
         let built_at = entry.manifest.published_ms;
-        let manifest = json!({ "requires": Requires::of(&entry.path), "extra": extra, "builtAt": built_at });
+        let beside: Vec<&str> = entry.manifest.libraries.iter().map(|library| library.name.as_str()).collect();
+        let requires = Requires::of(&entry.path, &beside);
+        let manifest = json!({ "requires": requires, "extra": extra, "builtAt": built_at });
         let set = portable.places.portable_set(&inputs.path_set, root);
         let publish =
             json!({ "op": "publish", "key": key, "manifest": manifest, "files": files, "weak": weak, "set": set });
