@@ -28,7 +28,7 @@ use crate::model::cancellation::Cancellation;
 use crate::model::event::Event;
 use crate::model::inventory::Inventory;
 use crate::model::path_set::PathSet;
-use crate::request::{Remote, RemoteMode};
+use crate::request::{Remote, RemoteMode, Request};
 use crate::search::{Search, Survey};
 use crate::store::{Entry, Origin, Provenance, Staged};
 
@@ -68,12 +68,18 @@ struct Extra {
     commit: Option<String>,
 }
 
+/// True if a miss of `request` asks a team's store. A call that only publishes trusts no key, and one without time for a
+/// download gets none.
+pub(crate) fn is_asked_by(request: &Request) -> bool {
+    let may_ask = |remote: &Remote| !remote.keys.is_empty() && !remote.timeout.is_zero();
+    !request.rebuild && request.remote.as_ref().is_some_and(may_ask)
+}
+
 /// Returns the entry for `survey` from the team's store; none if there is no store or it has no such entry. Reports a failure
 /// of the store as a warning.
 pub(crate) fn download(search: &Search<'_>, survey: &Survey) -> Result<Option<Entry>> {
-    // A call that only publishes trusts no key.
-    let Some(remote) = search.request.remote.as_ref().filter(|remote| !remote.keys.is_empty()) else { return Ok(None) };
-    if search.request.rebuild || !survey.knows_toolchain() {
+    let Some(remote) = search.request.remote.as_ref().filter(|_| is_asked_by(search.request)) else { return Ok(None) };
+    if !survey.knows_toolchain() {
         return Ok(None);
     }
     let rest = Rest::of(&remote.url, &search.store);
@@ -83,7 +89,7 @@ pub(crate) fn download(search: &Search<'_>, survey: &Survey) -> Result<Option<En
     }
     let timeout = search.store.nearest_build(search.request, &search.root).map_or(remote.timeout, |took| {
         // A download that takes longer than the build is none to wait for.
-        took.clamp(SHORTEST, remote.timeout)
+        took.max(SHORTEST).min(remote.timeout)
     });
     let asked = ask(search, survey, remote, timeout);
     // The digests of the toolchain are among them, which take seconds the first time.
