@@ -215,6 +215,10 @@ export interface Verification {
   binary: DevBinary
   /** SHA-256 of each fresh build, 64 hex digits. */
   fresh: string[]
+  /** The URL of the team's store that the binary came from; left out if it was built here. */
+  origin?: string
+  /** The keys that had signed it there; empty if it was built here. */
+  signers: string[]
 }
 
 /**

@@ -299,7 +299,10 @@ impl From<KnownInputs> for NativeInputs {
 
 impl From<Verification> for NativeVerification {
     fn from(verification: Verification) -> Self {
+        let origin = verification.binary.entry.manifest.origin.clone();
         Self {
+            origin: origin.as_ref().map(|origin| origin.url.clone()),
+            signers: origin.map(|origin| origin.signers).unwrap_or_default(),
             verdict: match verification.verdict {
                 Verdict::Equal => NativeVerdict::Equal,
                 Verdict::NotReproducible => NativeVerdict::NotReproducible,

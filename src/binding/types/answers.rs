@@ -170,6 +170,10 @@ pub struct NativeVerification {
     pub binary: NativeBinary,
     /// SHA-256 of the fresh builds, 64 hex digits each.
     pub fresh: Vec<String>,
+    /// The URL of the team's store that the binary came from; none if it was built here.
+    pub origin: Option<String>,
+    /// The keys that had signed it there.
+    pub signers: Vec<String>,
 }
 
 /// The verdict of a comparison.
