@@ -64,6 +64,7 @@ test('a first build is one, and a hit has no reasons', async () => {
     readBy: {},
     inWorktree: true,
     boundBy: [],
+    notPortable: [],
   })
   expect(listing(checkout.directory)).toEqual(before)
 })

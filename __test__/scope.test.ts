@@ -262,6 +262,7 @@ test('rebuild runs cargo although the binary is in the cache, and explain says t
     readBy: {},
     inWorktree: true,
     boundBy: [],
+    notPortable: [],
   })
   const reasons = [{ kind: 'rebuild' }]
   expect(await explain(checkout.options({ scope, rebuild: true }))).toMatchObject({ outcome: 'miss', reasons })

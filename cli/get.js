@@ -15,8 +15,10 @@ async function get({ values }) {
   if (!values.background && !values['no-build']) return getAll(values, requestsOf(values))
   if (values.background && values['no-build']) throw new UsageError('`--background` builds, and `--no-build` does not')
   const wanted = requestsOf(values).map((options) => ({ ...options, build: false }))
+  // The process in the background asks the team's store, so that a hook does not wait for it.
+  const asked = values.background ? wanted.map((options) => ({ ...options, remote: unasked(options) })) : wanted
   try {
-    return await getAll(values, wanted)
+    return await getAll(values, asked)
   } catch (error) {
     if (error.code !== 'NOT_BUILT') throw error
     if (values['no-build']) return await missed(error, values)
@@ -26,6 +28,9 @@ async function get({ values }) {
   if (!values.quiet) process.stderr.write(`Building in the background; the log is ${log}\n`)
   return OK
 }
+
+/** Returns the settings of a team's store that serve what came from it, and do not ask it. */
+const unasked = ({ remote }) => ({ ...remote, timeout: 0 })
 
 /** Says that a binary would have to be built, and returns the exit status for that. */
 async function missed(error, values) {

@@ -44,6 +44,21 @@ function boundLines(boundBy) {
   return boundBy.length === 0 ? [] : ['for this checkout alone:', ...boundBy.map((bond) => `  ${bond}`)]
 }
 
+/** The sentences before the parts that are not portable, by the machines that share the binary all the same. */
+const SHARING = {
+  none: 'not shared with the team:',
+  'equal-paths': 'shared with checkouts of the team at the same path alone:',
+  'equal-machines': 'shared with machines of the team that are equal in',
+}
+
+/** Returns the lines that say who in a team is not served the binary, and why. */
+function limitLines(notPortable) {
+  return Object.entries(SHARING).flatMap(([kind, sentence]) => {
+    const parts = notPortable.filter(({ sharing }) => sharing === kind)
+    return parts.length === 0 ? [] : [sentence, ...parts.map(({ part }) => `  ${visible(part)}`)]
+  })
+}
+
 function sourceLines({ paths, count }, readBy) {
   const lines = paths.map(({ path, change }) => `    ${change.padEnd(8)} ${path}${readers(readBy[path])}`)
   if (count > paths.length) lines.push(`    and ${count - paths.length} more`)
@@ -63,4 +78,4 @@ function commit(id) {
   return /^[0-9a-f]{40,}$/.test(id) ? id.slice(0, 12) : visible(id)
 }
 
-module.exports = { boundLines, reasonLines }
+module.exports = { boundLines, limitLines, reasonLines }

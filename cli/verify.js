@@ -19,7 +19,7 @@ async function verifyEntries({ values }) {
     return verifyDigests(values)
   }
   const verification = await verify({ ...requestOf(values, 'verify'), report: reportOf(values) })
-  const { verdict, binary, fresh } = verification
+  const { verdict, binary, fresh, signers } = verification
   if (values.json) {
     await write(JSON.stringify(verification, undefined, 2))
   } else {
@@ -32,6 +32,7 @@ async function verifyEntries({ values }) {
       [
         `${verdict}: ${meaning}`,
         `  cached  ${binary.sha256}  ${visible(binary.path)}`,
+        ...signers.map((signer) => `  signed  by ${visible(signer)}, in the team's store`),
         ...fresh.map((digest) => `  fresh   ${digest}`),
       ].join('\n'),
     )

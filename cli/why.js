@@ -4,7 +4,7 @@
 
 const { explain } = require('..')
 const { write } = require('./output.js')
-const { boundLines, reasonLines } = require('./reasons.js')
+const { boundLines, limitLines, reasonLines } = require('./reasons.js')
 const { requestOf } = require('./request.js')
 const { visible } = require('./text.js')
 
@@ -22,7 +22,8 @@ async function why({ values }) {
     const git = explanation.inWorktree ? [] : ['without git: every file counts that no `.gitignore` names']
     // The reason `bound` names the bonds already.
     const hasBonds = explanation.reasons.some(({ kind }) => kind === 'bound')
-    const lines = [outcome, ...reasons, ...git, ...(hasBonds ? [] : boundLines(explanation.boundBy))]
+    const bonds = hasBonds ? [] : boundLines(explanation.boundBy)
+    const lines = [outcome, ...reasons, ...git, ...bonds, ...limitLines(explanation.notPortable)]
     await write(lines.join('\n'))
   }
   return explanation.outcome === 'hit' ? OK : MISS

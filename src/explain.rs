@@ -16,6 +16,7 @@ use crate::model::inventory::Inventory;
 use crate::request::Request;
 use crate::search::Search;
 use crate::store::{Entry, LookUp};
+use crate::team::{self, Limit};
 
 /// A forecast of what [`crate::resolve::get_dev_binary`] would do now.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Explanation {
     pub read_by: BTreeMap<String, Vec<String>>,
     /// The bonds of the last build's binary, in words; empty if any checkout may be served it.
     pub bound_by: BTreeSet<String>,
+    /// The parts of its inputs that limit who in a team has it; empty without a team's store.
+    pub limits: Vec<Limit>,
 }
 
 /// Returns what a call would do now. Builds nothing.
@@ -48,6 +51,7 @@ pub fn explain(request: &Request, call: &Call<'_>) -> Result<Explanation> {
     let survey = search.survey(call.made)?;
     let found = search.look_up(&survey)?;
     let (fingerprint, bound_by) = (found.inputs.fingerprint(), found.inputs.path_set.bound_by.clone());
+    let limits = team::limits(&search, &survey, &found.inputs)?;
     let in_worktree = inputs::is_in_worktree(&search.root);
     let (entry, reasons) = match found.entry {
         LookUp::Hit(entry) if !request.rebuild => (Some(*entry), Vec::new()),
@@ -60,7 +64,7 @@ pub fn explain(request: &Request, call: &Call<'_>) -> Result<Explanation> {
     };
     let read_by = read_by(&search, &reasons);
     let (package, bin) = (request.package.clone(), request.bin.clone());
-    Ok(Explanation { package, bin, entry, fingerprint, reasons, in_worktree, read_by, bound_by })
+    Ok(Explanation { package, bin, entry, fingerprint, reasons, in_worktree, read_by, bound_by, limits })
 }
 
 fn read_by(search: &Search<'_>, reasons: &[MissReason]) -> BTreeMap<String, Vec<String>> {

@@ -135,7 +135,7 @@ impl<'a> Pipeline<'a> {
             return Ok((entry, Outcome::Cached, Vec::new()));
         }
         if !self.search.request.may_build {
-            return Err(Error::NotInCache { bin: self.search.request.bin.clone() });
+            return self.resolve_without_build();
         }
         self.search.store.prepare()?;
         loop {
@@ -157,6 +157,19 @@ impl<'a> Pipeline<'a> {
             }
             self.take_over_survey(attempt)?;
         }
+    }
+
+    /// Returns the answer of a call that may not build: the team's store may have the binary. It waits for no other call,
+    /// since one that builds may take minutes. So calls at one moment may each download it.
+    fn resolve_without_build(&mut self) -> Result<Answer> {
+        if team::is_asked_by(self.search.request) {
+            self.search.store.prepare()?;
+            let reasons = self.report_miss()?;
+            if let Some(entry) = team::download(&self.search, &self.survey)? {
+                return Ok((entry, Outcome::Downloaded, reasons));
+            }
+        }
+        Err(Error::NotInCache { bin: self.search.request.bin.clone() })
     }
 
     /// Looks at the inputs anew.

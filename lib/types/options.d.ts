@@ -51,8 +51,8 @@ export interface DevBinaryOptions {
    */
   rebuild?: boolean | undefined
   /**
-   * Run cargo if need be. With `false`, the call rejects with `NOT_BUILT` where cargo would have to run, and asks no
-   * team's store.
+   * Run cargo if need be. With `false`, the call rejects with `NOT_BUILT` where cargo would have to run. A team's store
+   * is asked all the same, without a wait for other calls.
    * @default true
    */
   build?: boolean | undefined
@@ -239,7 +239,8 @@ export interface RemoteOptions {
    */
   signingKeyFile?: string | readonly string[] | undefined
   /**
-   * The most milliseconds that a download may take; also no more than the last build took, but five seconds at least.
+   * The most milliseconds that a download may take. A download may take no longer than the last build did either, unless
+   * that took less than five seconds. With 0, the store is not asked, and what came from it earlier is served.
    * @default 60_000
    */
   timeout?: number | undefined

@@ -148,6 +148,19 @@ export interface Explanation {
    * such as `it holds the path of the checkout`; empty if they are.
    */
   boundBy: string[]
+  /** The parts of the inputs that limit who in a team is served the binary; empty where no team's store is set. */
+  notPortable: NotPortable[]
+}
+
+/** A part of the inputs that is not the same on each machine of a team. */
+export interface NotPortable {
+  /** The part in a few words, such as `it depends on `/opt/sdk/lib.a`, which is this machine's own`. */
+  part: string
+  /**
+   * The machines that share the binary in spite of it: `none`; those where the checkout has the same path
+   * (`equal-paths`); or those that are equal in this part (`equal-machines`).
+   */
+  sharing: 'none' | 'equal-paths' | 'equal-machines'
 }
 
 /** The inputs of a binary. */
@@ -202,6 +215,10 @@ export interface Verification {
   binary: DevBinary
   /** SHA-256 of each fresh build, 64 hex digits. */
   fresh: string[]
+  /** The URL of the team's store that the binary came from; left out if it was built here. */
+  origin?: string
+  /** The keys that had signed it there; empty if it was built here. */
+  signers: string[]
 }
 
 /**

@@ -3,9 +3,9 @@
 use super::environment::variables;
 use super::types::{
     Change, ChangedPath, Compiling, Foreseen, Message, MissReason, NativeBinary, NativeEntry, NativeExplanation,
-    NativeInput, NativeInputKind, NativeInputs, NativeOpaqueRun, NativeOutcome, NativePruning, NativeRemote,
-    NativeRemoval, NativeRequest, NativeVerdict, NativeVerification, NotReplaced, OthersProgress, RemovalReason,
-    ReportMode, WaitingOn,
+    NativeInput, NativeInputKind, NativeInputs, NativeLimit, NativeOpaqueRun, NativeOutcome, NativePruning,
+    NativeRemote, NativeRemoval, NativeRequest, NativeSharing, NativeVerdict, NativeVerification, NotReplaced,
+    OthersProgress, RemovalReason, ReportMode, WaitingOn,
 };
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,6 +19,7 @@ use crate::report::Mode;
 use crate::request::{Options, RemoteOptions};
 use crate::resolve::{DevBinary, Outcome};
 use crate::store::{Broken, Listed, Pruned, Reason, Removed};
+use crate::team::{Limit, Sharing};
 use crate::verify::{Verdict, Verification};
 
 /// Returns `value` as a JavaScript number. These are exact up to 2^53, which is enough for sizes and milliseconds.
@@ -251,7 +252,19 @@ impl From<Explanation> for NativeExplanation {
             in_worktree: explanation.in_worktree,
             read_by: explanation.read_by.into_iter().collect(),
             bound_by: explanation.bound_by.into_iter().collect(),
+            not_portable: explanation.limits.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<Limit> for NativeLimit {
+    fn from(Limit { part, sharing }: Limit) -> Self {
+        let sharing = match sharing {
+            Sharing::None => NativeSharing::None,
+            Sharing::EqualPaths => NativeSharing::EqualPaths,
+            Sharing::EqualMachines => NativeSharing::EqualMachines,
+        };
+        Self { part, sharing }
     }
 }
 
@@ -286,7 +299,10 @@ impl From<KnownInputs> for NativeInputs {
 
 impl From<Verification> for NativeVerification {
     fn from(verification: Verification) -> Self {
+        let origin = verification.binary.entry.manifest.origin.clone();
         Self {
+            origin: origin.as_ref().map(|origin| origin.url.clone()),
+            signers: origin.map(|origin| origin.signers).unwrap_or_default(),
             verdict: match verification.verdict {
                 Verdict::Equal => NativeVerdict::Equal,
                 Verdict::NotReproducible => NativeVerdict::NotReproducible,

@@ -27,6 +27,8 @@ const LOADERS: [&[u8]; 2] = [b"dlopen", b"dlmopen"];
 pub(super) struct Image {
     /// The machine that it is for. Loaders pass over libraries for other machines.
     pub(super) machine: Machine,
+    /// The path of its loader, if it is an executable with shared libraries.
+    pub(super) interpreter: Option<Vec<u8>>,
     /// The libraries that it is linked with, in order.
     pub(super) needed: Vec<Text>,
     /// Its own name as a library.
@@ -92,6 +94,7 @@ impl Image {
         let is_for_musl = interpreter.is_some_and(|path| path.find("musl").is_some());
         let mut image = Self {
             machine: Machine(header.is_type_64(), endian.is_big_endian(), header.e_machine(endian).0),
+            interpreter: interpreter.map(<[u8]>::to_vec),
             needed: Vec::new(),
             soname: None,
             run_path: None,

@@ -27,7 +27,7 @@ const ORIGIN: &str = "$ORIGIN";
 const OF_THE_SYSTEM: [&str; 8] =
     ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/nix/store", "/gnu/store"];
 /// The loader's list of further libraries of the system.
-const SYSTEM_CACHE: &str = "/etc/ld.so.cache";
+pub(super) const SYSTEM_CACHE: &str = "/etc/ld.so.cache";
 
 /// The needs of an executable when it is started.
 #[derive(Debug, Default)]
@@ -271,7 +271,7 @@ fn run_path_from(old: &[u8], file: &Path, loads: bool, output: &OutputDirectorie
 
 /// Returns the directory that an entry of a run path in `file` names, with true if it is relative to the file; none if it
 /// depends on the machine or the working directory.
-fn directory_of(entry: &[u8], file: &Path) -> Option<(PathBuf, bool)> {
+pub(super) fn directory_of(entry: &[u8], file: &Path) -> Option<(PathBuf, bool)> {
     let text = std::ffi::OsStr::from_bytes(entry);
     let of_origin = entry.strip_prefix(b"$ORIGIN").or_else(|| entry.strip_prefix(b"${ORIGIN}"));
     match of_origin {

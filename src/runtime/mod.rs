@@ -14,6 +14,8 @@ mod libraries;
 #[cfg(any(windows, target_vendor = "apple"))]
 #[path = "libraries_by_name.rs"]
 mod libraries;
+#[cfg(all(unix, not(target_vendor = "apple")))]
+mod needed;
 mod output;
 
 use std::collections::BTreeSet;
@@ -46,6 +48,25 @@ pub struct Needs {
 #[must_use]
 pub fn glibc_of(path: &Path) -> Option<(u32, u32)> {
     libraries::glibc_of(path)
+}
+
+/// Returns the shared libraries that the binary at `path` needs of the machine that it runs on: names, and paths of those that
+/// have to lie at one place, the loader among them. Empty for formats other than ELF.
+#[must_use]
+pub fn needed_of(path: &Path) -> Vec<String> {
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    return needed::of(path);
+    #[cfg(any(windows, target_vendor = "apple"))]
+    return path.metadata().map(|_| Vec::new()).unwrap_or_default();
+}
+
+/// True if this machine has the shared library of that name or path.
+#[must_use]
+pub fn is_found(name: &str) -> bool {
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    return needed::is_found(name);
+    #[cfg(any(windows, target_vendor = "apple"))]
+    return Path::new(name).exists();
 }
 
 impl Needs {

@@ -28,6 +28,9 @@ use crate::search::Search;
 /// The meaning of the keys. It is raised when a part of them changes its meaning.
 const FORMAT: &str = "dev-bin team 1";
 
+/// The flag by which rustc compiles for the processor that it runs on.
+pub(super) const NATIVE: &str = "target-cpu=native";
+
 /// Variables that only name a program. The program counts by its content.
 const NAMES_OF_TOOLS: &[&str] = &["RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"];
 
@@ -40,16 +43,13 @@ pub(crate) struct Portable<'a> {
     cancellation: &'a Cancellation,
     /// True once a flag was seen by which rustc compiles for the processor that it runs on.
     is_native: Cell<bool>,
-    /// True once such a flag of a C compiler was seen.
-    is_native_in_c: Cell<bool>,
 }
 
 impl<'a> Portable<'a> {
     pub(crate) fn of(search: &'a Search<'_>) -> Self {
         let Search { request, root, system: contents, call, .. } = search;
-        let (is_native, is_native_in_c) = Default::default();
         let places = Places::of(root, &request.env);
-        Self { places, request, root, contents, cancellation: call.cancellation, is_native, is_native_in_c }
+        Self { places, request, root, contents, cancellation: call.cancellation, is_native: Cell::default() }
     }
 
     /// Returns the name under which a team keeps the path sets of `inputs`.
@@ -73,17 +73,9 @@ impl<'a> Portable<'a> {
         Ok(named(&machine, portable.fingerprint().to_string()))
     }
 
-    /// Returns the reason why no other machine can have what is built with the flags that were seen, if there is one.
-    pub(crate) fn not_portable(&self) -> Option<String> {
-        let reason = "a flag of the C compiler (`-march=native` or the like) makes it for this processor";
-        self.is_native_in_c.get().then(|| reason.to_owned())
-    }
-
     /// Returns `text` so that it means the same on another machine.
     fn text(&self, text: &str) -> String {
-        let is_native_in_c = ["-march=native", "-mcpu=native", "-mtune=native"].iter().any(|flag| text.contains(flag));
-        self.is_native.set(self.is_native.get() || text.contains("target-cpu=native"));
-        self.is_native_in_c.set(self.is_native_in_c.get() || is_native_in_c);
+        self.is_native.set(self.is_native.get() || text.contains(NATIVE));
         self.places.portable(text)
     }
 
@@ -108,7 +100,8 @@ impl<'a> Portable<'a> {
         let files = inputs.read_files.iter().filter(|file| !is_elsewhere(file)).map(|file| self.file(file));
         let files = files.chain(self.manifests_above());
         Ok(Inventory {
-            request: inputs.request.clone(),
+            // A `--config` among the arguments may have flags, too.
+            request: map_of(inputs.request.iter().map(|(name, value)| (name.clone(), self.text(value)))),
             tree: inputs.tree.clone(),
             tools: map_of(std::iter::empty()),
             variables: map_of(steering.chain(tools)),
@@ -183,9 +176,14 @@ fn named(system: &[&str], key: String) -> String {
 
 /// Returns the version of libc, and the name and version of the system, as far as they are known.
 fn system_version() -> Vec<String> {
+    libc_version().into_iter().chain([release()]).collect()
+}
+
+/// Returns the name and version of the system; empty if they are not known.
+pub(super) fn release() -> String {
     let release = ["/etc/os-release", "/usr/lib/os-release", "/System/Library/CoreServices/SystemVersion.plist"];
     let release = release.iter().find_map(|path| files::read_to_string(Path::new(path)).ok()).unwrap_or_default();
-    libc_version().into_iter().chain([release_of(&release)]).collect()
+    release_of(&release)
 }
 
 /// Returns the lines of an `os-release` that tell one release from another. Any other text counts whole.

@@ -10,6 +10,7 @@ mod key;
 mod places;
 mod requires;
 mod rest;
+mod sharing;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,12 +22,13 @@ use self::client::{Client, Failure};
 pub(crate) use self::key::Portable;
 use self::requires::Requires;
 use self::rest::Rest;
+pub(crate) use self::sharing::{Limit, Sharing, limits};
 use crate::error::{Error, Result};
 use crate::model::cancellation::Cancellation;
 use crate::model::event::Event;
 use crate::model::inventory::Inventory;
 use crate::model::path_set::PathSet;
-use crate::request::{Remote, RemoteMode};
+use crate::request::{Remote, RemoteMode, Request};
 use crate::search::{Search, Survey};
 use crate::store::{Entry, Origin, Provenance, Staged};
 
@@ -66,12 +68,18 @@ struct Extra {
     commit: Option<String>,
 }
 
+/// True if a miss of `request` asks a team's store. A call that only publishes trusts no key, and one without time for a
+/// download gets none.
+pub(crate) fn is_asked_by(request: &Request) -> bool {
+    let may_ask = |remote: &Remote| !remote.keys.is_empty() && !remote.timeout.is_zero();
+    !request.rebuild && request.remote.as_ref().is_some_and(may_ask)
+}
+
 /// Returns the entry for `survey` from the team's store; none if there is no store or it has no such entry. Reports a failure
 /// of the store as a warning.
 pub(crate) fn download(search: &Search<'_>, survey: &Survey) -> Result<Option<Entry>> {
-    // A call that only publishes trusts no key.
-    let Some(remote) = search.request.remote.as_ref().filter(|remote| !remote.keys.is_empty()) else { return Ok(None) };
-    if search.request.rebuild || !survey.knows_toolchain() {
+    let Some(remote) = search.request.remote.as_ref().filter(|_| is_asked_by(search.request)) else { return Ok(None) };
+    if !survey.knows_toolchain() {
         return Ok(None);
     }
     let rest = Rest::of(&remote.url, &search.store);
@@ -81,7 +89,7 @@ pub(crate) fn download(search: &Search<'_>, survey: &Survey) -> Result<Option<En
     }
     let timeout = search.store.nearest_build(search.request, &search.root).map_or(remote.timeout, |took| {
         // A download that takes longer than the build is none to wait for.
-        took.clamp(SHORTEST, remote.timeout)
+        took.max(SHORTEST).min(remote.timeout)
     });
     let asked = ask(search, survey, remote, timeout);
     // The digests of the toolchain are among them, which take seconds the first time.
@@ -167,7 +175,7 @@ fn ask(
 fn path_sets(portable: &Portable<'_>, answer: Value, root: &Path) -> Vec<PathSet> {
     let Some(Value::Array(sets)) = answer.get("sets").cloned() else { return Vec::new() };
     let sets = sets.into_iter().filter_map(|set| portable.places.set_here(set));
-    sets.filter(|set| set.unknown.is_none() && portable.places.foreign(set, root).is_none()).collect()
+    sets.filter(|set| set.unknown.is_none() && portable.places.foreign(set, root).next().is_none()).collect()
 }
 
 /// Takes over the files of a manifest; none if they are not those of the request.
@@ -209,27 +217,23 @@ impl Shipment {
         let Some(remote) = request.remote.as_ref().filter(|remote| remote.mode == RemoteMode::Publish) else {
             return Ok(None);
         };
-        let portable = Portable::of(search);
-        let (key, weak) = (portable.team_key(inputs)?, portable.weak_key(inputs)?);
-        search.save_system_contents();
-        let foreign = portable.places.foreign(&inputs.path_set, root);
-        let problem = match (&inputs.path_set.unknown, foreign) {
-            (Some(unknown), _) => Some(unknown.clone()),
-            (None, Some(path)) => Some(format!("it depends on `{}`, which is this machine's own", path.display())),
-            (None, None) => portable.not_portable(),
-        };
-        if let Some(problem) = problem {
+        if let Some(problem) = sharing::refusal(search, inputs)? {
             let message = format!("`{}` is not shared with the team: {problem}", request.bin);
             (call.emit)(Event::Warning { message });
             return Ok(None);
         }
+        let portable = Portable::of(search);
+        let (key, weak) = (portable.team_key(inputs)?, portable.weak_key(inputs)?);
+        search.save_system_contents();
         let extra = Extra { build_ms: entry.manifest.build_ms, commit: entry.manifest.commit.clone() };
         let file = |name: &str, path: &Path| json!({ "name": name, "path": path, "executable": true });
         let libraries = entry.manifest.libraries.iter();
         let libraries = libraries.map(|library| file(&library.name, &entry.path.with_file_name(&library.name)));
         let files: Vec<Value> = [file(&request.binary_name(), &entry.path)].into_iter().chain(libraries).collect();
         let built_at = entry.manifest.published_ms;
-        let manifest = json!({ "requires": Requires::of(&entry.path), "extra": extra, "builtAt": built_at });
+        let beside: Vec<&str> = entry.manifest.libraries.iter().map(|library| library.name.as_str()).collect();
+        let requires = Requires::of(&entry.path, &beside);
+        let manifest = json!({ "requires": requires, "extra": extra, "builtAt": built_at });
         let set = portable.places.portable_set(&inputs.path_set, root);
         let publish =
             json!({ "op": "publish", "key": key, "manifest": manifest, "files": files, "weak": weak, "set": set });

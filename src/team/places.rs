@@ -81,19 +81,28 @@ impl Places {
         serde_json::from_slice(mapped(json, &|text| self.here(text)).to_string().as_bytes()).ok()
     }
 
-    /// Returns the first path that `set` names outside the checkout, cargo's home, rustup's home and the system's
-    /// directories. Another machine has something else there, or a file that is not for others to ask about.
-    pub(crate) fn foreign(&self, set: &PathSet, root: &Path) -> Option<PathBuf> {
-        let own = |path: &Path| {
-            let below = |(place, name): &(String, &str)| *name != "home" && path.starts_with(place);
-            self.0.iter().any(below) || is_of_system(path) || path.starts_with("/etc")
-        };
+    /// True if machines of a team have the same file at `path`: it lies in the checkout, in cargo's home, in rustup's home, or
+    /// in the system's directories.
+    pub(super) fn are_shared(&self, path: &Path) -> bool {
+        let below = |(place, name): &(String, &str)| *name != "home" && path.starts_with(place);
+        self.0.iter().any(below) || is_of_system(path) || path.starts_with("/etc")
+    }
+
+    /// True if `path` lies in one of the places, so that it means the same on another machine.
+    pub(super) fn names(&self, path: &Path) -> bool {
+        self.0.iter().any(|(place, _)| path.starts_with(place))
+    }
+
+    /// Returns the paths that `set` names outside the checkout, cargo's home, rustup's home and the system's directories.
+    /// Another machine has something else there, or a file that is not for others to ask about.
+    pub(crate) fn foreign(&self, set: &PathSet, root: &Path) -> impl Iterator<Item = PathBuf> {
         let PathSet { packages, manifests, files, names, links, listed, output, system, .. } = set;
         let places = packages.iter().chain(manifests).chain(files).chain(names).chain(links).chain(listed.keys());
-        let paths = places.chain(output).map(|place: &PortablePath| place.on_disk(root));
-        let paths = paths.filter(|path| !is_manifest_above(path, root));
+        let paths = places.chain(output).map(move |place: &PortablePath| place.on_disk(root));
+        let paths = paths.filter(move |path| !is_manifest_above(path, root));
         let system = system.by_directory().flat_map(|(_, files)| files);
-        paths.chain(system).map(|path| crate::model::portable_path::normalized(&path)).find(|path| !own(path))
+        let paths = paths.chain(system).map(|path| crate::model::portable_path::normalized(&path));
+        paths.filter(|path| !self.are_shared(path))
     }
 }
 
@@ -203,7 +212,7 @@ mod tests {
         ] {
             let files = BTreeSet::from([PortablePath(TreePath(path.into()))]);
             let set = PathSet { files, ..PathSet::default() };
-            let found = places.foreign(&set, Path::new("/home/ada/repo"));
+            let found = places.foreign(&set, Path::new("/home/ada/repo")).next();
             assert_eq!(found, expected.map(PathBuf::from), "{path}");
         }
     }

@@ -163,7 +163,7 @@ function ratiosTable(trees, addon) {
 }
 
 /** Returns the whole page, as Markdown. */
-export function page({ command, facts, trees, addon, core }) {
+export function page({ command, facts, trees, addon, core, team }) {
   return `# Figures
 
 Made by \`${command}\`.
@@ -207,6 +207,13 @@ ${figuresTable(trees)}
 Loading is \`require\` in a new process. Memory is the peak (VmHWM) of a new process on \`${addon.tree}\`.
 
 ${addonTable(addon)}
+
+## A team's store
+
+A static server on loopback has what was published. A download is a whole call with digests of the toolchain at hand, until the
+binary is in the cache, on disk; curl, \`zstd -d\` and \`sha256sum\` leave their file to the page cache.
+
+${team.map((line) => `- ${line}`).join('\n')}
 
 ## The Rust core
 

@@ -19,6 +19,7 @@ import { machine } from './machine.mjs'
 import { page } from './results.mjs'
 import { takeFigures } from './rounds.mjs'
 import { rows } from './rows.mjs'
+import { teamFigures } from './team.mjs'
 import { editable, generate, listPaths, SIZES } from './trees.mjs'
 
 const USAGE = `usage: npm run bench                 every tree; some minutes
@@ -140,8 +141,11 @@ const addon = {
 console.error('Measuring the Rust core (cargo bench --bench core)')
 const core = coreFigures(benches.core, quick)
 
+console.error("Measuring a team's store")
+const team = await teamFigures(quick ? 3 : 10)
+
 const command = ['npm run bench', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)].join(' ')
-const text = page({ command, facts: machine(temporary), trees, addon, core })
+const text = page({ command, facts: machine(temporary), trees, addon, core, team })
 console.log(text)
 const out = values.out ?? (quick ? undefined : join(root, 'tools', 'bench', 'RESULTS.md'))
 if (out !== undefined) {

@@ -100,9 +100,12 @@ export function assertThatBunRuns(bun = local('bun')) {
   process.exit(1)
 }
 
-/** Builds the program that speaks to a team's store, without optimization, for the tests. cargo knows if that is done. */
-export function buildRemote() {
-  run('cargo', ['build', '--quiet', '--package', 'openlock-dev-bin-remote'])
+/**
+ * Builds the program that speaks to a team's store: without optimization, for the tests, unless `switches` say otherwise.
+ * cargo knows if that is done.
+ */
+export function buildRemote(...switches) {
+  run('cargo', ['build', '--quiet', '--package', 'openlock-dev-bin-remote', ...switches])
 }
 
 /** Installs the packages and builds the addon, as far as that is not done. */

@@ -65,6 +65,28 @@ pub struct NativeExplanation {
     pub read_by: HashMap<String, Vec<String>>,
     /// The bonds of the last build's binary, in words.
     pub bound_by: Vec<String>,
+    /// The parts of its inputs that limit who in a team has it.
+    pub not_portable: Vec<NativeLimit>,
+}
+
+/// A part of the inputs that is not portable.
+#[napi(object, object_from_js = false)]
+pub struct NativeLimit {
+    /// The part, in words.
+    pub part: String,
+    /// The machines that share the binary all the same.
+    pub sharing: NativeSharing,
+}
+
+/// The machines that share a binary.
+#[napi(string_enum = "kebab-case")]
+pub enum NativeSharing {
+    /// None.
+    None,
+    /// Those where the checkout has the same path.
+    EqualPaths,
+    /// Those that are equal in a part.
+    EqualMachines,
 }
 
 /// The inputs of a binary.
@@ -148,6 +170,10 @@ pub struct NativeVerification {
     pub binary: NativeBinary,
     /// SHA-256 of the fresh builds, 64 hex digits each.
     pub fresh: Vec<String>,
+    /// The URL of the team's store that the binary came from; none if it was built here.
+    pub origin: Option<String>,
+    /// The keys that had signed it there.
+    pub signers: Vec<String>,
 }
 
 /// The verdict of a comparison.
