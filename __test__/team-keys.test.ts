@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { explain } from '../index.js'
 import { COMMAND } from './command.js'
 import { printing } from './oracle.js'
-import { output, PATIENCE_MS, plainEnvironment, temporaryDirectory } from './support.js'
+import { observes, output, PATIENCE_MS, plainEnvironment, temporaryDirectory } from './support.js'
 import { FILES, type Member, publishedTeam, Team } from './team.js'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -52,7 +52,7 @@ function compilerWithFeatures(member: Member): string {
   return path
 }
 
-test('with `target-cpu=native`, machines share whose processors have the same features', async () => {
+test.skipIf(!observes)('with `target-cpu=native`, machines share whose processors have the same features', async () => {
   const team = new Team()
   const publisher = team.member()
   const native = { RUSTC: compilerWithFeatures(publisher), RUSTFLAGS: '-Ctarget-cpu=native' }
@@ -77,23 +77,26 @@ test('a binary that holds the path of its checkout is not for another one, and `
   expect(await team.member().look(team.reading)).toMatchObject({ outcome: 'missed', warnings: [] })
 })
 
-test('a binary that holds the path of a target directory outside its checkout is not shared, with the reason', async () => {
-  const team = new Team(undefined, {
-    ...FILES,
-    'src/main.rs': `include!(concat!(env!("OUT_DIR"), "/part.rs"));\n${printing('part(std::env::args().count())')}`,
-    'build.rs': `fn main() {
+test.skipIf(!observes)(
+  'a binary that holds the path of a target directory outside its checkout is not shared, with the reason',
+  async () => {
+    const team = new Team(undefined, {
+      ...FILES,
+      'src/main.rs': `include!(concat!(env!("OUT_DIR"), "/part.rs"));\n${printing('part(std::env::args().count())')}`,
+      'build.rs': `fn main() {
     let text = "fn part(count: usize) -> String { assert!(count < 9); \\"one\\".to_owned() }";
     std::fs::write(std::path::Path::new(&std::env::var("OUT_DIR").unwrap()).join("part.rs"), text).unwrap();
 }
 `,
-  })
-  const [publisher, member] = [team.member(), team.member()]
-  for (const { directory, env } of [publisher, member]) env.CARGO_TARGET_DIR = join(directory, 'target')
-  const got = await publisher.get(team.publishing)
-  expect(got).toMatchObject({ outcome: 'built', prints: 'one' })
-  expect(got.warnings).toEqual([expect.stringMatching(/is not shared.*target`, which is this machine's own/)])
-  expect(await member.look(team.reading)).toMatchObject({ outcome: 'missed', warnings: [] })
-})
+    })
+    const [publisher, member] = [team.member(), team.member()]
+    for (const { directory, env } of [publisher, member]) env.CARGO_TARGET_DIR = join(directory, 'target')
+    const got = await publisher.get(team.publishing)
+    expect(got).toMatchObject({ outcome: 'built', prints: 'one' })
+    expect(got.warnings).toEqual([expect.stringMatching(/is not shared.*target`, which is this machine's own/)])
+    expect(await member.look(team.reading)).toMatchObject({ outcome: 'missed', warnings: [] })
+  },
+)
 
 /** Returns a command in whose view `/etc/os-release` is another file. */
 const inside = (release: string, command: string[]) => [
