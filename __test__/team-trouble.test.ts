@@ -4,9 +4,10 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import type { DevBinaryEvent } from '../index.js'
 import { devBin } from './command.js'
 import { RUNTIMES } from './program.js'
-import { PATIENCE_MS } from './support.js'
+import { listener, only, PATIENCE_MS } from './support.js'
 import { type Member, publishedTeam, Team } from './team.js'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -61,9 +62,9 @@ for (const runtime of RUNTIMES) {
   })
 }
 
-test('a store that answers nothing: the build begins, with one warning, and the next call does not ask', async () => {
-  let connections = 0
-  const server = createServer(() => connections++)
+test('a store that answers nothing: cargo starts three seconds later, with one warning, and the next call does not ask', async () => {
+  const asked: number[] = []
+  const server = createServer(() => asked.push(performance.now()))
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   try {
     const { port } = server.address() as { port: number }
@@ -71,14 +72,19 @@ test('a store that answers nothing: the build begins, with one warning, and the 
     const member = team.member()
     Object.assign(member.env, { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'y' })
     const silent = { url: `s3://bucket?endpoint=http://127.0.0.1:${port}`, keys: [team.trusted] }
-    const got = await member.get(silent)
-    expect(got).toMatchObject({ outcome: 'built', prints: 'one' })
-    expect(got.warnings).toHaveLength(1)
-    expect(connections).toBeGreaterThan(0)
-    const asked = connections
+    const { events, onEvent } = listener()
+    let began = 0
+    const timed = (event: DevBinaryEvent) => {
+      if (event.type === 'building') began = performance.now()
+      onEvent(event)
+    }
+    expect(await member.get(silent, { onEvent: timed })).toMatchObject({ outcome: 'built', prints: 'one' })
+    expect(only(events, 'warning').map(({ message }) => message)).toEqual([expect.stringContaining('did not answer')])
+    expect(asked).toHaveLength(1)
+    expect(began - (asked[0] ?? 0)).toBeWithin(2900, 3500)
     writeFileSync(join(member.repo, 'words.txt'), 'two')
     expect(await member.get(silent)).toMatchObject({ outcome: 'built', prints: 'two', warnings: [] })
-    expect(connections).toBe(asked)
+    expect(asked).toHaveLength(1)
   } finally {
     server.close()
   }

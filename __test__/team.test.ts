@@ -1,7 +1,7 @@
 // A team's store on a mounted share: one builds, the others have it.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, cpSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PATIENCE_MS } from './support.js'
 import { publishedTeam, Team } from './team.js'
@@ -42,20 +42,6 @@ describe('a binary that a colleague has built', () => {
     const remote = { ...team.reading, mode: 'off' as const }
     expect(await team.member().get(remote)).toMatchObject({ outcome: 'built' })
   })
-})
-
-test('one flipped bit in a blob: a warning, a build, and the next publication mends it', async () => {
-  const team = await publishedTeam()
-  const [blob] = team.objects('blobs')
-  const bytes = readFileSync(blob as string)
-  const middle = bytes.length >> 1
-  bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle)
-  chmodSync(blob as string, 0o644)
-  writeFileSync(blob as string, bytes)
-  const got = await team.member().get(team.reading)
-  expect(got).toMatchObject({ outcome: 'built', prints: 'one' })
-  expect(got.warnings).toHaveLength(1)
-  expect(got.warnings[0]).toContain('is not used for')
 })
 
 test('the manifest of one key under another key is no manifest', async () => {

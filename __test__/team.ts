@@ -1,14 +1,19 @@
-// A team's store on a mounted share, its members, and the program that speaks to it.
+// A team's store, on a mounted share or a real server, its members, and the program that speaks to it.
 
 import { expect } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DevBinaryEvent, DevBinaryOptions } from '../index.js'
 import { getDevBinary } from '../index.js'
 import { programPath } from '../lib/remote.js'
+import { devBin, type Ended } from './command.js'
 import { printing } from './oracle.js'
+import type { Runtime } from './program.js'
+import type { StoreServer } from './servers.js'
 import { Checkout, only, output, plainEnvironment, temporaryDirectory } from './support.js'
+
+type RemoteOptions = NonNullable<DevBinaryOptions['remote']>
 
 /** Makes a key in `file`, and returns its public part. */
 function keygen(file: string): string {
@@ -17,7 +22,7 @@ function keygen(file: string): string {
   return execFileSync(program, ['keygen', file], { encoding: 'utf8' }).trim()
 }
 
-const FILES = {
+export const FILES = {
   'Cargo.toml': '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n',
   '.gitignore': '/target\n',
   'src/main.rs': printing('env!("READ")'),
@@ -40,17 +45,42 @@ export class Member {
   readonly repo = join(this.directory, 'somewhere', 'repo')
   env: Record<string, string | undefined>
 
-  constructor(origin: string) {
+  constructor(origin: string, env: Record<string, string> = {}) {
     mkdirSync(join(this.directory, 'somewhere'))
     execFileSync('git', ['clone', '--quiet', origin, this.repo])
     const cargoHome = join(this.directory, 'cargo-home')
     mkdirSync(cargoHome)
-    this.env = { ...plainEnvironment(), CARGO_HOME: cargoHome }
+    this.env = { ...plainEnvironment(), CARGO_HOME: cargoHome, ...env }
   }
 
   async get(remote: DevBinaryOptions['remote'], options: Partial<DevBinaryOptions> = {}) {
     const events: DevBinaryEvent[] = []
-    const { outcome, path } = await getDevBinary({
+    const { outcome, path } = await getDevBinary(this.#options(events, remote, options))
+    return { outcome, prints: output(path), ...told(events) }
+  }
+
+  /**
+   * Makes a call that builds nothing, since its cargo fails. Returns the outcome, which is `missed` where cargo was run.
+   * `configuration` is cargo's.
+   */
+  async look(remote: DevBinaryOptions['remote'], options: Partial<DevBinaryOptions> = {}, configuration = '') {
+    this.breakCargo(configuration)
+    const events: DevBinaryEvent[] = []
+    try {
+      const { outcome, path } = await getDevBinary(this.#options(events, remote, options))
+      return { outcome, prints: output(path), ...told(events) }
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'BUILD_FAILED', message: expect.stringContaining('jobs may not be 0') })
+      return { outcome: 'missed', prints: undefined, ...told(events) }
+    }
+  }
+
+  #options(
+    events: DevBinaryEvent[],
+    remote: DevBinaryOptions['remote'],
+    options: Partial<DevBinaryOptions>,
+  ): DevBinaryOptions {
+    return {
       crate: 'app',
       repo: this.repo,
       cacheDir: join(this.directory, 'cache'),
@@ -59,35 +89,66 @@ export class Member {
       remote,
       onEvent: (event) => void events.push(event),
       ...options,
-    })
-    const warnings = only(events, 'warning').map(({ message }) => message)
-    return { outcome, prints: output(path), warnings, events: events.map(({ type }) => type) }
+    }
   }
+
+  /** Returns the variables of a command line with the settings of a store. */
+  variables({ url, keys, mode, signingKeyFile }: RemoteOptions): Record<string, string | undefined> {
+    return {
+      ...this.env,
+      DEV_BIN_CACHE_DIR: join(this.directory, 'cache'),
+      DEV_BIN_REMOTE_URL: url,
+      DEV_BIN_REMOTE_KEYS: keys?.join(','),
+      DEV_BIN_REMOTE_MODE: mode,
+      DEV_BIN_REMOTE_SIGNING_KEY_FILE: signingKeyFile?.toString(),
+    }
+  }
+
+  /** Runs `dev-bin` in this clone, with the settings of a store in variables. */
+  devBin(runtime: Runtime, args: string[], remote: RemoteOptions): Promise<Ended> {
+    return devBin(runtime, args, { cwd: this.repo, env: this.variables(remote) })
+  }
+
+  /** Makes every build fail, by a setting that is no input, beside those of `configuration`. */
+  breakCargo(configuration = ''): void {
+    writeFileSync(join(this.env.CARGO_HOME ?? '', 'config.toml'), `${configuration}\n[build]\njobs = 0\n`)
+  }
+}
+
+/** Returns the warnings of a call, and the types of its events. */
+function told(events: DevBinaryEvent[]) {
+  const warnings = only(events, 'warning').map(({ message }) => message)
+  return { warnings, events: events.map(({ type }) => type) }
 }
 
 /** A store, and the keys of two publishers. */
 export class Team {
   readonly directory = temporaryDirectory()
   readonly store = join(this.directory, 'store')
-  readonly url = `file://${this.store}`
-  readonly origin = new Checkout(FILES)
+  readonly url: string
+  readonly origin: Checkout
   readonly trusted = keygen(join(this.directory, 'key'))
   readonly other = keygen(join(this.directory, 'other-key'))
 
-  constructor() {
+  constructor(
+    readonly server?: StoreServer,
+    files: Record<string, string> = FILES,
+  ) {
+    this.origin = new Checkout(files)
     mkdirSync(this.store)
+    this.url = server?.place() ?? `file://${this.store}`
   }
 
   member(): Member {
-    return new Member(this.origin.repo)
+    return new Member(this.origin.repo, this.server?.env)
   }
 
-  get publishing(): DevBinaryOptions['remote'] {
+  get publishing(): RemoteOptions {
     const signingKeyFile = join(this.directory, 'key')
     return { url: this.url, keys: [this.trusted], mode: 'publish', signingKeyFile, publish: 'wait' }
   }
 
-  get reading(): DevBinaryOptions['remote'] {
+  get reading(): RemoteOptions {
     return { url: this.url, keys: [this.trusted] }
   }
 
@@ -98,8 +159,8 @@ export class Team {
 }
 
 /** Returns a team of which one member has built and published the binary. */
-export async function publishedTeam(): Promise<Team> {
-  const team = new Team()
+export async function publishedTeam(server?: StoreServer): Promise<Team> {
+  const team = new Team(server)
   expect(await team.member().get(team.publishing)).toMatchObject({ outcome: 'built', prints: 'one', warnings: [] })
   return team
 }

@@ -17,13 +17,16 @@ use crate::address::Service;
 use crate::classify::classified;
 use crate::config::Config;
 use crate::deadline::{Lapse, Pace, Pulse, Seen, paced};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::own_redis;
 use crate::service;
 use crate::transport::Connections;
 
 /// The bytes of a `file://` store's object that are written at once, so that progress is seen.
 const PIECE: usize = 4 << 20;
+/// The times that a write to a `WebDAV` store is tried. Apache refuses to make a directory that another publisher makes at the
+/// same time, as if that were not allowed.
+const TRIES: usize = 4;
 /// The bytes of Redis's object that are read at once. A request that takes more than half a second is given up by its client.
 const CHUNK: usize = 1 << 20;
 
@@ -170,6 +173,15 @@ impl Session<'_> {
                     own_redis::write(&mut connection, address, path, &object, || self.pulse.beat()).await
                 };
                 self.done(step, Pace::Transfer).await?;
+            }
+            Service::Webdav => {
+                for left in (0..TRIES).rev() {
+                    let written = self.done(self.operator.write(path, object.clone()), Pace::Transfer).await;
+                    match written {
+                        Err(error) if left > 0 && error.kind() == Kind::Credentials => {}
+                        written => return written.map(drop),
+                    }
+                }
             }
             _ => drop(self.done(self.operator.write(path, object), Pace::Transfer).await?),
         }

@@ -1,8 +1,9 @@
 //! HTTP for OpenDAL.
 //!
 //! Promises: a missing certificate store is an error and not a panic. Proxies come from the environment and the system. An
-//! answer of 429 or 503 is tried once more, after what `Retry-After` says if that is short. What a store says when it refuses,
-//! and every byte that goes either way, is noted in the request's [`Pulse`].
+//! answer of 429 or 503 is tried once more, after what `Retry-After` says if that is short. So is a request whose connection
+//! the server ends, where it may have kept an idle connection no longer. A store's words when it refuses, and every byte that
+//! goes either way, are noted in the request's [`Pulse`].
 //! Does not promise: deadlines, which are the caller's.
 //!
 //! OpenDAL's own transport shows neither the progress of an upload nor what a store answered.
@@ -10,6 +11,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -38,6 +40,8 @@ const PIECE: usize = 64 * 1024;
 pub(crate) struct Connections {
     client: reqwest::Client,
     proxies: Arc<Matcher>,
+    /// True once there was an answer, so that a request may go over a connection that is kept.
+    answered: Arc<AtomicBool>,
     /// The reason why there are no certificates. A store that is spoken to in the clear needs none.
     bare: Option<Arc<str>>,
 }
@@ -52,14 +56,14 @@ impl Connections {
         // Fails only if there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || reqwest::Client::builder().user_agent(concat!("dev-bin-remote/", env!("CARGO_PKG_VERSION")));
-        let proxies = Arc::new(Matcher::from_system());
+        let (proxies, answered) = (Arc::new(Matcher::from_system()), Arc::default());
         let error = match trusting(builder())?.build() {
-            Ok(client) => return Ok(Self { client, proxies, bare: None }),
+            Ok(client) => return Ok(Self { client, proxies, answered, bare: None }),
             Err(error) => innermost(&error),
         };
         let client = builder().tls_certs_only([]).build();
         let client = client.map_err(|error| Failure::Internal(format!("no connections: {}", innermost(&error))))?;
-        Ok(Self { client, proxies, bare: Some(error.into()) })
+        Ok(Self { client, proxies, answered, bare: Some(error.into()) })
     }
 
     /// Returns the transport of one request.
@@ -111,11 +115,24 @@ impl Transport {
             let broken = Broken::NoCertificates(reason.to_string());
             return Err(Error::new(ErrorKind::Unexpected, "there are no certificates").set_source(broken));
         }
-        let mut request = self.connections.client.request(parts.method.clone(), url).headers(parts.headers.clone());
-        if !body.is_empty() {
-            request = request.body(reqwest::Body::wrap(Upload { rest: body, pulse: Arc::clone(&self.pulse) }));
-        }
-        request.send().await.map_err(|error| self.broken(&parts.uri, &error))
+        let request = || {
+            let request = self.connections.client.request(parts.method.clone(), url.clone());
+            let request = request.headers(parts.headers.clone());
+            if body.is_empty() {
+                return request;
+            }
+            request.body(reqwest::Body::wrap(Upload { rest: body.clone(), pulse: Arc::clone(&self.pulse) }))
+        };
+        let answered = &self.connections.answered;
+        let answer = match request().send().await {
+            // A server may end an idle connection in the moment in which the next request is sent over it.
+            Err(error) if answered.load(Ordering::Relaxed) && may_be_repeated(&parts.method, &error) => {
+                request().send().await
+            }
+            answer => answer,
+        };
+        answered.fetch_or(answer.is_ok(), Ordering::Relaxed);
+        answer.map_err(|error| self.broken(&parts.uri, &error))
     }
 
     /// Turns an answer into OpenDAL's form, and notes what it says.
@@ -182,6 +199,11 @@ impl Transport {
         let proxy = proxy.and_then(|proxy| Some(format!("{}:{}", proxy.uri().host()?, proxy.uri().port_u16()?)));
         Error::new(ErrorKind::Unexpected, "the connection failed").set_source(Broken::new(error, proxy))
     }
+}
+
+/// Returns true if a request that was not answered may be sent again.
+fn may_be_repeated(method: &Method, error: &reqwest::Error) -> bool {
+    *method != Method::POST && error.is_request() && !error.is_connect()
 }
 
 /// Returns true if an answer is a refusal. What a read does not find is none.

@@ -237,6 +237,28 @@ fn connections_that_fail_are_unreachable() {
 }
 
 #[test]
+fn a_connection_that_its_server_ends_when_it_is_used_again_is_no_failure() {
+    let server = Server::start(|request| {
+        assert!(request.raw(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
+        // The next request comes over this connection, and the connection ends.
+        let _ = request.stream.peek(&mut [0]);
+    });
+    let mut reader = reader(&server, &Team::new().key("key"), 60_000);
+    for requests in 1..4 {
+        assert_eq!(reader.ok("look", key())["found"], false);
+        assert_eq!(server.requests(), requests);
+    }
+    let once = Server::start(|request| match request.number {
+        0 => request.answer("404 Not Found", &[], b""),
+        _ => reset(&request.stream),
+    });
+    let mut reader = self::reader(&once, &Team::new().key("key"), 60_000);
+    assert_eq!(reader.ok("look", key())["found"], false);
+    assert_eq!(reader.fails("look", key()).0, "unreachable");
+    assert_eq!(once.requests(), 3);
+}
+
+#[test]
 fn a_proxy_that_fails_is_named_without_its_password() {
     let team = Team::new();
     let key = team.key("key");

@@ -122,6 +122,9 @@ impl<'a> Client<'a> {
     pub(crate) fn ask(&mut self, mut request: Value, progress: &mut dyn FnMut(u64, u64)) -> Result<Value, Failure> {
         self.last += 1;
         request["id"] = self.last.into();
+        // The program counts anew for each request, and names what took too long.
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        request["timeoutMs"] = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).into();
         self.send(&request)?;
         self.answer(self.last, progress)
     }

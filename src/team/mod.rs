@@ -30,7 +30,7 @@ use crate::model::inventory::Inventory;
 use crate::model::path_set::PathSet;
 use crate::request::{Remote, RemoteMode, Request};
 use crate::search::{Search, Survey};
-use crate::store::{Entry, Origin, Provenance, Staged};
+use crate::store::{Entry, Origin, Provenance, Staged, Store};
 
 /// The parts of a team's manifest that this package fills in and reads.
 #[derive(Default, Deserialize)]
@@ -102,7 +102,8 @@ pub(crate) fn download(search: &Search<'_>, survey: &Survey) -> Result<Option<En
         Err(Stop::Call(error)) => Err(error),
         Err(Stop::Store(Failure::Cancelled)) => Err(Error::Aborted),
         Err(Stop::Store(Failure::Store { kind, message })) => {
-            let length = humantime::format_duration(rest.begin());
+            let damaged = matches!(&*kind, "damaged" | "too-large");
+            let length = humantime::format_duration(rest.begin(damaged));
             let what = format!("the team's store `{}` is not used for {length}: {message}", remote.url);
             tracing::debug!(kind, "the team's store failed");
             (search.call.emit)(Event::Warning { message: what });
@@ -140,9 +141,10 @@ fn ask(
 ) -> std::result::Result<Option<Entry>, Stop> {
     let Search { request, root, call, store, .. } = search;
     let began = Instant::now();
-    let mut client = Client::start(remote, RemoteMode::Read, timeout, call.cancellation)?;
     let portable = Portable::of(search);
+    // Before the store's time begins: the digests of a toolchain take seconds the first time.
     let weak = portable.weak_key(survey.known())?;
+    let mut client = Client::start(remote, RemoteMode::Read, timeout, call.cancellation)?;
     let answer = client.ask(json!({ "op": "sets", "weak": weak }), &mut |_, _| {})?;
     for set in path_sets(&portable, answer, root) {
         let inputs = search.inventory_under(survey, &set)?;
@@ -203,6 +205,7 @@ fn enter(search: &Search<'_>, staged: Staged, inputs: &Inventory, extra: &Extra,
 
 /// A binary on its way to the team's store.
 pub(crate) struct Shipment {
+    store: Store,
     remote: Remote,
     timeout: Duration,
     request: Value,
@@ -213,7 +216,7 @@ impl Shipment {
     /// Returns the shipment of `entry`, which was built from `inputs`; none if it is not to be published. A reason that
     /// another machine could not use it is reported.
     pub(crate) fn of(search: &Search<'_>, entry: &Entry, inputs: &Inventory) -> Result<Option<Self>> {
-        let Search { request, root, call, .. } = search;
+        let Search { request, root, call, store, .. } = search;
         let Some(remote) = request.remote.as_ref().filter(|remote| remote.mode == RemoteMode::Publish) else {
             return Ok(None);
         };
@@ -235,10 +238,13 @@ impl Shipment {
         let requires = Requires::of(&entry.path, &beside);
         let manifest = json!({ "requires": requires, "extra": extra, "builtAt": built_at });
         let set = portable.places.portable_set(&inputs.path_set, root);
-        let publish =
-            json!({ "op": "publish", "key": key, "manifest": manifest, "files": files, "weak": weak, "set": set });
+        let publish = json!({
+            "op": "publish", "key": key, "manifest": manifest, "files": files, "weak": weak, "set": set,
+            "replace": Rest::of(&remote.url, store).is_damaged(),
+        });
         let timeout = remote.timeout.max(Duration::from_millis(entry.manifest.build_ms));
-        Ok(Some(Self { remote: remote.clone(), timeout, request: publish, bin: request.bin.clone() }))
+        let (store, remote, bin) = (store.clone(), remote.clone(), request.bin.clone());
+        Ok(Some(Self { store, remote, timeout, request: publish, bin }))
     }
 
     /// Does what [`Self::send`] does, for a call that fails if the store does not have the binary.
@@ -252,9 +258,10 @@ impl Shipment {
 
     /// Puts the binary into the store. Returns the event that says so.
     pub(crate) fn send(self, cancellation: &Cancellation) -> std::result::Result<Event, Failure> {
-        let Self { remote, timeout, request, bin } = self;
+        let Self { store, remote, timeout, request, bin } = self;
         let mut client = Client::start(&remote, RemoteMode::Publish, timeout, cancellation)?;
         let sent = client.ask(request, &mut |_, _| {})?;
+        Rest::of(&remote.url, &store).end();
         let bytes = sent.get("bytes").and_then(Value::as_u64).unwrap_or(0);
         Ok(Event::Shared { bin, url: remote.url, bytes })
     }

@@ -13,6 +13,10 @@ use crate::model::portable_path::PortablePath;
 use crate::model::system_files::is_of_system;
 use crate::request::Environment;
 
+/// Directories that every machine has, and whose files count each by itself. A C compiler looks for each header in
+/// `/usr/local` first.
+const OF_MACHINES: [&str; 2] = ["/etc", "/usr/local"];
+
 /// Directories that lie elsewhere on another machine, by name.
 pub(crate) struct Places(Vec<(String, &'static str)>);
 
@@ -85,7 +89,9 @@ impl Places {
     /// in the system's directories.
     pub(super) fn are_shared(&self, path: &Path) -> bool {
         let below = |(place, name): &(String, &str)| *name != "home" && path.starts_with(place);
-        self.0.iter().any(below) || is_of_system(path) || path.starts_with("/etc")
+        self.0.iter().any(below)
+            || is_of_system(path)
+            || OF_MACHINES.iter().any(|directory| path.starts_with(directory))
     }
 
     /// True if `path` lies in one of the places, so that it means the same on another machine.
@@ -203,6 +209,8 @@ mod tests {
             ("src/main.rs", None),
             ("/home/ada/.cargo/registry/x", None),
             ("/usr/include/zlib.h", None),
+            ("/usr/local/include/zlib.h", None),
+            ("/usr/src/zlib.h", Some("/usr/src/zlib.h")),
             ("../other/x", Some("/home/ada/other/x")),
             ("src/../../x", Some("/home/ada/x")),
             ("../../Cargo.toml", None),

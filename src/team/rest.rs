@@ -1,7 +1,8 @@
 //! Lets a store that failed rest, for all processes.
 //!
 //! Promises: after a failure, no process asks the store for a minute. The time doubles with each further failure, up to ten
-//! minutes. A success ends it. One warning is given for each failure, and none while the store rests.
+//! minutes. A success ends it. One warning is given for each failure, and none while the store rests. Damage is remembered until
+//! a publication has mended it.
 //! Does not promise: that the record is kept. Without it, the store is asked once more.
 
 use std::path::PathBuf;
@@ -22,6 +23,9 @@ struct Kept {
     until: u64,
     /// The length of that time in seconds.
     length: u64,
+    /// True if an object of the store was damaged.
+    #[serde(default)]
+    damaged: bool,
 }
 
 /// The record of a store, on disk.
@@ -39,19 +43,24 @@ impl<'a> Rest<'a> {
 
     /// True if the store rests now.
     pub(crate) fn is_on(&self) -> bool {
-        let Kept { until, length } = self.store.record(&self.path);
+        let Kept { until, length, .. } = self.store.record(&self.path);
         // A time that is further away than it can be was written by a clock that has been set since.
         let left = until.saturating_sub(now());
         left > 0 && left <= length
     }
 
-    /// Records a failure. Returns how long the store rests.
-    pub(crate) fn begin(&self) -> Duration {
-        let Kept { until, length } = self.store.record(&self.path);
+    /// True if an object of the store was damaged when it was last asked.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.store.record::<Kept>(&self.path).damaged
+    }
+
+    /// Records a failure, which may be that an object is damaged. Returns how long the store rests.
+    pub(crate) fn begin(&self, damaged: bool) -> Duration {
+        let Kept { until, length, .. } = self.store.record(&self.path);
         let is_recent = now() <= until.saturating_add(length);
         let length = if is_recent && length > 0 { length.saturating_mul(2) } else { FIRST.as_secs() };
         let length = length.clamp(FIRST.as_secs(), LONGEST.as_secs());
-        self.keep(Kept { until: now() + length, length });
+        self.keep(Kept { until: now() + length, length, damaged });
         Duration::from_secs(length)
     }
 
@@ -86,12 +95,13 @@ mod tests {
         assert!(!rest.is_on());
         let lengths = [60, 120, 240, 480, 600, 600].map(Duration::from_secs);
         for length in lengths {
-            assert_eq!(rest.begin(), length);
-            assert!(rest.is_on());
+            assert_eq!(rest.begin(true), length);
+            assert!(rest.is_on() && rest.is_damaged());
         }
         assert!(!Rest::of("s3://other", &store).is_on());
         rest.end();
-        assert!(!rest.is_on());
-        assert_eq!(rest.begin(), lengths[0]);
+        assert!(!rest.is_on() && !rest.is_damaged());
+        assert_eq!(rest.begin(false), lengths[0]);
+        assert!(!rest.is_damaged());
     }
 }
