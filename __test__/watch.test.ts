@@ -279,3 +279,29 @@ test('`dev-bin watch` prints each path as a line, and goes on after a failure', 
   await Promise.all([command.exited, reading])
   expect([command.signalCode, await survivors(checkout.repo)]).toEqual(['SIGINT', []])
 })
+
+test('`dev-bin watch --json` writes events, failures and results as lines of JSON', async () => {
+  const checkout = new Checkout()
+  const env = { ...checkout.environment(), DEV_BIN_CACHE_DIR: checkout.cacheDir }
+  const command = start('node', ['watch', '-p', 'hello', '--repo', checkout.repo, '--quiet', '--json'], { env })
+  const lines: { type: string; error?: { code: string }; path?: string }[] = []
+  const reading = (async () => {
+    let pending = ''
+    for await (const chunk of command.stdout) {
+      const whole = (pending + new TextDecoder().decode(chunk)).split('\n')
+      pending = whole.pop() ?? ''
+      for (const line of whole) lines.push(JSON.parse(line))
+    }
+  })()
+  const only = (type: string) => lines.filter((line) => line.type === type)
+  await until(() => only('result').length === 1, 'the first result is there')
+  checkout.write('src/main.rs', 'fn main() { broken }')
+  await until(() => only('failed').length === 1, 'the failure is told')
+  checkout.write('src/main.rs', mainPrinting('mended'))
+  await until(() => only('result').length === 2, 'the second result is there')
+  command.kill('SIGTERM')
+  await Promise.all([command.exited, reading])
+  expect(only('failed')).toMatchObject([{ error: { code: 'BUILD_FAILED' } }])
+  expect(only('published')).toHaveLength(2)
+  expect(execFileSync(only('result')[1]?.path ?? '', { encoding: 'utf8' })).toBe('mended -\n')
+})
