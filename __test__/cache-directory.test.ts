@@ -17,7 +17,18 @@ import { join } from 'node:path'
 import { list, prune } from '../index.js'
 import { Cache } from './cache.js'
 import { Program, RUNTIMES } from './program.js'
-import { Checkout, isRoot, listener, mainPrinting, mode, only, output, PATIENCE_MS, rejection } from './support.js'
+import {
+  Checkout,
+  entry,
+  isRoot,
+  listener,
+  mainPrinting,
+  mode,
+  only,
+  output,
+  PATIENCE_MS,
+  rejection,
+} from './support.js'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -162,10 +173,10 @@ const canMount = spawnSync(unshare[0] as string, [...unshare.slice(1), 'mount -t
 if (!canMount) console.warn('mounts are not allowed here: read-only and full caches are not tested')
 
 describe.skipIf(!canMount)('on a file system of its own', () => {
-  const mounted = (checkout: Checkout, mount: string) => {
+  const mounted = (checkout: Checkout, mount: string, source?: string) => {
     mkdirSync(checkout.cacheDir, { recursive: true, mode: 0o700 })
     const prefix = [...unshare, `${mount.replaceAll('DIR', `'${checkout.cacheDir}'`)}; exec "$@"`, 'sh']
-    return new Program('node', checkout.options(), undefined, { prefix })
+    return new Program('node', checkout.options(), source, { prefix })
   }
 
   test('that is read-only, a new binary is refused before it is built', async () => {
@@ -187,6 +198,25 @@ describe.skipIf(!canMount)('on a file system of its own', () => {
     checkout.write('src/main.rs', mainPrinting('two'))
     const other = mounted(checkout, 'mount --bind DIR DIR; mount -o remount,ro,bind DIR')
     expect((await other.says('rejected')).message).toContain(`\`${checkout.cacheDir}\``)
+  })
+
+  test('that is full, `watch` says so, and goes on when there is room', async () => {
+    const checkout = new Checkout()
+    const room = join(checkout.directory, 'room')
+    const watching = `
+      const { watch } = require(${JSON.stringify(entry)})
+      const grow = () => require('node:child_process').execFileSync('mount', ['-o', 'remount,size=99m', options.cacheDir])
+      when(${JSON.stringify(room)}, grow)
+      const onEvent = (event) => {
+        if (event.type === 'failed') note(event.error.message)
+      }
+      ;(async () => { for await (const binary of watch({ ...options, onEvent })) say({ type: 'resolved', binary }) })()`
+    const program = mounted(checkout, 'mount -t tmpfs -o size=128k,mode=0700 tmpfs DIR', watching)
+    expect((await program.says('note')).note).toContain('No space left on device')
+    writeFileSync(room, '')
+    expect((await program.says('resolved')).binary.outcome).toBe('built')
+    program.process.kill('SIGTERM')
+    expect(await program.ended()).toBe('SIGTERM')
   })
 
   test('that is full, the error names the binary that was built, and nothing is published', async () => {
