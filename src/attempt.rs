@@ -79,7 +79,8 @@ impl Attempt {
         let (made_at, began) = (Moment::now(), search.store.now());
         let (built, observation) = build(search, inputs, &whole, reasons, &earlier.disturbed)?;
         let mut needs = Needs::of(&built.units, &built.siblings, &search.root)?;
-        let staged = search.store.stage(&built.executable, &built.stat, &needs.companions)?;
+        let staged =
+            search.store.stage(&built.executable, &built.stat, &needs.companions, &[path_bytes(&search.root)])?;
         needs.read_by(staged.iter().flat_map(Staged::files))?;
         drop(output);
         let set = needs.with_files_in_place(path_set(search, &whole, &observation, staged.as_ref())?, &search.root);
@@ -182,6 +183,10 @@ fn build(
     Ok((built, observation))
 }
 
+fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
 /// The reads of a build, or the reason why they are not known.
 type Observed = Result<Observation, String>;
 
@@ -206,8 +211,7 @@ fn path_set(search: &Search<'_>, tree: &Tree, observation: &Observed, staged: Op
     };
     let mut set = inputs::path_set(observation, tree, search.request, &search.root)?;
     let holds = |path: &Path| {
-        let path = path.as_os_str().as_encoded_bytes();
-        staged.map(|staged| staged.holds(path)).transpose().map(|holds| holds.unwrap_or(false))
+        staged.map(|staged| staged.holds(path_bytes(path))).transpose().map(|holds| holds.unwrap_or(false))
     };
     if holds(&search.root)? {
         set.bound_by.insert("it holds the path of the checkout".to_owned());

@@ -89,6 +89,6 @@ fn fresh_build(search: &Search<'_>, request: &Request, below: &str) -> Result<St
     let built =
         cargo::build(&request.building_in(&target.path().join(below)), root, &[], None, call.cancellation, call.emit)?;
     let Needs { companions, .. } = Needs::of(&built.units, &built.siblings, root)?;
-    let staged = store.stage(&built.executable, &built.stat, &companions)?;
+    let staged = store.stage(&built.executable, &built.stat, &companions, &[])?;
     staged.ok_or_else(|| Error::unreadable(&built.executable, std::io::ErrorKind::NotFound.into()))
 }

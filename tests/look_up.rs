@@ -30,7 +30,7 @@ fn published(directory: &Path, content: &str) -> (Store, PathBuf) {
     let executable = root.join("hello");
     fs::write(&executable, content).unwrap();
     let stat = StatIdentity::of(&fs::metadata(&executable).unwrap());
-    let staged = store.stage(&executable, &stat, &Companions::default()).unwrap().unwrap();
+    let staged = store.stage(&executable, &stat, &Companions::default(), &[]).unwrap().unwrap();
     let inventory = Inventory::default();
     let provenance = Provenance { checkout: &root, commit: None, build_ms: 1, origin: None };
     let entry = store.publish(staged, &request, provenance, &inventory, &Cancellation::default()).unwrap();

@@ -51,7 +51,7 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
         // All rounds have the same inputs, so that each publishes where another one is removed.
         let published: Vec<_> = (0..ROUNDS)
             .map(|_| {
-                let staged = store.stage(&executable, &stat, &Companions::default()).unwrap().unwrap();
+                let staged = store.stage(&executable, &stat, &Companions::default(), &[]).unwrap().unwrap();
                 store.publish(staged, &request, provenance(), &Inventory::default(), &cancellation)
             })
             .collect();
@@ -62,7 +62,7 @@ fn an_entry_is_published_beside_one_who_removes_all_of_them() {
         }
         assert!(removed > 1, "{removed} entries were removed, which puts nothing to the test");
     });
-    let staged = store.stage(&executable, &stat, &Companions::default()).unwrap().unwrap();
+    let staged = store.stage(&executable, &stat, &Companions::default(), &[]).unwrap().unwrap();
     let entry = store.publish(staged, &request, provenance(), &Inventory::default(), &cancellation).unwrap();
     assert!(matches!(store.look_up(&entry.manifest.fingerprint, "hello"), LookUp::Hit(_)));
 }

@@ -17,7 +17,7 @@ use super::entry::Entry;
 use super::layout::{inputs_path, libraries_beside, manifest_path, read_manifest};
 use super::lease;
 use super::manifest::{Manifest, Provenance, PublishedLibrary};
-use super::staged::{Staged, StagedFile, copy, sealed_while};
+use super::staged::{Staged, StagedFile, copy};
 use crate::error::{Error, Result};
 use crate::fs::identity::StatIdentity;
 use crate::model::cancellation::Cancellation;
@@ -29,17 +29,23 @@ use crate::request::Request;
 impl Store {
     /// Copies `executable` and the libraries of `companions` into the cache. Returns none if one of them has another
     /// identity than `stat`, which it had when cargo named it or when it was read: then another cargo has replaced it. This
-    /// is checked after the copy.
+    /// is checked after the copy. `sought` is what [`Staged::holds`] will be asked, and is looked for at once.
     ///
     /// # Errors
     ///
     /// [`Error::CacheUnusable`] when there is no room, or a file cannot be written.
-    pub fn stage(&self, executable: &Path, stat: &StatIdentity, companions: &Companions) -> Result<Option<Staged>> {
+    pub fn stage(
+        &self,
+        executable: &Path,
+        stat: &StatIdentity,
+        companions: &Companions,
+        sought: &[&[u8]],
+    ) -> Result<Option<Staged>> {
         let staged = || -> io::Result<Option<Staged>> {
-            let Some(binary) = self.staged_file(executable, stat, &companions.edits)? else { return Ok(None) };
+            let Some(binary) = self.staged_file(executable, stat, &companions.edits, sought)? else { return Ok(None) };
             let mut libraries = Vec::with_capacity(companions.files.len());
             for Companion { name, path, stat, edits } in &companions.files {
-                let Some(file) = self.staged_file(path, stat, edits)? else { return Ok(None) };
+                let Some(file) = self.staged_file(path, stat, edits, sought)? else { return Ok(None) };
                 libraries.push((name.clone(), file));
             }
             Ok(Some(Staged { binary, libraries }))
@@ -51,7 +57,13 @@ impl Store {
         })
     }
 
-    fn staged_file(&self, from: &Path, stat: &StatIdentity, edits: &[Edit]) -> io::Result<Option<StagedFile>> {
+    fn staged_file(
+        &self,
+        from: &Path,
+        stat: &StatIdentity,
+        edits: &[Edit],
+        sought: &[&[u8]],
+    ) -> io::Result<Option<StagedFile>> {
         let is_same = || fs::metadata(from).is_ok_and(|now| StatIdentity::of(&now) == *stat);
         let mut is_whole = false;
         let write = |mut file: &File, path: &Path| {
@@ -65,9 +77,8 @@ impl Store {
             }
             Ok(())
         };
-        let digest = |path: &Path| Digest::of_file(&File::open(path)?, &mut vec![0; 128 * 1024]);
-        let (path, (sha256, size)) = sealed_while(&self.temporary(), write, digest)?;
-        Ok(is_whole.then_some(StagedFile { path, sha256, size }))
+        let staged = self.staged_as(write, sought)?;
+        Ok(is_whole.then_some(staged))
     }
 
     /// Publishes `staged` as the entry of `inventory`. It replaces an earlier one; a

@@ -4,6 +4,7 @@
 //! as it has its name.
 //! Does not promise: that it stays. A copy that gets no name goes with its value.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
@@ -22,7 +23,9 @@ use crate::model::fingerprint::Digest;
 #[cfg(unix)]
 pub(super) const MODE: u32 = 0o755;
 
+/// How much of a file is read at once to look for bytes in it, and to digest it.
 const SEARCH_BYTES: usize = 1024 * 1024;
+const DIGEST_BYTES: usize = 128 * 1024;
 
 /// How long to wait for a child process, between fork and exec, that has a copy of the descriptor through which a binary
 /// was written.
@@ -42,6 +45,8 @@ pub(super) struct StagedFile {
     pub(super) path: TempPath,
     pub(super) sha256: Digest,
     pub(super) size: u64,
+    /// Bytes that were looked for in it, and whether it contains them.
+    searched: BTreeMap<Vec<u8>, bool>,
 }
 
 impl Staged {
@@ -90,25 +95,30 @@ impl Staged {
 
 impl StagedFile {
     fn holds(&self, bytes: &[u8]) -> Result<bool> {
-        let search = || -> io::Result<bool> {
-            let mut file = File::open(&self.path)?;
-            let mut buffer = vec![0; SEARCH_BYTES + bytes.len()];
-            let mut kept = 0;
-            loop {
-                let count = file.read(&mut buffer[kept..])?;
-                if count == 0 {
-                    return Ok(false);
-                }
-                let end = kept + count;
-                if buffer[..end].find(bytes).is_some() {
-                    return Ok(true);
-                }
-                // The end of this piece may be the beginning of a match that the next one completes.
-                kept = end.min(bytes.len().saturating_sub(1));
-                buffer.copy_within(end - kept..end, 0);
-            }
-        };
-        search().map_err(|error| Error::cache_io(&self.path, &error))
+        if let Some(known) = self.searched.get(bytes) {
+            return Ok(*known);
+        }
+        contains(&self.path, bytes).map_err(|error| Error::cache_io(&self.path, &error))
+    }
+}
+
+/// True if the file at `path` contains `bytes`.
+fn contains(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; SEARCH_BYTES + bytes.len()];
+    let mut kept = 0;
+    loop {
+        let count = file.read(&mut buffer[kept..])?;
+        if count == 0 {
+            return Ok(false);
+        }
+        let end = kept + count;
+        if buffer[..end].find(bytes).is_some() {
+            return Ok(true);
+        }
+        // The end of this piece may be the beginning of a match that the next one completes.
+        kept = end.min(bytes.len().saturating_sub(1));
+        buffer.copy_within(end - kept..end, 0);
     }
 }
 
@@ -131,12 +141,28 @@ impl Store {
                 is_whole.then(|| TempPath::try_from_path(&path)).transpose()
             };
             let Some(path) = prepared().map_err(|error| Error::cache_io(&path, &error))? else { return Ok(None) };
-            let file = StagedFile { path, sha256, size };
+            let file = StagedFile { path, sha256, size, searched: BTreeMap::new() };
             if its_name == name { staged.0 = Some(file) } else { staged.1.push((its_name, file)) }
         }
         let (Some(binary), mut libraries) = staged else { return Ok(None) };
         libraries.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(Some(Staged { binary, libraries }))
+    }
+
+    /// Makes a new file in the cache's own directory, which `write` fills. It is digested, and `sought` is looked for in it,
+    /// while the system writes it to the disk.
+    pub(super) fn staged_as(
+        &self,
+        write: impl FnOnce(&File, &Path) -> io::Result<()>,
+        sought: &[&[u8]],
+    ) -> io::Result<StagedFile> {
+        let digest = |path: &Path| Digest::of_file(&File::open(path)?, &mut vec![0; DIGEST_BYTES]);
+        let look_for = |path: &Path| -> io::Result<BTreeMap<Vec<u8>, bool>> {
+            sought.iter().map(|bytes| Ok((bytes.to_vec(), contains(path, bytes)?))).collect()
+        };
+        let both = |path: &Path| in_parallel(|| look_for(path), || digest(path));
+        let (path, (searched, (sha256, size))) = sealed_while(&self.temporary(), write, both)?;
+        Ok(StagedFile { path, sha256, size, searched })
     }
 
     /// Makes a new file in the cache's own directory, which `write` fills.
@@ -152,7 +178,7 @@ pub(super) fn sealed_in(directory: &Path, write: impl FnOnce(&File, &Path) -> io
 
 /// As [`sealed_in`]. Also returns what `meanwhile` makes of the file: it runs while the system writes the file to the disk,
 /// which takes as long as a digest of it.
-pub(super) fn sealed_while<T>(
+fn sealed_while<T>(
     directory: &Path,
     write: impl FnOnce(&File, &Path) -> io::Result<()>,
     meanwhile: impl FnOnce(&Path) -> io::Result<T>,
@@ -162,22 +188,28 @@ pub(super) fn sealed_while<T>(
     let locked = target.as_file().lock().is_ok();
     write(target.as_file(), target.path())?;
     make_executable(target.as_file())?;
-    let made = thread::scope(|scope| {
-        let sync = || target.as_file().sync_all();
-        let syncing = thread::Builder::new().name("dev-bin-sync".into()).spawn_scoped(scope, sync);
-        let made = meanwhile(target.path());
-        match syncing {
-            Ok(syncing) => syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
-            // No thread can be started.
-            Err(_) => sync()?,
-        }
-        made
-    })?;
+    let ((), made) = in_parallel(|| target.as_file().sync_all(), || meanwhile(target.path()))?;
     let path = target.into_temp_path();
     if locked {
         await_writers(&File::open(&path)?);
     }
     Ok((path, made))
+}
+
+/// Returns the results of `one`, on a thread of its own, and of `other`; one after the other if no thread can be started.
+fn in_parallel<A: Send, B>(
+    one: impl Fn() -> io::Result<A> + Send + Sync,
+    other: impl FnOnce() -> io::Result<B>,
+) -> io::Result<(A, B)> {
+    thread::scope(|scope| {
+        let started = thread::Builder::new().name("dev-bin-staging".into()).spawn_scoped(scope, &one);
+        let other = other();
+        let one = match started {
+            Ok(started) => started.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => one(),
+        };
+        Ok((one?, other?))
+    })
 }
 
 /// Copies through the open descriptor. Linux shares the blocks if the file system can (`copy_file_range`).
