@@ -71,6 +71,19 @@ for (const [title, change, expected] of CASES) {
   })
 }
 
+test('a target directory elsewhere: it is shared all the same, between any two target directories', async () => {
+  const team = new Team()
+  const elsewhere = () => {
+    const member = team.member()
+    member.env.CARGO_TARGET_DIR = temporaryDirectory()
+    return member
+  }
+  expect(await elsewhere().get(team.publishing)).toMatchObject({ outcome: 'built', warnings: [] })
+  for (const member of [elsewhere(), team.member()]) {
+    expect(await member.get(team.reading)).toMatchObject({ outcome: 'downloaded', prints: 'one' })
+  }
+})
+
 test.skipIf(!observes)('a file outside: `why` names it, and the binary is not shared for that reason', async () => {
   const team = new Team()
   const member = team.member()

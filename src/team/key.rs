@@ -98,7 +98,11 @@ impl<'a> Portable<'a> {
             is_manifest_above(&place.on_disk(self.root), self.root)
         };
         let files = inputs.read_files.iter().filter(|file| !is_elsewhere(file)).map(|file| self.file(file));
-        let files = files.chain(self.manifests_above());
+        let mut files: Vec<FileInput> = files.chain(self.manifests_above()).collect();
+        let mut named: Vec<_> = named.collect();
+        // Where the places lie decided their order.
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        named.sort_by(|one, other| one.file.path.cmp(&other.file.path));
         Ok(Inventory {
             // A `--config` among the arguments may have flags, too.
             request: map_of(inputs.request.iter().map(|(name, value)| (name.clone(), self.text(value)))),
@@ -106,9 +110,9 @@ impl<'a> Portable<'a> {
             tools: map_of(std::iter::empty()),
             variables: map_of(steering.chain(tools)),
             configs: inputs::portable_configuration(self.root, env, &|text| self.text(text))?,
-            named: named.collect(),
+            named,
             read_variables: map_of(read_variables.keys().map(|name| (name.clone(), self.variable(env, name)))),
-            read_files: files.collect(),
+            read_files: files,
             location: inputs.location.clone(),
             branch: inputs.branch.clone(),
             ..Inventory::default()
@@ -134,7 +138,11 @@ impl<'a> Portable<'a> {
     }
 
     fn path(&self, path: &TreePath) -> TreePath {
-        std::str::from_utf8(&path.0).map_or_else(|_| path.clone(), |text| TreePath(self.places.portable(text).into()))
+        let Ok(text) = std::str::from_utf8(&path.0) else { return path.clone() };
+        // Only one in the checkout has relative paths in it.
+        let in_target = self.root.join(text);
+        let in_target = in_target.to_str().filter(|_| self.places.are_of_target(&in_target));
+        TreePath(self.places.portable(in_target.unwrap_or(text)).into())
     }
 
     fn file(&self, file: &FileInput) -> FileInput {

@@ -1,13 +1,14 @@
 //! Writes paths so that they mean the same on another machine.
 //!
-//! Promises: a path below the checkout, cargo's home, rustup's home or the user's home is written relative to that place, the
-//! innermost of them. Two different texts never become the same text on one machine.
+//! Promises: a path below the checkout, the target directory, cargo's home, rustup's home or the user's home is written relative
+//! to that place, the innermost of them. Two different texts never become the same text on one machine.
 //! Does not promise: to find a path that a text has in another form, such as with a link in it.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::inputs;
 use crate::model::path_set::PathSet;
 use crate::model::portable_path::PortablePath;
 use crate::model::system_files::is_of_system;
@@ -26,6 +27,7 @@ impl Places {
         let rustup = env.get("RUSTUP_HOME").map(PathBuf::from).or_else(|| Some(env.home()?.join(".rustup")));
         let named = [
             (Some(root.to_owned()), "repo"),
+            (inputs::target_directory(root, env).ok(), "target"),
             (env.cargo_home().map(|home| root.join(home)), "cargo"),
             (rustup.map(|home| root.join(home)), "rustup"),
             (env.home(), "home"),
@@ -34,6 +36,11 @@ impl Places {
         let mut places: Vec<_> = named.into_iter().filter_map(text).filter(|(path, _)| path.len() > 1).collect();
         places.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
         Self(places)
+    }
+
+    /// True if `path` lies in the target directory.
+    pub(super) fn are_of_target(&self, path: &Path) -> bool {
+        self.0.iter().any(|(place, name)| *name == "target" && path.starts_with(place))
     }
 
     /// Returns `text` with the places in it named. A `$` of its own is doubled.
@@ -85,8 +92,8 @@ impl Places {
         serde_json::from_slice(mapped(json, &|text| self.here(text)).to_string().as_bytes()).ok()
     }
 
-    /// True if machines of a team have the same file at `path`: it lies in the checkout, in cargo's home, in rustup's home, or
-    /// in the system's directories.
+    /// True if machines of a team have the same file at `path`: it lies in the checkout, in the target directory, in cargo's
+    /// home, in rustup's home, or in the system's directories.
     pub(super) fn are_shared(&self, path: &Path) -> bool {
         let below = |(place, name): &(String, &str)| *name != "home" && path.starts_with(place);
         self.0.iter().any(below)
@@ -99,8 +106,8 @@ impl Places {
         self.0.iter().any(|(place, _)| path.starts_with(place))
     }
 
-    /// Returns the paths that `set` names outside the checkout, cargo's home, rustup's home and the system's directories.
-    /// Another machine has something else there, or a file that is not for others to ask about.
+    /// Returns the paths that `set` names outside the checkout, the target directory, cargo's home, rustup's home and the system's
+    /// directories. Another machine has something else there, or a file that is not for others to ask about.
     pub(crate) fn foreign(&self, set: &PathSet, root: &Path) -> impl Iterator<Item = PathBuf> {
         let PathSet { packages, manifests, files, names, links, listed, output, system, .. } = set;
         let places = packages.iter().chain(manifests).chain(files).chain(names).chain(links).chain(listed.keys());
@@ -168,6 +175,7 @@ mod tests {
         let places = places("/home/ada");
         for (text, expected) in [
             ("/home/ada/repo/src", "${repo}/src"),
+            ("/home/ada/repo/target/x", "${target}/x"),
             ("/home/ada/.cargo/registry", "${cargo}/registry"),
             ("/home/ada/.rustup", "${rustup}"),
             ("/home/ada/.gitconfig", "${home}/.gitconfig"),
