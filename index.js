@@ -58,7 +58,7 @@ async function getDevBinaries(requests) {
 
 function watch(options) {
   const { Watch } = require('./lib/watch.js')
-  return new Watch(options, { getDevBinary, fingerprint, holdSignals })
+  return new Watch(options, { getDevBinary, fingerprint, keepListening })
 }
 
 async function fingerprint(options) {
@@ -143,7 +143,7 @@ async function call(task, given) {
     return last[task]
   } finally {
     signal?.removeEventListener?.('abort', onAbort)
-    await leave(end)
+    await leave(end, native)
   }
 }
 
@@ -215,22 +215,20 @@ function removeCall(end) {
 }
 
 /**
- * Removes a call that has settled. A signal that the runtime knows of and has not told of is lost when its last listener
- * goes, so the last call lets the runtime look for signals first.
+ * Removes a call that has settled. A signal that Node has caught, and has not told of, is lost when its last listener goes.
+ * So the last call has the addon hold signals back, and lets Node tell of what it caught before. Bun loses none.
  */
-async function leave(end) {
-  if (activeCalls.size > 1) return removeCall(end)
-  await new Promise((done) => setImmediate(done))
-  await new Promise((done) => {
-    setImmediate(() => {
-      removeCall(end)
-      done()
-    })
-  })
+async function leave(end, native) {
+  if (activeCalls.size > 1 || globalThis.Bun !== undefined) return removeCall(end)
+  native.holdSignals()
+  // The second turn begins after the runtime has looked for signals anew.
+  for (let turn = 0; turn < 2; turn++) await new Promise((done) => setImmediate(done))
+  removeCall(end)
+  for (const signal of native.releaseSignals()) process.kill(process.pid, signal)
 }
 
 /** Has the listeners stay between the calls of an iteration. Returns the function that ends this. */
-function holdSignals() {
+function keepListening() {
   const none = () => {}
   addCall(none, load())
   return () => removeCall(none)

@@ -85,8 +85,8 @@ for (const [title, { files, before, meanwhile, prints = 'two' }] of Object.entri
       meanwhile(world.directory)
       // Each build stops at the pipe.
       const opening = setInterval(() => open(join(world.directory, 'gate')), 20)
+      await looked.finally(() => clearInterval(opening))
       expect(await looked).toMatchObject({ prints })
-      clearInterval(opening)
       expect(await world.look({ scope })).toMatchObject({ outcome: 'cached', prints })
     })
   }

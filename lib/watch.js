@@ -113,7 +113,7 @@ class Watch {
       const requests = Array.isArray(this.#given) ? this.#given : [this.#given]
       // Wrong options can never be right, so these are no event.
       for (const options of requests) toRequest('binary', checkOptions('binary', options))
-      release = this.#calls.holdSignals()
+      release = this.#calls.keepListening()
       this.#binaries = requests.map((options) => new Watched(options, this.#calls))
       signals = requests.map((options) => options.signal).filter((given) => given !== undefined)
       for (const given of signals) given.addEventListener('abort', onAbort, { once: true })

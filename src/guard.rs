@@ -21,7 +21,7 @@ use crate::model::differences;
 use crate::model::event::MissReason;
 use crate::model::inventory::{Inventory, NamedFile};
 use crate::model::marks::{Marked, on_file_system};
-use crate::model::portable_path::PortablePath;
+use crate::model::portable_path::{PortablePath, normalized};
 use crate::model::tree::{FileInput, Kind, TreePath};
 use crate::observer::Changes;
 
@@ -77,7 +77,7 @@ impl Disturbance {
         for (path, _) in after.tree.touched_files(&before.tree) {
             let (then, now) = (before.tree.file(&path), after.tree.file(&path));
             let is_same = then.zip(now).is_some_and(|(then, now)| then.same_content(now));
-            let is_made = then.is_none() && writers.made.contains(&path);
+            let is_made = then.is_none() && writers.made(&path);
             if is_made || then.zip(now).is_some_and(|(then, now)| writers.have_only_linked(then, now)) {
                 continue;
             }
@@ -91,7 +91,7 @@ impl Disturbance {
             }
         }
         for file in &after.read_files {
-            if file.kind == Kind::Directory && writers.made_in.contains(&file.path) {
+            if file.kind == Kind::Directory && writers.made_in.contains(&writers.place(&file.path)) {
                 continue;
             }
             let written = |is_same| Written { path: &file.path, now: Some(file), is_same, is_of_path_set: true };
@@ -100,10 +100,10 @@ impl Disturbance {
                 Some(then) if then.kind == Kind::Symlink && file.kind != Kind::Symlink => {}
                 Some(then) if then.stat == file.stat && then.same_content(file) => {}
                 Some(then) if writers.have_only_linked(then, file) => {}
-                Some(then) if then.kind == Kind::Absent && writers.made.contains(&file.path) => {}
-                None if writers.made.contains(&file.path) => {}
+                Some(then) if then.kind == Kind::Absent && writers.made(&file.path) => {}
+                None if writers.made(&file.path) => {}
                 Some(then) => found.take(&written(then.same_content(file)), writers),
-                None if file.kind == Kind::Absent && writers.vanished.contains(&file.path) => {
+                None if file.kind == Kind::Absent && writers.vanished.contains(&writers.place(&file.path)) => {
                     found.take(&written(false), writers);
                 }
                 None if writers.but_for_links(file).is_younger_than(since) => found.take(&written(true), writers),
@@ -171,14 +171,16 @@ pub(crate) struct Writers {
     scripts: Vec<Script>,
     /// The root of the checkout.
     root: PathBuf,
+    /// Paths that the build was seen to write, make or remove.
+    changed: BTreeSet<PathBuf>,
     /// Directories in which the build was seen to make or remove something.
-    made_in: BTreeSet<TreePath>,
+    made_in: BTreeSet<PathBuf>,
     /// Files that the build was seen to give one more name, which changes their times and nothing else.
-    linked: BTreeSet<TreePath>,
+    linked: BTreeSet<PathBuf>,
     /// Files that the build was seen to make where nothing was.
-    made: BTreeSet<TreePath>,
+    made: BTreeSet<PathBuf>,
     /// Files that the build read, and that another program removed since.
-    vanished: BTreeSet<TreePath>,
+    vanished: BTreeSet<PathBuf>,
     /// The compilations that read each file.
     readers: BTreeMap<TreePath, Vec<Reader>>,
     /// The number of builds of this call, including this one. All earlier ones were disturbed in the same way.
@@ -217,14 +219,11 @@ impl Writers {
         builds: u32,
     ) -> Self {
         let place = |path: &Path| PortablePath::of(path, root).0;
-        let directories =
-            changes.directories.iter().map(|directory| Marked::directory(&PortablePath::of(directory, root)));
-        let linked = changes.linked.iter().map(|path| place(path)).collect();
-        let made = changes.made.iter().map(|path| place(path)).collect();
+        let Changes { changed, directories, linked, made, vanished } = changes.clone();
         // A program that is not observed may be a part of the build, and remove what the build made. So the last build counts.
-        let vanished = changes.vanished.iter().filter(|_| builds < MOST_BUILDS).map(|path| place(path)).collect();
-        let (root, made_in) = (root.to_owned(), directories.collect());
-        let mut writers = Self { builds, root, made_in, linked, made, vanished, ..Self::default() };
+        let vanished = if builds < MOST_BUILDS { vanished } else { BTreeSet::new() };
+        let (root, made_in) = (root.to_owned(), directories);
+        let mut writers = Self { builds, root, changed, made_in, linked, made, vanished, ..Self::default() };
         for reads in observation.packages.values() {
             let id = &reads.package.id;
             for run in reads.runs.iter().filter(|run| !run.is_script) {
@@ -251,9 +250,19 @@ impl Writers {
         writers
     }
 
+    /// Returns the place of an input on the file system, by which the observer names it.
+    fn place(&self, path: &TreePath) -> PathBuf {
+        normalized(&PortablePath(TreePath(on_file_system(path).into())).on_disk(&self.root))
+    }
+
+    /// True if the build was seen to make the file where nothing was.
+    fn made(&self, path: &TreePath) -> bool {
+        self.made.contains(&self.place(path))
+    }
+
     /// Returns the stat identity of a file, without what changed in it if the build gave the file one more name.
     fn but_for_links(&self, file: &FileInput) -> StatIdentity {
-        if self.linked.contains(&file.path) { file.stat.but_for_links() } else { file.stat }
+        if self.linked.contains(&self.place(&file.path)) { file.stat.but_for_links() } else { file.stat }
     }
 
     /// True if another program than the build made a link, or moved a directory, on the way to a file at `since` or later.
@@ -264,15 +273,16 @@ impl Writers {
         }
         let path = PortablePath(TreePath(on_file_system(&file.path).into())).on_disk(&self.root);
         let is_own = |path: &PathBuf| {
-            let parent = path.parent().map(|parent| Marked::directory(&PortablePath::of(parent, &self.root)));
-            parent.is_some_and(|parent| self.made_in.contains(&parent))
+            let path = normalized(path);
+            let is_made_inside = || path.parent().is_some_and(|parent| self.made_in.contains(parent));
+            self.changed.contains(&path) || (path.starts_with(&self.root) && is_made_inside())
         };
         !identity::put_in_place_since(&path, since).iter().all(is_own)
     }
 
     /// True if the build gave a file one more name, and nothing else happened to it.
     fn have_only_linked(&self, then: &FileInput, now: &FileInput) -> bool {
-        self.linked.contains(&now.path)
+        self.linked.contains(&self.place(&now.path))
             && then.stat.but_for_links() == now.stat.but_for_links()
             && then.same_content(now)
     }

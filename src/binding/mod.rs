@@ -15,6 +15,7 @@
 
 mod convert;
 mod environment;
+mod held_signals;
 mod replace;
 mod stdout;
 mod types;
@@ -157,6 +158,19 @@ pub fn package_around(directory: String) -> Option<String> {
 #[must_use]
 pub fn ignored_signals() -> Vec<&'static str> {
     replace::ignored_signals()
+}
+
+/// Holds signals that would end this process back until [`release_signals`]. JavaScript removes its listeners in between.
+#[napi]
+pub fn hold_signals() {
+    held_signals::hold();
+}
+
+/// Ends what [`hold_signals`] began, and returns the signals that came meanwhile. The caller raises them again.
+#[napi]
+#[must_use]
+pub fn release_signals() -> Vec<&'static str> {
+    held_signals::release()
 }
 
 fn run(

@@ -69,6 +69,8 @@ struct Seen {
 /// Changes that builds were seen to make and that alter no content that was there before.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
+    /// Paths that they wrote, made or removed.
+    pub changed: BTreeSet<PathBuf>,
     /// Directories in which they made or removed something.
     pub directories: BTreeSet<PathBuf>,
     /// Files that they gave one more name.
@@ -154,13 +156,13 @@ impl Observer {
 impl Changes {
     fn of(processes: &[Process], made: BTreeSet<PathBuf>) -> Self {
         let mut changes = Self { made, ..Self::default() };
-        let (mut changed, mut read) = (BTreeSet::new(), BTreeSet::new());
+        let mut read = BTreeSet::new();
         for event in processes.iter().flat_map(|process| &process.events) {
             match event {
                 Event::Wrote(path) | Event::Removed(path) => {
                     let path = lexical(path);
                     changes.directories.extend(path.parent().map(Path::to_owned));
-                    changed.insert(path);
+                    changes.changed.insert(path);
                 }
                 Event::Read(path) if is_of_user(path) => {
                     read.insert(lexical(path));
@@ -171,7 +173,7 @@ impl Changes {
                 _ => {}
             }
         }
-        let is_gone = |path: &PathBuf| !path.ancestors().any(|above| changed.contains(above)) && !path.exists();
+        let is_gone = |path: &PathBuf| !path.ancestors().any(|above| changes.changed.contains(above)) && !path.exists();
         changes.vanished = read.into_iter().filter(is_gone).collect();
         changes
     }
