@@ -20,7 +20,8 @@ use super::layout::{manifest_path, read_manifest};
 use super::lease;
 use super::lock::Lock;
 use super::manifest::{MANIFEST_FORMAT, Manifest, PublishedLibrary, now_ms};
-use super::staged::owned_and_executable;
+use super::staged::{contains, owned_and_executable};
+use crate::error::{Error, Result};
 use crate::fs::identity::{FileId, StatIdentity};
 use crate::model::fingerprint::{Digest, Fingerprint};
 
@@ -66,6 +67,18 @@ pub enum LookUp {
 }
 
 impl Entry {
+    /// True if the binary or one of its libraries contains `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CacheUnusable`] when a file cannot be read.
+    pub fn holds(&self, bytes: &[u8]) -> Result<bool> {
+        let libraries = self.manifest.libraries.iter().map(|library| self.path.with_file_name(&library.name));
+        let mut files = [self.path.clone()].into_iter().chain(libraries);
+        let holds = |path: PathBuf| contains(&path, bytes).map_err(|error| Error::cache_io(&path, &error));
+        files.try_fold(false, |found, path| Ok(found || holds(path)?))
+    }
+
     /// Makes the entry that was just published at `path` with `manifest`.
     pub(super) fn of(path: PathBuf, manifest: Manifest) -> Self {
         let library_stats = manifest.libraries.iter().map(|library| library.stat).collect();

@@ -103,7 +103,7 @@ impl StagedFile {
 }
 
 /// True if the file at `path` contains `bytes`.
-fn contains(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+pub(super) fn contains(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let mut file = File::open(path)?;
     let mut buffer = vec![0; SEARCH_BYTES + bytes.len()];
     let mut kept = 0;

@@ -212,6 +212,14 @@ pub(crate) struct Shipment {
     bin: String,
 }
 
+/// Returns the reason if `entry` holds the path of a target directory outside the checkout, as the message of a panic in a
+/// generated source does. The key has no such path.
+fn held_place(search: &Search<'_>, entry: &Entry) -> Result<Option<String>> {
+    let target = crate::inputs::target_directory(&search.root, &search.request.env)?;
+    let is_held = !target.starts_with(&search.root) && entry.holds(target.as_os_str().as_encoded_bytes())?;
+    Ok(is_held.then(|| format!("it holds the path `{}`, which is this machine's own", target.display())))
+}
+
 impl Shipment {
     /// Returns the shipment of `entry`, which was built from `inputs`; none if it is not to be published. A reason that
     /// another machine could not use it is reported.
@@ -220,7 +228,7 @@ impl Shipment {
         let Some(remote) = request.remote.as_ref().filter(|remote| remote.mode == RemoteMode::Publish) else {
             return Ok(None);
         };
-        if let Some(problem) = sharing::refusal(search, inputs)? {
+        if let Some(problem) = sharing::refusal(search, inputs)?.or(held_place(search, entry)?) {
             let message = format!("`{}` is not shared with the team: {problem}", request.bin);
             (call.emit)(Event::Warning { message });
             return Ok(None);
