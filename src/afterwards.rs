@@ -11,7 +11,7 @@
 //! installed.
 
 use std::cell::RefCell;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -73,16 +73,16 @@ impl Afterwards {
         if lengthy.is_empty() {
             return;
         }
-        let waiting = thread::current();
+        // The thread drops its end of the channel when it is done.
+        let (working, ended) = mpsc::channel::<()>();
         let work = move || {
+            let _working = working;
             for work in lengthy {
                 work();
             }
-            waiting.unpark();
         };
-        let started = thread::Builder::new().name("dev-bin-later".into()).stack_size(STACK_BYTES).spawn(work);
-        if started.is_ok() {
-            thread::park_timeout(GRACE);
-        }
+        // A thread that cannot be started has dropped its end already.
+        let _thread = thread::Builder::new().name("dev-bin-later".into()).stack_size(STACK_BYTES).spawn(work);
+        let _ended = ended.recv_timeout(GRACE);
     }
 }
