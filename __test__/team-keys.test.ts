@@ -93,7 +93,9 @@ test.skipIf(!observes)(
     for (const { directory, env } of [publisher, member]) env.CARGO_TARGET_DIR = join(directory, 'target')
     const got = await publisher.get(team.publishing)
     expect(got).toMatchObject({ outcome: 'built', prints: 'one' })
-    expect(got.warnings).toEqual([expect.stringMatching(/is not shared.*it holds the path `.*target`, which is this machine's own/)])
+    expect(got.warnings).toEqual([
+      expect.stringMatching(/is not shared.*it holds the path `.*target`, which is this machine's own/),
+    ])
     expect(await member.look(team.reading)).toMatchObject({ outcome: 'missed', warnings: [] })
   },
 )

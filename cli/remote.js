@@ -48,7 +48,8 @@ async function check(values) {
   const answer = await conversation(program(), input)
   if (values.json) await write(JSON.stringify(answer, undefined, 2))
   else {
-    const lines = [`store: ${answer.url ?? url}`]
+    // Neither a password nor a query is shown.
+    const lines = [`store: ${answer.url ?? url.replace(/[?#].*/s, '').replace(/\/\/.*@/s, '//')}`]
     for (const { step, ms, note } of answer.steps ?? []) {
       lines.push(`${step}: ${ms.toFixed(1)} ms${note === undefined || note === null ? '' : ` (${note})`}`)
     }

@@ -24,6 +24,9 @@ const OF_TERMINAL = ['SIGINT', 'SIGQUIT', 'SIGWINCH']
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
 const PASSED_ON = process.platform === 'win32' ? ['SIGINT', 'SIGBREAK', 'SIGHUP'] : [...ENDING, 'SIGWINCH']
 
+/** The longest time of a timer, in milliseconds: 24 days. A longer one would end at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** The program that runs, and those that take its place. */
 class Running {
   #args
@@ -80,7 +83,7 @@ class Running {
     this.#isReplacing = true
     const child = this.#child
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
-    const timer = setTimeout(() => child.kill('SIGKILL'), this.#graceMs)
+    const timer = setTimeout(() => child.kill('SIGKILL'), Math.min(this.#graceMs, LONGEST_TIMER_MS))
     await this.#end
     clearTimeout(timer)
     this.#isReplacing = false

@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 
 /// The longest time that a download may take, unless a build took longer.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest one. A moment that is further away may be none that the system can name.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The use that a call makes of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,17 @@ impl Remote {
         signers.iter().any(|signer| self.keys.contains(signer))
     }
 
+    /// Returns the URL of the store for messages and records: without a name, a password and a query, which may be secret.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let url = self.url.split(['?', '#']).next().unwrap_or_default();
+        let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| *scheme != "file") else {
+            return url.to_owned();
+        };
+        // A password may have a slash in it, so everything before the last `@` goes.
+        format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default())
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -118,6 +131,9 @@ impl Remote {
             Some(milliseconds) => Duration::try_from_secs_f64(milliseconds / 1000.0)
                 .map_err(|_| invalid(format!("the timeout {milliseconds} is no number of milliseconds")))?,
         };
+        let timeout = timeout.min(LONGEST_TIMEOUT);
+        // A file with a key ends with a newline.
+        let keys = keys.iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect();
         let env = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Self { url, keys, mode, signing_key_files, timeout, publish, program, install, env })
     }
@@ -126,6 +142,22 @@ impl Remote {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_store_has_no_secret() {
+        for (url, expected) in [
+            ("file:///mnt/it@s/store", "file:///mnt/it@s/store"),
+            ("s3://b/p?endpoint=http://h&secret_access_key=s", "s3://b/p"),
+            ("http://ada:s3cr3t@h:9/dav", "http://h:9/dav"),
+            ("redis://:a/b@h", "redis://h"),
+            ("ftp://u:p@h#x", "ftp://h"),
+        ] {
+            let options = RemoteOptions { url: url.into(), keys: vec![" k\n".into()], ..RemoteOptions::default() };
+            let remote = Remote::of(options, &Environment::default()).unwrap();
+            assert_eq!(remote.name(), expected, "{url}");
+            assert!(remote.trusts(&["k".to_owned()]));
+        }
+    }
 
     #[test]
     fn settings_have_what_their_mode_needs() {

@@ -84,7 +84,7 @@ pub(crate) fn download(search: &Search<'_>, survey: &Survey) -> Result<Option<En
     }
     let rest = Rest::of(&remote.url, &search.store);
     if rest.is_on() {
-        tracing::debug!(url = remote.url, "the team's store rests after a failure");
+        tracing::debug!(url = remote.name(), "the team's store rests after a failure");
         return Ok(None);
     }
     let timeout = search.store.nearest_build(search.request, &search.root).map_or(remote.timeout, |took| {
@@ -102,11 +102,20 @@ pub(crate) fn download(search: &Search<'_>, survey: &Survey) -> Result<Option<En
         Err(Stop::Call(error)) => Err(error),
         Err(Stop::Store(Failure::Cancelled)) => Err(Error::Aborted),
         Err(Stop::Store(Failure::Store { kind, message })) => {
-            let damaged = matches!(&*kind, "damaged" | "too-large");
-            let length = humantime::format_duration(rest.begin(damaged));
-            let what = format!("the team's store `{}` is not used for {length}: {message}", remote.url);
             tracing::debug!(kind, "the team's store failed");
-            (search.call.emit)(Event::Warning { message: what });
+            let name = remote.name();
+            if matches!(&*kind, "config" | "local") {
+                // The store is not to blame, and the next call may have mended it.
+                let message = format!("the team's store `{name}` was not asked: {message}");
+                (search.call.emit)(Event::Warning { message });
+                return Ok(None);
+            }
+            let damaged = matches!(&*kind, "damaged" | "too-large");
+            if let Some(length) = rest.begin(damaged) {
+                let length = humantime::format_duration(length);
+                let message = format!("the team's store `{name}` is not used for {length}: {message}");
+                (search.call.emit)(Event::Warning { message });
+            }
             Ok(None)
         }
     }
@@ -147,8 +156,16 @@ fn ask(
     let mut client = Client::start(remote, RemoteMode::Read, timeout, call.cancellation)?;
     let answer = client.ask(json!({ "op": "sets", "weak": weak }), &mut |_, _| {})?;
     for set in path_sets(&portable, answer, root) {
-        let inputs = search.inventory_under(survey, &set)?;
-        let key = portable.team_key(&inputs)?;
+        let looked = search.inventory_under(survey, &set).and_then(|inputs| Ok((portable.team_key(&inputs)?, inputs)));
+        let (key, inputs) = match looked {
+            Ok(looked) => looked,
+            Err(Error::Aborted) => return Err(Error::Aborted.into()),
+            // Another machine could read what this one cannot.
+            Err(error) => {
+                tracing::debug!(%error, "a path set of the team's store cannot be looked at");
+                continue;
+            }
+        };
         let answer = client.ask(json!({ "op": "look", "key": key }), &mut |_, _| {})?;
         let Ok(found) = serde_json::from_slice::<Found>(answer.to_string().as_bytes()) else { continue };
         if !found.found {
@@ -163,11 +180,11 @@ fn ask(
         let mut progress = |bytes, total| (call.emit)(Event::Downloading { bin: request.bin.clone(), bytes, total });
         client.ask(json!({ "op": "fetch", "key": key, "into": directory.path() }), &mut progress)?;
         let Some(staged) = staged(search, directory.path(), &found.manifest)? else { continue };
-        let origin = Origin { url: remote.url.clone(), signers: found.signers };
+        let origin = Origin { url: remote.name(), signers: found.signers };
         let entry = enter(search, staged, &inputs, &found.manifest.extra, origin)?;
         let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (bin, path) = (request.bin.clone(), entry.path.clone());
-        (call.emit)(Event::Downloaded { bin, path, size: entry.manifest.size, url: remote.url.clone(), elapsed_ms });
+        (call.emit)(Event::Downloaded { bin, path, size: entry.manifest.size, url: remote.name(), elapsed_ms });
         return Ok(Some(entry));
     }
     Ok(None)
@@ -177,7 +194,10 @@ fn ask(
 fn path_sets(portable: &Portable<'_>, answer: Value, root: &Path) -> Vec<PathSet> {
     let Some(Value::Array(sets)) = answer.get("sets").cloned() else { return Vec::new() };
     let sets = sets.into_iter().filter_map(|set| portable.places.set_here(set));
-    sets.filter(|set| set.unknown.is_none() && portable.places.foreign(set, root).next().is_none()).collect()
+    // A program with a directory in its name is looked for there, and not on the PATH.
+    let names_programs = |set: &PathSet| !set.programs.iter().any(|program| program.contains(['/', '\\']));
+    let is_usable = |set: &PathSet| set.unknown.is_none() && names_programs(set);
+    sets.filter(|set| is_usable(set) && portable.places.foreign(set, root).next().is_none()).collect()
 }
 
 /// Takes over the files of a manifest; none if they are not those of the request.
@@ -186,6 +206,10 @@ fn staged(search: &Search<'_>, directory: &Path, manifest: &TeamManifest) -> Res
     let mut files = Vec::with_capacity(manifest.files.len());
     for TeamFile { name, sha256, size } in &manifest.files {
         let Ok(sha256) = sha256.parse() else { return Ok(None) };
+        // The cache keeps its own files by such names.
+        if name.ends_with(".json") {
+            return Ok(None);
+        }
         files.push((name.clone(), sha256, *size));
     }
     search.store.take_over(directory, &name, files)
@@ -257,7 +281,7 @@ impl Shipment {
 
     /// Does what [`Self::send`] does, for a call that fails if the store does not have the binary.
     pub(crate) fn deliver(self, cancellation: &Cancellation) -> Result<Event> {
-        let url = self.remote.url.clone();
+        let url = self.remote.name();
         self.send(cancellation).map_err(|failure| match failure {
             Failure::Cancelled => Error::Aborted,
             Failure::Store { message: problem, .. } => Error::Remote { url, problem },
@@ -271,6 +295,6 @@ impl Shipment {
         let sent = client.ask(request, &mut |_, _| {})?;
         Rest::of(&remote.url, &store).end();
         let bytes = sent.get("bytes").and_then(Value::as_u64).unwrap_or(0);
-        Ok(Event::Shared { bin, url: remote.url, bytes })
+        Ok(Event::Shared { bin, url: remote.name(), bytes })
     }
 }

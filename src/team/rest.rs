@@ -54,14 +54,18 @@ impl<'a> Rest<'a> {
         self.store.record::<Kept>(&self.path).damaged
     }
 
-    /// Records a failure, which may be that an object is damaged. Returns how long the store rests.
-    pub(crate) fn begin(&self, damaged: bool) -> Duration {
+    /// Records a failure, which may be that an object is damaged. Returns how long the store rests; none if it rests already,
+    /// after a failure of another call that began as early.
+    pub(crate) fn begin(&self, damaged: bool) -> Option<Duration> {
+        if self.is_on() {
+            return None;
+        }
         let Kept { until, length, .. } = self.store.record(&self.path);
         let is_recent = now() <= until.saturating_add(length);
         let length = if is_recent && length > 0 { length.saturating_mul(2) } else { FIRST.as_secs() };
         let length = length.clamp(FIRST.as_secs(), LONGEST.as_secs());
         self.keep(Kept { until: now() + length, length, damaged });
-        Duration::from_secs(length)
+        Some(Duration::from_secs(length))
     }
 
     /// Records a success.
@@ -95,13 +99,16 @@ mod tests {
         assert!(!rest.is_on());
         let lengths = [60, 120, 240, 480, 600, 600].map(Duration::from_secs);
         for length in lengths {
-            assert_eq!(rest.begin(true), length);
+            assert_eq!(rest.begin(true), Some(length));
             assert!(rest.is_on() && rest.is_damaged());
+            assert_eq!(rest.begin(true), None);
+            let kept: Kept = store.record(&rest.path);
+            rest.keep(Kept { until: now(), ..kept });
         }
         assert!(!Rest::of("s3://other", &store).is_on());
         rest.end();
         assert!(!rest.is_on() && !rest.is_damaged());
-        assert_eq!(rest.begin(false), lengths[0]);
+        assert_eq!(rest.begin(false), Some(lengths[0]));
         assert!(!rest.is_damaged());
     }
 }
