@@ -103,17 +103,18 @@ pub(crate) fn download(search: &Search<'_>, survey: &Survey) -> Result<Option<En
         Err(Stop::Store(Failure::Cancelled)) => Err(Error::Aborted),
         Err(Stop::Store(Failure::Store { kind, message })) => {
             tracing::debug!(kind, "the team's store failed");
-            let name = remote.name();
-            if matches!(&*kind, "config" | "local") {
+            let time = match &*kind {
+                // The store answers. It may have other binaries whole, and the next publication may replace this one.
+                "damaged" | "too-large" | "untrusted" => {
+                    rest.note_damage();
+                    Some("this binary".to_owned())
+                }
                 // The store is not to blame, and the next call may have mended it.
-                let message = format!("the team's store `{name}` was not asked: {message}");
-                (search.call.emit)(Event::Warning { message });
-                return Ok(None);
-            }
-            let damaged = matches!(&*kind, "damaged" | "too-large");
-            if let Some(length) = rest.begin(damaged) {
-                let length = humantime::format_duration(length);
-                let message = format!("the team's store `{name}` is not used for {length}: {message}");
+                "config" | "local" => Some("this call".to_owned()),
+                _ => rest.begin().map(|length| humantime::format_duration(length).to_string()),
+            };
+            if let Some(time) = time {
+                let message = format!("the team's store `{}` is not used for {time}: {message}", remote.name());
                 (search.call.emit)(Event::Warning { message });
             }
             Ok(None)
@@ -293,7 +294,7 @@ impl Shipment {
         let Self { store, remote, timeout, request, bin } = self;
         let mut client = Client::start(&remote, RemoteMode::Publish, timeout, cancellation)?;
         let sent = client.ask(request, &mut |_, _| {})?;
-        Rest::of(&remote.url, &store).end();
+        Rest::of(&remote.url, &store).forget();
         let bytes = sent.get("bytes").and_then(Value::as_u64).unwrap_or(0);
         Ok(Event::Shared { bin, url: remote.name(), bytes })
     }

@@ -1,8 +1,8 @@
 //! Lets a store that failed rest, for all processes.
 //!
 //! Promises: after a failure, no process asks the store for a minute. The time doubles with each further failure, up to ten
-//! minutes. A success ends it. One warning is given for each failure, and none while the store rests. Damage is remembered until
-//! a publication has mended it.
+//! minutes. An answer ends it. One warning is given for each failure, and none while the store rests. Damage does not have
+//! the store rest, and is remembered until a publication has mended it.
 //! Does not promise: that the record is kept. Without it, the store is asked once more.
 
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ const FIRST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// The record of a store.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Kept {
     /// Seconds since 1970 until which the store rests.
     until: u64,
@@ -54,13 +54,18 @@ impl<'a> Rest<'a> {
         self.store.record::<Kept>(&self.path).damaged
     }
 
-    /// Records a failure, which may be that an object is damaged. Returns how long the store rests; none if it rests already,
-    /// after a failure of another call that began as early.
-    pub(crate) fn begin(&self, damaged: bool) -> Option<Duration> {
+    /// Records that an object of the store is damaged, or that no trusted key signed it.
+    pub(crate) fn note_damage(&self) {
+        self.keep(Kept { damaged: true, ..self.store.record(&self.path) });
+    }
+
+    /// Records a failure. Returns how long the store rests; none if it rests already, after a failure of another call that
+    /// began as early.
+    pub(crate) fn begin(&self) -> Option<Duration> {
         if self.is_on() {
             return None;
         }
-        let Kept { until, length, .. } = self.store.record(&self.path);
+        let Kept { until, length, damaged } = self.store.record(&self.path);
         let is_recent = now() <= until.saturating_add(length);
         let length = if is_recent && length > 0 { length.saturating_mul(2) } else { FIRST.as_secs() };
         let length = length.clamp(FIRST.as_secs(), LONGEST.as_secs());
@@ -68,9 +73,17 @@ impl<'a> Rest<'a> {
         Some(Duration::from_secs(length))
     }
 
-    /// Records a success.
+    /// Records an answer.
     pub(crate) fn end(&self) {
-        if self.store.record::<Kept>(&self.path).length > 0 {
+        let Kept { length, damaged, .. } = self.store.record(&self.path);
+        if length > 0 {
+            self.keep(Kept { damaged, ..Kept::default() });
+        }
+    }
+
+    /// Records a publication, which has replaced what was damaged.
+    pub(crate) fn forget(&self) {
+        if self.store.record::<Kept>(&self.path) != Kept::default() {
             self.keep(Kept::default());
         }
     }
@@ -99,16 +112,18 @@ mod tests {
         assert!(!rest.is_on());
         let lengths = [60, 120, 240, 480, 600, 600].map(Duration::from_secs);
         for length in lengths {
-            assert_eq!(rest.begin(true), Some(length));
-            assert!(rest.is_on() && rest.is_damaged());
-            assert_eq!(rest.begin(true), None);
+            assert_eq!(rest.begin(), Some(length));
+            assert!(rest.is_on());
+            assert_eq!(rest.begin(), None);
             let kept: Kept = store.record(&rest.path);
             rest.keep(Kept { until: now(), ..kept });
         }
         assert!(!Rest::of("s3://other", &store).is_on());
+        rest.note_damage();
         rest.end();
+        assert!(!rest.is_on() && rest.is_damaged());
+        assert_eq!(rest.begin(), Some(lengths[0]));
+        rest.forget();
         assert!(!rest.is_on() && !rest.is_damaged());
-        assert_eq!(rest.begin(false), Some(lengths[0]));
-        assert!(!rest.is_damaged());
     }
 }
